@@ -1,0 +1,145 @@
+//! What all commands share: parsing as Kafka's tools do, the list of commands, errors for people.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use crate::commands::{Area, Command};
+
+/// The version of Apache Kafka whose tools these commands stand in for; `--version` of a tool prints it.
+pub(crate) const KAFKA_VERSION: &str = "4.3.1";
+
+/// One call of a command.
+pub(crate) struct Call {
+    /// What the user typed to get here: `klamm topics` or `kafka-topics`.
+    pub(crate) program: String,
+    /// The arguments behind it.
+    pub(crate) arguments: Vec<OsString>,
+}
+
+impl Call {
+    /// Parses the arguments. `Err` holds the status to end with: help and version were asked for and printed (0), or
+    /// the arguments are wrong and the reason was printed (1).
+    pub(crate) fn parse<T: clap::Parser>(&self) -> Result<T, ExitCode> {
+        let mut command = T::command().no_binary_name(true).bin_name(&self.program).version(KAFKA_VERSION);
+        command = command.styles(styles()).max_term_width(110);
+        if self.arguments.is_empty() && command.is_arg_required_else_help_set() {
+            eprintln!("{}", command.render_help());
+            return Err(ExitCode::FAILURE);
+        }
+        let matches = match command.try_get_matches_from_mut(&self.arguments) {
+            Ok(matches) => matches,
+            Err(error) => return Err(print_parse_error(&error, &self.program)),
+        };
+        T::from_arg_matches(&matches).map_err(|error| print_parse_error(&error, &self.program))
+    }
+
+    /// Prints a usage error the way [`Call::parse`] does and gives the status for it.
+    pub(crate) fn usage_error(&self, message: &str) -> ExitCode {
+        eprintln!("{message}\n\nTry `{} --help`.", self.program);
+        ExitCode::FAILURE
+    }
+}
+
+fn print_parse_error(error: &clap::Error, program: &str) -> ExitCode {
+    use clap::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::DisplayHelp => {
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayVersion => {
+            println!("{KAFKA_VERSION}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let _ = error.print();
+            if !error.to_string().contains("--help") {
+                eprintln!("Try `{program} --help`.");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn styles() -> clap::builder::Styles {
+    use clap::builder::styling::{AnsiColor, Styles};
+    Styles::styled()
+        .header(AnsiColor::Yellow.on_default().bold())
+        .usage(AnsiColor::Yellow.on_default().bold())
+        .literal(AnsiColor::Cyan.on_default())
+        .placeholder(AnsiColor::Green.on_default())
+}
+
+/// Prints an error and all its causes to standard error, in red where that is a terminal.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    let (red, plain) = if std::io::stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+    eprintln!("{red}error:{plain} {error:#}");
+}
+
+/// The text of `klamm help`.
+pub(crate) fn overview(commands: &[Command]) -> String {
+    let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let mut text = format!(
+        "Klamm: Apache Kafka's platform as one binary.\n\n\
+         {bold}Usage:{plain} klamm                      start a node at 127.0.0.1:9092, data in ./klamm-data\n       \
+         klamm <command> [options]  run one command; `klamm <command> --help` explains it\n"
+    );
+    for (area, heading) in [
+        (Area::Node, "Node"),
+        (Area::Data, "Topics and records"),
+        (Area::Cluster, "Groups, configuration, cluster"),
+        (Area::Measure, "Measuring"),
+    ] {
+        if !commands.iter().any(|command| command.area == area) {
+            continue;
+        }
+        let _ = writeln!(text, "\n{bold}{heading}:{plain}");
+        for command in commands.iter().filter(|command| command.area == area) {
+            let _ = writeln!(text, "  {:<21} {}", command.name, command.about);
+        }
+    }
+    text.push_str(
+        "\nA link to this binary named like a script of Apache Kafka (kafka-topics.sh or kafka-topics) behaves as that tool.\n",
+    );
+    text
+}
+
+/// The message for a command that does not exist, with the nearest names.
+pub(crate) fn unknown_command(name: &str, commands: &[Command]) -> String {
+    let near: Vec<&str> =
+        commands.iter().map(|command| command.name).filter(|other| distance(name, other) <= 3).collect();
+    let hint = if near.is_empty() { String::new() } else { format!(" Did you mean: {}?", near.join(", ")) };
+    format!("klamm: there is no command '{name}'.{hint} `klamm help` lists all.")
+}
+
+/// Edit distance between two short names.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(64).enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let replaced = before + usize::from(ca != *cb);
+            before = row[j + 1];
+            row[j + 1] = replaced.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_finds_the_command() {
+        for (a, b, expect) in [("topcs", "topics", 1), ("server", "server", 0), ("", "ab", 2)] {
+            assert_eq!(distance(a, b), expect);
+        }
+        let message = unknown_command("sever", crate::commands::COMMANDS);
+        assert!(message.contains("Did you mean: server"), "{message}");
+    }
+}

@@ -1,0 +1,9 @@
+//! `klamm storage`.
+
+use std::process::ExitCode;
+
+use crate::cli::Call;
+
+pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
+    Ok(call.usage_error("klamm storage is not in this build yet"))
+}

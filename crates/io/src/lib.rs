@@ -1,1 +1,3 @@
 //! klamm-io
+
+pub mod disk;

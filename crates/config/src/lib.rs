@@ -1,1 +1,2 @@
 //! klamm-config
+pub mod client;

@@ -55,7 +55,6 @@ impl File {
 
     /// The file of the operating system, for `sendfile` inside this crate. `None` if the disk is simulated: copy
     /// with [`File::read_at`] then.
-    #[allow(dead_code, reason = "for net::Stream::send_file")]
     pub(crate) fn real(&self) -> Option<&std::fs::File> {
         match &*self.backend {
             Backend::Real { file, .. } => Some(file),

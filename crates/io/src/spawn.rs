@@ -1,0 +1,63 @@
+//! Threads and tasks.
+#![expect(clippy::disallowed_methods, reason = "the door")]
+
+use std::future::Future;
+
+/// A running operating-system thread.
+#[derive(Debug)]
+pub struct Thread(std::thread::JoinHandle<()>);
+
+impl Thread {
+    /// Waits for the thread's end. Says whether it ended without a panic.
+    pub fn join(self) -> bool {
+        self.0.join().is_ok()
+    }
+
+    /// Whether the thread's work is over.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+/// A running task of the current thread.
+pub type Task<T> = tokio::task::JoinHandle<T>;
+
+/// Starts a thread with a single-threaded runtime of its own and runs there the future that `main` makes. Tasks that it
+/// starts with [`local`] end with it.
+///
+/// # Errors
+/// If the operating system refuses a thread or the runtime's descriptors.
+pub fn thread<M, F>(name: &str, main: M) -> std::io::Result<Thread>
+where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future<Output = ()>,
+{
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            tokio::task::LocalSet::new().block_on(&runtime, main());
+            // Work handed to `blocking` that has not ended (a flush, say) must not hold up the process.
+            runtime.shutdown_background();
+        })
+        .map(Thread)
+}
+
+/// Runs a task on the current thread, beside the caller.
+pub fn local<F>(future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+{
+    tokio::task::spawn_local(future)
+}
+
+/// Runs blocking work off the current thread. `None` if it panicked or the runtime is going down.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// Lets other tasks of this thread run.
+pub async fn yield_now() {
+    tokio::task::yield_now().await;
+}

@@ -1,1 +1,3 @@
 //! klamm-protocol
+
+pub mod records;

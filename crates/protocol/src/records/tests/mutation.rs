@@ -1,0 +1,66 @@
+//! Bytes flipped, cut and spliced at random: nothing may panic or allocate beyond the limits.
+
+use super::*;
+
+fn exercise(bytes: Bytes) {
+    let limits = DecompressLimits { record_bytes_max: 1 << 20, total_bytes_max: 4 << 20 };
+    for batch in BatchIter::new(bytes.clone()).flatten() {
+        let _ = batch.check_crc();
+        let _ = batch.records_within(limits).map(|records| records.take(10_000).count());
+        let _ = batch.record_metas(limits).map(|metas| metas.take(10_000).count());
+        let _ = batch.find_timestamp(1_700_000_000_100, 2, limits);
+        let _ = batch.offset_of_max_timestamp(limits);
+        let _ = (batch.last_offset(), batch.next_offset(), batch.delete_horizon_ms());
+    }
+    let mut patched = BytesMut::from(&bytes[..]);
+    patch::assign_offsets(&mut patched, i64::MAX, 1);
+    patch::set_max_timestamp(&mut patched, TimestampType::LogAppendTime, 5);
+}
+
+fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> = CompressionType::ALL
+        .into_iter()
+        .map(|kind| build(BatchOptions { compression: kind.into(), ..Default::default() }, ROWS).to_vec())
+        .collect();
+    for magic in [0, 1] {
+        let inner = message_set(&vec![(0, message(magic, 0, 9, Some(b"k"), Some(b"v"))); 2]);
+        let raw = snap::raw::Encoder::new().compress_vec(&inner).unwrap();
+        seeds.push(message_set(&[(5, message(magic, 2, 9, None, Some(&raw)))]));
+        seeds.push(inner);
+    }
+    seeds
+}
+
+#[test]
+fn mutated_batches_are_refused_calmly() {
+    let seeds = seeds();
+    let mut noise = Noise(0x5eed);
+    for round in 0..20_000 {
+        let mut bytes = seeds[round % seeds.len()].clone();
+        for _ in 0..=noise.below(4) {
+            let at = noise.below(bytes.len());
+            match noise.below(5) {
+                0 => bytes[at] ^= 1 << noise.below(8),
+                1 => bytes[at] = noise.next() as u8,
+                2 => bytes[at] = [0, 0x7f, 0x80, 0xff][noise.below(4)],
+                3 => bytes.truncate(at.max(1)),
+                _ => bytes.insert(at, noise.next() as u8),
+            }
+        }
+        // Keep the outer length honest most of the time, so that the insides are reached.
+        if noise.below(8) > 0 && bytes.len() > LOG_OVERHEAD {
+            let length = (bytes.len() - LOG_OVERHEAD) as i32;
+            bytes[8..12].copy_from_slice(&length.to_be_bytes());
+        }
+        exercise(bytes.into());
+    }
+}
+
+#[test]
+fn every_prefix_of_a_batch_is_refused_calmly() {
+    for seed in seeds() {
+        for end in 0..seed.len() {
+            exercise(Bytes::copy_from_slice(&seed[..end]));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Keys of groups (KIP-848, KIP-932, KIP-1071).
+
+use crate::keys;
+
+keys! { DEFS;
+    /// Least time between two assignments of the consumer group, in milliseconds.
+    CONSUMER_ASSIGNMENT_INTERVAL_MS: i32 = "consumer.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.consumer.assignment.interval.ms", 1)]);
+
+    /// Heartbeat interval told to members of the consumer group, in milliseconds.
+    CONSUMER_HEARTBEAT_INTERVAL_MS: i32 = "consumer.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.consumer.heartbeat.interval.ms", 1)]);
+
+    /// A member of the consumer group without a heartbeat for this long is removed, in milliseconds.
+    CONSUMER_SESSION_TIMEOUT_MS: i32 = "consumer.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.consumer.session.timeout.ms", 1)]);
+
+    /// Least time between two assignments of the share group, in milliseconds.
+    SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "share.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.share.assignment.interval.ms", 1)]);
+
+    /// Where a share group starts in a partition that it has no state for: `earliest`, `latest`, or
+    /// `by_duration:` with an ISO 8601 duration back from now.
+    SHARE_AUTO_OFFSET_RESET: String = "share.auto.offset.reset", default("latest"), ShareOffsetReset, Medium, Resource;
+
+    /// How often a record is delivered to the share group before it is given up.
+    SHARE_DELIVERY_COUNT_LIMIT: i32 = "share.delivery.count.limit", default(5), at_least(2), Medium, Resource, from(&[("group.share.delivery.count.limit", 1)]);
+
+    /// Heartbeat interval told to members of the share group, in milliseconds.
+    SHARE_HEARTBEAT_INTERVAL_MS: i32 = "share.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.share.heartbeat.interval.ms", 1)]);
+
+    /// Whether the share group is given records of open and aborted transactions too (`read_uncommitted`)
+    /// or not (`read_committed`).
+    SHARE_ISOLATION_LEVEL: String = "share.isolation.level", default("read_uncommitted"), OneOf(&["read_committed", "read_uncommitted"]), Medium, Resource;
+
+    /// Most records of one share partition that may be in delivery at a time.
+    SHARE_PARTITION_MAX_RECORD_LOCKS: i32 = "share.partition.max.record.locks", default(2000), at_least(100), Medium, Resource, from(&[("group.share.partition.max.record.locks", 1)]);
+
+    /// How long a record is locked for the consumer that acquired it, in milliseconds.
+    SHARE_RECORD_LOCK_DURATION_MS: i32 = "share.record.lock.duration.ms", default(30000), at_least(1000), Medium, Resource, from(&[("group.share.record.lock.duration.ms", 1)]);
+
+    /// Whether consumers of the share group may renew the lock of a record.
+    SHARE_RENEW_ACKNOWLEDGE_ENABLE: bool = "share.renew.acknowledge.enable", default(true), Any, Medium, Resource;
+
+    /// A member of the share group without a heartbeat for this long is removed, in milliseconds.
+    SHARE_SESSION_TIMEOUT_MS: i32 = "share.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.share.session.timeout.ms", 1)]);
+
+    /// Least time between two assignments of the streams group, in milliseconds.
+    STREAMS_ASSIGNMENT_INTERVAL_MS: i32 = "streams.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.streams.assignment.interval.ms", 1)]);
+
+    /// Heartbeat interval told to members of the streams group, in milliseconds.
+    STREAMS_HEARTBEAT_INTERVAL_MS: i32 = "streams.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.streams.heartbeat.interval.ms", 1)]);
+
+    /// How long the streams group, when new, waits for more members before its first assignment, in
+    /// milliseconds.
+    STREAMS_INITIAL_REBALANCE_DELAY_MS: i32 = "streams.initial.rebalance.delay.ms", default(3000), at_least(0), Medium, Resource, from(&[("group.streams.initial.rebalance.delay.ms", 1)]);
+
+    /// Number of standby replicas of each task of the streams group.
+    STREAMS_NUM_STANDBY_REPLICAS: i32 = "streams.num.standby.replicas", default(0), at_least(0), Medium, Resource, from(&[("group.streams.num.standby.replicas", 1)]);
+
+    /// A member of the streams group without a heartbeat for this long is removed, in milliseconds.
+    STREAMS_SESSION_TIMEOUT_MS: i32 = "streams.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.streams.session.timeout.ms", 1)]);
+}

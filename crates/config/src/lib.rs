@@ -22,6 +22,7 @@
 
 pub mod broker;
 mod broker_config;
+pub mod client;
 pub mod client_metrics;
 pub mod error;
 pub mod group;

@@ -1,8 +1,8 @@
 //! Record batches: the unit in which records are produced, stored, replicated and fetched.
 //!
 //! What it is: views over batch bytes ([`RecordBatch`], [`BatchIter`]), record iteration with bounded
-//! decompression ([`RecordIter`], [`RecordMetaIter`]), the [`BatchBuilder`], in-place patches ([`patch`]) and the
-//! five codecs ([`Compression`]). Magic 2 (KIP-98) is read and written; magic 0 and 1 are read only, for segments
+//! decompression ([`RecordIter`], [`RecordMetaIter`]), the [`BatchBuilder`], in-place patches ([`patch`],
+//! [`NewBatch`]), the checks a leader makes ([`validate_produce`]) and the five codecs ([`Compression`]). Magic 2 (KIP-98) is read and written; magic 0 and 1 are read only, for segments
 //! that an old Kafka left behind.
 //!
 //! What it is not: no I/O, no clock; nothing here knows a topic or a log.
@@ -26,10 +26,12 @@ mod header;
 mod iter;
 mod legacy;
 mod lookup;
+mod new_batch;
 pub mod patch;
 mod record;
 mod sequence;
 mod stream;
+mod validate;
 mod varint;
 
 pub use batch::RecordBatch;
@@ -42,9 +44,14 @@ pub use header::{
 };
 pub use iter::BatchIter;
 pub use lookup::TimestampOffset;
+pub use new_batch::NewBatch;
 pub use record::{Record, RecordHeader, RecordIter, RecordMeta, RecordMetaIter};
 pub use sequence::{decrement_sequence, increment_sequence};
 pub use stream::DecompressLimits;
+pub use validate::{
+    AppendOrigin, InvalidMetric, ProduceRefusal, ProduceRules, RECORD_ERRORS_MAX, RecordError, Validated,
+    validate_produce,
+};
 
 #[cfg(test)]
 mod tests;

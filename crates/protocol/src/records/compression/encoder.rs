@@ -14,7 +14,7 @@ use super::{Compression, CompressionType};
 pub(crate) enum Encoder {
     None(BytesMut),
     Gzip(Box<GzEncoder<Writer<BytesMut>>>),
-    Snappy(SnappyEncoder),
+    Snappy(Box<SnappyEncoder>),
     Lz4(Lz4Encoder),
     Zstd(Box<zstd::stream::write::Encoder<'static, Writer<BytesMut>>>),
 }
@@ -29,7 +29,7 @@ impl Encoder {
                     .map_or(flate2::Compression::default(), |level| flate2::Compression::new(level.min(9)));
                 Self::Gzip(Box::new(GzEncoder::new(out.writer(), level)))
             }
-            CompressionType::Snappy => Self::Snappy(SnappyEncoder::new(out)),
+            CompressionType::Snappy => Self::Snappy(Box::new(SnappyEncoder::new(out))),
             CompressionType::Lz4 => Self::Lz4(Lz4Encoder::new(out)),
             CompressionType::Zstd => {
                 let mut inner = zstd::stream::write::Encoder::new(out.writer(), compression.level())?;

@@ -1,1 +1,46 @@
-//! klamm-coordinator
+//! The group coordinator: who is in which group, and how far each has read.
+//!
+//! One [`GroupCoordinator`] looks after the groups of one partition of `__consumer_offsets`. It decides on requests
+//! and timers, and answers an [`Outcome`]: records to append, requests to complete, timers to set. It has no clock, no
+//! randomness, no log and no network; its driver, in `server`, has.
+//!
+//! It is not the one who finds coordinators, creates `__consumer_offsets`, authorizes, or resolves topic ids: that is
+//! done by the handlers before a request comes here.
+//!
+//! Read first: [`GroupCoordinator::handle`], [`Outcome`], [`GroupsState`]; then `group/classic.rs`, and beside it one
+//! file for each API.
+//!
+//! Invariants
+//! * Replaying the records of all outcomes into an empty [`GroupsState`] gives [`GroupCoordinator::state`].
+//! * Every request is completed exactly once: at once, when committed, or later by another outcome if it is parked.
+//! * A group in memory is in [`GroupCoordinator::state`] too, as soon as the outcome that made it is appended.
+//!
+//! *Non-obvious*
+//! * A classic group's rebalance happens in memory; its records only note the result. So a classic group has two
+//!   halves: `GroupState` is replayed, `Classic` is what its members see. The first is what the second starts from
+//!   after a change of leader, and nothing more.
+//! * Therefore `handle` changes the groups in memory at once, before its records are appended. What must not be seen
+//!   before they are committed is held back in a [`Continuation`], and what has to be undone if they are lost is kept
+//!   in it.
+//! * A JoinGroup of a new member creates the group and writes an empty record for it, as Kafka does, so that
+//!   ListGroups, which reads committed state, shows it.
+//! * The answer MEMBER_ID_REQUIRED is given before that record is committed: the id means nothing yet.
+//! * Ids and metadata that are kept are copied: a slice of a request would keep its whole frame in memory.
+//! * Where Kafka leaves a request of a removed or replaced member without an answer, here it gets one.
+
+mod coordinator;
+mod effect;
+mod group;
+mod offsets;
+mod record;
+mod request;
+mod settings;
+mod state;
+
+pub use coordinator::{GroupCoordinator, Loader};
+pub use effect::{Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, TimerKey, Token};
+pub use group::GroupKind;
+pub use record::GroupRecord;
+pub use request::{Request, RequestContext};
+pub use settings::GroupSettings;
+pub use state::{GroupsState, LogRecord};

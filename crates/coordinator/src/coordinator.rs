@@ -1,0 +1,345 @@
+//! The coordinator of the groups of one `__consumer_offsets` partition.
+//!
+//! Owned by its driver, on the shard of that partition. It is built by a [`Loader`] that replays the partition, and
+//! dropped when the partition's leadership is lost.
+
+use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, Token};
+use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
+use crate::record::GroupRecord;
+use crate::request::{Request, RequestContext};
+use crate::settings::GroupSettings;
+use crate::state::{GroupsState, LogRecord};
+use klamm_protocol::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+use klamm_protocol::api::join_group::JoinGroupRequest;
+use klamm_protocol::api::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberResponse};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use klamm_timeline::Timeline;
+use std::collections::BTreeMap;
+
+/// Replays a partition of `__consumer_offsets` for its new coordinator.
+#[derive(Debug)]
+pub struct Loader {
+    settings: GroupSettings,
+    timeline: Timeline<GroupsState>,
+}
+
+impl Loader {
+    /// Starts with nothing, at the partition's log start offset.
+    pub fn new(settings: GroupSettings, log_start_offset: i64) -> Self {
+        Self { settings, timeline: Timeline::new(GroupsState::default(), log_start_offset) }
+    }
+
+    /// Takes the records of the next batch, which ends before `end_offset`.
+    pub fn replay(&mut self, records: &[LogRecord], end_offset: i64, high_watermark: i64) {
+        self.timeline.apply(records, end_offset);
+        self.timeline.commit(high_watermark);
+    }
+
+    /// The coordinator, and what it asks for to begin with: timers, and the rebalance of groups that are larger than
+    /// is now allowed.
+    pub fn finish(self, now_ms: i64) -> (GroupCoordinator, Outcome) {
+        let mut step = Step::new(now_ms);
+        let mut classic = BTreeMap::new();
+        for (id, crate::group::GroupState::Classic(value)) in self.timeline.tentative().groups() {
+            let mut group = Classic::from_record(id.clone(), value);
+            group.loaded(&self.settings, &mut step);
+            classic.insert(id.clone(), group);
+        }
+        step.set_timer(TimerKey::Expiration, self.settings.offsets_retention_check_interval_ms);
+        (GroupCoordinator { settings: self.settings, timeline: self.timeline, classic }, step.finish())
+    }
+}
+
+/// The groups of one `__consumer_offsets` partition: what is written of them, and what is only in memory.
+#[derive(Debug)]
+pub struct GroupCoordinator {
+    settings: GroupSettings,
+    timeline: Timeline<GroupsState>,
+    classic: BTreeMap<StrBytes, Classic>,
+}
+
+impl GroupCoordinator {
+    /// Decides on a request. The driver then
+    /// 1. completes `response.now`,
+    /// 2. appends `records`, as one batch, and calls [`Self::appended`], or, if it cannot, refuses the request of
+    ///    `response.committed` and calls [`Self::append_failed`] with the continuation,
+    /// 3. changes the timers,
+    /// 4. when everything appended so far is committed, completes `response.committed` and calls [`Self::committed`]
+    ///    with the continuation.
+    ///
+    /// Nothing else may be asked of the coordinator between the decision and the append.
+    pub fn handle(&mut self, context: &RequestContext, token: Token, request: &Request) -> Outcome {
+        let mut step = Step::new(context.now_ms);
+        match request {
+            Request::JoinGroup(request) => self.join_group(context, token, request, &mut step),
+            Request::SyncGroup(request) if request.group_id.is_empty() => {
+                step.complete(token, refuse_sync(ErrorCode::InvalidGroupId));
+            }
+            Request::SyncGroup(request) => match self.classic.get_mut(&request.group_id) {
+                Some(group) => group.sync(request, token, &mut step),
+                None => step.complete(token, refuse_sync(ErrorCode::UnknownMemberId)),
+            },
+            Request::Heartbeat(request) => {
+                let error = self.heartbeat(request, &mut step).err().unwrap_or(ErrorCode::None);
+                let response = HeartbeatResponse { error_code: error.code(), ..Default::default() };
+                step.complete_when_committed(token, Reply::Heartbeat(response));
+            }
+            Request::LeaveGroup(request) => {
+                let response = self.leave_group(request, &mut step);
+                step.complete_when_committed(token, Reply::LeaveGroup(response));
+            }
+            Request::DescribeGroups { groups } => {
+                let groups = groups.iter().map(|id| self.describe_group(id, context.api_version)).collect();
+                step.complete(token, Reply::DescribeGroups(groups));
+            }
+            Request::ListGroups { states, types } => {
+                step.complete(token, Reply::ListGroups(self.list_groups(states, types)));
+            }
+            Request::DeleteGroups { groups } => {
+                let results = groups.iter().map(|id| self.delete_group(id, &mut step)).collect();
+                step.complete_when_committed(token, Reply::DeleteGroups(results));
+            }
+            Request::OffsetCommit(_)
+            | Request::TxnOffsetCommit(_)
+            | Request::OffsetFetch { .. }
+            | Request::OffsetDelete(_) => self.handle_offsets(context, token, request, &mut step),
+        }
+        step.finish()
+    }
+
+    fn handle_offsets(&self, context: &RequestContext, token: Token, request: &Request, step: &mut Step) {
+        let version = context.api_version;
+        let result = match request {
+            Request::OffsetCommit(commit) => {
+                self.commit_offsets(commit, version, step).map(Reply::OffsetCommit)
+            }
+            Request::TxnOffsetCommit(commit) if commit.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
+            Request::TxnOffsetCommit(commit) => {
+                self.commit_transactional_offsets(commit, step).map(Reply::TxnOffsetCommit)
+            }
+            Request::OffsetDelete(delete) if delete.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
+            Request::OffsetDelete(delete) => self.delete_offsets(delete, step).map(Reply::OffsetDelete),
+            Request::OffsetFetch { group, require_stable } => {
+                let reply = Reply::OffsetFetch(self.fetch_offsets(group, *require_stable));
+                if !require_stable {
+                    return step.complete(token, reply);
+                }
+                Ok(reply)
+            }
+            _ => return,
+        };
+        let reply = result.unwrap_or_else(|error| request.refuse(error, version));
+        step.complete_when_committed(token, reply);
+    }
+
+    fn join_group(
+        &mut self,
+        context: &RequestContext,
+        token: Token,
+        request: &JoinGroupRequest,
+        step: &mut Step,
+    ) {
+        let settings = &self.settings;
+        let id = &request.member_id;
+        let timeouts = settings.classic_session_timeout_ms_min..=settings.classic_session_timeout_ms_max;
+        if request.group_id.is_empty() {
+            return step.complete(token, refuse_join(id, ErrorCode::InvalidGroupId));
+        }
+        if !timeouts.contains(&request.session_timeout_ms) {
+            return step.complete(token, refuse_join(id, ErrorCode::InvalidSessionTimeout));
+        }
+        let is_new = !self.classic.contains_key(&request.group_id);
+        if is_new && !id.is_empty() {
+            return step.complete(token, refuse_join(id, ErrorCode::UnknownMemberId));
+        }
+        let group = self.classic.entry(request.group_id.detached());
+        let group = group.or_insert_with_key(|id| Classic::new(id.clone(), context.now_ms));
+        group.join(&Join { context, request, token, settings }, step);
+        if is_new && !step.has_records() && !step.has_continuation() {
+            // So that the group exists for others, and for the next coordinator.
+            step.record(GroupRecord::group_metadata(request.group_id.clone(), group.to_first_record()));
+            step.then(Continuation::NewGroup { group: request.group_id.clone() });
+        }
+    }
+
+    fn heartbeat(&self, request: &HeartbeatRequest, step: &mut Step) -> Result<(), ErrorCode> {
+        if request.group_id.is_empty() {
+            return Err(ErrorCode::InvalidGroupId);
+        }
+        let group = self.classic.get(&request.group_id).ok_or(ErrorCode::UnknownMemberId)?;
+        group.heartbeat(request, step)
+    }
+
+    fn leave_group(&mut self, request: &LeaveGroupRequest, step: &mut Step) -> LeaveGroupResponse {
+        if request.group_id.is_empty() {
+            return LeaveGroupResponse { error_code: ErrorCode::InvalidGroupId.code(), ..Default::default() };
+        }
+        let members = match self.classic.get_mut(&request.group_id) {
+            Some(group) => group.leave(request, &self.settings, step),
+            None => {
+                let unknown = |member: &klamm_protocol::api::leave_group::MemberIdentity| MemberResponse {
+                    member_id: member.member_id.clone(),
+                    group_instance_id: member.group_instance_id.clone(),
+                    error_code: ErrorCode::UnknownMemberId.code(),
+                    ..Default::default()
+                };
+                request.members.iter().map(unknown).collect()
+            }
+        };
+        LeaveGroupResponse { members, ..Default::default() }
+    }
+
+    /// A timer has fired. As with [`Self::handle`].
+    pub fn timer_fired(&mut self, now_ms: i64, key: &TimerKey) -> Outcome {
+        let mut step = Step::new(now_ms);
+        match key {
+            TimerKey::Expiration => self.expire(&mut step),
+            TimerKey::ClassicHeartbeat { group, member } => {
+                if let Some(group) = self.classic.get_mut(group) {
+                    group.heartbeat_timed_out(member, &self.settings, &mut step);
+                }
+            }
+            TimerKey::ClassicJoin { group } => {
+                if let Some(group) = self.classic.get_mut(group) {
+                    group.join_timed_out(&self.settings, &mut step);
+                }
+            }
+            TimerKey::ClassicSync { group } => {
+                if let Some(group) = self.classic.get_mut(group) {
+                    group.sync_timed_out(&self.settings, &mut step);
+                }
+            }
+        }
+        step.finish()
+    }
+
+    /// Topics, by name and id, have been deleted: their offsets go. As with [`Self::handle`].
+    pub fn topics_deleted(&self, now_ms: i64, topics: &[(StrBytes, Uuid)]) -> Outcome {
+        let mut step = Step::new(now_ms);
+        for (topic, id) in topics {
+            self.delete_offsets_of_topic(topic, *id, &mut step);
+        }
+        step.finish()
+    }
+
+    /// The records of an outcome have been appended, the first of them at `base_offset`; `transaction_of` is the
+    /// producer of a TxnOffsetCommit.
+    pub fn appended(
+        &mut self,
+        records: &[GroupRecord],
+        base_offset: i64,
+        transaction_of: Option<i64>,
+        now_ms: i64,
+    ) {
+        let numbered = (base_offset..).zip(records);
+        let batch: Vec<LogRecord> = numbered
+            .map(|(offset, record)| LogRecord::Data { offset, transaction_of, record: record.clone() })
+            .collect();
+        let end_offset = base_offset.saturating_add(i64::try_from(batch.len()).unwrap_or(i64::MAX));
+        self.replay(&batch, end_offset, now_ms);
+    }
+
+    /// The end of a transaction has been appended: its offsets become committed, or are dropped.
+    pub fn transaction_ended(&mut self, producer_id: i64, is_committed: bool, end_offset: i64) {
+        self.timeline.apply(&[LogRecord::EndTransaction { producer_id, is_committed }], end_offset);
+    }
+
+    fn replay(&mut self, batch: &[LogRecord], end_offset: i64, now_ms: i64) {
+        self.timeline.apply(batch, end_offset);
+        for record in batch {
+            let LogRecord::Data { record, .. } = record else { continue };
+            match record {
+                GroupRecord::GroupMetadata { group, value: None } => {
+                    self.classic.remove(group);
+                }
+                GroupRecord::OffsetCommit { group, value: Some(_), .. }
+                    if !self.classic.contains_key(group) =>
+                {
+                    let id = group.detached();
+                    self.classic.insert(id.clone(), Classic::new(id, now_ms));
+                }
+                GroupRecord::GroupMetadata { .. } | GroupRecord::OffsetCommit { .. } => {}
+            }
+        }
+    }
+
+    /// The partition's high watermark has moved: reads see what it has passed.
+    pub fn high_watermark_moved(&mut self, high_watermark: i64) {
+        self.timeline.commit(high_watermark);
+    }
+
+    /// The records that came with a continuation are committed. As with [`Self::handle`].
+    pub fn committed(&mut self, now_ms: i64, continuation: &Continuation) -> Outcome {
+        let mut step = Step::new(now_ms);
+        match continuation {
+            Continuation::NewGroup { .. } => {}
+            Continuation::Assignment { group, generation, assignments } => {
+                if let Some(group) = self.classic.get_mut(group) {
+                    group.assignment_written(*generation, Ok(assignments), &self.settings, &mut step);
+                }
+            }
+            Continuation::StaticMember(swap) => {
+                if let Some(group) = self.classic.get_mut(&swap.group) {
+                    group.static_member_swapped(swap, &mut step);
+                }
+            }
+        }
+        step.finish()
+    }
+
+    /// The records that came with a continuation could not be appended: what was decided is undone. As with
+    /// [`Self::handle`].
+    pub fn append_failed(&mut self, now_ms: i64, continuation: &Continuation, error: ErrorCode) -> Outcome {
+        let mut step = Step::new(now_ms);
+        match continuation {
+            Continuation::NewGroup { group } => {
+                if let Some(mut group) = self.classic.remove(group) {
+                    group.refuse_parked(error, &mut step);
+                }
+            }
+            Continuation::Assignment { group, generation, .. } => {
+                if let Some(group) = self.classic.get_mut(group) {
+                    group.assignment_written(*generation, Err(error), &self.settings, &mut step);
+                }
+            }
+            Continuation::StaticMember(swap) => {
+                if let Some(group) = self.classic.get_mut(&swap.group) {
+                    group.static_member_swap_failed(swap, error, &mut step);
+                }
+            }
+        }
+        step.finish()
+    }
+
+    /// This broker is no longer the coordinator: the answers to every request that is parked here. Requests whose
+    /// records are not committed yet are the driver's to refuse.
+    pub fn unload(mut self, now_ms: i64) -> Vec<Completion> {
+        let mut step = Step::new(now_ms);
+        for group in self.classic.values_mut() {
+            group.refuse_parked(ErrorCode::NotCoordinator, &mut step);
+        }
+        step.finish().response.now
+    }
+
+    /// Everything appended so far.
+    pub fn state(&self) -> &GroupsState {
+        self.timeline.tentative()
+    }
+
+    /// What the high watermark has passed.
+    pub fn committed_state(&self) -> &GroupsState {
+        self.timeline.committed()
+    }
+
+    pub(crate) const fn settings(&self) -> &GroupSettings {
+        &self.settings
+    }
+
+    pub(crate) fn classic_group(&self, id: &str) -> Option<&Classic> {
+        self.classic.get(id)
+    }
+
+    pub(crate) fn classic_groups(&self) -> impl Iterator<Item = (&StrBytes, &Classic)> {
+        self.classic.iter()
+    }
+}

@@ -1,0 +1,31 @@
+//! ListGroups (key 16), v0-5.
+//!
+//! * v3 groups whose state is known  * v4 filter by state (KIP-518)  * v5 type and filter by type (KIP-848)
+
+use crate::coordinator::GroupCoordinator;
+use klamm_protocol::StrBytes;
+use klamm_protocol::api::list_groups::ListedGroup;
+
+impl GroupCoordinator {
+    /// The groups that exist as far as is committed. Filters are compared without regard to case; a type that does
+    /// not exist matches nothing.
+    pub(crate) fn list_groups(&self, states: &[StrBytes], types: &[StrBytes]) -> Vec<ListedGroup> {
+        let wanted = |filter: &[StrBytes], name: &str| {
+            filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(name))
+        };
+        let mut listed = Vec::new();
+        for (id, state) in self.committed_state().groups() {
+            let Some(group) = self.classic_group(id) else { continue };
+            if wanted(states, group.state().name()) && wanted(types, state.kind().name()) {
+                listed.push(ListedGroup {
+                    group_id: id.clone(),
+                    protocol_type: group.protocol_type().cloned().unwrap_or_default(),
+                    group_state: StrBytes::from(group.state().name()),
+                    group_type: StrBytes::from(state.kind().name()),
+                    ..ListedGroup::default()
+                });
+            }
+        }
+        listed
+    }
+}

@@ -1,0 +1,159 @@
+//! OffsetCommit (key 8), v2-10, and TxnOffsetCommit (key 28), v0-5.
+//!
+//! * OffsetCommit v2-4 a retention time of the commit's own  * v6 leader epoch (KIP-320)  * v7 static members
+//!   (KIP-345)  * v9 a missing group is GROUP_ID_NOT_FOUND (KIP-848)  * v10 topic ids (KIP-848)
+
+use crate::coordinator::GroupCoordinator;
+use crate::effect::Step;
+use crate::record::GroupRecord;
+use klamm_protocol::api::offset_commit::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use klamm_protocol::api::txn_offset_commit::{
+    TxnOffsetCommitRequest, TxnOffsetCommitResponse, TxnOffsetCommitResponsePartition,
+    TxnOffsetCommitResponseTopic,
+};
+use klamm_protocol::coordinator::group::OffsetCommitValue;
+use klamm_protocol::{ErrorCode, StrBytes};
+
+const GROUP_NOT_FOUND_SINCE: i16 = 9;
+
+/// Who commits, as the request says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Committer<'a> {
+    pub(crate) member: &'a str,
+    pub(crate) instance: Option<&'a StrBytes>,
+    pub(crate) generation: i32,
+    pub(crate) is_transactional: bool,
+}
+
+impl GroupCoordinator {
+    pub(crate) fn commit_offsets(
+        &self,
+        request: &OffsetCommitRequest,
+        api_version: i16,
+        step: &mut Step,
+    ) -> Result<OffsetCommitResponse, ErrorCode> {
+        let committer = Committer {
+            member: &request.member_id,
+            instance: request.group_instance_id.as_ref(),
+            generation: request.generation_id_or_member_epoch,
+            is_transactional: false,
+        };
+        match self.classic_group(&request.group_id) {
+            Some(group) => {
+                group.check_commit(&committer)?;
+                group.note_commit(&request.member_id, step);
+            }
+            // The first commit without group management makes the group.
+            None if committer.generation < 0 => {}
+            None if api_version >= GROUP_NOT_FOUND_SINCE => return Err(ErrorCode::GroupIdNotFound),
+            None => return Err(ErrorCode::IllegalGeneration),
+        }
+        let expire_timestamp = match request.retention_time_ms {
+            -1 => -1,
+            retention_ms => step.now_ms.saturating_add(retention_ms),
+        };
+        let mut response = OffsetCommitResponse::default();
+        for topic in &request.topics {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for partition in &topic.partitions {
+                let error = self.check_metadata(partition.committed_metadata.as_ref());
+                partitions.push(OffsetCommitResponsePartition {
+                    partition_index: partition.partition_index,
+                    error_code: error.code(),
+                    ..Default::default()
+                });
+                if error != ErrorCode::None {
+                    continue;
+                }
+                let value = OffsetCommitValue {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: partition.committed_metadata.clone().unwrap_or_default(),
+                    commit_timestamp: step.now_ms,
+                    expire_timestamp,
+                    topic_id: topic.topic_id,
+                    ..Default::default()
+                };
+                step.record(commit_record(&request.group_id, &topic.name, partition.partition_index, value));
+            }
+            response.topics.push(OffsetCommitResponseTopic {
+                name: topic.name.clone(),
+                topic_id: topic.topic_id,
+                partitions,
+                ..Default::default()
+            });
+        }
+        Ok(response)
+    }
+
+    pub(crate) fn commit_transactional_offsets(
+        &self,
+        request: &TxnOffsetCommitRequest,
+        step: &mut Step,
+    ) -> Result<TxnOffsetCommitResponse, ErrorCode> {
+        let committer = Committer {
+            member: &request.member_id,
+            instance: request.group_instance_id.as_ref(),
+            generation: request.generation_id,
+            is_transactional: true,
+        };
+        match self.classic_group(&request.group_id) {
+            Some(group) => group.check_commit(&committer)?,
+            None if committer.generation < 0 => {}
+            None => return Err(ErrorCode::IllegalGeneration),
+        }
+        let mut response = TxnOffsetCommitResponse::default();
+        for topic in &request.topics {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for partition in &topic.partitions {
+                let error = self.check_metadata(partition.committed_metadata.as_ref());
+                partitions.push(TxnOffsetCommitResponsePartition {
+                    partition_index: partition.partition_index,
+                    error_code: error.code(),
+                    ..Default::default()
+                });
+                if error != ErrorCode::None {
+                    continue;
+                }
+                let value = OffsetCommitValue {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: partition.committed_metadata.clone().unwrap_or_default(),
+                    commit_timestamp: step.now_ms,
+                    expire_timestamp: -1,
+                    ..Default::default()
+                };
+                step.record(commit_record(&request.group_id, &topic.name, partition.partition_index, value));
+            }
+            response.topics.push(TxnOffsetCommitResponseTopic {
+                name: topic.name.clone(),
+                partitions,
+                ..Default::default()
+            });
+        }
+        Ok(response)
+    }
+
+    fn check_metadata(&self, metadata: Option<&StrBytes>) -> ErrorCode {
+        let max = self.settings().offset_metadata_length_max;
+        // Bytes are never fewer than UTF-16 units, so that short metadata need not be counted.
+        let fits = |metadata: &StrBytes| metadata.len() <= max || metadata.encode_utf16().count() <= max;
+        if metadata.is_none_or(fits) { ErrorCode::None } else { ErrorCode::OffsetMetadataTooLarge }
+    }
+}
+
+fn commit_record(
+    group: &StrBytes,
+    topic: &StrBytes,
+    partition: i32,
+    value: OffsetCommitValue,
+) -> GroupRecord {
+    GroupRecord::OffsetCommit {
+        group: group.clone(),
+        topic: topic.clone(),
+        partition,
+        value: Some(Box::new(value)),
+    }
+}

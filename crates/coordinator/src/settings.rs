@@ -1,0 +1,37 @@
+//! The broker configuration that the group coordinator acts on.
+
+/// Values of the broker's `group.*` and `offset*` keys. Defaults are Kafka's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// `group.max.size`: members per classic group, at least 1.
+    pub classic_size_max: usize,
+    /// `group.min.session.timeout.ms`.
+    pub classic_session_timeout_ms_min: i32,
+    /// `group.max.session.timeout.ms`.
+    pub classic_session_timeout_ms_max: i32,
+    /// `group.initial.rebalance.delay.ms`: how long the first rebalance of an empty group waits for more members.
+    pub classic_initial_rebalance_delay_ms: i32,
+    /// How long the JoinGroup of a new member may stay parked. Not a key in Kafka: five minutes.
+    pub classic_new_member_join_timeout_ms: i32,
+    /// `offset.metadata.max.bytes`: compared, as in Kafka, with the length in UTF-16 units.
+    pub offset_metadata_length_max: usize,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_retention_check_interval_ms: i64,
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        Self {
+            classic_size_max: i32::MAX as usize,
+            classic_session_timeout_ms_min: 6_000,
+            classic_session_timeout_ms_max: 1_800_000,
+            classic_initial_rebalance_delay_ms: 3_000,
+            classic_new_member_join_timeout_ms: 5 * 60 * 1000,
+            offset_metadata_length_max: 4096,
+            offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
+            offsets_retention_check_interval_ms: 600_000,
+        }
+    }
+}

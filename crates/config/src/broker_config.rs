@@ -1,9 +1,10 @@
 //! A node's own config: its properties file, and what was altered at run time on top of it.
 
 mod endpoints;
+mod group_rules;
 mod rules;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,6 +65,27 @@ impl BrokerConfig {
         own: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigErrors> {
         Self::build(self.originals.clone(), defaults.clone(), own.clone())
+    }
+
+    /// The same node with what the metadata log says was altered, which may stem from another version or another
+    /// properties file: keys that may not be altered or do not keep their rules do not count, and assignment intervals are
+    /// held within their bounds. An error if the rest contradicts the properties file all the same.
+    pub fn applied(
+        &self,
+        defaults: &BTreeMap<String, String>,
+        own: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigErrors> {
+        let mut defaults = crate::alter::broker::countable(defaults, false);
+        let mut own = crate::alter::broker::countable(own, true);
+        for (min, max, key) in &ASSIGNMENT_INTERVALS {
+            for altered in [&mut defaults, &mut own] {
+                if let Some(text) = altered.get_mut(key.name()) {
+                    let n = text.trim().parse::<i32>().unwrap_or_default();
+                    *text = n.max(self.get(min)).min(self.get(max)).to_string();
+                }
+            }
+        }
+        Self::build(self.originals.clone(), defaults, own)
     }
 
     fn build(
@@ -283,6 +305,24 @@ impl BrokerConfig {
         entries.into_iter().filter_map(|(host, count)| Some((host, count.parse().ok()?))).collect()
     }
 }
+
+static ASSIGNMENT_INTERVALS: [(&Key<i32>, &Key<i32>, &Key<i32>); 3] = [
+    (
+        &broker::GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS,
+    ),
+    (
+        &broker::GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_SHARE_ASSIGNMENT_INTERVAL_MS,
+    ),
+    (
+        &broker::GROUP_STREAMS_MIN_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS,
+    ),
+];
 
 /// `listener.name.NAME.`, with the name in lower case.
 pub(crate) fn listener_prefix(listener: &str) -> String {

@@ -20,10 +20,12 @@
 //!   others is there.
 //! * A class name is only text here: Klamm loads no Java classes.
 
+pub mod alter;
 pub mod broker;
 mod broker_config;
 pub mod client;
 pub mod client_metrics;
+pub mod describe;
 pub mod error;
 pub mod group;
 pub mod key;
@@ -33,6 +35,7 @@ pub mod properties;
 pub mod quota;
 pub mod table;
 pub mod topic;
+mod topic_config;
 pub mod valid;
 pub mod value;
 
@@ -41,6 +44,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use key::{Importance, Key, KeyDef, Update};
 pub use listener::{Endpoint, SecurityProtocol, Voter};
 pub use table::{Table, Values};
+pub use topic_config::{GroupConfig, TopicConfig};
 pub use value::{Class, ConfigType, Password, Type, Value};
 
 #[cfg(test)]

@@ -63,6 +63,10 @@ impl Values {
         if errors.is_empty() { Ok(Self(values)) } else { Err(errors) }
     }
 
+    pub(crate) fn of(values: BTreeMap<&'static str, Value>) -> Self {
+        Self(values)
+    }
+
     /// The value of a key of the table.
     pub fn get<T: ConfigType>(&self, key: &Key<T>) -> T {
         self.0

@@ -11,7 +11,7 @@ pub(super) fn check(config: &BrokerConfig) -> Vec<ConfigError> {
     node(config, &mut broken);
     logs(config, &mut broken);
     replication(config, &mut broken);
-    groups(config, &mut broken);
+    super::group_rules::check(config, &mut broken);
     quorum(config, &mut broken);
     controller_listeners(config, &mut broken);
     broker_listeners(config, &mut broken);
@@ -19,10 +19,10 @@ pub(super) fn check(config: &BrokerConfig) -> Vec<ConfigError> {
     broken.0
 }
 
-struct Broken(Vec<ConfigError>);
+pub(super) struct Broken(Vec<ConfigError>);
 
 impl Broken {
-    fn unless(&mut self, holds: bool, text: impl FnOnce() -> String) {
+    pub(super) fn unless(&mut self, holds: bool, text: impl FnOnce() -> String) {
         if !holds {
             self.0.push(ConfigError::Rule(text()));
         }
@@ -109,113 +109,6 @@ fn replication(config: &BrokerConfig, broken: &mut Broken) {
     let lag = config.get(&broker::REPLICA_LAG_TIME_MAX_MS);
     broken.unless(i64::from(wait) <= lag, || {
         format!("replica.fetch.wait.max.ms ({wait}) must be at most replica.lag.time.max.ms ({lag})")
-    });
-}
-
-/// A value with its bounds: keys of the least, the greatest and the value itself.
-type Bounded = (&'static crate::key::Key<i32>, &'static crate::key::Key<i32>, &'static crate::key::Key<i32>);
-
-fn groups(config: &BrokerConfig, broken: &mut Broken) {
-    use broker::*;
-    let bounded: [Bounded; 12] = [
-        (
-            &GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
-            &GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
-            &GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS,
-        ),
-        (
-            &GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS,
-            &GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS,
-            &GROUP_CONSUMER_SESSION_TIMEOUT_MS,
-        ),
-        (
-            &GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
-            &GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS,
-            &GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS,
-        ),
-        (
-            &GROUP_SHARE_MIN_HEARTBEAT_INTERVAL_MS,
-            &GROUP_SHARE_MAX_HEARTBEAT_INTERVAL_MS,
-            &GROUP_SHARE_HEARTBEAT_INTERVAL_MS,
-        ),
-        (
-            &GROUP_SHARE_MIN_SESSION_TIMEOUT_MS,
-            &GROUP_SHARE_MAX_SESSION_TIMEOUT_MS,
-            &GROUP_SHARE_SESSION_TIMEOUT_MS,
-        ),
-        (
-            &GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS,
-            &GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS,
-            &GROUP_SHARE_ASSIGNMENT_INTERVAL_MS,
-        ),
-        (
-            &GROUP_SHARE_MIN_RECORD_LOCK_DURATION_MS,
-            &GROUP_SHARE_MAX_RECORD_LOCK_DURATION_MS,
-            &GROUP_SHARE_RECORD_LOCK_DURATION_MS,
-        ),
-        (
-            &GROUP_SHARE_MIN_DELIVERY_COUNT_LIMIT,
-            &GROUP_SHARE_MAX_DELIVERY_COUNT_LIMIT,
-            &GROUP_SHARE_DELIVERY_COUNT_LIMIT,
-        ),
-        (
-            &GROUP_SHARE_MIN_PARTITION_MAX_RECORD_LOCKS,
-            &GROUP_SHARE_MAX_PARTITION_MAX_RECORD_LOCKS,
-            &GROUP_SHARE_PARTITION_MAX_RECORD_LOCKS,
-        ),
-        (
-            &GROUP_STREAMS_MIN_HEARTBEAT_INTERVAL_MS,
-            &GROUP_STREAMS_MAX_HEARTBEAT_INTERVAL_MS,
-            &GROUP_STREAMS_HEARTBEAT_INTERVAL_MS,
-        ),
-        (
-            &GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS,
-            &GROUP_STREAMS_MAX_SESSION_TIMEOUT_MS,
-            &GROUP_STREAMS_SESSION_TIMEOUT_MS,
-        ),
-        (
-            &GROUP_STREAMS_MIN_ASSIGNMENT_INTERVAL_MS,
-            &GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS,
-            &GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS,
-        ),
-    ];
-    for (min_key, max_key, key) in bounded {
-        let (min, max, value) = (config.get(min_key), config.get(max_key), config.get(key));
-        broken.unless(min <= max, || {
-            format!("{} ({max}) must be greater than or equal to {} ({min})", max_key.name(), min_key.name())
-        });
-        broken.unless(value >= min, || {
-            format!("{} ({value}) must be greater than or equal to {} ({min})", key.name(), min_key.name())
-        });
-        broken.unless(value <= max, || {
-            format!("{} ({value}) must be less than or equal to {} ({max})", key.name(), max_key.name())
-        });
-    }
-    for (heartbeat_key, session_key) in [
-        (&GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS, &GROUP_CONSUMER_SESSION_TIMEOUT_MS),
-        (&GROUP_SHARE_HEARTBEAT_INTERVAL_MS, &GROUP_SHARE_SESSION_TIMEOUT_MS),
-        (&GROUP_STREAMS_HEARTBEAT_INTERVAL_MS, &GROUP_STREAMS_SESSION_TIMEOUT_MS),
-    ] {
-        let (heartbeat, session) = (config.get(heartbeat_key), config.get(session_key));
-        broken.unless(heartbeat < session, || {
-            format!(
-                "{} ({heartbeat}) must be less than {} ({session})",
-                heartbeat_key.name(),
-                session_key.name()
-            )
-        });
-    }
-    let (standby, most) =
-        (config.get(&GROUP_STREAMS_NUM_STANDBY_REPLICAS), config.get(&GROUP_STREAMS_MAX_STANDBY_REPLICAS));
-    broken.unless(standby <= most, || {
-        format!("group.streams.num.standby.replicas ({standby}) must be at most group.streams.max.standby.replicas ({most})")
-    });
-    let protocols = config.get(&GROUP_COORDINATOR_REBALANCE_PROTOCOLS);
-    broken.unless(protocols.iter().any(|p| p == "classic"), || {
-        format!(
-            "group.coordinator.rebalance.protocols must contain classic, which cannot be disabled, yet it is {}",
-            protocols.join(",")
-        )
     });
 }
 

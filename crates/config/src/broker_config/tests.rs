@@ -3,7 +3,7 @@ use super::*;
 const COMBINED: &str = "process.roles=broker,controller\nnode.id=1\nlisteners=PLAINTEXT://localhost:9092,CONTROLLER://:9093\n\
     controller.listener.names=CONTROLLER\ncontroller.quorum.voters=1@localhost:9093\nlog.dirs=/a,/b\n";
 
-fn config(more: &str) -> Result<BrokerConfig, ConfigErrors> {
+pub(crate) fn config(more: &str) -> Result<BrokerConfig, ConfigErrors> {
     BrokerConfig::from_properties(&crate::properties::parse(&format!("{COMBINED}{more}")).unwrap())
 }
 
@@ -59,6 +59,19 @@ fn altered_values_come_first() {
     let altered = altered.altered(&map("num.io.threads", "4"), &map("num.io.threads", "5")).unwrap();
     assert_eq!(altered.get(&broker::NUM_IO_THREADS), 5);
     assert!(altered.altered(&map("num.io.threads", "0"), &BTreeMap::new()).is_err());
+}
+
+#[test]
+fn what_does_not_count_is_left_out() {
+    let map = |text: &str| crate::properties::parse(text).unwrap();
+    let config = config("group.consumer.max.assignment.interval.ms=2000").unwrap();
+    let defaults = map("num.io.threads=x\nnum.partitions=5\nbackground.threads=3\nlisteners=FOO://:1");
+    let own = map("group.consumer.assignment.interval.ms=9000");
+    let applied = config.applied(&defaults, &own).unwrap();
+    assert_eq!(applied.get(&broker::NUM_IO_THREADS), 8);
+    assert_eq!(applied.get(&broker::NUM_PARTITIONS), 1);
+    assert_eq!(applied.get(&broker::BACKGROUND_THREADS), 3);
+    assert_eq!(applied.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS), 2000);
 }
 
 #[test]

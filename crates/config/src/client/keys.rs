@@ -149,4 +149,3 @@ pub(super) const ADMIN_KEYS: &[ClientKey] = &[
     key("metadata.recovery.rebootstrap.trigger.ms", Long, Some("300000"), AtLeast(0), "How long metadata may fail before the client begins again with bootstrap.servers."),
     key("config.providers", List, Some(""), Any, "Providers for values in other places; accepted and not used."),
 ];
-

@@ -1,0 +1,173 @@
+//! What has to hold for the keys of a group.
+
+use std::collections::BTreeMap;
+
+use super::Refusal;
+use crate::broker;
+use crate::broker_config::BrokerConfig;
+use crate::group;
+use crate::key::Key;
+use crate::table::{self};
+use crate::topic_config::broker_value;
+use crate::value::Value;
+
+/// A group's key with the broker's keys that bound it.
+struct Bounds {
+    key: &'static Key<i32>,
+    min: Option<&'static Key<i32>>,
+    max: &'static Key<i32>,
+    /// Whether the broker's own default need not lie within.
+    own_only: bool,
+}
+
+const fn bounds(key: &'static Key<i32>, min: &'static Key<i32>, max: &'static Key<i32>) -> Bounds {
+    Bounds { key, min: Some(min), max, own_only: false }
+}
+
+const fn own(mut bounds: Bounds) -> Bounds {
+    bounds.own_only = true;
+    bounds
+}
+
+static BOUNDS: &[Bounds] = &[
+    bounds(
+        &group::CONSUMER_HEARTBEAT_INTERVAL_MS,
+        &broker::GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
+        &broker::GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
+    ),
+    bounds(
+        &group::CONSUMER_SESSION_TIMEOUT_MS,
+        &broker::GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS,
+        &broker::GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS,
+    ),
+    own(bounds(
+        &group::CONSUMER_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS,
+    )),
+    bounds(
+        &group::SHARE_HEARTBEAT_INTERVAL_MS,
+        &broker::GROUP_SHARE_MIN_HEARTBEAT_INTERVAL_MS,
+        &broker::GROUP_SHARE_MAX_HEARTBEAT_INTERVAL_MS,
+    ),
+    bounds(
+        &group::SHARE_SESSION_TIMEOUT_MS,
+        &broker::GROUP_SHARE_MIN_SESSION_TIMEOUT_MS,
+        &broker::GROUP_SHARE_MAX_SESSION_TIMEOUT_MS,
+    ),
+    bounds(
+        &group::SHARE_RECORD_LOCK_DURATION_MS,
+        &broker::GROUP_SHARE_MIN_RECORD_LOCK_DURATION_MS,
+        &broker::GROUP_SHARE_MAX_RECORD_LOCK_DURATION_MS,
+    ),
+    bounds(
+        &group::SHARE_DELIVERY_COUNT_LIMIT,
+        &broker::GROUP_SHARE_MIN_DELIVERY_COUNT_LIMIT,
+        &broker::GROUP_SHARE_MAX_DELIVERY_COUNT_LIMIT,
+    ),
+    bounds(
+        &group::SHARE_PARTITION_MAX_RECORD_LOCKS,
+        &broker::GROUP_SHARE_MIN_PARTITION_MAX_RECORD_LOCKS,
+        &broker::GROUP_SHARE_MAX_PARTITION_MAX_RECORD_LOCKS,
+    ),
+    own(bounds(
+        &group::SHARE_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS,
+    )),
+    bounds(
+        &group::STREAMS_HEARTBEAT_INTERVAL_MS,
+        &broker::GROUP_STREAMS_MIN_HEARTBEAT_INTERVAL_MS,
+        &broker::GROUP_STREAMS_MAX_HEARTBEAT_INTERVAL_MS,
+    ),
+    bounds(
+        &group::STREAMS_SESSION_TIMEOUT_MS,
+        &broker::GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS,
+        &broker::GROUP_STREAMS_MAX_SESSION_TIMEOUT_MS,
+    ),
+    Bounds {
+        key: &group::STREAMS_NUM_STANDBY_REPLICAS,
+        min: None,
+        max: &broker::GROUP_STREAMS_MAX_STANDBY_REPLICAS,
+        own_only: false,
+    },
+    own(bounds(
+        &group::STREAMS_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_STREAMS_MIN_ASSIGNMENT_INTERVAL_MS,
+        &broker::GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS,
+    )),
+];
+
+/// Sessions have to outlast heartbeats.
+static SESSIONS: [(&Key<i32>, &Key<i32>); 3] = [
+    (&group::CONSUMER_SESSION_TIMEOUT_MS, &group::CONSUMER_HEARTBEAT_INTERVAL_MS),
+    (&group::SHARE_SESSION_TIMEOUT_MS, &group::SHARE_HEARTBEAT_INTERVAL_MS),
+    (&group::STREAMS_SESSION_TIMEOUT_MS, &group::STREAMS_HEARTBEAT_INTERVAL_MS),
+];
+
+/// Checks a group's keys.
+pub fn check(config: &BrokerConfig, new: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    let mut values: BTreeMap<&str, Value> =
+        table::GROUP.iter().map(|def| (def.name, broker_value(config, def))).collect();
+    for (name, text) in new {
+        let Some(def) = table::GROUP.find(name) else {
+            return Err(Refusal::InvalidConfig(format!("Unknown group config name: {name}")));
+        };
+        values.insert(def.name, def.parse(text)?);
+    }
+    let value = |key: &Key<i32>| match values.get(key.def.name) {
+        Some(Value::Int(n)) => *n,
+        _ => 0,
+    };
+    for Bounds { key, min, max, own_only } in BOUNDS {
+        if *own_only && !new.contains_key(key.def.name) {
+            continue;
+        }
+        let value = value(key);
+        if let Some(min) = min.filter(|min| value < config.get(min)) {
+            return refuse(format!(
+                "{} must be greater than or equal to {} ({}), yet it is {value}",
+                key.name(),
+                min.name(),
+                config.get(min)
+            ));
+        }
+        if value > config.get(max) {
+            return refuse(format!(
+                "{} must be less than or equal to {} ({}), yet it is {value}",
+                key.name(),
+                max.name(),
+                config.get(max)
+            ));
+        }
+    }
+    for (session, heartbeat) in SESSIONS {
+        if value(session) <= value(heartbeat) {
+            return refuse(format!(
+                "{} must be greater than {} ({}), yet it is {}",
+                session.name(),
+                heartbeat.name(),
+                value(heartbeat),
+                value(session)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn refuse(text: String) -> Result<(), Refusal> {
+    Err(Refusal::InvalidConfig(text))
+}
+
+/// A group's keys, each held within the broker's bounds.
+pub(crate) fn clamp(config: &BrokerConfig, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut clamped = own.clone();
+    for Bounds { key, min, max, .. } in BOUNDS {
+        let Some(text) = clamped.get_mut(key.def.name) else { continue };
+        if let Ok(Value::Int(n)) = key.def.parse(text) {
+            let least = min.map_or(i32::MIN, |min| config.get(min));
+            *text = n.max(least).min(config.get(max)).to_string();
+        }
+    }
+    clamped
+}

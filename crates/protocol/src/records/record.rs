@@ -10,7 +10,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::header::BATCH_OVERHEAD;
-use super::stream::RecordStream;
+use super::stream::{ENDED, RecordStream};
 use super::varint::{Input, STRUCTURE, SliceInput, varlong_size};
 use super::{BatchError, BatchHeader, DecompressLimits, NO_SEQUENCE, RecordBatch, TimestampType};
 use super::{increment_sequence, legacy};
@@ -124,6 +124,12 @@ fn headers_count(count: i32) -> Result<usize, BatchError> {
     })
 }
 
+fn wrong_size(expected: i64, read: u64) -> BatchError {
+    BatchError::InvalidRecord(Cow::Owned(format!(
+        "Invalid record size: expected to read {expected} bytes in record payload, but instead read {read}"
+    )))
+}
+
 impl Body {
     /// Parses and checks a whole body, headers included.
     fn parse(bytes: &[u8]) -> Result<Self, BatchError> {
@@ -145,11 +151,7 @@ impl Body {
             header(&mut input)?;
         }
         if input.remaining() > 0 {
-            return Err(BatchError::InvalidRecord(Cow::Owned(format!(
-                "Invalid record size: expected to read {} bytes in record payload, but instead read {}",
-                bytes.len(),
-                input.position
-            ))));
+            return Err(wrong_size(bytes.len() as i64, input.position as u64));
         }
         Ok(Self { attributes, timestamp_delta, offset_delta, key, value, headers_at, headers_count })
     }
@@ -260,7 +262,8 @@ enum Metas<'a> {
 
 /// Iterates what validation needs of a magic 2 batch's records. An error ends the iteration.
 ///
-/// As in Kafka, of a compressed batch only the sizes inside the records count, not the records' own lengths.
+/// Unlike Kafka, which looks at the sizes inside the records only when it skips through a compressed batch, this also
+/// checks the records' own lengths: a batch that passes can be read.
 pub struct RecordMetaIter<'a> {
     base: Base,
     source: Metas<'a>,
@@ -295,6 +298,9 @@ fn meta(base: &Base, body: &Body, size: usize) -> RecordMeta {
 }
 
 fn read_plain(input: &mut SliceInput<'_>, base: &Base) -> Result<RecordMeta, BatchError> {
+    if input.remaining() == 0 {
+        return Err(ENDED);
+    }
     let size = input.varint()?;
     let count = usize::try_from(size).map_err(|_| STRUCTURE)?;
     let start = input.position;
@@ -311,7 +317,11 @@ fn read_plain(input: &mut SliceInput<'_>, base: &Base) -> Result<RecordMeta, Bat
 }
 
 fn read_skipping(input: &mut RecordStream, base: &Base) -> Result<RecordMeta, BatchError> {
+    if input.at_end()? {
+        return Err(ENDED);
+    }
     let size = input.varint()?;
+    let start = input.consumed();
     let attributes = input.byte()? as i8;
     let timestamp = base.timestamp(input.varlong()?);
     let offset = base.offset(input.varint()?);
@@ -329,6 +339,10 @@ fn read_skipping(input: &mut RecordStream, base: &Base) -> Result<RecordMeta, Ba
         input.skip(key_size)?;
         let value_size = input.varint()?;
         input.skip(usize::try_from(value_size).unwrap_or(0))?;
+    }
+    let read = input.consumed() - start;
+    if u64::try_from(size) != Ok(read) {
+        return Err(wrong_size(i64::from(size), read));
     }
     let size = varlong_size(i64::from(size)) + usize::try_from(size).unwrap_or(0);
     Ok(RecordMeta { offset, timestamp, attributes, size, key_size, value_size })

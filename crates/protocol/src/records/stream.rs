@@ -28,6 +28,10 @@ impl Default for DecompressLimits {
 /// Memory taken ahead of the bytes for a record that spans chunks.
 const RESERVE_BYTES: usize = 64 * 1024;
 
+/// Fewer records than the header says.
+pub(crate) const ENDED: BatchError =
+    BatchError::invalid("Incorrect declared batch size, premature EOF reached");
+
 pub(crate) struct RecordStream {
     decoder: Decoder,
     chunk: Bytes,
@@ -51,6 +55,11 @@ impl RecordStream {
 
     fn left(&self) -> usize {
         self.chunk.len() - self.position
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.inflated - self.left() as u64
     }
 
     /// Makes at least one byte available; false at the end.
@@ -97,6 +106,9 @@ impl RecordStream {
 
     /// The body of the next magic 2 record and the bytes it takes with its length.
     pub(crate) fn record_body(&mut self) -> Result<(Bytes, usize), BatchError> {
+        if self.at_end()? {
+            return Err(ENDED);
+        }
         let size = self.varint()?;
         let count = usize::try_from(size).map_err(|_| STRUCTURE)?;
         match self.take(count)? {

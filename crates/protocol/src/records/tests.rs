@@ -2,6 +2,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::*;
 
+mod goldens;
 mod mutation;
 
 type Row = (i64, Option<&'static str>, Option<&'static str>, &'static [(&'static str, Option<&'static str>)]);
@@ -226,7 +227,7 @@ fn wrong_counts_and_leftovers_are_refused() {
     for kind in CompressionType::ALL {
         for (count, text) in [
             (3, "Incorrect declared batch size, records still remaining in file"),
-            (5, "Found invalid record structure"),
+            (5, "Incorrect declared batch size, premature EOF reached"),
             (-1, "Found invalid record count -1 in magic v2 batch"),
         ] {
             let mut bytes = build(BatchOptions { compression: kind.into(), ..Default::default() }, ROWS);

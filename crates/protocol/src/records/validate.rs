@@ -9,6 +9,7 @@
 //! Different from Kafka on purpose:
 //! * Records whose offset deltas are not 0, 1, 2, … are refused with INVALID_RECORD. Kafka appends them if they are
 //!   not compressed, and answers UNKNOWN_SERVER_ERROR if they are.
+//! * The length of a compressed record must be that of its parts; Kafka lets it pass and its consumers fail.
 //! * A batch that inflates beyond [`ProduceRules::limits`] is refused with MESSAGE_TOO_LARGE, upon which producers
 //!   split it. Kafka has no bound.
 //! * At most [`RECORD_ERRORS_MAX`] record errors are listed.

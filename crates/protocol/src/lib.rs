@@ -31,6 +31,7 @@ pub mod coordinator;
 pub mod error;
 pub mod error_code;
 pub mod header;
+pub mod json;
 pub mod message;
 pub mod metadata;
 pub mod principal;

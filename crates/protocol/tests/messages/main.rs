@@ -1,0 +1,6 @@
+//! All messages against what Kafka's own classes say, and against bytes that are no message.
+
+mod goldens;
+mod schema;
+mod table;
+mod zip;

@@ -148,12 +148,12 @@ fn verdict(bytes: Bytes, rules: &ProduceRules<'_>, now: i64) -> Vec<String> {
         }
         Err(refusal) => match refusal.message {
             Some(message) => {
-                let mut lines = vec![format!("error code={} message={message}", refusal.code)];
+                let mut lines = vec![format!("error code={} message={message}", refusal.code.code())];
                 let errors = refusal.record_errors.iter();
                 lines.extend(errors.map(|e| format!("record-error {} {}", e.batch_index, e.message)));
                 lines
             }
-            None => vec![format!("error code={}", refusal.code), format!("reason {}", refusal.reason)],
+            None => vec![format!("error code={}", refusal.code.code()), format!("reason {}", refusal.reason)],
         },
     }
 }

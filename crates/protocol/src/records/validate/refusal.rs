@@ -3,15 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::ErrorCode;
+
 /// Record errors listed in a response. One small batch can hold millions of records without a key.
 pub const RECORD_ERRORS_MAX: usize = 1_000;
-
-const UNKNOWN_SERVER_ERROR: i16 = -1;
-const CORRUPT_MESSAGE: i16 = 2;
-const MESSAGE_TOO_LARGE: i16 = 10;
-const INVALID_TIMESTAMP: i16 = 32;
-const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
-const INVALID_RECORD: i16 = 87;
 
 /// One record that made its batch fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +34,7 @@ pub enum InvalidMetric {
 #[error("{reason}")]
 pub struct ProduceRefusal {
     /// Kafka's error code, for the partition's response.
-    pub code: i16,
+    pub code: ErrorCode,
     /// The partition's error message; Kafka sends one for record errors only.
     pub message: Option<Cow<'static, str>>,
     /// The partition's record errors.
@@ -51,28 +46,28 @@ pub struct ProduceRefusal {
 }
 
 impl ProduceRefusal {
-    fn new(code: i16, reason: String) -> Self {
+    fn new(code: ErrorCode, reason: String) -> Self {
         Self { code, message: None, record_errors: Vec::new(), reason, metric: None }
     }
 
     pub(super) fn invalid(reason: String) -> Self {
-        Self::new(INVALID_RECORD, reason)
+        Self::new(ErrorCode::InvalidRecord, reason)
     }
 
     pub(super) fn corrupt(reason: String) -> Self {
-        Self::new(CORRUPT_MESSAGE, reason)
+        Self::new(ErrorCode::CorruptMessage, reason)
     }
 
     pub(super) fn too_large(reason: String) -> Self {
-        Self::new(MESSAGE_TOO_LARGE, reason)
+        Self::new(ErrorCode::MessageTooLarge, reason)
     }
 
     pub(super) fn unsupported_compression(reason: String) -> Self {
-        Self::new(UNSUPPORTED_COMPRESSION_TYPE, reason)
+        Self::new(ErrorCode::UnsupportedCompressionType, reason)
     }
 
     pub(super) fn unknown(reason: String) -> Self {
-        Self::new(UNKNOWN_SERVER_ERROR, reason)
+        Self::new(ErrorCode::UnknownServerError, reason)
     }
 
     pub(super) fn counted(self, metric: InvalidMetric, count: u64) -> Self {
@@ -82,7 +77,10 @@ impl ProduceRefusal {
     /// `count` records failed, of which `errors` lists the first ones. One bad timestamp decides the code.
     pub(super) fn records(errors: Vec<RecordError>, count: u64, bad_timestamp: bool) -> Self {
         let (code, text) = if bad_timestamp {
-            (INVALID_TIMESTAMP, "One or more records have been rejected due to invalid timestamp".to_owned())
+            (
+                ErrorCode::InvalidTimestamp,
+                "One or more records have been rejected due to invalid timestamp".to_owned(),
+            )
         } else {
             let mut shown = String::new();
             for (index, RecordError { batch_index, message }) in errors.iter().take(3).enumerate() {
@@ -94,7 +92,7 @@ impl ProduceRefusal {
                 "One or more records have been rejected due to {count} record errors in total, and only showing the \
                  first three errors at most: [{shown}]"
             );
-            (INVALID_RECORD, text)
+            (ErrorCode::InvalidRecord, text)
         };
         Self { message: Some(Cow::Owned(text.clone())), record_errors: errors, ..Self::new(code, text) }
     }

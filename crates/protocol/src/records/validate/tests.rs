@@ -32,7 +32,7 @@ fn with(mut batch: BytesMut, at: usize, bytes: &[u8]) -> BytesMut {
 
 fn refusal(batch: BytesMut, rules: &ProduceRules<'_>) -> (i16, String) {
     let refusal = validate_produce(batch.freeze(), rules, NOW).unwrap_err();
-    (refusal.code, refusal.reason)
+    (refusal.code.code(), refusal.reason)
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn record_errors_name_each_record() {
         let options = BatchOptions { compression: kind.into(), ..Default::default() };
         let keys = build(options, &[(NOW, None), (NOW, Some("k")), (NOW, None), (NOW, None), (NOW, None)]);
         let refusal = validate_produce(keys.freeze(), &rules, NOW).unwrap_err();
-        assert_eq!((refusal.code, refusal.metric), (87, Some((InvalidMetric::NoKey, 4))));
+        assert_eq!((refusal.code.code(), refusal.metric), (87, Some((InvalidMetric::NoKey, 4))));
         let text = "Compacted topic cannot accept message without key in topic partition t-0";
         let indexes: Vec<_> = refusal.record_errors.iter().map(|e| e.batch_index).collect();
         assert_eq!(indexes, [0, 2, 3, 4]);
@@ -166,7 +166,7 @@ fn record_errors_name_each_record() {
         let times = [NOW - 101, NOW - 100, -1, NOW + 200, NOW + 201];
         let times: Vec<_> = times.iter().map(|t| (*t, Some("k"))).collect();
         let refusal = validate_produce(build(options, &times).freeze(), &rules, NOW).unwrap_err();
-        assert_eq!(refusal.code, 32);
+        assert_eq!(refusal.code.code(), 32);
         assert_eq!(
             refusal.message.as_deref(),
             Some("One or more records have been rejected due to invalid timestamp")
@@ -189,7 +189,7 @@ fn a_bomb_is_refused_as_too_large() {
         let mut builder = BatchBuilder::new(options);
         builder.append(NOW, None, Some(&vec![0; 2 << 20]), &[]).unwrap();
         let refusal = validate_produce(builder.build().unwrap().freeze(), &rules, NOW).unwrap_err();
-        assert_eq!(refusal.code, 10);
+        assert_eq!(refusal.code.code(), 10);
         assert!(refusal.message.is_some());
     }
 }

@@ -58,7 +58,8 @@ pub(crate) fn dispatch(mut args: Vec<OsString>) -> ExitCode {
     match word.as_str() {
         "help" | "--help" | "-h" => {
             if let Some(topic) = args.get(2).and_then(|word| by_name(&word.to_string_lossy())) {
-                let call = Call { program: format!("klamm {}", topic.name), arguments: vec!["--help".into()] };
+                let call =
+                    Call { program: format!("klamm {}", topic.name), arguments: vec!["--help".into()] };
                 return finish((topic.run)(&call));
             }
             print!("{}", cli::overview(COMMANDS));

@@ -41,31 +41,12 @@ pub fn check(name: &str, new: &BTreeMap<String, String>) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// `selector=regular expression`. Whether the expression itself is sound is for whoever evaluates it; what no dialect
-/// takes, an unbalanced bracket, is refused here.
+/// `selector=regular expression`.
 fn check_pattern(pattern: &str) -> Result<(), Refusal> {
     let illegal = || Refusal::InvalidConfig(format!("Illegal client matching pattern: {pattern}"));
     // Java's split drops empty parts at the end, hence `a=b=` has two parts and `a=` one.
     let parts: Vec<_> = pattern.trim_end_matches('=').split('=').collect();
     let [selector, expression] = parts[..] else { return Err(illegal()) };
-    if SELECTORS.contains(&trim(selector)) && is_balanced(trim(expression)) { Ok(()) } else { Err(illegal()) }
-}
-
-fn is_balanced(expression: &str) -> bool {
-    let (mut depth, mut in_class, mut escaped) = (0i32, false, false);
-    for c in expression.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '(' if !in_class => depth += 1,
-            ')' if !in_class => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return false;
-        }
-    }
-    depth == 0 && !in_class && !escaped && !expression.starts_with(['*', '+', '?'])
+    let is_sound = SELECTORS.contains(&trim(selector)) && regex::Regex::new(trim(expression)).is_ok();
+    if is_sound { Ok(()) } else { Err(illegal()) }
 }

@@ -37,7 +37,7 @@ pub mod quota;
 pub mod reference;
 pub mod table;
 pub mod topic;
-mod topic_config;
+pub mod topic_config;
 pub mod valid;
 pub mod value;
 

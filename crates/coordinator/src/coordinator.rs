@@ -4,9 +4,10 @@
 //! dropped when the partition's leadership is lost.
 
 use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, Token};
+use crate::group::GroupKind;
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
 use crate::record::GroupRecord;
-use crate::request::{Request, RequestContext};
+use crate::request::{Request, RequestContext, coordinator_error};
 use crate::settings::GroupSettings;
 use crate::state::{GroupsState, LogRecord};
 use klamm_protocol::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
@@ -291,6 +292,7 @@ impl GroupCoordinator {
     /// [`Self::handle`].
     pub fn append_failed(&mut self, now_ms: i64, continuation: &Continuation, error: ErrorCode) -> Outcome {
         let mut step = Step::new(now_ms);
+        let error = coordinator_error(error);
         match continuation {
             Continuation::NewGroup { group } => {
                 if let Some(mut group) = self.classic.remove(group) {
@@ -329,6 +331,20 @@ impl GroupCoordinator {
     /// What the high watermark has passed.
     pub fn committed_state(&self) -> &GroupsState {
         self.timeline.committed()
+    }
+
+    /// For tests.
+    ///
+    /// # Panics
+    /// If what is derived of a group's members disagrees with them, or a group is not where it should be.
+    pub fn check_invariants(&self) {
+        for (id, group) in &self.classic {
+            group.check_invariants();
+            assert!(self.state().group(id).is_some(), "group {id} is only in memory");
+        }
+        for (id, group) in self.state().groups() {
+            assert_eq!(group.kind() == GroupKind::Classic, self.classic.contains_key(id), "group {id}");
+        }
     }
 
     pub(crate) const fn settings(&self) -> &GroupSettings {

@@ -68,15 +68,15 @@ impl GroupRecord {
         let mut key = Reader::new(key.clone());
         let record = match key.i16()? {
             key_type::OFFSET_COMMIT => {
-                let OffsetCommitKey { group, topic, partition, .. } = Message::decode(&mut key, 0)?;
+                let OffsetCommitKey { group, topic, partition } = Message::decode(&mut key, 0)?;
                 Self::OffsetCommit { group, topic, partition, value: decode_value(value)? }
             }
             key_type::LEGACY_OFFSET_COMMIT => {
-                let LegacyOffsetCommitKey { group, topic, partition, .. } = Message::decode(&mut key, 0)?;
+                let LegacyOffsetCommitKey { group, topic, partition } = Message::decode(&mut key, 0)?;
                 Self::OffsetCommit { group, topic, partition, value: decode_value(value)? }
             }
             key_type::GROUP_METADATA => {
-                let GroupMetadataKey { group, .. } = Message::decode(&mut key, 0)?;
+                let GroupMetadataKey { group } = Message::decode(&mut key, 0)?;
                 Self::GroupMetadata { group, value: decode_value(value)? }
             }
             _ => return Ok(None),
@@ -91,19 +91,15 @@ impl GroupRecord {
     pub fn encode(&self) -> Result<(Bytes, Option<Bytes>), EncodeError> {
         match self {
             Self::GroupMetadata { group, value } => {
-                let key = GroupMetadataKey { group: group.clone(), ..GroupMetadataKey::default() };
+                let key = GroupMetadataKey { group: group.clone() };
                 let value = value
                     .as_deref()
                     .map(|value| encode(GROUP_METADATA_VERSION, value, GROUP_METADATA_VERSION));
                 Ok((encode(key_type::GROUP_METADATA, &key, 0)?, value.transpose()?))
             }
             Self::OffsetCommit { group, topic, partition, value } => {
-                let key = OffsetCommitKey {
-                    group: group.clone(),
-                    topic: topic.clone(),
-                    partition: *partition,
-                    ..OffsetCommitKey::default()
-                };
+                let key =
+                    OffsetCommitKey { group: group.clone(), topic: topic.clone(), partition: *partition };
                 let value = value.as_deref().map(|value| {
                     let expires = value.expire_timestamp != -1;
                     let version =

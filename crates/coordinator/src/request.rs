@@ -139,7 +139,7 @@ impl Request {
 }
 
 /// What clients of a coordinator are told of a failure to write to its partition.
-fn coordinator_error(error: ErrorCode) -> ErrorCode {
+pub(crate) fn coordinator_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
             ErrorCode::CoordinatorNotAvailable

@@ -382,14 +382,7 @@ impl Classic {
         self.awaiting_join_count = 0;
     }
 
-    /// The requests that are parked here.
-    #[cfg(test)]
-    pub(crate) fn parked(&self) -> impl Iterator<Item = Token> {
-        self.members.values().flat_map(|member| member.awaiting_join.into_iter().chain(member.awaiting_sync))
-    }
-
     /// Panics if the derived fields disagree with the members.
-    #[cfg(test)]
     pub(crate) fn check_invariants(&self) {
         let awaiting = self.members.values().filter(|member| member.awaiting_join.is_some()).count();
         assert_eq!(awaiting, self.awaiting_join_count);

@@ -24,11 +24,8 @@ impl GroupCoordinator {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
                 let index = partition.partition_index;
-                partitions.push(OffsetDeleteResponsePartition {
-                    partition_index: index,
-                    error_code: error.code(),
-                    ..Default::default()
-                });
+                partitions
+                    .push(OffsetDeleteResponsePartition { partition_index: index, error_code: error.code() });
                 let exists = offsets.get(&request.group_id, &topic.name, index).is_some()
                     || offsets.is_unstable(&request.group_id, &topic.name, index);
                 if exists && !is_in_use {
@@ -39,11 +36,7 @@ impl GroupCoordinator {
                     ));
                 }
             }
-            response.topics.push(OffsetDeleteResponseTopic {
-                name: topic.name.clone(),
-                partitions,
-                ..Default::default()
-            });
+            response.topics.push(OffsetDeleteResponseTopic { name: topic.name.clone(), partitions });
         }
         Ok(response)
     }

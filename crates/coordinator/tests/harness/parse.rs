@@ -1,0 +1,261 @@
+//! One line of a scenario: the command, its positional arguments, and `name=value` options.
+
+use super::Harness;
+use bytes::{BufMut, Bytes, BytesMut};
+use klamm_coordinator::Request;
+use klamm_protocol::api::heartbeat::HeartbeatRequest;
+use klamm_protocol::api::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
+use klamm_protocol::api::leave_group::{LeaveGroupRequest, MemberIdentity};
+use klamm_protocol::api::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use klamm_protocol::api::offset_delete::{
+    OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
+use klamm_protocol::api::offset_fetch::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use klamm_protocol::api::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
+use klamm_protocol::api::txn_offset_commit::{
+    TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use std::collections::BTreeMap;
+
+struct Line<'a> {
+    positional: Vec<&'a str>,
+    options: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn new(words: impl Iterator<Item = &'a str>) -> Self {
+        let mut line = Self { positional: Vec::new(), options: BTreeMap::new() };
+        for word in words {
+            match word.split_once('=') {
+                Some((name, value)) => drop(line.options.insert(name, value)),
+                None => line.positional.push(word),
+            }
+        }
+        line
+    }
+
+    fn text(&self, at: usize) -> StrBytes {
+        member_id(self.positional.get(at).copied().unwrap_or("-"))
+    }
+
+    fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, at: usize) -> T {
+        self.positional[at].parse().expect("a number")
+    }
+
+    fn option<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, name: &str, default: T) -> T {
+        self.options.get(name).map_or(default, |value| value.parse().expect(name))
+    }
+
+    fn instance(&self) -> Option<StrBytes> {
+        self.options.get("instance").map(|id| StrBytes::from(*id))
+    }
+}
+
+/// `-` is no id, and `a#12` the id that the coordinator made for the request 12.
+fn member_id(text: &str) -> StrBytes {
+    match text.split_once('#') {
+        _ if text == "-" => StrBytes::default(),
+        Some((prefix, number)) => {
+            let number: u64 = number.parse().expect("a number");
+            StrBytes::from(format!("{prefix}-00000000-0000-4000-8000-{number:012x}"))
+        }
+        None => StrBytes::from(text),
+    }
+}
+
+pub(crate) fn topic_id(topic: &str) -> Uuid {
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(topic.bytes()) {
+        *to = from;
+    }
+    Uuid::from_bytes(id)
+}
+
+/// Runs one command.
+pub(crate) fn run(harness: &mut Harness, line: &str) {
+    let mut words = line.split_whitespace();
+    let command = words.next().expect("a command");
+    let line = Line::new(words);
+    match command {
+        "advance" => harness.advance(line.number(0)),
+        "hold" => harness.hold(),
+        "release" => harness.commit(),
+        "fail" => harness.fail_next_append(error_code(line.positional[0])),
+        "reload" => harness.reload(),
+        "end-txn" => harness.end_transaction(line.number(0), line.positional[1] == "commit"),
+        "delete-topic" => harness.delete_topic(line.positional[0]),
+        _ => {
+            let (request, newest) = request(command, &line);
+            harness.request(line.option("v", newest), &request);
+        }
+    }
+}
+
+fn error_code(name: &str) -> ErrorCode {
+    (0..150).map(ErrorCode::from_code).find(|code| code.name() == name).expect(name)
+}
+
+fn request(command: &str, line: &Line<'_>) -> (Request, i16) {
+    match command {
+        "join" => (Request::JoinGroup(join(line)), 9),
+        "sync" => (Request::SyncGroup(sync(line)), 5),
+        "heartbeat" => {
+            let request = HeartbeatRequest {
+                group_id: line.text(0),
+                member_id: line.text(1),
+                generation_id: line.number(2),
+                group_instance_id: line.instance(),
+                ..Default::default()
+            };
+            (Request::Heartbeat(request), 4)
+        }
+        "leave" => {
+            let member = MemberIdentity {
+                member_id: line.text(1),
+                group_instance_id: line.instance(),
+                reason: None,
+                ..Default::default()
+            };
+            let request =
+                LeaveGroupRequest { group_id: line.text(0), members: vec![member], ..Default::default() };
+            (Request::LeaveGroup(request), 5)
+        }
+        "describe" => (Request::DescribeGroups { groups: vec![line.text(0)] }, 6),
+        "list" => {
+            let words =
+                |name| line.options.get(name).map(|list| list.split(',').map(StrBytes::from).collect());
+            let (states, types) = (words("states").unwrap_or_default(), words("types").unwrap_or_default());
+            (Request::ListGroups { states, types }, 5)
+        }
+        "delete-group" => (Request::DeleteGroups { groups: vec![line.text(0)] }, 2),
+        "commit" => (Request::OffsetCommit(commit(line)), 10),
+        "txn-commit" => (Request::TxnOffsetCommit(txn_commit(line)), 5),
+        "fetch" => (fetch(line), 10),
+        "delete-offset" => {
+            let partition =
+                OffsetDeleteRequestPartition { partition_index: line.number(2), ..Default::default() };
+            let topic = OffsetDeleteRequestTopic {
+                name: line.text(1),
+                partitions: vec![partition],
+                ..Default::default()
+            };
+            let request =
+                OffsetDeleteRequest { group_id: line.text(0), topics: vec![topic], ..Default::default() };
+            (Request::OffsetDelete(request), 0)
+        }
+        other => panic!("unknown command {other}"),
+    }
+}
+
+fn join(line: &Line<'_>) -> JoinGroupRequest {
+    let protocols = line.option("protocols", "range".to_owned());
+    let topics = line.option("topics", "t".to_owned());
+    let protocol = |name: &str| JoinGroupRequestProtocol {
+        name: StrBytes::from(name),
+        metadata: subscription(&topics),
+        ..Default::default()
+    };
+    JoinGroupRequest {
+        group_id: line.text(0),
+        member_id: line.text(1),
+        group_instance_id: line.instance(),
+        session_timeout_ms: line.option("session", 10_000),
+        rebalance_timeout_ms: line.option("rebalance", 60_000),
+        protocol_type: StrBytes::from(line.option("type", "consumer".to_owned())),
+        protocols: protocols.split(',').filter(|name| !name.is_empty()).map(protocol).collect(),
+        ..Default::default()
+    }
+}
+
+fn subscription(topics: &str) -> Bytes {
+    let topics: Vec<&str> = topics.split(',').filter(|name| !name.is_empty()).collect();
+    let mut bytes = BytesMut::new();
+    bytes.put_i16(1);
+    bytes.put_i32(topics.len() as i32);
+    for topic in topics {
+        bytes.put_i16(topic.len() as i16);
+        bytes.put_slice(topic.as_bytes());
+    }
+    bytes.freeze()
+}
+
+fn sync(line: &Line<'_>) -> SyncGroupRequest {
+    let assignment = |word: &str| {
+        let (member, assignment) = word.split_once(':').expect("member:assignment");
+        SyncGroupRequestAssignment {
+            member_id: member_id(member),
+            assignment: Bytes::copy_from_slice(assignment.as_bytes()),
+            ..Default::default()
+        }
+    };
+    SyncGroupRequest {
+        group_id: line.text(0),
+        member_id: line.text(1),
+        generation_id: line.number(2),
+        group_instance_id: line.instance(),
+        protocol_type: line.options.get("type").map(|name| StrBytes::from(*name)),
+        protocol_name: line.options.get("protocol").map(|name| StrBytes::from(*name)),
+        assignments: line.positional[3..].iter().copied().map(assignment).collect(),
+        ..Default::default()
+    }
+}
+
+fn commit(line: &Line<'_>) -> OffsetCommitRequest {
+    let partition = OffsetCommitRequestPartition {
+        partition_index: line.number(2),
+        committed_offset: line.number(3),
+        committed_metadata: line.options.get("metadata").map(|text| StrBytes::from(*text)),
+        ..Default::default()
+    };
+    let topic = OffsetCommitRequestTopic {
+        name: line.text(1),
+        topic_id: topic_id(line.positional[1]),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    OffsetCommitRequest {
+        group_id: line.text(0),
+        member_id: line.options.get("member").map(|id| member_id(id)).unwrap_or_default(),
+        generation_id_or_member_epoch: line.option("generation", -1),
+        group_instance_id: line.instance(),
+        retention_time_ms: line.option("retention", -1),
+        topics: vec![topic],
+        ..Default::default()
+    }
+}
+
+fn txn_commit(line: &Line<'_>) -> TxnOffsetCommitRequest {
+    let partition = TxnOffsetCommitRequestPartition {
+        partition_index: line.number(2),
+        committed_offset: line.number(3),
+        ..Default::default()
+    };
+    let topic =
+        TxnOffsetCommitRequestTopic { name: line.text(1), partitions: vec![partition], ..Default::default() };
+    TxnOffsetCommitRequest {
+        group_id: line.text(0),
+        producer_id: line.option("producer", 7),
+        member_id: line.options.get("member").map(|id| member_id(id)).unwrap_or_default(),
+        generation_id: line.option("generation", -1),
+        topics: vec![topic],
+        ..Default::default()
+    }
+}
+
+fn fetch(line: &Line<'_>) -> Request {
+    let topics = (line.positional.len() > 1).then(|| {
+        let partitions = line.positional[2..].iter().map(|index| index.parse().expect("a number")).collect();
+        let id = line.option("id", line.positional[1].to_owned());
+        vec![OffsetFetchRequestTopics {
+            name: line.text(1),
+            topic_id: topic_id(&id),
+            partition_indexes: partitions,
+            ..Default::default()
+        }]
+    });
+    let group = OffsetFetchRequestGroup { group_id: line.text(0), topics, ..Default::default() };
+    Request::OffsetFetch { group, require_stable: line.option("stable", false) }
+}

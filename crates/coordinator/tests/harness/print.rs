@@ -1,0 +1,136 @@
+//! Records and replies on one line each: what a reader of a scenario cares for.
+
+use klamm_coordinator::{GroupRecord, Reply};
+use klamm_protocol::ErrorCode;
+use std::fmt::Write;
+
+pub(crate) fn record(record: &GroupRecord) -> String {
+    match record {
+        GroupRecord::GroupMetadata { group, value: None } => format!("+ group {group} gone"),
+        GroupRecord::GroupMetadata { group, value: Some(value) } => {
+            let mut line = format!("+ group {group} generation {}", value.generation);
+            if let Some(protocol) = &value.protocol {
+                write!(
+                    line,
+                    " {}/{protocol} leader {}",
+                    value.protocol_type,
+                    id(value.leader.as_deref().unwrap_or("none"))
+                )
+                .expect("a string");
+            }
+            for member in &value.members {
+                write!(line, " [{} {}]", id(&member.member_id), text(&member.assignment)).expect("a string");
+            }
+            line
+        }
+        GroupRecord::OffsetCommit { group, topic, partition, value: None } => {
+            format!("+ offset {group} {topic}-{partition} gone")
+        }
+        GroupRecord::OffsetCommit { group, topic, partition, value: Some(value) } => {
+            format!("+ offset {group} {topic}-{partition} {}", value.offset)
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    if bytes.is_empty() { "nothing".to_owned() } else { String::from_utf8_lossy(bytes).into_owned() }
+}
+
+/// `client-00000000-0000-4000-8000-00000000000c` as `client#12`.
+fn id(id: &str) -> String {
+    match id.split_once("-00000000-0000-4000-8000-") {
+        Some((prefix, number)) => {
+            format!("{prefix}#{}", u64::from_str_radix(number, 16).expect("hexadecimal"))
+        }
+        None if id.is_empty() => "-".to_owned(),
+        None => id.to_owned(),
+    }
+}
+
+fn error(code: i16) -> String {
+    if code == 0 { "OK".to_owned() } else { ErrorCode::from_code(code).name().to_owned() }
+}
+
+pub(crate) fn reply(reply: &Reply) -> String {
+    match reply {
+        Reply::JoinGroup(join) if join.error_code != 0 => {
+            format!("{} {}", error(join.error_code), id(&join.member_id))
+        }
+        Reply::JoinGroup(join) => {
+            let members: Vec<String> = join.members.iter().map(|member| id(&member.member_id)).collect();
+            let members =
+                if members.is_empty() { String::new() } else { format!(" of {}", members.join(" ")) };
+            let skip = if join.skip_assignment { " skip assignment" } else { "" };
+            let protocol = join.protocol_name.as_deref().unwrap_or("null");
+            let (me, leader) = (id(&join.member_id), id(&join.leader));
+            format!("OK {me} generation {} {protocol} leader {leader}{members}{skip}", join.generation_id)
+        }
+        Reply::SyncGroup(sync) if sync.error_code != 0 => error(sync.error_code),
+        Reply::SyncGroup(sync) => {
+            format!("OK {} {}", sync.protocol_name.as_deref().unwrap_or("null"), text(&sync.assignment))
+        }
+        Reply::Heartbeat(heartbeat) => error(heartbeat.error_code),
+        Reply::LeaveGroup(leave) => {
+            let members = leave.members.iter().map(|member| error(member.error_code));
+            std::iter::once(error(leave.error_code)).chain(members).collect::<Vec<_>>().join(" ")
+        }
+        Reply::DescribeGroups(groups) => {
+            let one = |group: &klamm_protocol::api::describe_groups::DescribedGroup| {
+                let mut line = format!("{} {}", error(group.error_code), group.group_state);
+                write!(line, " {}/{}", group.protocol_type, group.protocol_data).expect("a string");
+                for member in &group.members {
+                    let (who, what) = (id(&member.member_id), text(&member.member_assignment));
+                    write!(line, " [{who} {what} {} {}]", member.client_id, member.client_host)
+                        .expect("a string");
+                }
+                line
+            };
+            groups.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+        Reply::ListGroupsRefused(code) => error(code.code()),
+        Reply::ListGroups(groups) => {
+            let one = |group: &klamm_protocol::api::list_groups::ListedGroup| {
+                let (state, kind) = (&group.group_state, &group.group_type);
+                format!("{} {state} {kind} {:?}", group.group_id, &*group.protocol_type)
+            };
+            groups.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+        Reply::DeleteGroups(results) => {
+            results.iter().map(|result| error(result.error_code)).collect::<Vec<_>>().join(" ")
+        }
+        other => offsets(other),
+    }
+}
+
+fn offsets(reply: &Reply) -> String {
+    let mut words = Vec::new();
+    match reply {
+        Reply::OffsetCommit(commit) => {
+            let partitions = commit.topics.iter().flat_map(|topic| &topic.partitions);
+            words.extend(partitions.map(|partition| error(partition.error_code)));
+        }
+        Reply::TxnOffsetCommit(commit) => {
+            let partitions = commit.topics.iter().flat_map(|topic| &topic.partitions);
+            words.extend(partitions.map(|partition| error(partition.error_code)));
+        }
+        Reply::OffsetDelete(delete) => {
+            words.push(error(delete.error_code));
+            let partitions = delete.topics.iter().flat_map(|topic| &topic.partitions);
+            words.extend(partitions.map(|partition| error(partition.error_code)));
+        }
+        Reply::OffsetFetch(group) => {
+            words.push(error(group.error_code));
+            for topic in &group.topics {
+                for partition in &topic.partitions {
+                    let (index, offset) = (partition.partition_index, partition.committed_offset);
+                    let metadata = partition.metadata.as_deref().unwrap_or("null");
+                    let problem =
+                        if partition.error_code == 0 { String::new() } else { error(partition.error_code) };
+                    words.push(format!("{}-{index} {offset}{metadata}{problem}", topic.name));
+                }
+            }
+        }
+        other => words.push(format!("{other:?}")),
+    }
+    words.join(" ")
+}

@@ -35,7 +35,6 @@ impl<R, T, K> Outcome<R, T, K> {
     }
 
     /// Adds a timer change.
-    #[must_use]
     pub fn with_timer(mut self, change: TimerChange<K>) -> Self {
         self.timers.push(change);
         self

@@ -1,0 +1,5 @@
+//! Quorums in one process: every node's log is a list of batches, messages are handed over by the test.
+
+mod cluster;
+mod files;
+mod scenarios;

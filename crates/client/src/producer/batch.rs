@@ -1,0 +1,260 @@
+//! One batch on its way, and the futures that wait for it.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use klamm_io::Instant;
+use klamm_protocol::records::{BatchBuilder, BuildError};
+use tokio::sync::Notify;
+
+use crate::{ClientError, TopicPartition};
+
+/// Where a record went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordMetadata {
+    /// The partition it was written to.
+    pub partition: TopicPartition,
+    /// Its offset; -1 if the broker did not tell (acks=0, or a duplicate that was already there).
+    pub offset: i64,
+    /// Its timestamp in milliseconds since 1970: the record's own, or the broker's with LogAppendTime.
+    pub timestamp: i64,
+}
+
+/// Called when the fate of a record is known.
+pub(super) type Callback = Box<dyn FnOnce(Result<RecordMetadata, ClientError>) + Send>;
+
+/// Who produced a batch, for the broker to find duplicates by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) id: i64,
+    pub(super) epoch: i16,
+}
+
+/// What became of a whole batch.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    Written {
+        base_offset: i64,
+        /// -1 with CreateTime.
+        log_append_time_ms: i64,
+    },
+    Failed {
+        error: ClientError,
+        /// Records that are to blame, by their place in the batch (KIP-467).
+        records: BTreeMap<i32, String>,
+    },
+}
+
+/// Shared by a batch and all futures that wait for its records.
+#[derive(Debug)]
+pub(super) struct Completion {
+    partition: TopicPartition,
+    fate: OnceLock<Fate>,
+    done: Notify,
+}
+
+impl Completion {
+    pub(super) fn new(partition: TopicPartition) -> Self {
+        Self { partition, fate: OnceLock::new(), done: Notify::new() }
+    }
+
+    pub(super) async fn wait(&self) {
+        let done = self.done.notified();
+        let mut done = std::pin::pin!(done);
+        done.as_mut().enable();
+        if self.fate.get().is_none() {
+            done.await;
+        }
+    }
+
+    fn result(&self, index: i32, timestamp: i64) -> Result<RecordMetadata, ClientError> {
+        match self.fate.get() {
+            Some(Fate::Written { base_offset, log_append_time_ms }) => Ok(RecordMetadata {
+                partition: self.partition.clone(),
+                offset: if *base_offset < 0 { -1 } else { base_offset + i64::from(index) },
+                timestamp: if *log_append_time_ms >= 0 { *log_append_time_ms } else { timestamp },
+            }),
+            Some(Fate::Failed { error, records }) => Err(match (records.get(&index), error) {
+                (Some(message), ClientError::Broker { code, .. }) => {
+                    ClientError::Broker { code: *code, message: Some(message.clone()) }
+                }
+                (None, ClientError::Broker { code, .. }) if !records.is_empty() => ClientError::Broker {
+                    code: *code,
+                    message: Some(
+                        "Failed to append record because it was part of a batch which had one more more invalid records"
+                            .to_owned(),
+                    ),
+                },
+                _ => error.clone(),
+            }),
+            None => Err(ClientError::Closed),
+        }
+    }
+}
+
+/// Resolves to what became of one record. Dropping it changes nothing.
+#[derive(Debug)]
+#[must_use = "awaiting it tells whether the record was written"]
+pub struct Delivery {
+    pub(super) completion: Arc<Completion>,
+    pub(super) index: i32,
+    pub(super) timestamp: i64,
+}
+
+impl Delivery {
+    /// The partition that the record goes to.
+    pub fn partition(&self) -> &TopicPartition {
+        &self.completion.partition
+    }
+
+    /// Waits for the acknowledgement that `acks` asks for.
+    ///
+    /// # Errors
+    /// Why the record was not written, or not known to be written.
+    pub async fn wait(self) -> Result<RecordMetadata, ClientError> {
+        self.completion.wait().await;
+        self.completion.result(self.index, self.timestamp)
+    }
+}
+
+impl IntoFuture for Delivery {
+    type Output = Result<RecordMetadata, ClientError>;
+    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.wait())
+    }
+}
+
+/// Records of one partition that are sent together.
+pub(super) struct Batch {
+    pub(super) number: u64,
+    pub(super) partition: TopicPartition,
+    /// Open for more records until the batch is sent for the first time.
+    builder: Option<BatchBuilder>,
+    built: Option<Bytes>,
+    pub(super) records_count: i32,
+    pub(super) created: Instant,
+    pub(super) attempts: u32,
+    pub(super) retry_at: Option<Instant>,
+    /// The producer and first sequence that it is sent under.
+    pub(super) identity: Option<(Identity, i32)>,
+    built_under: Option<(Identity, i32)>,
+    pub(super) completion: Arc<Completion>,
+    callbacks: Vec<(i32, i64, Callback)>,
+    /// What the batch counts against `buffer.memory`.
+    pub(super) memory_bytes: usize,
+    /// Size before compression.
+    pub(super) plain_bytes: usize,
+}
+
+impl Batch {
+    pub(super) fn new(
+        number: u64,
+        partition: TopicPartition,
+        builder: BatchBuilder,
+        created: Instant,
+    ) -> Self {
+        Self {
+            number,
+            completion: Arc::new(Completion::new(partition.clone())),
+            partition,
+            plain_bytes: builder.uncompressed_size(),
+            builder: Some(builder),
+            built: None,
+            records_count: 0,
+            created,
+            attempts: 0,
+            retry_at: None,
+            identity: None,
+            built_under: None,
+            callbacks: Vec::new(),
+            memory_bytes: 0,
+        }
+    }
+
+    /// The builder, while records can still be added.
+    pub(super) fn open(&mut self) -> Option<&mut BatchBuilder> {
+        self.builder.as_mut()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.builder.is_some()
+    }
+
+    /// Notes that a record was added, and who wants to know of it.
+    pub(super) fn added(&mut self, timestamp: i64, callback: Option<Callback>) -> i32 {
+        let index = self.records_count;
+        self.records_count += 1;
+        if let Some(builder) = &self.builder {
+            self.plain_bytes = builder.uncompressed_size();
+        }
+        if let Some(callback) = callback {
+            self.callbacks.push((index, timestamp, callback));
+        }
+        index
+    }
+
+    /// The bytes to send, under the batch's identity if it has one. Closes the batch.
+    pub(super) fn bytes(&mut self) -> Result<Bytes, BuildError> {
+        if let Some(mut builder) = self.builder.take() {
+            if let Some((identity, sequence)) = self.identity {
+                builder.set_producer(identity.id, identity.epoch, sequence, false);
+            }
+            self.built = Some(builder.build()?.freeze());
+        } else if self.identity != self.built_under
+            && let (Some(built), Some((identity, sequence))) = (&self.built, self.identity)
+        {
+            self.built = Some(with_identity(built, identity, sequence));
+        }
+        self.built_under = self.identity;
+        Ok(self.built.clone().unwrap_or_default())
+    }
+
+    /// Tells everybody who waits.
+    pub(super) fn finish(self, fate: Fate) {
+        let _ = self.completion.fate.set(fate);
+        self.completion.done.notify_waiters();
+        for (index, timestamp, callback) in self.callbacks {
+            callback(self.completion.result(index, timestamp));
+        }
+    }
+}
+
+/// A finished batch under another producer identity: the three fields lie inside the checksum.
+fn with_identity(built: &Bytes, identity: Identity, sequence: i32) -> Bytes {
+    const PRODUCER_ID_AT: usize = 43;
+    let mut bytes = bytes::BytesMut::from(&built[..]);
+    bytes[PRODUCER_ID_AT..PRODUCER_ID_AT + 8].copy_from_slice(&identity.id.to_be_bytes());
+    bytes[PRODUCER_ID_AT + 8..PRODUCER_ID_AT + 10].copy_from_slice(&identity.epoch.to_be_bytes());
+    bytes[PRODUCER_ID_AT + 10..PRODUCER_ID_AT + 14].copy_from_slice(&sequence.to_be_bytes());
+    klamm_protocol::records::patch::recompute_crc(&mut bytes);
+    bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_protocol::records::{BatchOptions, RecordBatch};
+
+    use super::*;
+
+    #[test]
+    fn a_batch_can_be_sent_again_under_another_identity() {
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        builder.append(5, None, Some(b"v"), &[]).unwrap();
+        let mut batch = Batch::new(1, TopicPartition::new("t", 0), builder, Instant::default());
+        batch.identity = Some((Identity { id: 7, epoch: 0 }, 3));
+        let first = batch.bytes().unwrap();
+        batch.identity = Some((Identity { id: 7, epoch: 1 }, 0));
+        let second = batch.bytes().unwrap();
+        for (bytes, epoch, sequence) in [(first, 0, 3), (second, 1, 0)] {
+            let read = RecordBatch::new(&bytes).unwrap();
+            read.check_crc().unwrap();
+            assert_eq!((read.producer_id, read.producer_epoch, read.base_sequence), (7, epoch, sequence));
+        }
+    }
+}

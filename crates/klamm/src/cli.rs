@@ -76,6 +76,9 @@ fn styles() -> clap::builder::Styles {
 pub(crate) fn print_error(error: &anyhow::Error) {
     let (red, plain) = if std::io::stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
     eprintln!("{red}error:{plain} {error:#}");
+    if let Some(remedy) = crate::session::remedy_of(error) {
+        eprintln!("{remedy}");
+    }
 }
 
 /// The text of `klamm help`.

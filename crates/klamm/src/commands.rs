@@ -4,8 +4,10 @@
 //! row here.
 
 mod config;
+mod console_producer;
 mod server;
 mod storage;
+mod topics;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -44,6 +46,10 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Format a node's directories, or look at them" },
     Command { name: "config", script: "", area: Area::Node, run: config::run,
         about: "Explain configuration keys and check a properties file" },
+    Command { name: "topics", script: "kafka-topics", area: Area::Data, run: topics::run,
+        about: "List, create, describe, enlarge and delete topics" },
+    Command { name: "console-producer", script: "kafka-console-producer", area: Area::Data,
+        run: console_producer::run, about: "Write each line of standard input as a record" },
 ];
 
 /// Runs what the command line asks for: by the name of the link it was called through, else by its first argument.

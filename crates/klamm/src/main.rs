@@ -16,6 +16,8 @@
 
 mod cli;
 mod commands;
+mod java;
+mod session;
 
 use std::process::ExitCode;
 

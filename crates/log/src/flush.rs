@@ -1,0 +1,158 @@
+//! Syncing, which happens off the shard.
+//!
+//! The owner asks whether a sync is due, takes a [`FlushHandle`], lets another thread do [`FlushHandle::sync`], and
+//! gives the result back to [`Log::mark_flushed`]. Only then does the recovery point move.
+
+use std::path::PathBuf;
+
+use klamm_io::disk::{Disk, File, OpenMode};
+
+use crate::error::Result;
+use crate::leader_epochs;
+use crate::log::Log;
+use crate::names::FileKind;
+use crate::partition_metadata;
+
+/// What was written beside the segments and not synced yet.
+#[derive(Debug, Default)]
+pub(crate) struct Unsynced {
+    pub(crate) epochs: bool,
+    pub(crate) partition_metadata: bool,
+    pub(crate) snapshots: Vec<PathBuf>,
+    /// Counts truncations: a sync that began before one says nothing about the offsets written after it.
+    pub(crate) truncations: u32,
+}
+
+/// Files that must be synced, and up to which offset the log is safe then.
+#[derive(Debug)]
+pub struct FlushHandle {
+    disk: Disk,
+    dir: PathBuf,
+    files: Vec<File>,
+    // Small files, by name: they are replaced, not written to.
+    replaced: Vec<PathBuf>,
+    sync_dir: bool,
+    flushed: Flushed,
+}
+
+/// Proof that a sync was done.
+#[derive(Clone, Copy, Debug)]
+pub struct Flushed {
+    up_to: i64,
+    truncations: u32,
+}
+
+impl FlushHandle {
+    /// Syncs the files. Blocks for the device. After an error the log directory must go offline: trying again proves
+    /// nothing, since the system may have dropped the pages that it could not write.
+    pub fn sync(self) -> Result<Flushed> {
+        for file in &self.files {
+            file.sync_data()?;
+        }
+        for path in &self.replaced {
+            match self.disk.open(path, OpenMode::Read) {
+                Ok(file) => file.sync_all()?,
+                // Replaced or removed meanwhile; then there is another sync to come.
+                Err(e) if e.is_not_found() => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        if self.sync_dir {
+            match self.disk.sync_dir(&self.dir) {
+                Err(e) if e.is_not_found() => {}
+                result => result?,
+            }
+        }
+        Ok(self.flushed)
+    }
+
+    /// The offset up to which the log is safe once it is synced.
+    pub fn up_to(&self) -> i64 {
+        self.flushed.up_to
+    }
+}
+
+impl Log {
+    /// Whether a sync is due: a segment was closed, `flush.messages` or `flush.ms` is reached, or one of the small
+    /// files has changed. Closed segments are always synced, so that recovery never has more than the active one to
+    /// check.
+    pub fn needs_flush(&self, now_ms: i64) -> bool {
+        let unflushed = self.log_end_offset.saturating_sub(self.recovery_point);
+        let aged = unflushed > 0 && now_ms.saturating_sub(self.last_flushed_ms) >= self.config.flush_ms;
+        self.recovery_point < self.active().base_offset
+            || unflushed >= self.config.flush_messages
+            || aged
+            || self.unsynced.epochs
+            || self.unsynced.partition_metadata
+    }
+
+    /// When [`Log::needs_flush`] will be true by `flush.ms`, in milliseconds of the wall clock.
+    pub fn flush_deadline_ms(&self) -> Option<i64> {
+        let timed = self.config.flush_ms < i64::MAX && self.log_end_offset > self.recovery_point;
+        timed.then(|| self.last_flushed_ms.saturating_add(self.config.flush_ms))
+    }
+
+    /// What must be synced now. With `include_active` all that was appended, else only closed segments.
+    pub fn flush_handle(&mut self, include_active: bool) -> Result<FlushHandle> {
+        let up_to = if include_active { self.log_end_offset } else { self.active().base_offset };
+        let from = self.recovery_point;
+        let mut files = Vec::new();
+        let mut sync_dir = self.unsynced.epochs || self.unsynced.partition_metadata;
+        if from < up_to {
+            let first = self.segment_index(from).unwrap_or(0);
+            for segment in self.segments.get(first..).unwrap_or_default() {
+                if segment.base_offset >= up_to {
+                    break;
+                }
+                // Names of segments that are older than the recovery point were synced with it.
+                sync_dir |= segment.base_offset >= from;
+                files.push(self.files.existing(segment.base_offset, FileKind::Log)?);
+                files.push(self.files.created(segment.base_offset, FileKind::OffsetIndex)?);
+                files.push(self.files.created(segment.base_offset, FileKind::TimeIndex)?);
+                if !segment.transaction_index.is_empty() {
+                    files.push(self.files.existing(segment.base_offset, FileKind::TransactionIndex)?);
+                }
+            }
+        }
+        let mut replaced = std::mem::take(&mut self.unsynced.snapshots);
+        if std::mem::take(&mut self.unsynced.epochs) {
+            replaced.push(leader_epochs::path(self.files.dir()));
+        }
+        if std::mem::take(&mut self.unsynced.partition_metadata) {
+            replaced.push(partition_metadata::path(self.files.dir()));
+        }
+        Ok(FlushHandle {
+            disk: self.files.disk().clone(),
+            dir: self.files.dir().to_path_buf(),
+            files,
+            replaced,
+            sync_dir,
+            flushed: Flushed { up_to, truncations: self.unsynced.truncations },
+        })
+    }
+
+    /// Takes note of a sync: the recovery point moves, unless the log was truncated meanwhile.
+    pub fn mark_flushed(&mut self, flushed: Flushed, now_ms: i64) {
+        if flushed.truncations == self.unsynced.truncations && flushed.up_to > self.recovery_point {
+            self.recovery_point = flushed.up_to;
+            self.last_flushed_ms = now_ms;
+        }
+    }
+
+    /// Prepares a clean shutdown: whoever opens the log next finds its end without a search and its producers without
+    /// a replay. The handle must be synced before the log is dropped.
+    pub fn close(&mut self) -> Result<FlushHandle> {
+        let Self { segments, files, .. } = self;
+        if let Some(active) = segments.last_mut() {
+            active.write_max_timestamp(files)?;
+            if self.config.preallocate {
+                active.file(files)?.truncate(u64::from(active.size))?;
+            }
+        }
+        if self.producers.take_snapshot(&self.files)? {
+            let path = self.files.path(self.producers.map_end_offset(), FileKind::ProducerSnapshot);
+            self.unsynced.snapshots.push(path);
+        }
+        self.flush_handle(true)
+    }
+}

@@ -12,13 +12,21 @@
 )]
 
 mod check;
+mod clients;
+mod node;
+mod setup;
 mod shell;
 mod tally;
 mod test;
 #[cfg(test)]
 mod tidy;
+mod wire;
+
+use std::process::ExitCode;
 
 use clap::Parser;
+
+use node::Product;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Development tasks of Klamm")]
@@ -32,12 +40,36 @@ enum Task {
         /// Only these stages (without any: all of them)
         stages: Vec<String>,
     },
+    /// Installs what the tests need
+    Setup,
+    /// Runs unmodified clients of other projects against a node
+    Clients {
+        /// Only these clients (without any: all of them)
+        names: Vec<String>,
+        /// The server under test
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+        /// Records for each codec
+        #[arg(long, default_value_t = 100_000)]
+        records: u32,
+    },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    let done = match Task::parse() {
         Task::Check => check::check(),
         Task::Fix => check::fix(),
         Task::Test { stages } => test::test(&stages),
+        Task::Setup => setup::setup(),
+        Task::Clients { names, server, records } => {
+            test::one("clients", || clients::clients(server, &names, records))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -34,3 +34,27 @@ pub(crate) fn shown(command: &Command) -> String {
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
     words.join(" ")
 }
+
+/// Where builds and downloads go.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Runs a command and returns what it wrote to its standard output; on failure the error has its other output.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let done = command.output().with_context(|| format!("cannot start {}", shown(command)))?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stderr);
+        let last: Vec<_> = said.lines().rev().take(8).collect();
+        let last: Vec<_> = last.into_iter().rev().collect();
+        bail!("{} ended with {}: {}", shown(command), done.status, last.join("\n"));
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+/// Sends a signal to a process that this program started.
+pub(crate) fn signal(pid: u32, name: &str) {
+    // A process that has ended in the meantime is no error.
+    let _ended =
+        Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
+}

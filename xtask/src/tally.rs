@@ -18,6 +18,17 @@ impl Tally {
         Self { failed: 1, notes: vec![note], ..Self::default() }
     }
 
+    /// Notes the result of one test.
+    pub(crate) fn note(&mut self, name: &str, result: anyhow::Result<()>) {
+        match result {
+            Ok(()) => self.passed += 1,
+            Err(error) => {
+                self.failed += 1;
+                self.notes.push(format!("{name}: {error:#}"));
+            }
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;

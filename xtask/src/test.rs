@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -27,12 +27,25 @@ pub(crate) fn test(names: &[String]) -> Result<()> {
     let mut done = Vec::new();
     for stage in STAGES.iter().filter(|stage| names.is_empty() || names.iter().any(|name| name == stage.name))
     {
-        println!("\n== {}", stage.name);
-        let started = Instant::now();
-        let tally = (stage.run)().unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
-        done.push((stage.name.to_owned(), tally, started.elapsed()));
+        done.push(timed(stage.name, stage.run));
     }
-    let sum = tally::print(&done);
+    close(&done)
+}
+
+/// Runs one stage by itself, with the same table and closing line.
+pub(crate) fn one(name: &str, run: impl FnOnce() -> Result<Tally>) -> Result<()> {
+    close(&[timed(name, run)])
+}
+
+fn timed(name: &str, run: impl FnOnce() -> Result<Tally>) -> (String, Tally, Duration) {
+    println!("\n== {name}");
+    let started = Instant::now();
+    let tally = run().unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
+    (name.to_owned(), tally, started.elapsed())
+}
+
+fn close(done: &[(String, Tally, Duration)]) -> Result<()> {
+    let sum = tally::print(done);
     if sum.failed > 0 {
         bail!("{} tests failed", sum.failed);
     }

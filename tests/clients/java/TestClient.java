@@ -1,0 +1,127 @@
+// Apache Kafka's Java clients, driven by `cargo xtask clients` (see tests/clients/README.md).
+
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+public final class TestClient {
+    private static final PrintStream OUT = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false) ;
+    private static final StringBuilder LINES = new StringBuilder();
+
+    private static String value(int index) {
+        return String.format("%08d", index).repeat(1 + index % 12);
+    }
+
+    private static void show(ConsumerRecord<String, String> r) {
+        LINES.append(r.topic()).append(' ').append(r.partition()).append(' ').append(r.offset()).append(' ')
+            .append(r.timestamp()).append(' ').append(r.key()).append(' ').append(r.value()).append('\n');
+    }
+
+    private static void flush() {
+        OUT.print(LINES);
+        OUT.flush();
+        LINES.setLength(0);
+    }
+
+    private static void create(String servers, String topic, int partitions) throws Exception {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", servers))) {
+            NewTopic topicSpec = new NewTopic(topic, partitions, (short) 1).configs(Map.of("retention.ms", "-1"));
+            admin.createTopics(List.of(topicSpec)).all().get();
+        }
+    }
+
+    private static void produce(String servers, String topic, String codec, int first, int end, long base) throws Exception {
+        AtomicReference<Exception> failed = new AtomicReference<>();
+        Map<String, Object> config = Map.of("bootstrap.servers", servers, "compression.type", codec, "linger.ms", 20);
+        try (KafkaProducer<String, String> producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            for (int i = first; i < end; i++) {
+                producer.send(new ProducerRecord<>(topic, null, base + i, "key-" + i, value(i)), (metadata, error) -> {
+                    if (error != null) failed.set(error);
+                });
+            }
+            producer.flush();
+        }
+        if (failed.get() != null) throw failed.get();
+    }
+
+    private static KafkaConsumer<String, String> consumer(String servers, String group) {
+        Map<String, Object> config = new HashMap<>(Map.of("bootstrap.servers", servers, "auto.offset.reset", "earliest",
+            "enable.auto.commit", false, "session.timeout.ms", 6000, "heartbeat.interval.ms", 1000));
+        if (group != null) config.put("group.id", group);
+        return new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
+    }
+
+    private static void group(String servers, String group, List<String> topics) {
+        KafkaConsumer<String, String> consumer = consumer(servers, group);
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            consumer.wakeup();
+            try {
+                main.join(20000);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+        try (consumer) {
+            consumer.subscribe(topics);
+            while (true) {
+                ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(200));
+                records.forEach(TestClient::show);
+                flush();
+                try {
+                    if (!records.isEmpty()) consumer.commitSync();
+                } catch (WakeupException e) {
+                    consumer.commitSync();
+                    throw e;
+                } catch (KafkaException e) { // a rebalance under way: the new owner reads those records again
+                    System.err.println(e);
+                }
+            }
+        } catch (WakeupException e) {
+            // SIGTERM: close, which leaves the group.
+        }
+    }
+
+    private static void seek(String servers, String topic, long timestamp) {
+        try (KafkaConsumer<String, String> consumer = consumer(servers, null)) {
+            List<TopicPartition> all = consumer.partitionsFor(topic).stream().map(p -> new TopicPartition(topic, p.partition())).toList();
+            consumer.assign(all);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(all);
+            var starts = consumer.offsetsForTimes(all.stream().collect(Collectors.toMap(p -> p, p -> timestamp)));
+            Set<TopicPartition> left = all.stream().filter(p -> starts.get(p) != null).collect(Collectors.toSet());
+            for (TopicPartition p : all) consumer.seek(p, left.contains(p) ? starts.get(p).offset() : ends.get(p));
+            while (!left.isEmpty()) {
+                consumer.poll(Duration.ofSeconds(1)).forEach(TestClient::show);
+                left.removeIf(p -> consumer.position(p) >= ends.get(p));
+            }
+            flush();
+        }
+    }
+
+    public static void main(String[] args) throws Exception {
+        switch (args[0]) {
+            case "create" -> create(args[1], args[2], Integer.parseInt(args[3]));
+            case "produce" -> produce(args[1], args[2], args[3], Integer.parseInt(args[4]), Integer.parseInt(args[5]), Long.parseLong(args[6]));
+            case "group" -> group(args[1], args[2], List.of(args[3].split(",")));
+            case "seek" -> seek(args[1], args[2], Long.parseLong(args[3]));
+            default -> throw new IllegalArgumentException(args[0]);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+"""librdkafka through confluent-kafka, driven by `cargo xtask clients` (see tests/clients/README.md)."""
+
+import signal
+import sys
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+stopped = False
+
+
+def stop(_signal, _frame):
+    global stopped
+    stopped = True
+
+
+def value(index):
+    return f"{index:08d}" * (1 + index % 12)
+
+
+def show(message):
+    key, text = message.key().decode(), message.value().decode()
+    print(message.topic(), message.partition(), message.offset(), message.timestamp()[1], key, text)
+
+
+def create(servers, topic, partitions):
+    new = NewTopic(topic, int(partitions), 1, config={"retention.ms": "-1"})
+    admin = AdminClient({"bootstrap.servers": servers})
+    for future in admin.create_topics([new]).values():
+        future.result()
+
+
+def produce(servers, topic, codec, first, end, base):
+    failures = []
+    producer = Producer({"bootstrap.servers": servers, "compression.type": codec, "enable.idempotence": True,
+                         "linger.ms": 20})
+    for index in range(int(first), int(end)):
+        while True:
+            try:
+                producer.produce(topic, value(index), f"key-{index}", timestamp=int(base) + index,
+                                 on_delivery=lambda error, _: error and failures.append(error))
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    if producer.flush(120) or failures:
+        raise SystemExit(f"not delivered: {failures[:3]}")
+
+
+def consumer_of(servers, group):
+    return Consumer({"bootstrap.servers": servers, "group.id": group, "auto.offset.reset": "earliest",
+                     "enable.auto.commit": False, "session.timeout.ms": 6000, "enable.partition.eof": True})
+
+
+def group(servers, name, topics):
+    signal.signal(signal.SIGTERM, stop)
+    consumer = consumer_of(servers, name)
+    consumer.subscribe(topics.split(","))
+    while not stopped:
+        messages = [m for m in consumer.consume(500, 0.2) if m.error() is None]
+        for message in messages:
+            show(message)
+        sys.stdout.flush()
+        if messages:
+            try:
+                consumer.commit(asynchronous=False)
+            except Exception as error:  # a rebalance under way: the new owner reads those records again
+                print(error, file=sys.stderr)
+    consumer.close()
+
+
+def seek(servers, topic, timestamp):
+    consumer = consumer_of(servers, "seek")
+    partitions = consumer.list_topics(topic).topics[topic].partitions
+    wanted = [TopicPartition(topic, p, int(timestamp)) for p in partitions]
+    found = consumer.offsets_for_times(wanted, 30)
+    consumer.assign(found)
+    left = {p.partition for p in found if p.offset != OFFSET_INVALID and p.offset >= 0}
+    while left:
+        for message in consumer.consume(500, 1):
+            if message.error() is None:
+                show(message)
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                left.discard(message.partition())
+            else:
+                raise SystemExit(str(message.error()))
+    consumer.close()
+
+
+if __name__ == "__main__":
+    {"create": create, "produce": produce, "group": group, "seek": seek}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,88 @@
+//! The few requests that the drivers themselves send: whether a node is ready, and what state a group is in.
+//!
+//! Written by hand in old versions of the protocol, so that a fault in our own codecs cannot hide itself.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+const METADATA: i16 = 3;
+const DESCRIBE_GROUPS: i16 = 15;
+
+/// Reads big-endian fields one after another.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>().context("the response is too short")?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    fn int16(&mut self) -> Result<i16> {
+        Ok(i16::from_be_bytes(self.take()?))
+    }
+
+    fn int32(&mut self) -> Result<i32> {
+        Ok(i32::from_be_bytes(self.take()?))
+    }
+
+    fn string(&mut self) -> Result<String> {
+        let length = usize::try_from(self.int16()?).context("a null string")?;
+        ensure!(self.0.len() >= length, "the response is too short");
+        let (text, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+}
+
+fn put_string(body: &mut Vec<u8>, text: &str) {
+    body.extend((text.len() as i16).to_be_bytes());
+    body.extend(text.as_bytes());
+}
+
+/// Sends one request with header version 1 and returns the body of the response.
+fn call(port: u16, key: i16, version: i16, body: &[u8]) -> Result<Vec<u8>> {
+    let mut request = Vec::new();
+    request.extend(key.to_be_bytes());
+    request.extend(version.to_be_bytes());
+    request.extend(7_i32.to_be_bytes());
+    put_string(&mut request, "xtask");
+    request.extend(body);
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(&(request.len() as i32).to_be_bytes())?;
+    stream.write_all(&request)?;
+    let mut size = [0; 4];
+    stream.read_exact(&mut size)?;
+    let size = i32::from_be_bytes(size);
+    ensure!((4..1 << 20).contains(&size), "a response of {size} bytes");
+    let mut response = vec![0; size as usize];
+    stream.read_exact(&mut response)?;
+    Ok(response.split_off(4))
+}
+
+/// How many brokers the node knows to be alive; an error while it does not answer.
+pub(crate) fn live_brokers(port: u16) -> Result<i32> {
+    let no_topics = 0_i32.to_be_bytes();
+    let response = call(port, METADATA, 1, &no_topics)?;
+    Fields(&response).int32()
+}
+
+/// The state of a classic group and how many members it has.
+pub(crate) fn group_state(port: u16, group: &str) -> Result<(String, i32)> {
+    let mut body = 1_i32.to_be_bytes().to_vec();
+    put_string(&mut body, group);
+    let response = call(port, DESCRIBE_GROUPS, 0, &body)?;
+    let mut fields = Fields(&response);
+    ensure!(fields.int32()? == 1, "one group was asked for");
+    let error = fields.int16()?;
+    ensure!(error == 0, "DescribeGroups answered the error {error}");
+    let _group = fields.string()?;
+    let state = fields.string()?;
+    let _protocol_type = fields.string()?;
+    let _protocol = fields.string()?;
+    Ok((state, fields.int32()?))
+}

@@ -1,1 +1,3 @@
 //! klamm-controller
+
+pub mod configs;

@@ -1,4 +1,8 @@
-//! Control records.
+//! Control records: batches marked as control carry the ends of transactions, and what the metadata
+//! quorum says about itself.
+//!
+//! The key is a version and a type, two bytes each. Ends of transactions have the version of their value
+//! in front of it; the records of the quorum have it as a field.
 
 use bytes::Bytes;
 
@@ -6,90 +10,134 @@ use crate::Message;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::wire::{RawTaggedField, Reader, StrBytes, Uuid, Writer};
 
+/// Key of a control record, after its version.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[data(versions = 0, flexible = none)]
 pub struct ControlRecordTypeSchema {
+    /// Type of the control record.
     pub r#type: i16,
 }
 
+/// Value of the control record that ends a transaction.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[data(versions = 0, flexible = none)]
 pub struct EndTxnMarker {
+    /// Epoch of the transaction coordinator that acts.
     pub coordinator_epoch: i32,
 }
 
+/// What a new leader of the quorum writes first.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[data(versions = 0..=1, flexible = 0..)]
 pub struct LeaderChangeMessage {
+    /// Version of this message.
     pub version: i16,
+    /// Node id of the leader, -1 for none.
     pub leader_id: i32,
+    /// The voters.
     pub voters: Vec<LeaderChangeMessageVoter>,
+    /// Voters that voted for the leader.
     pub granting_voters: Vec<LeaderChangeMessageVoter>,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// An element of [`LeaderChangeMessage::voters`] and [`LeaderChangeMessage::granting_voters`].
 #[derive(Debug, Clone, PartialEq, Message)]
 pub struct LeaderChangeMessageVoter {
+    /// Node id of the voter.
     pub voter_id: i32,
+    /// Directory id of the voter.
     #[field(since = 1)]
     pub voter_directory_id: Uuid,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// First record of a snapshot.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[data(versions = 0, flexible = 0..)]
 pub struct SnapshotHeaderRecord {
+    /// Version of this message.
     pub version: i16,
+    /// Append time of the last record the snapshot stands for, in ms since 1970.
     pub last_contained_log_timestamp: i64,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// Last record of a snapshot.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[data(versions = 0, flexible = 0..)]
 pub struct SnapshotFooterRecord {
+    /// Version of this message.
     pub version: i16,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// The version of the quorum's protocol from here on (KIP-853).
 #[derive(Debug, Clone, PartialEq, Message)]
 #[data(versions = 0, flexible = 0..)]
 pub struct KRaftVersionRecord {
+    /// Version of this message.
     pub version: i16,
+    /// Version of the quorum's protocol (`kraft.version`).
     #[field(name = "KRaftVersion")]
     pub kraft_version: i16,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// The voters from here on (KIP-853).
 #[derive(Debug, Clone, PartialEq, Message)]
 #[data(versions = 0, flexible = 0..)]
 pub struct VotersRecord {
+    /// Version of this message.
     pub version: i16,
+    /// The voters.
     pub voters: Vec<VotersRecordVoter>,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// An element of [`VotersRecord::voters`].
 #[derive(Debug, Clone, PartialEq, Message)]
 pub struct VotersRecordVoter {
+    /// Node id of the voter.
     pub voter_id: i32,
+    /// Directory id of the voter.
     pub voter_directory_id: Uuid,
+    /// Endpoints, by listener.
     pub endpoints: Vec<Endpoint>,
+    /// Versions of the quorum's protocol that the replica supports.
     #[field(name = "KRaftVersionFeature")]
     pub kraft_version_feature: KRaftVersionFeature,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// An element of [`VotersRecordVoter::endpoints`].
 #[derive(Debug, Clone, PartialEq, Message)]
 pub struct Endpoint {
+    /// Name of the listener.
     pub name: StrBytes,
+    /// Host name or address.
     pub host: StrBytes,
+    /// Port.
     pub port: u16,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// The value of [`VotersRecordVoter::kraft_version_feature`].
 #[derive(Debug, Clone, PartialEq, Message)]
 pub struct KRaftVersionFeature {
+    /// Lowest supported version.
     pub min_supported_version: i16,
+    /// Highest supported version.
     pub max_supported_version: i16,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 

@@ -1,47 +1,80 @@
-//! DescribeAcls (key 29).
+//! DescribeAcls (key 29): lists ACL bindings that match a filter (KIP-140).
+//!
+//! * v1 pattern type (KIP-290)
+//! * v2 flexible
+//! * v3 user resources (KIP-373)
 
 use crate::Message;
 use crate::wire::{RawTaggedField, StrBytes};
 
+/// The request.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[api(key = 29, versions = 1..=3, flexible = 2.., listeners = [Broker, Controller])]
 pub struct DescribeAclsRequest {
+    /// Type of the resource to match: 1 any, 2 topic, 3 group, 4 cluster, 5 transactional id, 6
+    /// delegation token, 7 user.
     pub resource_type_filter: i8,
+    /// Name of the resource to match; null for any.
     pub resource_name_filter: Option<StrBytes>,
+    /// Kind of resource name to match: 1 any, 2 all that apply to the name, 3 literal, 4 prefixed.
     #[field(default = 3)]
     pub pattern_type_filter: i8,
+    /// Principal to match; null for any.
     pub principal_filter: Option<StrBytes>,
+    /// Host to match; null for any.
     pub host_filter: Option<StrBytes>,
+    /// ACL operation to match, 1 for any.
     pub operation: i8,
+    /// 2 deny, 3 allow; 1 matches any in filters.
     pub permission_type: i8,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// The response.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[api(key = 29, versions = 1..=3, flexible = 2..)]
 pub struct DescribeAclsResponse {
+    /// How long the client is throttled because of a quota, in ms; 0 for not at all.
     pub throttle_time_ms: i32,
+    /// Error, 0 for none.
     pub error_code: i16,
+    /// Text for the error; null if there is none.
     pub error_message: Option<StrBytes>,
+    /// The resources.
     pub resources: Vec<DescribeAclsResource>,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// An element of [`DescribeAclsResponse::resources`].
 #[derive(Debug, Clone, PartialEq, Message)]
 pub struct DescribeAclsResource {
+    /// 2 topic, 3 group, 4 cluster, 5 transactional id, 6 delegation token, 7 user.
     pub resource_type: i8,
+    /// Name of the resource.
     pub resource_name: StrBytes,
+    /// Kind of resource name: 3 literal, 4 prefixed.
     #[field(default = 3)]
     pub pattern_type: i8,
+    /// Bindings of this resource.
     pub acls: Vec<AclDescription>,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }
 
+/// An element of [`DescribeAclsResource::acls`].
 #[derive(Debug, Clone, PartialEq, Message)]
 pub struct AclDescription {
+    /// Principal as `type:name`.
     pub principal: StrBytes,
+    /// Host name or address.
     pub host: StrBytes,
+    /// ACL operation by number: 2 all, 3 read, 4 write, 5 create, 6 delete, 7 alter, 8 describe, and
+    /// so on.
     pub operation: i8,
+    /// 2 deny, 3 allow; 1 matches any in filters.
     pub permission_type: i8,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }

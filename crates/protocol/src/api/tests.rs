@@ -65,5 +65,7 @@ fn uuids_are_shown_as_kafka_shows_them() {
     check(0, "AAAAAAAAAAAAAAAAAAAAAA");
     check(1, "AAAAAAAAAAAAAAAAAAAAAQ");
     check(u128::MAX, "_____________________w");
+    let awkward = Uuid::from_u128(62 << 122 | 7);
+    assert!(awkward.to_string().starts_with('-') && awkward.is_awkward());
     assert!("short".parse::<Uuid>().is_err());
 }

@@ -20,14 +20,14 @@ const TEXT_LENGTH: usize = 22;
 impl Uuid {
     /// All bits zero: no id.
     pub const ZERO: Self = Self([0; 16]);
-    /// `Uuid.ONE_UUID` of Kafka, reserved as `METADATA_TOPIC_ID`: the id of `__cluster_metadata`.
+    /// The id of `__cluster_metadata`.
     pub const METADATA_TOPIC: Self = Self::from_u128(1);
-    /// Directory id of a replica whose directory is not known yet (KIP-858): `DirectoryId.UNASSIGNED`.
-    pub const UNASSIGNED_DIRECTORY: Self = Self::ZERO;
+    /// Directory id of replicas before directories had ids (KIP-858): `DirectoryId.MIGRATING`.
+    pub const MIGRATING_DIRECTORY: Self = Self::ZERO;
+    /// Directory id of a replica whose directory is not chosen yet: `DirectoryId.UNASSIGNED`.
+    pub const UNASSIGNED_DIRECTORY: Self = Self::from_u128(1);
     /// Directory id of a replica in an offline directory: `DirectoryId.LOST`.
-    pub const LOST_DIRECTORY: Self = Self::from_u128(1);
-    /// Directory id in use before directories had ids, for clusters on the way up: `DirectoryId.MIGRATING`.
-    pub const MIGRATING_DIRECTORY: Self = Self::from_u128(2);
+    pub const LOST_DIRECTORY: Self = Self::from_u128(2);
 
     /// From sixteen bytes, most significant first.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
@@ -39,7 +39,8 @@ impl Uuid {
         Self(value.to_be_bytes())
     }
 
-    /// Sets the version and variant bits of a random UUID (version 4) on 16 random bytes.
+    /// Sets the version and variant bits of a random UUID (version 4) on 16 random bytes. Where [`Uuid::is_awkward`],
+    /// draw again.
     pub const fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -71,9 +72,15 @@ impl Uuid {
         (self.to_u128() as u64).cast_signed()
     }
 
-    /// Whether Kafka would take this id for itself: reserved ids are the first hundred numbers.
+    /// Whether Kafka keeps this id for itself: the first hundred numbers.
     pub const fn is_reserved(self) -> bool {
         self.to_u128() < 100
+    }
+
+    /// Whether Kafka would not take this for a new id: reserved, or its text begins with `-` and looks like a flag on a
+    /// command line.
+    pub const fn is_awkward(self) -> bool {
+        self.is_reserved() || self.to_u128() >> 122 == 62
     }
 }
 

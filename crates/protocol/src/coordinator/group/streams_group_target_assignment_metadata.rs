@@ -1,19 +1,26 @@
-//! StreamsGroupTargetAssignmentMetadata (type 20).
+//! StreamsGroupTargetAssignmentMetadata (type 20): the epoch of a streams group's target assignment
+//! (KIP-1071).
 
 use crate::Message;
 use crate::wire::{RawTaggedField, StrBytes};
 
+/// The key.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[record(key = 20, versions = 0, flexible = none)]
 pub struct StreamsGroupTargetAssignmentMetadataKey {
+    /// Id of the group.
     pub group_id: StrBytes,
 }
 
+/// The value.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[record(key = 20, versions = 0, flexible = 0..)]
 pub struct StreamsGroupTargetAssignmentMetadataValue {
+    /// Group epoch that the target assignment was made for.
     pub assignment_epoch: i32,
+    /// When the assignment was computed, in ms since 1970.
     #[field(tag = 0, ignorable)]
     pub assignment_timestamp: i64,
+    /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
 }

@@ -26,7 +26,7 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<BTreeMap<String, String>, MalformedEs
 /// Parses a properties text.
 pub fn parse(text: &str) -> Result<BTreeMap<String, String>, MalformedEscape> {
     let mut properties = BTreeMap::new();
-    let mut lines = Lines { rest: text, number: 0 };
+    let mut lines = Lines { rest: text, number: 0, ended_in_two: false };
     while let Some((line, number)) = lines.next_joined() {
         let (key, value) = split(&line);
         let malformed = || MalformedEscape { line: number };
@@ -42,6 +42,9 @@ fn is_blank(c: char) -> bool {
 struct Lines<'a> {
     rest: &'a str,
     number: usize,
+    /// Whether the last line ended in two characters. Java's reader, which stops at the first, then knows of no more
+    /// lines if there are none, while otherwise a lone backslash at the very end is an empty key.
+    ended_in_two: bool,
 }
 
 impl<'a> Lines<'a> {
@@ -53,30 +56,36 @@ impl<'a> Lines<'a> {
         self.number += 1;
         let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
         let (line, after) = self.rest.split_at(end);
+        self.ended_in_two = after.starts_with("\r\n");
         self.rest = after.strip_prefix("\r\n").or_else(|| after.get(1..)).unwrap_or("");
         Some(line)
     }
 
     /// The next line that is neither blank nor a comment, joined with those that continue it.
     fn next_joined(&mut self) -> Option<(String, usize)> {
-        let first = loop {
-            let line = self.next_natural()?.trim_start_matches(is_blank);
-            if !line.is_empty() && !line.starts_with(['#', '!']) {
-                break line;
-            }
-        };
-        let number = self.number;
         let mut joined = String::new();
-        let mut line = first;
-        while is_continued(line) {
+        let mut number = 0;
+        loop {
+            let Some(line) = self.next_natural() else {
+                return (!joined.is_empty()).then_some((joined, number));
+            };
+            let line = line.trim_start_matches(is_blank);
+            // A line that continues nothing but a lone backslash is still the first one, and may be a comment.
+            if joined.is_empty() {
+                if line.is_empty() || line.starts_with(['#', '!']) {
+                    continue;
+                }
+                number = self.number;
+            }
+            if !is_continued(line) {
+                joined.push_str(line);
+                return Some((joined, number));
+            }
             joined.push_str(&line[..line.len() - 1]);
-            match self.next_natural() {
-                Some(next) => line = next.trim_start_matches(is_blank),
-                None => return Some((joined, number)),
+            if joined.is_empty() && self.rest.is_empty() && !self.ended_in_two {
+                return Some((joined, number));
             }
         }
-        joined.push_str(line);
-        Some((joined, number))
     }
 }
 
@@ -177,6 +186,24 @@ mod tests {
         check("C\\:\\\\dir=D\\:\\\\x", &[("C:\\dir", "D:\\x")]);
         assert_eq!(parse("x=1\na=\\u12g4"), Err(MalformedEscape { line: 2 }));
         assert_eq!(parse_bytes(b"a=\xe4").unwrap().get("a").map(String::as_str), Some("ä"));
+    }
+
+    #[test]
+    fn as_java_reads_it() {
+        let text = |hex: &str| {
+            let digits = hex.as_bytes().chunks(2).map(|d| std::str::from_utf8(d).unwrap());
+            String::from_utf8(digits.map(|d| u8::from_str_radix(d, 16).unwrap()).collect()).unwrap()
+        };
+        for row in include_str!("../testdata/properties.tsv").lines() {
+            let fields: Vec<&str> = row.split('\t').collect();
+            let input = text(fields[0]);
+            if fields.get(1) == Some(&"malformed") {
+                assert!(parse(&input).is_err(), "{input:?}");
+                continue;
+            }
+            let pairs = fields[1..].chunks(2).map(|pair| (text(pair[0]), text(pair[1])));
+            assert_eq!(parse(&input), Ok(pairs.collect()), "{input:?}");
+        }
     }
 
     #[test]

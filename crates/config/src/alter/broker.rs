@@ -144,7 +144,7 @@ fn check_names(new: &BTreeMap<String, String>, own: bool) -> Result<(), Refusal>
 }
 
 /// What of the altered keys counts: those that may be altered there and keep their rules.
-pub(crate) fn countable(altered: &BTreeMap<String, String>, own: bool) -> BTreeMap<String, String> {
+pub fn countable(altered: &BTreeMap<String, String>, own: bool) -> BTreeMap<String, String> {
     let counts = |name: &String, text: &String| {
         let one = BTreeMap::from([(name.clone(), text.clone())]);
         let def = table::BROKER.find(name).or_else(|| listener_base_key(name));

@@ -52,7 +52,7 @@ mod truncate;
 pub use append::{Append, Appended};
 pub use config::LogConfig;
 pub use error::{Error, Result};
-pub use flush::FlushHandle;
+pub use flush::{FlushHandle, Flushed};
 pub use handles::Handles;
 pub use leader_epochs::{EpochEntry, LeaderEpochs};
 pub use log::{Log, OffsetMetadata, OpenLog};

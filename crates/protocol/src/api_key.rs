@@ -36,12 +36,7 @@ macro_rules! api_keys {
 
             const fn flags(self) -> Flags {
                 match self {
-                    $(Self::$name => {
-                        #[allow(unused_mut, reason = "most have no flag")]
-                        let mut flags = Flags::NONE;
-                        $(flags.$flag = true;)*
-                        flags
-                    })*
+                    $(Self::$name => Flags { $($flag: true,)* ..Flags::NONE },)*
                 }
             }
         }

@@ -120,6 +120,3 @@ macro_rules! coordinator_records {
     };
 }
 use coordinator_records;
-
-#[cfg(test)]
-mod tests;

@@ -21,8 +21,6 @@
 //!   The failure is the caller's bug: it must not use the field with a peer that old.
 //! * Error codes stay `i16` in messages, since peers may send ones we do not know; [`ErrorCode`] names those we do.
 
-#![warn(missing_docs)]
-
 extern crate self as klamm_protocol;
 
 pub mod api;
@@ -39,7 +37,6 @@ pub mod metadata;
 pub mod principal;
 pub mod producer_snapshot;
 pub mod quorum_state;
-#[allow(missing_docs, reason = "fields of options and errors there say it by their names")]
 pub mod records;
 pub mod remote_log;
 pub mod schema;

@@ -1,1 +1,20 @@
-//! klamm-server
+//! A node of the cluster: the broker, the controller, or both in one process.
+
+pub mod authorize;
+pub mod dispatch;
+pub mod error;
+pub mod fault_to_api;
+pub mod handlers;
+pub mod listener;
+pub mod log_dirs;
+pub mod metadata;
+pub mod metadata_change;
+pub mod node;
+pub mod partition;
+pub mod producer_ids;
+pub mod quorum;
+pub mod reply;
+pub mod shard;
+pub mod topic_names;
+pub mod topic_settings;
+pub mod topics_creator;

@@ -1,0 +1,147 @@
+//! From a frame to its handler: reads the header, checks that the API and version are served on this listener, decodes
+//! the body, runs the handler and encodes its response.
+//!
+//! What cannot be read closes the connection, as in Kafka: without a trustworthy header there is nothing to answer to.
+//! The one exception is ApiVersions in a version that is not known, which is answered in version 0, so that a newer
+//! client can find out what is spoken here (KIP-35).
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use klamm_log::FileSlice;
+use klamm_protocol::{
+    ApiKey, ErrorCode, Message, Reader, Request, StrBytes,
+    api::api_versions::ApiVersionsResponse,
+    header::{RequestHeader, ResponseHeader},
+};
+use tracing::debug;
+
+use crate::{
+    handlers::{self, Contexts, cluster::api_versions},
+    listener::connection::Connection,
+    reply::{self, Reply},
+};
+
+/// The connection has to be closed, and why.
+#[derive(Debug)]
+pub struct Refused {
+    /// For the log.
+    pub reason: String,
+}
+
+/// One request, without its body.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The API.
+    pub api_key: ApiKey,
+    /// The version that the client chose.
+    pub api_version: i16,
+    /// Given back in the response.
+    pub correlation_id: i32,
+    /// The client's name for itself; null is allowed.
+    pub client_id: Option<StrBytes>,
+    /// The connection that it came by.
+    pub connection: Rc<Connection>,
+}
+
+impl Call {
+    /// Encodes the response to this call.
+    pub fn respond<R: Message>(&self, response: &R) -> Reply {
+        self.respond_with_slices(response, &[])
+    }
+
+    /// Encodes a response whose record gaps are filled from files.
+    ///
+    /// # Panics
+    /// If the handler made a response that its version cannot express.
+    pub fn respond_with_slices<R: Message>(&self, response: &R, slices: &[FileSlice]) -> Reply {
+        Reply::Now(self.encode(response, slices))
+    }
+
+    /// As [`Call::respond_with_slices`], for responses that come later.
+    ///
+    /// # Panics
+    /// If the handler made a response that its version cannot express.
+    pub fn encode<R: Message>(&self, response: &R, slices: &[FileSlice]) -> reply::Frame {
+        let header = ResponseHeader { correlation_id: self.correlation_id, ..Default::default() };
+        let header_version = self.api_key.response_header_version(self.api_version);
+        reply::encode(response, self.api_version, &header, header_version, slices).unwrap_or_else(|error| {
+            panic!("a {:?} v{} response cannot be encoded: {error}", self.api_key, self.api_version)
+        })
+    }
+
+    /// The client's id, empty if it gave none.
+    pub fn client_id(&self) -> &str {
+        self.client_id.as_deref().unwrap_or("")
+    }
+}
+
+/// Handles one frame.
+///
+/// # Errors
+/// If the connection has to be closed.
+pub async fn dispatch(
+    contexts: &Rc<Contexts>,
+    connection: &Rc<Connection>,
+    frame: Bytes,
+) -> Result<Reply, Refused> {
+    let (key, version, correlation_id) = peek(&frame)?;
+    let api_key =
+        ApiKey::try_from(key).map_err(|_| Refused { reason: format!("api key {key} is not known") })?;
+    if !handlers::is_served(api_key, version, connection) {
+        if api_key == ApiKey::ApiVersions {
+            return Ok(unsupported_api_versions(correlation_id));
+        }
+        return Err(Refused {
+            reason: format!("{api_key:?} version {version} is not served on this listener"),
+        });
+    }
+    let mut reader = Reader::new(frame);
+    let header = RequestHeader::decode(&mut reader, api_key.request_header_version(version))
+        .map_err(|error| Refused { reason: format!("header of {api_key:?} version {version}: {error}") })?;
+    let call = Call {
+        api_key,
+        api_version: version,
+        correlation_id: header.correlation_id,
+        client_id: header.client_id,
+        connection: Rc::clone(connection),
+    };
+    debug!(api = ?api_key, version, correlation_id, client_id = call.client_id(), "request");
+    handlers::handle(contexts, call, reader).await
+}
+
+/// The fixed part of every request header.
+fn peek(frame: &Bytes) -> Result<(i16, i16, i32), Refused> {
+    match frame.first_chunk::<8>() {
+        Some(&[k0, k1, v0, v1, c0, c1, c2, c3]) => Ok((
+            i16::from_be_bytes([k0, k1]),
+            i16::from_be_bytes([v0, v1]),
+            i32::from_be_bytes([c0, c1, c2, c3]),
+        )),
+        None => Err(Refused { reason: format!("a frame of {} bytes has no request header", frame.len()) }),
+    }
+}
+
+/// Decodes a request's body.
+///
+/// # Errors
+/// If it is not what its version prescribes; bytes after its end count as such.
+pub fn decode<R: Request>(call: &Call, mut reader: Reader) -> Result<R, Refused> {
+    let request = R::decode(&mut reader, call.api_version).map_err(|error| Refused {
+        reason: format!("{:?} version {}: {error}", call.api_key, call.api_version),
+    })?;
+    Ok(request)
+}
+
+fn unsupported_api_versions(correlation_id: i32) -> Reply {
+    let response = ApiVersionsResponse {
+        error_code: ErrorCode::UnsupportedVersion.code(),
+        api_keys: api_versions::own_range(),
+        ..Default::default()
+    };
+    let header = ResponseHeader { correlation_id, ..Default::default() };
+    match reply::encode(&response, 0, &header, 0, &[]) {
+        Ok(frame) => Reply::Now(frame),
+        Err(_) => Reply::Nothing,
+    }
+}

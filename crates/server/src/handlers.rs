@@ -1,0 +1,139 @@
+//! Every API that is served: which versions, on which listeners, by which handler.
+//!
+//! One file per API, under the area it belongs to. A handler gets the context of its area and nothing more; it holds no
+//! state. An API that is not in the list below is not advertised and closes the connection that asks for it.
+
+pub mod cluster;
+pub mod records;
+pub mod topics;
+
+use std::rc::Rc;
+
+use klamm_protocol::{ApiKey, Message, Reader};
+
+use crate::{
+    dispatch::{Call, Refused, decode},
+    listener::connection::Connection,
+    node::ListenerName,
+    reply::Reply,
+};
+
+/// The contexts of all areas, for one shard.
+pub struct Contexts {
+    /// Brokers, topics, versions.
+    pub cluster: cluster::ClusterContext,
+    /// Producing, fetching, offsets.
+    pub records: records::RecordsContext,
+    /// Creating, deleting, describing topics.
+    pub topics: topics::TopicsContext,
+}
+
+impl Contexts {
+    /// Whether a listener is one of the controllers'.
+    pub fn is_controller_listener(&self, listener: &ListenerName) -> bool {
+        let config = self.cluster.node.config.load();
+        config.controller_listener_names().iter().any(|name| name.eq_ignore_ascii_case(listener.as_str()))
+    }
+}
+
+/// One API of the list.
+#[derive(Debug, Clone, Copy)]
+pub struct Served {
+    /// The API.
+    pub key: ApiKey,
+    /// Lowest version.
+    pub min: i16,
+    /// Highest version.
+    pub max: i16,
+    /// Where it is served.
+    on: On,
+}
+
+/// Kinds of listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On {
+    Brokers,
+    Controllers,
+    Both,
+}
+
+impl Served {
+    /// Whether it is served on listeners of this kind.
+    pub const fn is_on(&self, controller_listener: bool) -> bool {
+        match self.on {
+            On::Brokers => !controller_listener,
+            On::Controllers => controller_listener,
+            On::Both => true,
+        }
+    }
+}
+
+/// Whether a version of an API is served to a connection.
+pub fn is_served(key: ApiKey, version: i16, connection: &Connection) -> bool {
+    SERVED.iter().any(|api| {
+        api.key == key
+            && (api.min..=api.max).contains(&version)
+            && api.is_on(connection.is_controller_listener)
+    })
+}
+
+/// What a handler returns: a response to be encoded, or a reply that it made itself.
+pub trait IntoReply {
+    /// The reply to `call`.
+    fn into_reply(self, call: &Call) -> Result<Reply, Refused>;
+}
+
+impl<M: Message> IntoReply for M {
+    fn into_reply(self, call: &Call) -> Result<Reply, Refused> {
+        Ok(call.respond(&self))
+    }
+}
+
+/// A reply that a handler has made itself, since it comes later or has no response.
+pub struct Made(pub Result<Reply, Refused>);
+
+impl IntoReply for Made {
+    fn into_reply(self, _call: &Call) -> Result<Reply, Refused> {
+        self.0
+    }
+}
+
+macro_rules! served {
+    ($($name:ident $min:literal..=$max:literal $on:ident $area:ident::$module:ident;)+) => {
+        /// The list.
+        pub const SERVED: &[Served] = &[$(Served { key: ApiKey::$name, min: $min, max: $max, on: On::$on }),+];
+
+        /// Decodes the body of a request in the list and has it handled.
+        ///
+        /// # Errors
+        /// If the connection has to be closed.
+        pub async fn handle(contexts: &Rc<Contexts>, call: Call, body: Reader) -> Result<Reply, Refused> {
+            match call.api_key {
+                $(ApiKey::$name => {
+                    let request = decode(&call, body)?;
+                    // Boxed, since the future of a connection would otherwise be as large as the largest handler's.
+                    Box::pin($area::$module::handle(&contexts.$area, &call, request)).await.into_reply(&call)
+                })+
+                other => Err(Refused { reason: format!("{other:?} is not served") }),
+            }
+        }
+    };
+}
+
+served! {
+    Produce                  3..=13  Brokers  records::produce;
+    Fetch                    4..=18  Brokers  records::fetch;
+    ListOffsets              1..=11  Brokers  records::list_offsets;
+    Metadata                 0..=13  Brokers  cluster::metadata;
+    ApiVersions              0..=4   Both     cluster::api_versions;
+    CreateTopics             2..=7   Both     topics::create_topics;
+    DeleteTopics             1..=6   Both     topics::delete_topics;
+    DeleteRecords            0..=2   Brokers  records::delete_records;
+    InitProducerId           0..=5   Brokers  records::init_producer_id;
+    OffsetForLeaderEpoch     2..=4   Brokers  records::offset_for_leader_epoch;
+    DescribeLogDirs          1..=5   Brokers  records::describe_log_dirs;
+    CreatePartitions         0..=3   Both     topics::create_partitions;
+    DescribeCluster          0..=2   Both     cluster::describe_cluster;
+    DescribeProducers        0..=0   Brokers  records::describe_producers;
+    DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
+}

@@ -1,0 +1,104 @@
+//! DescribeCluster (key 60), v0–2: the brokers of the cluster, or on a controller's listener its controllers.
+//!
+//! * v1  the caller says which kind of node it wants (KIP-919)
+//! * v2  fenced brokers, if asked for (KIP-1073)
+
+use klamm_protocol::{
+    ErrorCode,
+    api::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse},
+};
+
+use super::{ClusterContext, alive_endpoint_of};
+use crate::{
+    authorize::{Resource, authorized_operations},
+    dispatch::Call,
+};
+
+const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
+
+/// Answers DescribeCluster.
+pub async fn handle(
+    cx: &ClusterContext,
+    call: &Call,
+    request: DescribeClusterRequest,
+) -> DescribeClusterResponse {
+    let here = if call.connection.is_controller_listener { CONTROLLERS } else { BROKERS };
+    if request.endpoint_type != here {
+        return mismatch(request.endpoint_type, here);
+    }
+    let published = cx.node.metadata.load();
+    let cluster = &published.image.cluster;
+    let listener = &call.connection.listener;
+    let mut response = DescribeClusterResponse {
+        endpoint_type: here,
+        cluster_id: cx.node.cluster_id.clone(),
+        controller_id: -1,
+        ..Default::default()
+    };
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = authorized_operations(Resource::Cluster);
+    }
+    if here == BROKERS {
+        let alive = |id: &i32| alive_endpoint_of(&published.image, *id, listener).is_some();
+        response.controller_id = if alive(&cx.node.id) {
+            cx.node.id
+        } else {
+            cluster.brokers.keys().copied().find(alive).unwrap_or(-1)
+        };
+    } else {
+        response.controller_id = cx.node.controller.leader_id();
+    }
+    let named = |endpoints: &[klamm_metadata::image::Endpoint]| {
+        let endpoint =
+            endpoints.iter().find(|endpoint| endpoint.name.eq_ignore_ascii_case(listener.as_str()))?;
+        Some((endpoint.host.clone(), i32::from(endpoint.port)))
+    };
+    if here == BROKERS {
+        for broker in
+            cluster.brokers.values().filter(|broker| !broker.fenced || request.include_fenced_brokers)
+        {
+            if let Some((host, port)) = named(&broker.listeners) {
+                let rack = broker.rack.clone();
+                let is_fenced = broker.fenced;
+                let broker_id = broker.id;
+                response.brokers.push(DescribeClusterBroker {
+                    broker_id,
+                    host,
+                    port,
+                    rack,
+                    is_fenced,
+                    ..Default::default()
+                });
+            }
+        }
+    } else {
+        for controller in cluster.controllers.values() {
+            if let Some((host, port)) = named(&controller.listeners) {
+                let broker_id = controller.id;
+                response.brokers.push(DescribeClusterBroker { broker_id, host, port, ..Default::default() });
+            }
+        }
+    }
+    response
+}
+
+fn mismatch(wanted: i8, here: i8) -> DescribeClusterResponse {
+    let name = |kind| if kind == BROKERS { "BROKER" } else { "CONTROLLER" };
+    let (code, message) = match wanted {
+        BROKERS | CONTROLLERS => (
+            ErrorCode::MismatchedEndpointType,
+            format!(
+                "the request wants an endpoint of type {} and reached one of type {}",
+                name(wanted),
+                name(here)
+            ),
+        ),
+        _ => (ErrorCode::UnsupportedEndpointType, format!("endpoint type {wanted} is not known")),
+    };
+    DescribeClusterResponse {
+        error_code: code.code(),
+        error_message: Some(message.into()),
+        ..Default::default()
+    }
+}

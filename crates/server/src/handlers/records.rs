@@ -1,0 +1,114 @@
+//! Handlers that write, read and look up records.
+
+pub mod delete_records;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod fetch;
+pub mod init_producer_id;
+pub mod list_offsets;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+
+use std::{rc::Rc, sync::Arc};
+
+use klamm_metadata::image::{MetadataImage, Partition};
+use klamm_protocol::{ErrorCode, StrBytes};
+
+use crate::{
+    error::ApiError,
+    handlers::cluster::alive_endpoint_of,
+    node::{ListenerName, Node},
+    producer_ids::ProducerIds,
+    shard::Shards,
+};
+
+/// What these handlers use.
+pub struct RecordsContext {
+    /// The node: its metadata, config and directories.
+    pub node: Arc<Node>,
+    /// The way to the partitions.
+    pub shards: Rc<Shards>,
+    /// Ids for idempotent producers.
+    pub producer_ids: Arc<ProducerIds>,
+}
+
+/// The leader of a partition, to hint at when a client has asked the wrong broker (KIP-951).
+pub struct LeaderHint {
+    /// Its id, -1 if there is none.
+    pub id: i32,
+    /// Its epoch.
+    pub epoch: i32,
+    /// Where it listens.
+    pub endpoint: Option<(StrBytes, i32, Option<StrBytes>)>,
+}
+
+/// Who leads a partition now, as clients of `listener` see it.
+pub fn leader_hint(
+    image: &MetadataImage,
+    topic: &str,
+    index: i32,
+    listener: &ListenerName,
+) -> Option<LeaderHint> {
+    let partition: &Partition = image.topics.partition(topic, index)?;
+    let endpoint = alive_endpoint_of(image, partition.leader, listener).map(|(host, port)| {
+        let rack = image.cluster.brokers.get(&partition.leader).and_then(|broker| broker.rack.clone());
+        (host, port, rack)
+    });
+    Some(LeaderHint { id: partition.leader, epoch: partition.leader_epoch, endpoint })
+}
+
+/// Requests for partitions, gathered by the shard that has them, with the place of each in the response.
+pub struct ByShard<T> {
+    shards: Vec<(Vec<usize>, Vec<T>)>,
+}
+
+impl<T> ByShard<T> {
+    /// Nothing yet, for `count` shards.
+    pub fn new(count: usize) -> Self {
+        Self { shards: (0..count).map(|_| (Vec::new(), Vec::new())).collect() }
+    }
+
+    /// Adds an item whose answer belongs at `place`.
+    pub fn push(&mut self, shard: usize, place: usize, item: T) {
+        if let Some((places, items)) = self.shards.get_mut(shard) {
+            places.push(place);
+            items.push(item);
+        }
+    }
+
+    /// The shards that have something to do: shard, places, items.
+    pub fn into_parts(self) -> impl Iterator<Item = (usize, Vec<usize>, Vec<T>)> {
+        let parts = self.shards.into_iter().enumerate();
+        parts
+            .filter(|(_, (places, _))| !places.is_empty())
+            .map(|(shard, (places, items))| (shard, places, items))
+    }
+}
+
+/// Asks every shard for its share and puts the answers where they belong. Items of a shard that is going down are
+/// refused.
+pub async fn ask<T, A>(
+    shards: &Shards,
+    work: ByShard<T>,
+    answers: &mut [Option<Result<A, ApiError>>],
+    mut request: impl FnMut(
+        Vec<T>,
+        crate::shard::requests::Reply<Vec<Result<A, ApiError>>>,
+    ) -> crate::shard::ShardRequest,
+) {
+    let mut waiting = Vec::new();
+    for (shard, places, items) in work.into_parts() {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        shards.send(shard, request(items, reply));
+        waiting.push((places, answer));
+    }
+    for (places, answer) in waiting {
+        let mut found = answer.await.unwrap_or_default().into_iter();
+        for place in places {
+            let result = found.next().unwrap_or_else(|| Err(ErrorCode::NotLeaderOrFollower.into()));
+            if let Some(slot) = answers.get_mut(place) {
+                *slot = Some(result);
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Fetch (key 1), v4–18: batches from partitions, as the log has them.
+//!
+//! * v5   log start offset  * v7  incremental fetch sessions (KIP-227)
+//! * v9   the client's leader epoch (KIP-320)  * v11  rack (KIP-392)
+//! * v12  the epoch of the client's last record: a diverging epoch instead of records (KIP-595)
+//! * v13  topic ids (KIP-516)  * v15  the replica in a tagged field (KIP-903)
+//! * v16  the leader to go to instead (KIP-951)
+//!
+//! Limits are spent in the order of the partitions. The first batch of the first partition that has one comes whole,
+//! however large, so that no reader is stuck; later partitions are cut at the limit, and one whose first batch does not
+//! fit stays empty.
+//!
+//! A fetch that finds less than `min_bytes` waits, up to `max_wait_ms`, and reads a second time.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use klamm_config::broker;
+use klamm_log::FileSlice;
+use klamm_protocol::{
+    ErrorCode, Records, Uuid,
+    api::fetch::{FetchRequest, LeaderIdAndEpoch, NodeEndpoint, PartitionData},
+};
+use klamm_replica::fetch_session::{self, FetchContext, FetchedPartition, SessionPartition};
+use tokio::sync::oneshot;
+
+use super::{ByShard, RecordsContext, leader_hint};
+use crate::{
+    dispatch::Call,
+    handlers::Made,
+    node::Node,
+    reply::{Frame, Reply},
+    shard::{
+        ShardRequest, Shards,
+        requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, TopicPartition},
+        watch::FetchWatch,
+    },
+};
+
+/// Answers Fetch.
+pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> Made {
+    let published = cx.node.metadata.load();
+    let clock = cx.node.world.clock;
+    let resolve = |id: &Uuid| published.image.topics.by_id(id).map(|topic| topic.name.clone());
+    let context = cx.node.sessions().begin(&request, call.api_version, clock.now().since_start(), resolve);
+    let fetch = Fetch::new(&cx.node, call, &request, &context);
+    let (node, shards, call) = (Arc::clone(&cx.node), Rc::clone(&cx.shards), call.clone());
+    Made(Ok(Reply::Later(Box::pin(async move {
+        let answers = fetch.run(&shards).await;
+        respond(&node, &call, context, answers)
+    }))))
+}
+
+/// A fetch under way, without its session.
+struct Fetch {
+    /// One for each partition of the context: what to read, or why not.
+    reads: Vec<Result<PartitionRead, ErrorCode>>,
+    isolation: Isolation,
+    bytes_max: u32,
+    bytes_min: u32,
+    wait_max: Duration,
+}
+
+impl Fetch {
+    fn new(node: &Node, call: &Call, request: &FetchRequest, context: &FetchContext) -> Self {
+        let published = node.metadata.load();
+        let is_follower = fetch_session::is_follower(request, call.api_version);
+        let limit = node.config.load().get(&broker::FETCH_MAX_BYTES);
+        let bytes_max = u32::try_from(request.max_bytes.min(limit)).unwrap_or(0);
+        let reads = context.partitions.iter().map(|partition| {
+            let topic = partition.topic.clone().ok_or(ErrorCode::UnknownTopicId)?;
+            if published.image.topics.partition(&topic, partition.fetch.partition).is_none() {
+                return Err(ErrorCode::UnknownTopicOrPartition);
+            }
+            let fetch = &partition.fetch;
+            Ok(PartitionRead {
+                at: TopicPartition { topic, index: partition.fetch.partition },
+                topic_id: partition.topic_id,
+                fetch_offset: fetch.fetch_offset,
+                bytes_max: u32::try_from(fetch.max_bytes).unwrap_or(0).min(bytes_max),
+                current_leader_epoch: fetch.current_leader_epoch,
+                last_fetched_epoch: fetch.last_fetched_epoch,
+            })
+        });
+        Self {
+            reads: reads.collect(),
+            isolation: match (is_follower, request.isolation_level) {
+                (true, _) => Isolation::LogEnd,
+                (false, 1) => Isolation::Committed,
+                (false, _) => Isolation::Uncommitted,
+            },
+            bytes_max,
+            bytes_min: u32::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
+            wait_max: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
+        }
+    }
+
+    /// Reads, waits if there is too little, reads again.
+    async fn run(&self, shards: &Shards) -> Vec<PartitionReadAnswer> {
+        let may_wait = !self.wait_max.is_zero() && self.reads.iter().any(Result::is_ok);
+        let watch = may_wait.then(|| FetchWatch::new(i64::from(self.bytes_min)));
+        let answers = self.read(shards, watch.as_ref()).await;
+        let Some(watch) = watch else { return answers };
+        let found: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
+        // An error of one partition is news that must not wait; a session's topic that is gone is.
+        let has_news = answers.iter().zip(&self.reads).any(|(answer, read)| {
+            (read.is_ok() && answer.error != ErrorCode::None) || answer.diverging_epoch.is_some()
+        });
+        if found >= u64::from(self.bytes_min) || has_news {
+            return answers;
+        }
+        let _ = shards.clock().timeout(self.wait_max, watch.woken()).await;
+        self.read(shards, None).await
+    }
+
+    async fn read(&self, shards: &Shards, watch: Option<&Arc<FetchWatch>>) -> Vec<PartitionReadAnswer> {
+        let mut work = ByShard::new(shards.count());
+        let mut answers = Vec::with_capacity(self.reads.len());
+        for (place, read) in self.reads.iter().enumerate() {
+            match read {
+                Ok(read) => {
+                    work.push(shards.of(&read.at.topic, read.at.index), place, read.clone());
+                    answers.push(PartitionReadAnswer::failed(ErrorCode::NotLeaderOrFollower));
+                }
+                Err(code) => answers.push(PartitionReadAnswer::failed(*code)),
+            }
+        }
+        let mut waiting = Vec::new();
+        for (shard, places, partitions) in work.into_parts() {
+            let (reply, answer) = oneshot::channel();
+            let watch = watch.cloned();
+            shards.send(
+                shard,
+                ShardRequest::Read(ReadRequest { partitions, isolation: self.isolation, watch, reply }),
+            );
+            waiting.push((places, answer));
+        }
+        for (places, answer) in waiting {
+            for (place, found) in places.into_iter().zip(answer.await.unwrap_or_default()) {
+                if let Some(slot) = answers.get_mut(place) {
+                    *slot = found;
+                }
+            }
+        }
+        self.limit(&mut answers);
+        answers
+    }
+
+    /// Spends `max_bytes` in the order of the partitions. A shard has given each partition as much as if it were the
+    /// only one.
+    fn limit(&self, answers: &mut [PartitionReadAnswer]) {
+        let mut room = self.bytes_max;
+        let mut is_first = true;
+        for (answer, read) in answers.iter_mut().zip(&self.reads) {
+            let (Some(slice), Ok(read)) = (answer.records.as_mut(), read) else { continue };
+            if slice.len == 0 {
+                answer.records = None;
+                continue;
+            }
+            if is_first {
+                is_first = false;
+                room = room.saturating_sub(slice.len);
+                continue;
+            }
+            let allowed = room.min(read.bytes_max);
+            if slice.len > allowed {
+                // A batch that comes first and does not fit whole is of no use to the client.
+                if first_batch_bytes(slice).is_none_or(|bytes| bytes > allowed) {
+                    answer.records = None;
+                    continue;
+                }
+                slice.len = allowed;
+            }
+            room -= slice.len;
+        }
+    }
+}
+
+/// The size of the batch that a slice starts with.
+fn first_batch_bytes(slice: &FileSlice) -> Option<u32> {
+    let mut head = [0; 12];
+    slice.file.read_exact_at(&mut head, slice.position).ok()?;
+    let length = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
+    length.checked_add(12)
+}
+
+fn respond(node: &Node, call: &Call, context: FetchContext, answers: Vec<PartitionReadAnswer>) -> Frame {
+    let published = node.metadata.load();
+    let mut slices = Vec::new();
+    let mut endpoints: Vec<NodeEndpoint> = Vec::new();
+    let fetched = context.partitions.iter().zip(answers).map(|(partition, answer)| {
+        let mut data = partition_data(partition, answer, call.api_version, &mut slices);
+        let is_elsewhere = [ErrorCode::NotLeaderOrFollower.code(), ErrorCode::FencedLeaderEpoch.code()];
+        if call.api_version >= 16
+            && is_elsewhere.contains(&data.error_code)
+            && let Some(topic) = &partition.topic
+            && let Some(hint) =
+                leader_hint(&published.image, topic, partition.fetch.partition, &call.connection.listener)
+        {
+            data.current_leader =
+                LeaderIdAndEpoch { leader_id: hint.id, leader_epoch: hint.epoch, ..Default::default() };
+            if let Some((host, port, rack)) = hint.endpoint
+                && endpoints.iter().all(|endpoint| endpoint.node_id != hint.id)
+            {
+                endpoints.push(NodeEndpoint { node_id: hint.id, host, port, rack, ..Default::default() });
+            }
+        }
+        FetchedPartition {
+            topic: partition.topic.clone().unwrap_or_default(),
+            topic_id: partition.topic_id,
+            data,
+        }
+    });
+    let fetched: Vec<_> = fetched.collect();
+    let mut response = node.sessions().finish(context, fetched, node.world.clock.now().since_start());
+    response.node_endpoints = endpoints;
+    call.encode(&response, &slices)
+}
+
+fn partition_data(
+    partition: &SessionPartition,
+    answer: PartitionReadAnswer,
+    version: i16,
+    slices: &mut Vec<FileSlice>,
+) -> PartitionData {
+    // Clients before v6 do not know the code and would not retry.
+    let error = match answer.error {
+        ErrorCode::KafkaStorageError if version <= 5 => ErrorCode::NotLeaderOrFollower,
+        error => error,
+    };
+    let records = match answer.records {
+        Some(slice) => {
+            let records =
+                Records::Gap { token: u32::try_from(slices.len()).unwrap_or(u32::MAX), len: slice.len };
+            slices.push(slice);
+            records
+        }
+        None => Records::Bytes(bytes::Bytes::new()),
+    };
+    PartitionData {
+        partition_index: partition.fetch.partition,
+        error_code: error.code(),
+        high_watermark: answer.high_watermark,
+        last_stable_offset: answer.last_stable_offset,
+        log_start_offset: answer.log_start_offset,
+        diverging_epoch: answer.diverging_epoch.unwrap_or_default(),
+        aborted_transactions: answer.aborted_transactions,
+        records: Some(records),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,236 @@
+//! Produce (key 0), v3–13: appends batches to partitions.
+//!
+//! * v3   transactional id (KIP-98); exactly one batch of magic 2 for each partition
+//! * v7   zstd (KIP-110)
+//! * v8   record errors (KIP-467)
+//! * v10  the leader to go to instead (KIP-951)
+//! * v13  topic ids (KIP-516)
+//!
+//! Returns as soon as every shard has the batches in its queue, so that the connection may go on to its next request
+//! with the order kept. With acks=0 there is no response: an error closes the connection, which is all that such a
+//! client can notice.
+
+use std::{sync::Arc, time::Duration};
+
+use klamm_protocol::{
+    ErrorCode, Records, StrBytes, Uuid,
+    api::produce::{
+        BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceRequest,
+        ProduceResponse, TopicProduceResponse,
+    },
+    records::AppendOrigin,
+};
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::{ByShard, RecordsContext, leader_hint};
+use crate::{
+    dispatch::{Call, Refused},
+    error::ApiError,
+    handlers::Made,
+    node::Node,
+    reply::{Frame, Reply},
+    shard::{
+        ShardRequest,
+        requests::{AppendAnswer, AppendRequest, TopicPartition},
+    },
+    topic_names,
+};
+
+/// Kafka's name for the client that may write to the coordinators' topics.
+const ADMIN_CLIENT: &str = "__admin_client";
+/// v13 names topics by id only.
+const TOPIC_IDS_SINCE: i16 = 13;
+
+/// Answers Produce.
+pub async fn handle(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Made {
+    let acks = request.acks;
+    let mut pending = start(cx, call, request);
+    let call = call.clone();
+    let node = Arc::clone(&cx.node);
+    if acks == 0 {
+        pending.settle().await;
+        return Made(match pending.first_error() {
+            Some((at, code)) => {
+                info!(topic = %at.topic, partition = at.index, error = code.name(), client_id = call.client_id(), "produce with acks=0 failed");
+                Err(Refused { reason: format!("produce with acks=0 failed: {}", code.name()) })
+            }
+            None => Ok(Reply::Nothing),
+        });
+    }
+    Made(Ok(Reply::Later(Box::pin(async move {
+        pending.settle().await;
+        respond(&node, &call, pending)
+    }))))
+}
+
+/// A request whose batches are on their way.
+struct Pending {
+    topics: Vec<PendingTopic>,
+    /// The answers, topic after topic.
+    answers: Vec<Option<AppendAnswer>>,
+    partitions: Vec<TopicPartition>,
+    waiting: Vec<(Vec<usize>, oneshot::Receiver<Vec<AppendAnswer>>)>,
+}
+
+struct PendingTopic {
+    name: StrBytes,
+    id: Uuid,
+    /// Partitions of this topic.
+    count: usize,
+}
+
+impl Pending {
+    async fn settle(&mut self) {
+        for (places, answer) in self.waiting.drain(..) {
+            // A shard that drops the request is going down with the node.
+            let mut found = answer.await.unwrap_or_default().into_iter();
+            for place in places {
+                let answer = found
+                    .next()
+                    .unwrap_or_else(|| Err(ApiError::from(ErrorCode::NotLeaderOrFollower).into()));
+                if let Some(slot) = self.answers.get_mut(place) {
+                    *slot = Some(answer);
+                }
+            }
+        }
+    }
+
+    fn first_error(&self) -> Option<(&TopicPartition, ErrorCode)> {
+        self.partitions.iter().zip(&self.answers).find_map(|(at, answer)| match answer {
+            Some(Err(refusal)) => Some((at, refusal.error.code)),
+            _ => None,
+        })
+    }
+}
+
+fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pending {
+    let published = cx.node.metadata.load();
+    let topics = &published.image.topics;
+    let may_write_internal = call.client_id() == ADMIN_CLIENT;
+    let is_acks_valid = matches!(request.acks, -1..=1);
+    let mut pending =
+        Pending { topics: Vec::new(), answers: Vec::new(), partitions: Vec::new(), waiting: Vec::new() };
+    let mut work = ByShard::new(cx.shards.count());
+    for topic in request.topic_data {
+        let known = if call.api_version >= TOPIC_IDS_SINCE {
+            topics.by_id(&topic.topic_id)
+        } else {
+            topics.by_name(&topic.name)
+        };
+        let name = known.map_or_else(|| topic.name.clone(), |topic| topic.name.clone());
+        let count = topic.partition_data.len();
+        pending.topics.push(PendingTopic { name: name.clone(), id: topic.topic_id, count });
+        for partition in topic.partition_data {
+            let place = pending.answers.len();
+            let at = TopicPartition { topic: name.clone(), index: partition.index };
+            let exists = known.is_some_and(|topic| topic.partitions.contains_key(&partition.index));
+            let refusal = if known.is_none() && call.api_version >= TOPIC_IDS_SINCE {
+                Some(ErrorCode::UnknownTopicId.into())
+            } else if !exists {
+                Some(ErrorCode::UnknownTopicOrPartition.into())
+            } else if !is_acks_valid {
+                Some(ErrorCode::InvalidRequiredAcks.into())
+            } else if topic_names::is_internal(&name) && !may_write_internal {
+                let text = format!("Cannot append to internal topic {name}");
+                Some(ApiError::new(ErrorCode::InvalidTopicException, text))
+            } else {
+                None
+            };
+            pending.answers.push(refusal.map(|error| Err(error.into())));
+            if pending.answers.last().is_some_and(Option::is_none) {
+                let bytes = partition.records.as_ref().and_then(Records::bytes).cloned().unwrap_or_default();
+                work.push(cx.shards.of(&at.topic, at.index), place, (at.clone(), bytes));
+            }
+            pending.partitions.push(at);
+        }
+    }
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    for (shard, places, partitions) in work.into_parts() {
+        let (reply, answer) = oneshot::channel();
+        let append = AppendRequest {
+            partitions,
+            acks: request.acks,
+            timeout,
+            api_version: call.api_version,
+            origin: AppendOrigin::Client,
+            reply,
+        };
+        cx.shards.send(shard, ShardRequest::Append(append));
+        pending.waiting.push((places, answer));
+    }
+    pending
+}
+
+fn respond(node: &Node, call: &Call, pending: Pending) -> Frame {
+    let published = node.metadata.load();
+    let mut response = ProduceResponse::default();
+    let mut answers = pending.partitions.into_iter().zip(pending.answers);
+    for topic in pending.topics {
+        let mut partition_responses = Vec::with_capacity(topic.count);
+        for (at, answer) in answers.by_ref().take(topic.count) {
+            let mut partition = partition_response(at.index, answer);
+            if partition.error_code == ErrorCode::NotLeaderOrFollower.code()
+                && call.api_version >= 10
+                && let Some(hint) =
+                    leader_hint(&published.image, &at.topic, at.index, &call.connection.listener)
+            {
+                partition.current_leader =
+                    LeaderIdAndEpoch { leader_id: hint.id, leader_epoch: hint.epoch, ..Default::default() };
+                if let Some((host, port, rack)) = hint.endpoint
+                    && response.node_endpoints.iter().all(|endpoint| endpoint.node_id != hint.id)
+                {
+                    let endpoint = NodeEndpoint { node_id: hint.id, host, port, rack, ..Default::default() };
+                    response.node_endpoints.push(endpoint);
+                }
+            }
+            partition_responses.push(partition);
+        }
+        response.responses.push(TopicProduceResponse {
+            name: topic.name,
+            topic_id: topic.id,
+            partition_responses,
+            ..Default::default()
+        });
+    }
+    call.encode(&response, &[])
+}
+
+fn partition_response(index: i32, answer: Option<AppendAnswer>) -> PartitionProduceResponse {
+    match answer {
+        Some(Ok(appended)) => PartitionProduceResponse {
+            index,
+            base_offset: appended.base_offset,
+            log_append_time_ms: appended.log_append_time_ms,
+            log_start_offset: appended.log_start_offset,
+            ..Default::default()
+        },
+        Some(Err(refusal)) => {
+            let refusal = *refusal;
+            PartitionProduceResponse {
+                index,
+                error_code: refusal.error.code.code(),
+                base_offset: -1,
+                log_start_offset: refusal.log_start_offset,
+                error_message: (!refusal.error.message.is_empty())
+                    .then(|| refusal.error.message.into_owned().into()),
+                record_errors: refusal
+                    .records
+                    .into_iter()
+                    .map(|(batch_index, text)| BatchIndexAndErrorMessage {
+                        batch_index,
+                        batch_index_error_message: Some(text.into()),
+                        ..Default::default()
+                    })
+                    .collect(),
+                ..Default::default()
+            }
+        }
+        None => PartitionProduceResponse {
+            index,
+            error_code: ErrorCode::UnknownServerError.code(),
+            base_offset: -1,
+            ..Default::default()
+        },
+    }
+}

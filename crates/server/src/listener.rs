@@ -1,0 +1,5 @@
+//! What stands between the network and the handlers: accepting connections, counting them, and serving each one.
+
+pub mod acceptor;
+pub mod connection;
+pub mod limits;

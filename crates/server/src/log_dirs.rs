@@ -1,0 +1,207 @@
+//! The log directories of a node: which there are, which of them work, what was found in them at the start, and where a
+//! new partition goes.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use klamm_log::{
+    DirPurpose,
+    checkpoints::{HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE},
+    log_dir::LoadedLogDir,
+};
+use klamm_protocol::Uuid;
+use tracing::{error, warn};
+
+use crate::shard::requests::{PartitionOffsets, TopicPartition};
+
+/// One log directory.
+#[derive(Debug)]
+pub struct LogDir {
+    path: PathBuf,
+    id: Uuid,
+    cordoned: bool,
+    offline: AtomicBool,
+    partitions: AtomicUsize,
+    /// Locked for as long as the node runs; `None` if it could not be opened.
+    files: Option<klamm_log::log_dir::LogDir>,
+}
+
+/// A partition's directory that was there when the node started, and what the checkpoints said of it.
+#[derive(Debug, Clone)]
+pub struct FoundPartition {
+    /// Index of the log directory.
+    pub log_dir: usize,
+    /// The partition's own directory.
+    pub path: PathBuf,
+    /// Everything before it is known to be on the disk.
+    pub recovery_point: i64,
+    /// First offset of the log.
+    pub log_start_offset: i64,
+    /// High watermark.
+    pub high_watermark: i64,
+    /// Whether the last owner closed it properly.
+    pub clean_shutdown: bool,
+}
+
+impl LogDir {
+    /// A directory that is online if `files` is there.
+    pub fn new(path: PathBuf, id: Uuid, cordoned: bool, files: Option<klamm_log::log_dir::LogDir>) -> Self {
+        Self {
+            path,
+            id,
+            cordoned,
+            offline: AtomicBool::new(files.is_none()),
+            partitions: AtomicUsize::new(0),
+            files,
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `directory.id` of its `meta.properties`.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Whether it has failed. It stays so until the next start.
+    pub fn is_offline(&self) -> bool {
+        self.offline.load(Ordering::Acquire)
+    }
+
+    /// Counts a partition in or out.
+    pub fn count(&self, is_new: bool) {
+        if is_new {
+            self.partitions.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.partitions.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// All log directories, in the order of the config.
+#[derive(Debug)]
+pub struct LogDirs {
+    dirs: Vec<LogDir>,
+    /// Partitions that were found at the start and are not opened yet.
+    found: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
+}
+
+impl LogDirs {
+    /// These directories, with what was loaded from each that could be.
+    pub fn new(dirs: Vec<LogDir>, loaded: Vec<(usize, LoadedLogDir)>) -> Self {
+        let mut found = BTreeMap::new();
+        for (log_dir, loaded) in loaded {
+            for dir in &loaded.partitions {
+                if dir.purpose != DirPurpose::Current {
+                    continue;
+                }
+                let at = &dir.partition;
+                let offset = |of: &BTreeMap<_, i64>| of.get(at).copied().unwrap_or(0);
+                let partition = FoundPartition {
+                    log_dir,
+                    path: dir.path.clone(),
+                    recovery_point: offset(&loaded.recovery_points),
+                    log_start_offset: offset(&loaded.log_start_offsets),
+                    high_watermark: offset(&loaded.high_watermarks),
+                    clean_shutdown: loaded.clean_shutdown,
+                };
+                let key = TopicPartition { topic: (*at.topic).into(), index: at.partition };
+                if let Some(other) = found.insert(key, partition) {
+                    warn!(partition = %at, dir = %other.path.display(), "partition found in two log directories");
+                }
+            }
+        }
+        Self { dirs, found: Mutex::new(found) }
+    }
+
+    /// All of them, those that have failed included.
+    pub fn all(&self) -> &[LogDir] {
+        &self.dirs
+    }
+
+    /// One by index.
+    pub fn dir(&self, index: usize) -> Option<&LogDir> {
+        self.dirs.get(index)
+    }
+
+    /// What was found of a partition at the start. Given once.
+    pub fn take_found(&self, at: &TopicPartition) -> Option<FoundPartition> {
+        self.found().remove(at)
+    }
+
+    /// What was found and nobody has taken.
+    pub fn take_rest(&self) -> BTreeMap<TopicPartition, FoundPartition> {
+        std::mem::take(&mut self.found())
+    }
+
+    fn found(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, FoundPartition>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a new partition goes: the directory with the fewest partitions among those that are online and take new
+    /// ones.
+    pub fn for_new_partition(&self) -> Option<usize> {
+        let dirs = self.dirs.iter().enumerate();
+        dirs.filter(|(_, dir)| !dir.is_offline() && !dir.cordoned)
+            .min_by_key(|(_, dir)| dir.partitions.load(Ordering::Acquire))
+            .map(|(index, _)| index)
+    }
+
+    /// Takes a directory offline after its disk has failed.
+    pub fn fail(&self, index: usize, cause: &dyn std::error::Error) {
+        if let Some(dir) = self.dirs.get(index)
+            && !dir.offline.swap(true, Ordering::AcqRel)
+        {
+            error!(dir = %dir.path.display(), error = %cause, "log directory failed and is offline");
+        }
+    }
+
+    /// Writes the three checkpoint files of every directory that works.
+    pub fn write_checkpoints(&self, partitions: &BTreeMap<TopicPartition, PartitionOffsets>) {
+        for (index, dir) in self.dirs.iter().enumerate() {
+            let Some(files) = dir.files.as_ref().filter(|_| !dir.is_offline()) else { continue };
+            let here = || partitions.iter().filter(|(_, offsets)| offsets.log_dir == index);
+            let map = |of: fn(&PartitionOffsets) -> i64| -> BTreeMap<_, i64> {
+                here().map(|(at, offsets)| (log_name(at), of(offsets))).collect()
+            };
+            let written = files
+                .write_checkpoint(RECOVERY_POINT_FILE, &map(|offsets| offsets.recovery_point))
+                .and_then(|()| {
+                    // As Kafka: only logs that no longer start at their first segment need an entry.
+                    let starts = map(|offsets| offsets.log_start_offset);
+                    let starts = starts.into_iter().filter(|(_, offset)| *offset > 0).collect();
+                    files.write_checkpoint(LOG_START_OFFSET_FILE, &starts)
+                })
+                .and_then(|()| {
+                    files.write_checkpoint(HIGH_WATERMARK_FILE, &map(|offsets| offsets.high_watermark))
+                });
+            if let Err(error) = written {
+                self.fail(index, &error);
+            }
+        }
+    }
+
+    /// Notes in every directory that works that its logs were closed.
+    pub fn write_clean_shutdown(&self, broker_epoch: i64) {
+        for (index, dir) in self.dirs.iter().enumerate() {
+            let Some(files) = dir.files.as_ref().filter(|_| !dir.is_offline()) else { continue };
+            if let Err(error) = files.write_clean_shutdown(broker_epoch) {
+                self.fail(index, &error);
+            }
+        }
+    }
+}
+
+/// A partition's name as the log knows it.
+pub fn log_name(at: &TopicPartition) -> klamm_log::TopicPartition {
+    klamm_log::TopicPartition::new(at.topic.as_str(), at.index)
+}

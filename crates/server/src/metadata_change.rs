@@ -1,0 +1,87 @@
+//! What happened to the metadata between two images, as far as the parts of a broker have to act on it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use klamm_metadata::image::{ConfigResource, ResourceType};
+use klamm_protocol::{MetadataRecord, StrBytes, Uuid};
+
+use crate::metadata::Published;
+
+/// Two images and what differs between them.
+#[derive(Debug)]
+pub struct MetadataChange {
+    /// The image that was valid.
+    pub before: Arc<Published>,
+    /// The image that is going to be.
+    pub after: Arc<Published>,
+    /// What differs.
+    pub touched: Touched,
+}
+
+/// What records have touched. Kept beside the image, since comparing two images of 100,000 partitions takes longer than
+/// carrying out the change.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// Everything may differ: the image comes from a snapshot.
+    pub everything: bool,
+    /// Topics that came, changed or went.
+    pub topics: BTreeSet<Uuid>,
+    /// Topics whose configs changed.
+    pub topic_configs: BTreeSet<StrBytes>,
+    /// Whether a config of this or of all brokers changed.
+    pub broker_configs: bool,
+    /// Whether brokers came, changed or went.
+    pub brokers: bool,
+}
+
+impl Touched {
+    /// Everything.
+    pub fn everything() -> Self {
+        Self { everything: true, brokers: true, broker_configs: true, ..Self::default() }
+    }
+
+    /// Whether there is nothing to act on.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what others have touched.
+    pub fn merge(&mut self, other: Self) {
+        self.everything |= other.everything;
+        self.topics.extend(other.topics);
+        self.topic_configs.extend(other.topic_configs);
+        self.broker_configs |= other.broker_configs;
+        self.brokers |= other.brokers;
+    }
+
+    /// Adds what a record touches.
+    pub fn add(&mut self, record: &MetadataRecord) {
+        match record {
+            MetadataRecord::Topic(record) => drop(self.topics.insert(record.topic_id)),
+            MetadataRecord::Partition(record) => drop(self.topics.insert(record.topic_id)),
+            MetadataRecord::PartitionChange(record) => drop(self.topics.insert(record.topic_id)),
+            MetadataRecord::RemoveTopic(record) => drop(self.topics.insert(record.topic_id)),
+            MetadataRecord::Config(record) => self.add_config(&ConfigResource {
+                resource_type: match ResourceType::from_code(record.resource_type) {
+                    Some(resource_type) => resource_type,
+                    None => return,
+                },
+                name: record.resource_name.clone(),
+            }),
+            MetadataRecord::RegisterBroker(_)
+            | MetadataRecord::UnregisterBroker(_)
+            | MetadataRecord::FenceBroker(_)
+            | MetadataRecord::UnfenceBroker(_)
+            | MetadataRecord::BrokerRegistrationChange(_) => self.brokers = true,
+            _ => {}
+        }
+    }
+
+    fn add_config(&mut self, resource: &ConfigResource) {
+        match resource.resource_type {
+            ResourceType::Topic => drop(self.topic_configs.insert(resource.name.clone())),
+            ResourceType::Broker => self.broker_configs = true,
+            ResourceType::BrokerLogger | ResourceType::ClientMetrics | ResourceType::Group => {}
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What all parts of a node share: its config, its clocks, the metadata it follows and the way to the controller.
+//!
+//! Made once at start; read from every thread. What changes at run time sits behind an atomically swapped pointer.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use klamm_config::BrokerConfig;
+use klamm_io::{Clock, Entropy, disk::Disk};
+use klamm_protocol::{StrBytes, Uuid};
+use klamm_replica::fetch_session::FetchSessions;
+
+use crate::{
+    listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata, quorum::ControllerHandle,
+};
+
+/// The name of a listener, in upper case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListenerName(Arc<str>);
+
+impl ListenerName {
+    /// The name, which Kafka compares in upper case.
+    pub fn new(name: &str) -> Self {
+        Self(name.to_uppercase().into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ListenerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The world as this node sees it.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Files.
+    pub disk: Disk,
+}
+
+impl World {
+    /// The machine's own clock, randomness and files.
+    pub fn real() -> Self {
+        Self { clock: Clock::real(), entropy: Entropy::real(), disk: Disk::real() }
+    }
+}
+
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    /// `node.id`.
+    pub id: i32,
+    /// `cluster.id` of `meta.properties`.
+    pub cluster_id: StrBytes,
+    /// Names this run of the process to the controller.
+    pub incarnation_id: Uuid,
+    /// The config, with what was altered at run time.
+    pub config: ArcSwap<BrokerConfig>,
+    /// Clock, randomness and disk.
+    pub world: World,
+    /// The cluster's metadata, as far as it is committed and applied here.
+    pub metadata: Metadata,
+    /// The way to the active controller.
+    pub controller: ControllerHandle,
+    /// Where partitions are kept.
+    pub log_dirs: LogDirs,
+    /// Fetch sessions of all connections: a client may come back by another connection, on another shard.
+    pub fetch_sessions: Mutex<FetchSessions>,
+    /// How many shards there are.
+    pub shard_count: usize,
+    /// The broker epoch that the controller gave this run of the process; -1 before it has.
+    pub broker_epoch: AtomicI64,
+    /// Connections that are open and may be.
+    pub limits: Arc<ConnectionLimits>,
+}
+
+impl Node {
+    /// The fetch sessions.
+    pub fn sessions(&self) -> MutexGuard<'_, FetchSessions> {
+        self.fetch_sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The broker epoch; -1 before the broker is registered.
+    pub fn broker_epoch(&self) -> i64 {
+        self.broker_epoch.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,148 @@
+//! What the rest of a node asks of the active controller.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+};
+
+use klamm_protocol::{
+    ErrorCode,
+    api::{
+        allocate_producer_ids::{AllocateProducerIdsRequest, AllocateProducerIdsResponse},
+        alter_configs::{AlterConfigsRequest, AlterConfigsResponse},
+        broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse},
+        broker_registration::{BrokerRegistrationRequest, BrokerRegistrationResponse},
+        create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse},
+        create_topics::{CreateTopicsRequest, CreateTopicsResponse},
+        delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse},
+        describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
+        incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse},
+        update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse},
+    },
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Why the controller did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandError {
+    /// This node is not the active controller.
+    NotController,
+    /// The quorum did not commit in time.
+    TimedOut,
+    /// The node is going down.
+    ShuttingDown,
+}
+
+impl CommandError {
+    /// The code that a client gets.
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::NotController | Self::ShuttingDown => ErrorCode::NotController,
+            Self::TimedOut => ErrorCode::RequestTimedOut,
+        }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotController => "this is not the active controller",
+            Self::TimedOut => "the quorum did not commit the change in time",
+            Self::ShuttingDown => "the node is shutting down",
+        })
+    }
+}
+
+/// A committed decision.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// What the caller is told.
+    pub response: T,
+    /// The end of the metadata log with the decision in it: a node that has applied so much knows of it.
+    pub end_offset: i64,
+}
+
+/// The channel that an answer goes through.
+pub type AnswerSender<T> = oneshot::Sender<Result<Answer<T>, CommandError>>;
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $method:ident $name:ident ($request:ty) -> $response:ty;)+) => {
+        /// One thing asked of the controller.
+        #[derive(Debug)]
+        pub enum Command {
+            $($(#[$doc])* $name {
+                /// What is asked, in the form of the API.
+                request: $request,
+                /// The version of the API in which the client asked.
+                version: i16,
+                /// Answered when it is committed.
+                reply: AnswerSender<$response>,
+            },)+
+        }
+
+        impl ControllerHandle {
+            $($(#[$doc])*
+            ///
+            /// # Errors
+            /// If there is no active controller here or the quorum does not commit.
+            pub async fn $method(&self, request: $request, version: i16) -> Result<Answer<$response>, CommandError> {
+                let (reply, answer) = oneshot::channel();
+                self.commands
+                    .send(Command::$name { request, version, reply })
+                    .map_err(|_| CommandError::ShuttingDown)?;
+                answer.await.unwrap_or(Err(CommandError::ShuttingDown))
+            })+
+        }
+    };
+}
+
+commands! {
+    /// Creates topics.
+    create_topics CreateTopics(CreateTopicsRequest) -> CreateTopicsResponse;
+    /// Deletes topics.
+    delete_topics DeleteTopics(DeleteTopicsRequest) -> DeleteTopicsResponse;
+    /// Adds partitions to topics.
+    create_partitions CreatePartitions(CreatePartitionsRequest) -> CreatePartitionsResponse;
+    /// Sets, deletes, extends and shortens single config values.
+    incremental_alter_configs IncrementalAlterConfigs(IncrementalAlterConfigsRequest) -> IncrementalAlterConfigsResponse;
+    /// Replaces all config values of a resource.
+    alter_configs AlterConfigs(AlterConfigsRequest) -> AlterConfigsResponse;
+    /// Raises or lowers feature levels.
+    update_features UpdateFeatures(UpdateFeaturesRequest) -> UpdateFeaturesResponse;
+    /// Registers a broker.
+    register_broker RegisterBroker(BrokerRegistrationRequest) -> BrokerRegistrationResponse;
+    /// A broker is alive, and wants to be fenced, unfenced or let go.
+    broker_heartbeat BrokerHeartbeat(BrokerHeartbeatRequest) -> BrokerHeartbeatResponse;
+    /// Gives a broker a block of producer ids.
+    allocate_producer_ids AllocateProducerIds(AllocateProducerIdsRequest) -> AllocateProducerIdsResponse;
+    /// Tells the state of the quorum.
+    describe_quorum DescribeQuorum(DescribeQuorumRequest) -> DescribeQuorumResponse;
+}
+
+/// Talks to the controller's thread. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ControllerHandle {
+    commands: mpsc::UnboundedSender<Command>,
+    leader: Arc<AtomicI32>,
+}
+
+impl ControllerHandle {
+    /// A handle, and the queue that the controller's thread takes commands from.
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (commands, queue) = mpsc::unbounded_channel();
+        (Self { commands, leader: Arc::new(AtomicI32::new(-1)) }, queue)
+    }
+
+    /// The id of the active controller as far as it is known here, else -1.
+    pub fn leader_id(&self) -> i32 {
+        self.leader.load(Ordering::Acquire)
+    }
+
+    /// Notes who leads; for the quorum's thread.
+    pub fn set_leader(&self, leader: Option<i32>) {
+        self.leader.store(leader.unwrap_or(-1), Ordering::Release);
+    }
+}

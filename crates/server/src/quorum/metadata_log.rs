@@ -1,0 +1,273 @@
+//! The files of `__cluster_metadata-0`: its log, its snapshots and `quorum-state`.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use klamm_io::disk::{Disk, OpenMode};
+use klamm_log::{FlushHandle, Handles, Isolation, Log, LogConfig, OpenLog, TopicPartition};
+use klamm_protocol::records::BatchError;
+use klamm_raft::{
+    ControlState, LogState, METADATA_TOPIC, METADATA_TOPIC_ID, OffsetAndEpoch, QuorumState, Recovery,
+};
+
+/// Segments, indexes and small files of the metadata log that may be open at once.
+const OPEN_FILES_MAX: usize = 64;
+/// Bytes of the log read in one piece when it is replayed.
+const READ_BYTES_MAX: u32 = 4 << 20;
+/// A snapshot larger than this is not one of ours.
+const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
+const QUORUM_STATE_BYTES_MAX: u64 = 1 << 20;
+
+/// Why the metadata log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataLogError {
+    /// The log or its disk.
+    #[error(transparent)]
+    Log(#[from] klamm_log::Error),
+    /// A file.
+    #[error(transparent)]
+    Disk(#[from] klamm_io::disk::Error),
+    /// A batch of the log or of a snapshot.
+    #[error("{path}: {source}", path = path.display())]
+    Batch {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong.
+        source: BatchError,
+    },
+    /// `quorum-state`.
+    #[error("{path}: {reason}", path = path.display())]
+    QuorumState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The metadata log. Owned by the quorum's thread.
+pub struct MetadataLog {
+    disk: Disk,
+    dir: PathBuf,
+    log: Log,
+}
+
+/// What was found when the log was opened.
+pub struct Opened {
+    /// The log.
+    pub log: MetadataLog,
+    /// Its shape.
+    pub state: LogState,
+    /// Voters and version in it.
+    pub control: ControlState,
+    /// Content of `quorum-state`.
+    pub quorum_state: Option<QuorumState>,
+    /// The latest snapshot.
+    pub snapshot: Option<(OffsetAndEpoch, Bytes)>,
+}
+
+impl MetadataLog {
+    /// Opens the log in `metadata_log_dir`, checking all of it: a node must not count records that it does not have.
+    ///
+    /// # Errors
+    /// If a file cannot be read or contradicts itself.
+    pub fn open(
+        disk: &Disk,
+        metadata_log_dir: &Path,
+        config: LogConfig,
+        now_ms: i64,
+    ) -> Result<Opened, MetadataLogError> {
+        let partition = TopicPartition::new(METADATA_TOPIC, 0);
+        let dir = metadata_log_dir.join(partition.to_string());
+        disk.create_dir_all(&dir)?;
+        let snapshot = latest_snapshot(disk, &dir)?;
+        let handles = Handles::new(disk.clone(), OPEN_FILES_MAX);
+        let mut log = Log::open(OpenLog {
+            handles: &handles,
+            dir: &dir,
+            partition,
+            config: Arc::new(config),
+            log_start_offset: 0,
+            recovery_point: 0,
+            clean_shutdown: false,
+            now_ms,
+        })?;
+        log.assign_topic_id(METADATA_TOPIC_ID)?;
+        if let Some((id, _)) = &snapshot
+            && log.log_end_offset() < id.offset
+        {
+            // A crash came between putting a fetched snapshot in place and starting the log anew behind it.
+            log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
+        }
+        let mut log = Self { disk: disk.clone(), dir, log };
+        let (state, control) = log.recover(snapshot.as_ref())?;
+        let quorum_state = log.read_quorum_state()?;
+        Ok(Opened { log, state, control, quorum_state, snapshot })
+    }
+
+    fn recover(
+        &mut self,
+        snapshot: Option<&(OffsetAndEpoch, Bytes)>,
+    ) -> Result<(LogState, ControlState), MetadataLogError> {
+        let path = self.dir.clone();
+        let bad = |source| MetadataLogError::Batch { path: path.clone(), source };
+        let start = self.log.log_start_offset();
+        let mut recovery = Recovery::new(start);
+        if let Some((id, content)) = snapshot {
+            recovery.snapshot(*id, content.clone()).map_err(bad)?;
+        }
+        let mut offset = start;
+        while let Some((bytes, next)) = self.read(offset, self.log.log_end_offset(), READ_BYTES_MAX)? {
+            recovery.batches(bytes).map_err(bad)?;
+            offset = next;
+        }
+        Ok(recovery.finish())
+    }
+
+    /// Whole batches from `offset` on that end at or before `end_offset`, at most `bytes_max` bytes but at least one,
+    /// and the offset after them; `None` if there are none.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn read(
+        &mut self,
+        offset: i64,
+        end_offset: i64,
+        bytes_max: u32,
+    ) -> Result<Option<(Bytes, i64)>, MetadataLogError> {
+        if offset >= end_offset {
+            return Ok(None);
+        }
+        let data = self.log.read(offset, bytes_max, Isolation::LogEnd, true)?;
+        let Some(slice) = data.records else { return Ok(None) };
+        let bytes = slice.read()?;
+        let mut whole = 0;
+        let mut next = offset;
+        for batch in klamm_protocol::records::BatchIter::new(bytes.clone()) {
+            // The read may have been cut within the last batch.
+            let Ok(batch) = batch else { break };
+            if batch.header().next_offset() > end_offset {
+                break;
+            }
+            whole += batch.size();
+            next = batch.header().next_offset();
+        }
+        Ok((whole > 0).then(|| (bytes.slice(..whole), next)))
+    }
+
+    /// Appends whole batches that have their offsets. They are durable once the handle is synced.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn append(&mut self, batches: Bytes, now_ms: i64) -> Result<FlushHandle, MetadataLogError> {
+        self.log.append_as_follower(batches, i32::MAX, now_ms)?;
+        Ok(self.log.flush_handle(true)?)
+    }
+
+    /// Notes that what an append's handle stands for is durable.
+    pub fn mark_flushed(&mut self, flushed: klamm_log::Flushed, now_ms: i64) {
+        self.log.mark_flushed(flushed, now_ms);
+    }
+
+    /// Cuts the log.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn truncate(&mut self, end_offset: i64, now_ms: i64) -> Result<(), MetadataLogError> {
+        self.log.truncate_to(end_offset, now_ms)?;
+        Ok(())
+    }
+
+    /// Replaces `quorum-state` durably.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn write_quorum_state(&self, content: &str) -> Result<(), MetadataLogError> {
+        Ok(self.disk.replace_file(&self.dir.join(QuorumState::FILE_NAME), content.as_bytes())?)
+    }
+
+    fn read_quorum_state(&self) -> Result<Option<QuorumState>, MetadataLogError> {
+        let path = self.dir.join(QuorumState::FILE_NAME);
+        if !self.disk.exists(&path) {
+            return Ok(None);
+        }
+        let content = self.disk.read_file(&path, QUORUM_STATE_BYTES_MAX)?;
+        let text = String::from_utf8_lossy(&content);
+        match QuorumState::decode(&text) {
+            Ok(state) => Ok(Some(state)),
+            Err(error) => Err(MetadataLogError::QuorumState { path, reason: error.to_string() }),
+        }
+    }
+
+    /// Writes a snapshot durably.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn write_snapshot(&self, id: OffsetAndEpoch, content: &[u8]) -> Result<(), MetadataLogError> {
+        Ok(self.disk.replace_file(&self.dir.join(snapshot_name(id)), content)?)
+    }
+
+    /// Closes the log, all of it synced.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn close(&mut self) -> Result<(), MetadataLogError> {
+        self.log.close()?.sync()?;
+        Ok(())
+    }
+}
+
+/// `<offset, 20 digits>-<epoch, 10 digits>.checkpoint` (KIP-630).
+fn snapshot_name(id: OffsetAndEpoch) -> String {
+    format!("{:020}-{:010}.checkpoint", id.offset, id.epoch)
+}
+
+fn parse_snapshot_name(name: &str) -> Option<OffsetAndEpoch> {
+    let (offset, epoch) = name.strip_suffix(".checkpoint")?.split_once('-')?;
+    (offset.len() == 20 && epoch.len() == 10)
+        .then(|| Some(OffsetAndEpoch { offset: offset.parse().ok()?, epoch: epoch.parse().ok()? }))
+        .flatten()
+}
+
+fn latest_snapshot(disk: &Disk, dir: &Path) -> Result<Option<(OffsetAndEpoch, Bytes)>, MetadataLogError> {
+    let names = disk.read_dir(dir)?;
+    let latest = names.iter().filter_map(|entry| parse_snapshot_name(&entry.name)).max();
+    let Some(id) = latest else { return Ok(None) };
+    let content = disk.read_file(&dir.join(snapshot_name(id)), SNAPSHOT_BYTES_MAX)?;
+    Ok(Some((id, content.into())))
+}
+
+/// Reads the snapshot that `storage format` leaves beside the log: `bootstrap.checkpoint`.
+///
+/// # Errors
+/// If there is one that cannot be read.
+pub fn read_bootstrap(disk: &Disk, metadata_log_dir: &Path) -> Result<Option<Bytes>, MetadataLogError> {
+    let path = metadata_log_dir.join("bootstrap.checkpoint");
+    match disk.open(&path, OpenMode::Read) {
+        Err(error) if error.is_not_found() => Ok(None),
+        _ => Ok(Some(disk.read_file(&path, SNAPSHOT_BYTES_MAX)?.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_are_named_as_kafka_names_them() {
+        let id = OffsetAndEpoch { offset: 1234, epoch: 7 };
+        assert_eq!(snapshot_name(id), "00000000000000001234-0000000007.checkpoint");
+        for (name, parsed) in [
+            ("00000000000000001234-0000000007.checkpoint", Some(id)),
+            ("00000000000000001234-0000000007.checkpoint.part", None),
+            ("00000000000000001234-0000000007.checkpoint.deleted", None),
+            ("1234-7.checkpoint", None),
+            ("bootstrap.checkpoint", None),
+        ] {
+            assert_eq!(parse_snapshot_name(name), parsed, "{name}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Responses on their way to the socket.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+use klamm_log::FileSlice;
+use klamm_protocol::{EncodeError, Message, Writer, header::ResponseHeader};
+
+/// A piece of a response.
+#[derive(Debug)]
+pub enum Chunk {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// Bytes in a file.
+    File(FileSlice),
+}
+
+/// A whole encoded response, with its size prefix.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// In order.
+    pub chunks: Vec<Chunk>,
+}
+
+/// What a request is answered with.
+pub enum Reply {
+    /// The response is there.
+    Now(Frame),
+    /// The request has taken effect and waits for something else (replication, data to arrive).
+    Later(Pin<Box<dyn Future<Output = Frame>>>),
+    /// The client expects no response (Produce with acks=0).
+    Nothing,
+}
+
+impl Reply {
+    /// The response, once it is there.
+    pub async fn settle(self) -> Frame {
+        match self {
+            Self::Now(frame) => frame,
+            Self::Later(future) => future.await,
+            Self::Nothing => Frame::default(),
+        }
+    }
+
+    /// The response if it is there already. Not to be polled again after it was given.
+    pub fn poll_now(&mut self) -> Option<Frame> {
+        match std::mem::replace(self, Self::Nothing) {
+            Self::Now(frame) => Some(frame),
+            Self::Nothing => Some(Frame::default()),
+            Self::Later(mut future) => {
+                // A waker is not needed: whoever keeps the reply polls it again with its own.
+                match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(frame) => Some(frame),
+                    Poll::Pending => {
+                        *self = Self::Later(future);
+                        None
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Encodes a response with its header and size prefix. `slices` are what the response's record gaps stand for, by
+/// token.
+///
+/// # Errors
+/// If the response cannot be expressed in `version`: a defect of the handler.
+pub fn encode<R: Message>(
+    response: &R,
+    version: i16,
+    header: &ResponseHeader,
+    header_version: i16,
+    slices: &[FileSlice],
+) -> Result<Frame, EncodeError> {
+    let mut writer = Writer::new();
+    writer.i32(0);
+    header.encode(&mut writer, header_version)?;
+    response.encode(&mut writer, version)?;
+    writer.patch_i32(0, i32::try_from(writer.total_len() - 4).unwrap_or(i32::MAX));
+    let (mut bytes, gaps) = writer.into_parts();
+    let mut chunks = Vec::with_capacity(1 + 2 * gaps.len());
+    let mut taken = 0;
+    for gap in gaps {
+        push_bytes(&mut chunks, bytes.split_to(gap.at - taken));
+        taken = gap.at;
+        if let Some(slice) = slices.get(gap.token as usize) {
+            debug_assert_eq!(slice.len, gap.len, "a gap is filled exactly");
+            chunks.push(Chunk::File(slice.clone()));
+        }
+    }
+    push_bytes(&mut chunks, bytes);
+    Ok(Frame { chunks })
+}
+
+fn push_bytes(chunks: &mut Vec<Chunk>, bytes: BytesMut) {
+    if !bytes.is_empty() {
+        chunks.push(Chunk::Bytes(bytes.freeze()));
+    }
+}

@@ -1,0 +1,246 @@
+//! Bringing the partitions of a shard in line with the metadata: opening, changing roles, dropping.
+
+use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+
+use klamm_io::spawn;
+use klamm_log::{DirPurpose, Log, OpenLog, names};
+use klamm_metadata::image::{self, MetadataImage, Topic};
+use klamm_protocol::Uuid;
+use tracing::{error, info, warn};
+
+use super::{requests::TopicPartition, router::shard_of, run::Shard};
+use crate::{
+    log_dirs::{FoundPartition, log_name},
+    metadata_change::MetadataChange,
+    partition::{Partition, Role},
+    topic_settings::TopicSettings,
+};
+
+impl Shard {
+    pub(super) fn apply_metadata(self: &Rc<Self>, change: &MetadataChange) {
+        let (before, after) = (&change.before.image, &change.after.image);
+        self.refresh_settings(change);
+        if change.touched.everything {
+            for topic in before.topics.iter().filter(|topic| after.topics.by_id(&topic.id).is_none()) {
+                self.drop_topic(topic);
+            }
+            for topic in after.topics.iter() {
+                self.apply_topic(after, topic);
+            }
+            return;
+        }
+        for id in &change.touched.topics {
+            match (before.topics.by_id(id), after.topics.by_id(id)) {
+                (_, Some(topic)) => self.apply_topic(after, topic),
+                (Some(topic), None) => self.drop_topic(topic),
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// The settings of a topic's partitions here.
+    fn settings_of(&self, image: &MetadataImage, topic: &Topic) -> Arc<TopicSettings> {
+        let mut cache = self.settings.borrow_mut();
+        if let Some(settings) = cache.get(&topic.name) {
+            return Arc::clone(settings);
+        }
+        let settings = Arc::new(TopicSettings::resolve(&self.node.config.load(), image, &topic.name));
+        cache.insert(topic.name.detached(), Arc::clone(&settings));
+        settings
+    }
+
+    fn refresh_settings(&self, change: &MetadataChange) {
+        let image = &change.after.image;
+        let all = change.touched.everything || change.touched.broker_configs;
+        let mut cache = self.settings.borrow_mut();
+        if all {
+            cache.clear();
+        } else {
+            for name in &change.touched.topic_configs {
+                cache.remove(name);
+            }
+        }
+        drop(cache);
+        let changed =
+            image.topics.iter().filter(|topic| all || change.touched.topic_configs.contains(&topic.name));
+        for topic in changed {
+            let mut partitions = self.partitions.borrow_mut();
+            let mut here = partitions.of_topic(&topic.name).peekable();
+            if here.peek().is_none() {
+                continue;
+            }
+            let settings = self.settings_of(image, topic);
+            for partition in here {
+                partition.log.set_config(Arc::clone(&settings.log));
+                partition.settings = Arc::clone(&settings);
+            }
+        }
+    }
+
+    fn apply_topic(self: &Rc<Self>, image: &MetadataImage, topic: &Arc<Topic>) {
+        let shards = self.shard_count();
+        for (index, partition) in topic.partitions.iter() {
+            if shard_of(&topic.name, *index, shards) != self.index() {
+                continue;
+            }
+            let at = TopicPartition { topic: topic.name.clone(), index: *index };
+            if partition.replicas.contains(&self.node.id) {
+                self.host(image, topic, &at, partition);
+            } else {
+                self.drop_partition(&at, topic.id);
+            }
+        }
+    }
+
+    fn host(
+        self: &Rc<Self>,
+        image: &MetadataImage,
+        topic: &Arc<Topic>,
+        at: &TopicPartition,
+        registered: &image::Partition,
+    ) {
+        let known_id = self.partitions.borrow().get(at).map(Partition::topic_id);
+        match known_id {
+            Some(id) if id == topic.id => {}
+            found => {
+                if let Some(id) = found {
+                    // The topic was deleted and made anew under the same name.
+                    self.drop_partition(at, id);
+                }
+                match self.open(image, topic, at) {
+                    Some(partition) => self.partitions.borrow_mut().insert(partition),
+                    None => return,
+                }
+            }
+        }
+        let mut partitions = self.partitions.borrow_mut();
+        let Some(partition) = partitions.get_mut(at) else { return };
+        let epoch = registered.leader_epoch;
+        let role = if registered.leader == self.node.id {
+            Role::Leader { epoch, in_sync: registered.isr.len() }
+        } else {
+            Role::Follower { epoch }
+        };
+        if let Err(error) = partition.assume(role) {
+            self.node.log_dirs.fail(partition.log_dir(), &error);
+        }
+    }
+
+    fn open(self: &Rc<Self>, image: &MetadataImage, topic: &Topic, at: &TopicPartition) -> Option<Partition> {
+        let found = self.node.log_dirs.take_found(at);
+        let settings = self.settings_of(image, topic);
+        let found = match found {
+            Some(found) => match self.open_log(at, &settings, &found) {
+                Some(log) if log.topic_id().is_some_and(|id| id != topic.id) => {
+                    self.set_aside(log, DirPurpose::Stray);
+                    None
+                }
+                Some(log) => Some((found, log)),
+                None => return None,
+            },
+            None => None,
+        };
+        let (found, mut log) = match found {
+            Some(opened) => opened,
+            None => {
+                let fresh = self.fresh(at)?;
+                let log = self.open_log(at, &settings, &fresh)?;
+                (fresh, log)
+            }
+        };
+        if let Err(error) = log.assign_topic_id(topic.id) {
+            self.node.log_dirs.fail(found.log_dir, &error);
+            return None;
+        }
+        log.set_high_watermark(found.high_watermark);
+        if let Some(dir) = self.node.log_dirs.dir(found.log_dir) {
+            dir.count(true);
+        }
+        let at = TopicPartition { topic: at.topic.detached(), index: at.index };
+        Some(Partition::new(at, topic.id, found.log_dir, log, settings))
+    }
+
+    /// A place for a partition that has no directory yet.
+    fn fresh(&self, at: &TopicPartition) -> Option<FoundPartition> {
+        let Some(log_dir) = self.node.log_dirs.for_new_partition() else {
+            error!(topic = %at.topic, partition = at.index, "no log directory takes a new partition");
+            return None;
+        };
+        let dir = self.node.log_dirs.dir(log_dir)?;
+        Some(FoundPartition {
+            log_dir,
+            path: dir.path().join(log_name(at).to_string()),
+            recovery_point: 0,
+            log_start_offset: 0,
+            high_watermark: 0,
+            clean_shutdown: true,
+        })
+    }
+
+    fn open_log(&self, at: &TopicPartition, settings: &TopicSettings, found: &FoundPartition) -> Option<Log> {
+        let opened = Log::open(OpenLog {
+            handles: &self.handles,
+            dir: &found.path,
+            partition: log_name(at),
+            config: Arc::clone(&settings.log),
+            log_start_offset: found.log_start_offset,
+            recovery_point: found.recovery_point,
+            clean_shutdown: found.clean_shutdown,
+            now_ms: self.node.world.clock.wall_ms(),
+        });
+        match opened {
+            Ok(log) => Some(log),
+            Err(error) => {
+                self.node.log_dirs.fail(found.log_dir, &error);
+                None
+            }
+        }
+    }
+
+    fn drop_topic(self: &Rc<Self>, topic: &Topic) {
+        for index in topic.partitions.keys() {
+            self.drop_partition(&TopicPartition { topic: topic.name.clone(), index: *index }, topic.id);
+        }
+        self.settings.borrow_mut().remove(&topic.name);
+    }
+
+    /// Gives a partition up: its directory is renamed at once and removed after `file.delete.delay.ms`.
+    fn drop_partition(self: &Rc<Self>, at: &TopicPartition, topic_id: Uuid) {
+        let is_this =
+            self.partitions.borrow().get(at).is_some_and(|partition| partition.topic_id() == topic_id);
+        if !is_this {
+            return;
+        }
+        let Some(mut partition) = self.partitions.borrow_mut().remove(at) else { return };
+        partition.watchers.wake_all();
+        info!(topic = %at.topic, partition = at.index, "partition deleted");
+        if let Some(dir) = self.node.log_dirs.dir(partition.log_dir()) {
+            dir.count(false);
+        }
+        let delay = u64::try_from(partition.settings.log.file_delete_delay_ms).unwrap_or(0);
+        if let Some(path) = self.set_aside(partition.log, DirPurpose::Delete) {
+            let (disk, clock) = (self.node.world.disk.clone(), self.node.world.clock);
+            spawn::local(async move {
+                clock.sleep(Duration::from_millis(delay)).await;
+                let removed = spawn::blocking(move || disk.remove_dir_all(&path)).await;
+                if let Some(Err(error)) = removed {
+                    warn!(%error, "the directory of a deleted partition cannot be removed");
+                }
+            });
+        }
+    }
+
+    /// Renames the directory of a log that is not used any more. Returns where it is now.
+    fn set_aside(&self, mut log: Log, purpose: DirPurpose) -> Option<PathBuf> {
+        let unique: String =
+            self.node.world.entropy.next_16().iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = names::dir_name(log.partition(), purpose, &unique);
+        match log.rename_dir(&name) {
+            Ok(()) => Some(log.dir().to_path_buf()),
+            Err(error) => {
+                warn!(%error, name, "a partition's directory cannot be renamed");
+                None
+            }
+        }
+    }
+}

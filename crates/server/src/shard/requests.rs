@@ -1,0 +1,271 @@
+//! What can be asked of a shard.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use klamm_log::FileSlice;
+use klamm_protocol::{
+    ErrorCode, StrBytes, Uuid,
+    api::{
+        describe_producers::ProducerState,
+        fetch::{AbortedTransaction, EpochEndOffset},
+    },
+    records::AppendOrigin,
+};
+use tokio::sync::oneshot;
+
+use super::watch::FetchWatch;
+use crate::{error::ApiError, listener::connection::NewConnection, metadata_change::MetadataChange};
+
+/// Where an answer goes.
+pub type Reply<T> = oneshot::Sender<T>;
+
+/// A partition, by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: StrBytes,
+    /// The partition's index in it.
+    pub index: i32,
+}
+
+/// Everything that a shard does.
+#[derive(Debug)]
+pub enum ShardRequest {
+    /// Serves a new connection.
+    Serve(Box<NewConnection>),
+    /// Appends batches as the leader.
+    Append(AppendRequest),
+    /// Reads batches.
+    Read(ReadRequest),
+    /// Looks offsets up, by timestamp or by what is special about them.
+    ListOffsets {
+        /// What to look up.
+        queries: Vec<OffsetQuery>,
+        /// Answers in the same order.
+        reply: Reply<Vec<Result<OffsetAnswer, ApiError>>>,
+    },
+    /// Tells where leader epochs end.
+    EpochEnds {
+        /// Partition, the epoch that the caller believes in (-1: any) and the epoch asked for.
+        queries: Vec<(TopicPartition, i32, i32)>,
+        /// Answers in the same order.
+        reply: Reply<Vec<Result<EpochEndOffset, ApiError>>>,
+    },
+    /// Raises log start offsets.
+    DeleteRecords {
+        /// Partition and first offset to keep; -1 is the high watermark.
+        queries: Vec<(TopicPartition, i64)>,
+        /// The new log start offsets, in the same order.
+        reply: Reply<Vec<Result<i64, ApiError>>>,
+    },
+    /// Lists the producers that a partition knows.
+    Producers {
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+        /// Answers in the same order.
+        reply: Reply<Vec<Result<Vec<ProducerState>, ApiError>>>,
+    },
+    /// Lists partitions with their sizes.
+    Sizes {
+        /// One entry for each partition.
+        reply: Reply<Vec<PartitionSize>>,
+    },
+    /// Opens, changes and drops partitions.
+    ApplyMetadata {
+        /// What changed.
+        change: Arc<MetadataChange>,
+        /// Answered when it is done.
+        reply: Reply<()>,
+    },
+    /// Gathers what the checkpoint files of each log directory say.
+    Checkpoints {
+        /// By partition: the directory and its offsets.
+        reply: Reply<BTreeMap<TopicPartition, PartitionOffsets>>,
+    },
+    /// Ends the shard: flushes and closes its partitions.
+    Stop {
+        /// The final offsets.
+        reply: Reply<BTreeMap<TopicPartition, PartitionOffsets>>,
+    },
+}
+
+/// Batches for partitions of one shard.
+#[derive(Debug)]
+pub struct AppendRequest {
+    /// Partition and batches.
+    pub partitions: Vec<(TopicPartition, Bytes)>,
+    /// -1: answer when all in-sync replicas have them; 0 or 1: when the leader has.
+    pub acks: i16,
+    /// How long to wait for replicas.
+    pub timeout: Duration,
+    /// The version of Produce, which bounds what a batch may be.
+    pub api_version: i16,
+    /// Who appends.
+    pub origin: AppendOrigin,
+    /// Answers in the order of `partitions`.
+    pub reply: Reply<Vec<AppendAnswer>>,
+}
+
+/// What became of one partition's batches.
+pub type AppendAnswer = Result<Appended, Box<AppendRefusal>>;
+
+/// Batches that are in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Offset of the first record.
+    pub base_offset: i64,
+    /// The offset after the last one.
+    pub end_offset: i64,
+    /// The time that the log gave the records, if the topic sets timestamps; -1 otherwise.
+    pub log_append_time_ms: i64,
+    /// First offset of the log.
+    pub log_start_offset: i64,
+}
+
+/// Batches that were not appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendRefusal {
+    /// Why.
+    pub error: ApiError,
+    /// Records at fault: index in the batch, and why (KIP-467).
+    pub records: Vec<(i32, String)>,
+    /// First offset of the log, -1 if unknown.
+    pub log_start_offset: i64,
+}
+
+impl From<ApiError> for Box<AppendRefusal> {
+    fn from(error: ApiError) -> Self {
+        Self::new(AppendRefusal { error, records: Vec::new(), log_start_offset: -1 })
+    }
+}
+
+/// A read of partitions of one shard.
+#[derive(Debug)]
+pub struct ReadRequest {
+    /// What to read, in the order in which limits are spent.
+    pub partitions: Vec<PartitionRead>,
+    /// How far a reader may see.
+    pub isolation: Isolation,
+    /// If the read finds less than this many bytes, and no error, it leaves the watch with every partition.
+    pub watch: Option<Arc<FetchWatch>>,
+    /// Answers in the same order.
+    pub reply: Reply<Vec<PartitionReadAnswer>>,
+}
+
+/// How far a reader may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Up to the high watermark.
+    Uncommitted,
+    /// Up to the last stable offset.
+    Committed,
+    /// Up to the end of the log: followers.
+    LogEnd,
+}
+
+/// A read of one partition.
+#[derive(Debug, Clone)]
+pub struct PartitionRead {
+    /// The partition.
+    pub at: TopicPartition,
+    /// Its topic's id, if the client named it.
+    pub topic_id: Uuid,
+    /// First offset wanted.
+    pub fetch_offset: i64,
+    /// Most bytes wanted; a first batch that is larger comes whole.
+    pub bytes_max: u32,
+    /// The leader epoch that the client believes in; -1: any.
+    pub current_leader_epoch: i32,
+    /// The epoch of the last record that the client has; -1: unknown.
+    pub last_fetched_epoch: i32,
+}
+
+/// What a read of one partition found.
+#[derive(Debug, Clone)]
+pub struct PartitionReadAnswer {
+    /// What went wrong.
+    pub error: ErrorCode,
+    /// Offset up to which consumers may read.
+    pub high_watermark: i64,
+    /// Offset up to which committed reads may go.
+    pub last_stable_offset: i64,
+    /// First offset of the log.
+    pub log_start_offset: i64,
+    /// Where the client's log departs from this one (KIP-595).
+    pub diverging_epoch: Option<EpochEndOffset>,
+    /// Transactions whose records a committed reader has to skip.
+    pub aborted_transactions: Option<Vec<AbortedTransaction>>,
+    /// The batches.
+    pub records: Option<FileSlice>,
+}
+
+impl PartitionReadAnswer {
+    /// A read that failed, with no offsets to tell.
+    pub const fn failed(error: ErrorCode) -> Self {
+        Self {
+            error,
+            high_watermark: -1,
+            last_stable_offset: -1,
+            log_start_offset: -1,
+            diverging_epoch: None,
+            aborted_transactions: None,
+            records: None,
+        }
+    }
+
+    /// Bytes found.
+    pub fn bytes(&self) -> u32 {
+        self.records.as_ref().map_or(0, |slice| slice.len)
+    }
+}
+
+/// One lookup of an offset.
+#[derive(Debug, Clone)]
+pub struct OffsetQuery {
+    /// The partition.
+    pub at: TopicPartition,
+    /// The leader epoch that the client believes in; -1: any.
+    pub current_leader_epoch: i32,
+    /// A time in milliseconds since 1970, or one of Kafka's negative codes.
+    pub timestamp: i64,
+    /// How far the caller may see.
+    pub isolation: Isolation,
+}
+
+/// An offset that was looked up; -1 where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetAnswer {
+    /// Timestamp of the record found.
+    pub timestamp: i64,
+    /// Its offset.
+    pub offset: i64,
+    /// The leader epoch it was written in.
+    pub leader_epoch: i32,
+}
+
+/// A partition's place and size.
+#[derive(Debug, Clone)]
+pub struct PartitionSize {
+    /// The partition.
+    pub at: TopicPartition,
+    /// Index of its log directory.
+    pub log_dir: usize,
+    /// Bytes of all segments.
+    pub bytes: u64,
+    /// How far this log's end lies behind the high watermark.
+    pub offset_lag: i64,
+}
+
+/// What the checkpoint files say of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionOffsets {
+    /// Index of its log directory.
+    pub log_dir: usize,
+    /// Everything before it is on the disk.
+    pub recovery_point: i64,
+    /// First offset of the log.
+    pub log_start_offset: i64,
+    /// See the glossary.
+    pub high_watermark: i64,
+}

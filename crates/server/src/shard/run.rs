@@ -1,0 +1,204 @@
+//! A shard's thread: what it owns, and the loop that carries requests out.
+
+use std::{
+    cell::{Cell, RefCell},
+    panic::AssertUnwindSafe,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use klamm_config::broker;
+use klamm_io::spawn;
+use klamm_log::Handles;
+use klamm_protocol::StrBytes;
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc;
+use tracing::error;
+
+use super::{ShardRequest, Shards, requests::TopicPartition, router::ShardSenders, upkeep};
+use crate::{
+    handlers::Contexts,
+    listener::connection::{self, ConnectionOptions},
+    node::Node,
+    partition::Partition,
+    topic_settings::TopicSettings,
+};
+
+/// The partitions of a shard, by topic and index.
+#[derive(Default)]
+pub struct Partitions {
+    topics: FxHashMap<StrBytes, FxHashMap<i32, Partition>>,
+}
+
+impl Partitions {
+    /// One partition.
+    pub fn get(&self, at: &TopicPartition) -> Option<&Partition> {
+        self.topics.get(&at.topic)?.get(&at.index)
+    }
+
+    /// One partition, to change.
+    pub fn get_mut(&mut self, at: &TopicPartition) -> Option<&mut Partition> {
+        self.topics.get_mut(&at.topic)?.get_mut(&at.index)
+    }
+
+    /// Adds a partition.
+    pub fn insert(&mut self, partition: Partition) {
+        // Names outlive the message they came in.
+        let at = TopicPartition { topic: partition.at().topic.detached(), index: partition.at().index };
+        self.topics.entry(at.topic).or_default().insert(at.index, partition);
+    }
+
+    /// Takes a partition out.
+    pub fn remove(&mut self, at: &TopicPartition) -> Option<Partition> {
+        let topic = self.topics.get_mut(&at.topic)?;
+        let partition = topic.remove(&at.index);
+        if topic.is_empty() {
+            self.topics.remove(&at.topic);
+        }
+        partition
+    }
+
+    /// The partitions of a topic, in no order.
+    pub fn of_topic(&mut self, topic: &str) -> impl Iterator<Item = &mut Partition> {
+        self.topics.get_mut(topic).into_iter().flat_map(FxHashMap::values_mut)
+    }
+
+    /// All partitions, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Partition> {
+        self.topics.values().flat_map(FxHashMap::values)
+    }
+
+    /// All partitions, to change, in no order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
+        self.topics.values_mut().flat_map(FxHashMap::values_mut)
+    }
+}
+
+/// What one thread owns.
+pub struct Shard {
+    index: usize,
+    pub(super) node: Arc<Node>,
+    pub(super) partitions: RefCell<Partitions>,
+    pub(super) settings: RefCell<FxHashMap<StrBytes, Arc<TopicSettings>>>,
+    pub(super) handles: Handles,
+    contexts: RefCell<Option<Rc<Contexts>>>,
+    stopped: Cell<bool>,
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// What a shard's thread is started with.
+pub struct ShardStart {
+    /// Its index.
+    pub index: usize,
+    /// The node.
+    pub node: Arc<Node>,
+    /// All shards.
+    pub senders: ShardSenders,
+    /// Its own queue.
+    pub queue: mpsc::UnboundedReceiver<ShardRequest>,
+    /// Open files that it may keep.
+    pub open_files_max: usize,
+    /// Makes the contexts of its handlers.
+    pub contexts: Box<dyn FnOnce(Rc<Shards>) -> Contexts + Send>,
+}
+
+/// Runs a shard until it is stopped.
+pub async fn run(start: ShardStart) {
+    let ShardStart { index, node, senders, mut queue, open_files_max, contexts } = start;
+    let clock = node.world.clock;
+    let shard = Rc::new(Shard {
+        index,
+        partitions: RefCell::default(),
+        settings: RefCell::default(),
+        handles: Handles::new(node.world.disk.clone(), open_files_max),
+        contexts: RefCell::new(None),
+        stopped: Cell::new(false),
+        node,
+    });
+    let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
+    *shard.contexts.borrow_mut() = Some(Rc::new(contexts(router)));
+    let upkeep = spawn::local(upkeep::run(Rc::clone(&shard)));
+    while let Some(request) = queue.recv().await {
+        shard.handle(request);
+        if shard.stopped.get() {
+            break;
+        }
+    }
+    upkeep.abort();
+    // The router, the shard and the contexts refer to each other.
+    shard.contexts.borrow_mut().take();
+}
+
+impl Shard {
+    /// Its place among the shards.
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Carries out a request. Nothing here waits.
+    ///
+    /// A panic means that the state of this shard's partitions can no longer be trusted: the process ends, and recovery
+    /// at the next start works from what is on the disk.
+    pub fn handle(self: &Rc<Self>, request: ShardRequest) {
+        if std::panic::catch_unwind(AssertUnwindSafe(|| self.carry_out(request))).is_err() {
+            error!(
+                shard = self.index,
+                "a defect in a shard: the node ends, since its state cannot be trusted"
+            );
+            std::process::abort();
+        }
+    }
+
+    fn carry_out(self: &Rc<Self>, request: ShardRequest) {
+        match request {
+            ShardRequest::Serve(connection) => {
+                let Some(contexts) = self.contexts.borrow().clone() else { return };
+                let options = self.connection_options();
+                spawn::local(connection::serve(*connection, contexts, options, self.node.world.clock));
+            }
+            ShardRequest::Append(request) => self.append(request),
+            ShardRequest::Read(request) => self.read(request),
+            ShardRequest::ListOffsets { queries, reply } => {
+                drop(reply.send(queries.iter().map(|query| self.list_offset(query)).collect()));
+            }
+            ShardRequest::EpochEnds { queries, reply } => {
+                let answers = queries.iter().map(|(at, current, epoch)| self.epoch_end(at, *current, *epoch));
+                drop(reply.send(answers.collect()));
+            }
+            ShardRequest::DeleteRecords { queries, reply } => {
+                let answers = queries.iter().map(|(at, offset)| self.delete_records(at, *offset));
+                drop(reply.send(answers.collect()));
+            }
+            ShardRequest::Producers { partitions, reply } => {
+                drop(reply.send(partitions.iter().map(|at| self.producers(at)).collect()));
+            }
+            ShardRequest::Sizes { reply } => {
+                drop(reply.send(self.partitions.borrow().iter().map(Partition::size).collect()));
+            }
+            ShardRequest::ApplyMetadata { change, reply } => {
+                self.apply_metadata(&change);
+                let _ = reply.send(());
+            }
+            ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
+            ShardRequest::Stop { reply } => {
+                drop(reply.send(self.close()));
+                self.stopped.set(true);
+            }
+        }
+    }
+
+    fn connection_options(&self) -> ConnectionOptions {
+        let config = self.node.config.load();
+        let idle_ms = config.get(&broker::CONNECTIONS_MAX_IDLE_MS);
+        ConnectionOptions {
+            request_bytes_max: usize::try_from(config.get(&broker::SOCKET_REQUEST_MAX_BYTES)).unwrap_or(0),
+            idle_max: u64::try_from(idle_ms).ok().map(Duration::from_millis),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a shard does by itself: flushing, rolling, retention, forgetting idle producers.
+//!
+//! Syncs run on a thread of their own; the shard only hears of their end. A sync that fails takes the log directory
+//! offline and is not tried again: the system may have dropped the pages that it could not write.
+
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+use klamm_config::broker;
+use klamm_io::{Instant, spawn};
+use klamm_log::PendingDeletion;
+use tracing::warn;
+
+use super::{
+    requests::{PartitionOffsets, TopicPartition},
+    run::Shard,
+};
+use crate::partition::Partition;
+
+/// How often partitions are looked at for what is due; flushes by time are as punctual as this.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Runs until the shard ends.
+pub(super) async fn run(shard: Rc<Shard>) {
+    let clock = shard.node.world.clock;
+    let config = shard.node.config.load_full();
+    let ms = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or(u64::MAX));
+    let retention = ms(config.get(&broker::LOG_RETENTION_CHECK_INTERVAL_MS));
+    let expiration = ms(i64::from(config.get(&broker::PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS)));
+    // Kafka waits 30 seconds before the first round (log.initial.task.delay.ms).
+    let delay = ms(config.get(&broker::LOG_INITIAL_TASK_DELAY_MS));
+    let mut next_retention = clock.now() + delay;
+    let mut next_expiration = clock.now() + expiration;
+    let due = |next: &mut Instant, interval: Duration| {
+        let is_due = clock.now() >= *next;
+        if is_due {
+            *next = clock.now() + interval;
+        }
+        is_due
+    };
+    loop {
+        clock.sleep(TICK).await;
+        shard.flush_due();
+        if due(&mut next_retention, retention) {
+            shard.retain();
+        }
+        if due(&mut next_expiration, expiration) {
+            let now_ms = clock.wall_ms();
+            for partition in shard.partitions.borrow_mut().iter_mut() {
+                partition.log.remove_expired_producers(now_ms);
+            }
+        }
+    }
+}
+
+impl Shard {
+    /// How many shards the node has.
+    pub(super) fn shard_count(&self) -> usize {
+        self.node.shard_count
+    }
+
+    /// Starts a sync of every partition that is due.
+    fn flush_due(self: &Rc<Self>) {
+        let now_ms = self.node.world.clock.wall_ms();
+        let mut partitions = self.partitions.borrow_mut();
+        for partition in partitions.iter_mut().filter(|partition| partition.log.needs_flush(now_ms)) {
+            let log_dir = partition.log_dir();
+            let unflushed = partition.log.log_end_offset() - partition.log.recovery_point();
+            let config = partition.log.config();
+            let include_active = config.flush_ms < i64::MAX || unflushed >= config.flush_messages;
+            let handle = match partition.log.flush_handle(include_active) {
+                Ok(handle) => handle,
+                Err(error) => {
+                    self.node.log_dirs.fail(log_dir, &error);
+                    continue;
+                }
+            };
+            let (shard, at) = (Rc::clone(self), partition.at().clone());
+            spawn::local(async move {
+                let Some(done) = spawn::blocking(move || handle.sync()).await else { return };
+                match done {
+                    Ok(flushed) => {
+                        let now_ms = shard.node.world.clock.wall_ms();
+                        if let Some(partition) = shard.partitions.borrow_mut().get_mut(&at) {
+                            partition.log.mark_flushed(flushed, now_ms);
+                        }
+                    }
+                    Err(error) => shard.node.log_dirs.fail(log_dir, &error),
+                }
+            });
+        }
+    }
+
+    /// Deletes segments that retention lets go, and removes files whose time has come.
+    fn retain(&self) {
+        let now_ms = self.node.world.clock.wall_ms();
+        for partition in self.partitions.borrow_mut().iter_mut() {
+            if let Err(error) = partition.log.delete_old_segments(now_ms) {
+                self.node.log_dirs.fail(partition.log_dir(), &error);
+            }
+            for pending in partition.log.take_pending_deletions() {
+                self.remove_later(pending, now_ms);
+            }
+        }
+    }
+
+    fn remove_later(&self, pending: PendingDeletion, now_ms: i64) {
+        let (disk, clock) = (self.node.world.disk.clone(), self.node.world.clock);
+        let wait = Duration::from_millis(u64::try_from(pending.due_ms - now_ms).unwrap_or(0));
+        spawn::local(async move {
+            clock.sleep(wait).await;
+            if let Some(Err(error)) = spawn::blocking(move || pending.remove(&disk)).await {
+                warn!(%error, "files of a deleted segment cannot be removed");
+            }
+        });
+    }
+
+    pub(super) fn checkpoints(&self) -> BTreeMap<TopicPartition, PartitionOffsets> {
+        self.partitions
+            .borrow()
+            .iter()
+            .map(|partition| (partition.at().clone(), partition.offsets()))
+            .collect()
+    }
+
+    /// Closes every partition, all of it synced. Returns the final offsets of those that could be closed.
+    pub(super) fn close(&self) -> BTreeMap<TopicPartition, PartitionOffsets> {
+        let now_ms = self.node.world.clock.wall_ms();
+        let mut partitions = self.partitions.borrow_mut();
+        let mut closed = BTreeMap::new();
+        for partition in partitions.iter_mut() {
+            partition.watchers.wake_all();
+            match close(partition, now_ms) {
+                Ok(()) => drop(closed.insert(partition.at().clone(), partition.offsets())),
+                Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),
+            }
+        }
+        closed
+    }
+}
+
+fn close(partition: &mut Partition, now_ms: i64) -> klamm_log::Result<()> {
+    let flushed = partition.log.close()?.sync()?;
+    partition.log.mark_flushed(flushed, now_ms);
+    Ok(())
+}

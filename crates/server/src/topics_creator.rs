@@ -1,0 +1,154 @@
+//! Creates topics that somebody needs and nobody made: those that clients ask about (`auto.create.topics.enable`) and
+//! those of the coordinators.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use klamm_config::{BrokerConfig, broker};
+use klamm_protocol::{
+    ErrorCode, StrBytes,
+    api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest},
+};
+use tracing::{info, warn};
+
+use crate::{dispatch::Call, node::Node, topic_names};
+
+/// The version in whose terms topics are created: the newest one.
+const CREATE_TOPICS_VERSION: i16 = 7;
+
+/// Asks the controller for topics, once for each topic at a time.
+#[derive(Debug)]
+pub struct TopicsCreator {
+    node: Arc<Node>,
+    in_flight: Mutex<BTreeSet<StrBytes>>,
+}
+
+impl TopicsCreator {
+    /// A creator for a node.
+    pub fn new(node: Arc<Node>) -> Arc<Self> {
+        Arc::new(Self { node, in_flight: Mutex::default() })
+    }
+
+    /// Has topics created on behalf of a client. Returns the names that cannot be created, with the code to answer; the
+    /// others will be there soon.
+    pub async fn create(&self, names: &[StrBytes], _call: &Call) -> BTreeMap<StrBytes, ErrorCode> {
+        let mut refused = BTreeMap::new();
+        let mut wanted = Vec::new();
+        for name in names {
+            if !topic_names::is_legal(name) {
+                refused.insert(name.clone(), ErrorCode::InvalidTopicException);
+            } else if self.in_flight().insert(name.clone()) {
+                wanted.push(name.clone());
+            }
+        }
+        if !wanted.is_empty() {
+            for (name, code) in self.request(&wanted).await {
+                // What the client can mend it is told; for everything else it is to ask again.
+                if matches!(code, ErrorCode::InvalidTopicException | ErrorCode::InvalidReplicationFactor) {
+                    refused.insert(name, code);
+                }
+            }
+        }
+        refused
+    }
+
+    /// Has one of the coordinators' topics created. Returns the controller's code for it.
+    pub async fn create_internal(&self, name: &'static str) -> ErrorCode {
+        let name = StrBytes::from(name);
+        if !self.in_flight().insert(name.clone()) {
+            return ErrorCode::None;
+        }
+        self.request(std::slice::from_ref(&name)).await.remove(&name).unwrap_or(ErrorCode::None)
+    }
+
+    async fn request(&self, names: &[StrBytes]) -> BTreeMap<StrBytes, ErrorCode> {
+        let config = self.node.config.load_full();
+        let topics = names.iter().map(|name| creatable_topic(&config, name)).collect();
+        let timeout_ms = config.get(&broker::REQUEST_TIMEOUT_MS);
+        let request = CreateTopicsRequest { topics, timeout_ms, ..Default::default() };
+        let answer = self.node.controller.create_topics(request, CREATE_TOPICS_VERSION).await;
+        for name in names {
+            self.in_flight().remove(name);
+        }
+        let mut failed = BTreeMap::new();
+        match answer {
+            Ok(answer) => {
+                for topic in answer.response.topics {
+                    let code = ErrorCode::from_code(topic.error_code);
+                    if code == ErrorCode::None {
+                        info!(topic = %topic.name, partitions = topic.num_partitions, "topic created because it was asked for");
+                    } else if code != ErrorCode::TopicAlreadyExists {
+                        let reason = topic.error_message.as_deref().unwrap_or("");
+                        warn!(topic = %topic.name, error = code.name(), reason, "a topic that was asked for cannot be created");
+                        failed.insert(topic.name, code);
+                    }
+                }
+            }
+            Err(error) => {
+                warn!(%error, "topics that were asked for cannot be created");
+                failed.extend(names.iter().map(|name| (name.clone(), error.code())));
+            }
+        }
+        failed
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, BTreeSet<StrBytes>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a topic is to be made: a coordinator's as its config says, any other with the controller's defaults, unless this
+/// broker's file sets them.
+fn creatable_topic(config: &BrokerConfig, name: &StrBytes) -> CreatableTopic {
+    let (num_partitions, replication_factor, configs) = match name.as_str() {
+        topic_names::GROUP_METADATA => (
+            config.get(&broker::OFFSETS_TOPIC_NUM_PARTITIONS),
+            config.get(&broker::OFFSETS_TOPIC_REPLICATION_FACTOR),
+            coordinator_topic_configs(
+                config.get(&broker::OFFSETS_TOPIC_SEGMENT_BYTES),
+                codec_name(config.get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC)),
+            ),
+        ),
+        _ => (
+            if is_set(config, broker::NUM_PARTITIONS.name()) {
+                config.get(&broker::NUM_PARTITIONS)
+            } else {
+                -1
+            },
+            if is_set(config, broker::DEFAULT_REPLICATION_FACTOR.name()) {
+                i16::try_from(config.get(&broker::DEFAULT_REPLICATION_FACTOR)).unwrap_or(-1)
+            } else {
+                -1
+            },
+            Vec::new(),
+        ),
+    };
+    CreatableTopic { name: name.clone(), num_partitions, replication_factor, configs, ..Default::default() }
+}
+
+fn is_set(config: &BrokerConfig, key: &str) -> bool {
+    config.originals().contains_key(key)
+}
+
+/// The codec of an id in `offsets.topic.compression.codec`. The topic's own codec stays the producer's, which is the
+/// coordinator; the id only tells the coordinator how to write.
+const fn codec_name(_id: i32) -> &'static str {
+    "producer"
+}
+
+fn coordinator_topic_configs(segment_bytes: i32, codec: &str) -> Vec<CreatableTopicConfig> {
+    [
+        ("cleanup.policy", "compact"),
+        ("compression.type", codec),
+        ("segment.bytes", &segment_bytes.to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+        ..Default::default()
+    })
+    .collect()
+}

@@ -121,6 +121,8 @@ fn what_is_wrong_is_said() {
             "listener.name.plaintext.max.connections=x",
             "listener.name.plaintext.max.connections: Not a number",
         ),
+        ("offsets.topic.compression.codec=5", "must be a codec's number, 0 to 4"),
+        ("principal.builder.class=", "must not be empty"),
         ("queued.max.request.bytes=5", "socket.request.max.bytes"),
     ] {
         let error = config(more).expect_err(more).to_string();

@@ -21,6 +21,8 @@ pub(crate) trait Entry: Copy {
     const KIND: FileKind;
     /// Reads one from exactly [`Entry::BYTES`] bytes.
     fn decode(bytes: &[u8], base_offset: i64) -> Self;
+    /// Whether this is not an entry but the zeros by which Kafka lengthens a file.
+    fn is_padding(&self, base_offset: i64) -> bool;
 }
 
 /// See the module.
@@ -50,18 +52,36 @@ impl<E: Entry> IndexFile<E> {
             return Ok(loaded);
         }
         let file = self.file(files)?;
-        let entries = u32::try_from(file.len()? / E::BYTES as u64).unwrap_or(u32::MAX);
-        let last = match entries.checked_sub(1) {
-            Some(last) => self.read(&file, last, 1)?.first().copied(),
-            None => None,
-        };
+        let mut entries = u32::try_from(file.len()? / E::BYTES as u64).unwrap_or(u32::MAX);
+        let mut last = self.last_of(&file, entries)?;
+        if last.is_some_and(|last| last.is_padding(self.base_offset)) {
+            // A crash has left the file lengthened. The entries end where the zeros begin.
+            let (mut low, mut high) = (0, entries);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                match self.read(&file, middle, 1)?.first() {
+                    Some(entry) if !entry.is_padding(self.base_offset) => low = middle + 1,
+                    _ => high = middle,
+                }
+            }
+            entries = low;
+            last = self.last_of(&file, entries)?;
+        }
         self.loaded = Some((entries, last));
         Ok((entries, last))
     }
 
-    /// Whether the file ends with a whole entry.
-    pub(crate) fn has_whole_entries(&self, files: &LogFiles) -> Result<bool> {
-        Ok(self.file(files)?.len()? % E::BYTES as u64 == 0)
+    fn last_of(&self, file: &File, entries: u32) -> Result<Option<E>> {
+        match entries.checked_sub(1) {
+            Some(last) => Ok(self.read(file, last, 1)?.first().copied()),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the file holds the entries and nothing else.
+    pub(crate) fn fills_file(&mut self, files: &LogFiles) -> Result<bool> {
+        let (entries, _) = self.load(files)?;
+        Ok(self.file(files)?.len()? == u64::from(entries) * E::BYTES as u64)
     }
 
     fn read(&self, file: &File, first: u32, count: u32) -> Result<Vec<E>> {

@@ -97,12 +97,15 @@ impl Log {
             if segment.retention_timestamp(&self.files)? < timestamp {
                 continue;
             }
-            let found = segment.find_timestamp(&self.files, timestamp, start_offset)?;
-            return Ok(found.map(|(record, epoch)| FoundOffset {
-                timestamp: record.timestamp,
-                offset: record.offset,
-                leader_epoch: (epoch >= 0).then_some(epoch),
-            }));
+            // Kafka looks into the first such segment only, and finds nothing if all that is late enough there lies
+            // before the log start offset.
+            if let Some((record, epoch)) = segment.find_timestamp(&self.files, timestamp, start_offset)? {
+                return Ok(Some(FoundOffset {
+                    timestamp: record.timestamp,
+                    offset: record.offset,
+                    leader_epoch: (epoch >= 0).then_some(epoch),
+                }));
+            }
         }
         Ok(None)
     }

@@ -28,6 +28,10 @@ impl Entry for OffsetPosition {
             position: position.max(0).cast_unsigned(),
         }
     }
+
+    fn is_padding(&self, _base_offset: i64) -> bool {
+        self.position == 0
+    }
 }
 
 /// See the module.
@@ -53,7 +57,7 @@ impl OffsetIndex {
     pub(crate) fn is_sane(&mut self, files: &LogFiles, segment_size: u32) -> Result<bool> {
         let (_, last) = self.entries.load(files)?;
         let base = self.entries.base_offset;
-        Ok(self.entries.has_whole_entries(files)?
+        Ok(self.entries.fills_file(files)?
             && last.is_none_or(|e| e.position > 0 && e.position < segment_size && e.offset >= base))
     }
 

@@ -23,6 +23,10 @@ impl Entry for TimestampOffset {
             offset: base_offset.saturating_add(i64::from(relative)),
         }
     }
+
+    fn is_padding(&self, base_offset: i64) -> bool {
+        self.timestamp == 0 && self.offset == base_offset
+    }
 }
 
 /// See the module.
@@ -47,7 +51,7 @@ impl TimeIndex {
     pub(crate) fn is_sane(&mut self, files: &LogFiles, next_offset: i64) -> Result<bool> {
         let (_, last) = self.entries.load(files)?;
         let base = self.entries.base_offset;
-        Ok(self.entries.has_whole_entries(files)?
+        Ok(self.entries.fills_file(files)?
             && last.is_none_or(|e| e.timestamp >= 0 && e.offset >= base && e.offset < next_offset))
     }
 

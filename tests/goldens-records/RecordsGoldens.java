@@ -2,8 +2,10 @@ import java.io.PrintStream;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 
@@ -38,6 +40,10 @@ public class RecordsGoldens {
     static final Header[] NONE = new Header[0];
 
     public static void main(String[] args) throws Exception {
+        if (args[0].equals("verify")) {
+            verify(Files.readAllLines(Path.of(args[1])));
+            return;
+        }
         Path dir = Path.of(args[0]);
         try (PrintStream out = new PrintStream(dir.resolve("batches.txt").toFile(), StandardCharsets.UTF_8)) {
             new Batches(out).all();
@@ -45,6 +51,39 @@ public class RecordsGoldens {
         try (PrintStream out = new PrintStream(dir.resolve("validation.txt").toFile(), StandardCharsets.UTF_8)) {
             new Validation(out).all();
         }
+    }
+
+    /** Reads the batches of lines "name xhex" and compares the records with what they are to be. */
+    static void verify(List<String> lines) {
+        byte[] large = new byte[200_000];
+        for (int i = 0; i < large.length; i++)
+            large[i] = (byte) ((i * 0x9E3779B1) >>> 24 & 0x3f);
+        MemoryRecordsBuilder builder = plain((byte) 2, Compression.NONE);
+        fill(builder, true);
+        builder.append(NOW, null, large, NONE);
+        List<String> expected = describe(builder.build());
+        for (String line : lines) {
+            String[] words = line.split(" ");
+            MemoryRecords records = MemoryRecords.readableRecords(
+                ByteBuffer.wrap(HexFormat.of().parseHex(words[1].substring(1))));
+            if (!describe(records).equals(expected))
+                throw new AssertionError(words[0] + ": " + describe(records));
+            String codec = records.batches().iterator().next().compressionType().name;
+            if (!words[0].startsWith(codec + "-"))
+                throw new AssertionError(words[0] + " is " + codec);
+        }
+        System.out.println(lines.size() + " batches read as they were meant");
+    }
+
+    static List<String> describe(MemoryRecords records) {
+        List<String> all = new ArrayList<>();
+        for (MutableRecordBatch batch : records.batches()) {
+            batch.ensureValid();
+            for (Record r : batch)
+                all.add(r.offset() + " " + r.timestamp() + " " + hex(r.key()) + " " + hex(r.value()) + " "
+                    + Arrays.toString(r.headers()));
+        }
+        return all;
     }
 
     static byte[] utf8(String text) {

@@ -1,4 +1,5 @@
-//! Bytes flipped, cut and spliced at random: nothing may panic or allocate beyond the limits.
+//! Bytes flipped, cut and spliced at random: nothing may panic or allocate beyond the limits, and what is appended can
+//! be read. `KLAMM_FUZZ_ROUNDS` and `KLAMM_FUZZ_SEED` make it run longer and elsewhere.
 
 use super::*;
 
@@ -33,11 +34,21 @@ fn exercise(bytes: Bytes) {
     }
 }
 
+/// Batches of each codec: small ones, and ones of several blocks.
 fn seeds() -> Vec<Vec<u8>> {
-    let mut seeds: Vec<Vec<u8>> = CompressionType::ALL
-        .into_iter()
-        .map(|kind| build(BatchOptions { compression: kind.into(), ..Default::default() }, ROWS).to_vec())
-        .collect();
+    let mut seeds: Vec<Vec<u8>> = Vec::new();
+    for kind in CompressionType::ALL {
+        let options = BatchOptions { compression: kind.into(), ..Default::default() };
+        seeds.push(build(options, ROWS).to_vec());
+        let mut builder = BatchBuilder::new(options);
+        for index in 0..40u8 {
+            let value: Vec<u8> = (0..2_500u32).map(|at| (at * u32::from(index) % 251) as u8 / 16).collect();
+            builder.append(1_700_000_000_000, Some(&[index]), Some(&value), &[]).unwrap();
+        }
+        if kind != CompressionType::None {
+            seeds.push(builder.build().unwrap().to_vec());
+        }
+    }
     for magic in [0, 1] {
         let inner = message_set(&vec![(0, message(magic, 0, 9, Some(b"k"), Some(b"v"))); 2]);
         let raw = snap::raw::Encoder::new().compress_vec(&inner).unwrap();
@@ -50,8 +61,9 @@ fn seeds() -> Vec<Vec<u8>> {
 #[test]
 fn mutated_batches_are_refused_calmly() {
     let seeds = seeds();
-    let mut noise = Noise(0x5eed);
-    for round in 0..20_000 {
+    let setting = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let mut noise = Noise(setting("KLAMM_FUZZ_SEED", 0x5eed));
+    for round in 0..setting("KLAMM_FUZZ_ROUNDS", 6_000) as usize {
         let mut bytes = seeds[round % seeds.len()].clone();
         for _ in 0..=noise.below(4) {
             let at = noise.below(bytes.len());
@@ -75,7 +87,7 @@ fn mutated_batches_are_refused_calmly() {
 #[test]
 fn every_prefix_of_a_batch_is_refused_calmly() {
     for seed in seeds() {
-        for end in 0..seed.len() {
+        for end in (0..seed.len()).step_by(1 + seed.len() / 400) {
             exercise(Bytes::copy_from_slice(&seed[..end]));
         }
     }

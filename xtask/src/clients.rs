@@ -3,7 +3,7 @@
 //! Each client must end with exactly the set of records that was written: with each codec, in a group of three of which
 //! one member is killed, after coming back to the group, and after a seek by timestamp.
 
-mod members;
+pub(crate) mod members;
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -15,6 +15,7 @@ use crate::node::{Node, Product, klamm_binary};
 use crate::setup;
 use crate::shell::{command, output, root};
 use crate::tally::Tally;
+use crate::tools;
 use crate::wire;
 use members::{Member, Read, wait_until};
 
@@ -49,18 +50,14 @@ const CLIENTS: &[Client] = &[
         codecs: ALL_CODECS,
         sets_timestamps: true,
         setup: setup::python,
-        program: || python("confluent_client.py"),
+        program: || tools::python("confluent_client.py"),
     },
     Client {
         name: "java",
         codecs: ALL_CODECS,
         sets_timestamps: true,
         setup: setup::java_client,
-        program: || {
-            let mut tool = script("tests/conformance/kafka-real/tool");
-            tool.env("KAFKA_CP_EXTRA", setup::clients().join("java")).arg("TestClient");
-            tool
-        },
+        program: || tools::java_client(&[]),
     },
     Client {
         name: "java-tools",
@@ -92,7 +89,7 @@ const CLIENTS: &[Client] = &[
         codecs: ALL_CODECS,
         sets_timestamps: true,
         setup: setup::python,
-        program: || python("aiokafka_client.py"),
+        program: || tools::python("aiokafka_client.py"),
     },
     Client {
         name: "klamm-tools",
@@ -109,12 +106,6 @@ const CLIENTS: &[Client] = &[
 
 fn script(path: &str) -> Command {
     command(&root().join(path).to_string_lossy(), &[])
-}
-
-fn python(file: &str) -> Command {
-    let mut python = command(&setup::clients().join("venv/bin/python").to_string_lossy(), &[]);
-    python.arg(root().join("tests/clients/python").join(file));
-    python
 }
 
 /// Runs the named clients, or all, with `records` records for each codec.

@@ -13,6 +13,9 @@
 
 mod check;
 mod clients;
+mod conformance;
+mod crash;
+mod disk;
 mod node;
 mod setup;
 mod shell;
@@ -20,6 +23,7 @@ mod tally;
 mod test;
 #[cfg(test)]
 mod tidy;
+mod tools;
 mod wire;
 
 use std::process::ExitCode;
@@ -53,6 +57,29 @@ enum Task {
         #[arg(long, default_value_t = 100_000)]
         records: u32,
     },
+    /// Runs Apache Kafka's own integration tests against a node
+    Conformance {
+        /// Sets, classes or methods, as tests/conformance/run.sh takes them
+        #[arg(default_value = "one-node")]
+        items: Vec<String>,
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+        /// A test's only controller and its only broker become one process
+        #[arg(long)]
+        one_process: bool,
+    },
+    /// Takes a data directory from Klamm to Apache Kafka and back
+    Disk {
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+    },
+    /// Kills a node under load, again and again
+    Crash {
+        #[arg(default_value_t = 50)]
+        rounds: u32,
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,6 +91,11 @@ fn main() -> ExitCode {
         Task::Clients { names, server, records } => {
             test::one("clients", || clients::clients(server, &names, records))
         }
+        Task::Conformance { items, server, one_process } => {
+            test::one("conformance", || conformance::conformance(server, &items, one_process))
+        }
+        Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
+        Task::Crash { rounds, server } => test::one("crash", || crash::crash(server, rounds)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -98,6 +98,11 @@ impl Node {
         self.folder.join("server.properties")
     }
 
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     pub(crate) fn servers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }

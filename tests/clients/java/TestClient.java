@@ -1,5 +1,8 @@
 // Apache Kafka's Java clients, driven by `cargo xtask clients` (see tests/clients/README.md).
 
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.HashMap;
@@ -22,7 +25,9 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 public final class TestClient {
-    private static final PrintStream OUT = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false) ;
+    private static final PrintStream OUT =
+        new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16), false);
+    private static volatile boolean stopped;
     private static final StringBuilder LINES = new StringBuilder();
 
     private static String value(int index) {
@@ -115,12 +120,46 @@ public final class TestClient {
         }
     }
 
+    /** Sends records at `rate` a second until SIGTERM; prints `PARTITION OFFSET KEY` for each one acknowledged. */
+    private static void load(String servers, String topic, int rate) throws Exception {
+        AtomicReference<Exception> failed = new AtomicReference<>();
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            stopped = true;
+            try {
+                main.join(120000);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+        Map<String, Object> config = Map.of("bootstrap.servers", servers, "linger.ms", 5, "reconnect.backoff.max.ms", 200,
+            "delivery.timeout.ms", 300000, "max.block.ms", 120000);
+        long started = System.nanoTime();
+        try (KafkaProducer<String, String> producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            for (int i = 0; !stopped && failed.get() == null; ) {
+                long due = (System.nanoTime() - started) / 1_000_000 * rate / 1000;
+                for (; i < due && !stopped; i++) {
+                    String key = "key-" + i;
+                    producer.send(new ProducerRecord<>(topic, key, value(i)), (metadata, error) -> {
+                        if (error != null) failed.set(error);
+                        else OUT.print(metadata.partition() + " " + metadata.offset() + " " + key + "\n");
+                    });
+                }
+                OUT.flush();
+                Thread.sleep(5);
+            }
+        }
+        OUT.flush();
+        if (failed.get() != null) throw failed.get();
+    }
+
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
             case "create" -> create(args[1], args[2], Integer.parseInt(args[3]));
             case "produce" -> produce(args[1], args[2], args[3], Integer.parseInt(args[4]), Integer.parseInt(args[5]), Long.parseLong(args[6]));
             case "group" -> group(args[1], args[2], List.of(args[3].split(",")));
             case "seek" -> seek(args[1], args[2], Long.parseLong(args[3]));
+            case "load" -> load(args[1], args[2], Integer.parseInt(args[3]));
             default -> throw new IllegalArgumentException(args[0]);
         }
     }

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -87,5 +88,43 @@ def seek(servers, topic, timestamp):
     consumer.close()
 
 
+def load(servers, topic, rate):
+    """Sends records at `rate` a second until SIGTERM; prints `PARTITION OFFSET KEY` for each one acknowledged."""
+    signal.signal(signal.SIGTERM, stop)
+    failures = []
+
+    def delivered(error, message):
+        if error is not None:
+            failures.append(error)
+        else:
+            print(message.partition(), message.offset(), message.key().decode())
+
+    producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True, "linger.ms": 5,
+                         "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200})
+    index, started = 0, time.monotonic()
+    while not stopped and not failures:
+        due = int((time.monotonic() - started) * int(rate))
+        while index < due and not stopped:
+            try:
+                producer.produce(topic, value(index), f"key-{index}", on_delivery=delivered)
+                index += 1
+            except BufferError:
+                break
+        producer.poll(0.01)
+        sys.stdout.flush()
+    if producer.flush(120) or failures:
+        raise SystemExit(f"not delivered: {failures[:3]}")
+
+
+def first(servers, topic):
+    """Sends one record to servers that may not be up yet; prints the time of its acknowledgement."""
+    producer = Producer({"bootstrap.servers": servers, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 20,
+                         "retry.backoff.ms": 5, "topic.metadata.refresh.fast.interval.ms": 10, "linger.ms": 0})
+    producer.produce(topic, b"first", on_delivery=lambda error, _: error or print(time.time()))
+    if producer.flush(60):
+        raise SystemExit("the first record was not acknowledged")
+
+
 if __name__ == "__main__":
-    {"create": create, "produce": produce, "group": group, "seek": seek}[sys.argv[1]](*sys.argv[2:])
+    commands = [create, produce, group, seek, load, first]
+    {command.__name__: command for command in commands}[sys.argv[1]](*sys.argv[2:])

@@ -14,17 +14,17 @@ use crate::shell::signal;
 
 /// A record as a client has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Read {
-    pub(super) partition: i32,
-    pub(super) offset: i64,
+pub(crate) struct Read {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
     /// Milliseconds since 1970.
-    pub(super) timestamp: i64,
-    pub(super) index: u32,
+    pub(crate) timestamp: i64,
+    pub(crate) index: u32,
 }
 
 /// Reads a line `TOPIC PARTITION OFFSET TIMESTAMP KEY VALUE`, or that of Kafka's console consumer, and checks that the
 /// value is the one that belongs to the key.
-pub(super) fn parse(line: &str) -> Result<Read> {
+pub(crate) fn parse(line: &str) -> Result<Read> {
     let wrong = || anyhow!("not a record: {line:.80}");
     let fields: Vec<&str> = line.split([' ', '\t']).collect();
     let after = |at: usize, prefix: &str| {
@@ -53,7 +53,7 @@ struct Seen {
 }
 
 /// A process that reads as a member of a group, killed when dropped.
-pub(super) struct Member {
+pub(crate) struct Member {
     child: Child,
     reader: Option<JoinHandle<()>>,
     seen: Arc<Mutex<Seen>>,
@@ -61,7 +61,7 @@ pub(super) struct Member {
 
 impl Member {
     /// Starts the program; what it says beside the records goes to the end of the file `log`.
-    pub(super) fn start(mut program: Command, log: &Path) -> Result<Self> {
+    pub(crate) fn start(mut program: Command, log: &Path) -> Result<Self> {
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let mut child =
             program.stdout(Stdio::piped()).stderr(log).spawn().context("cannot start a member")?;
@@ -86,23 +86,23 @@ impl Member {
     }
 
     /// How many records it has read, one read twice counted twice.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.seen().reads.len()
     }
 
-    pub(super) fn reads(&self) -> Vec<Read> {
+    pub(crate) fn reads(&self) -> Vec<Read> {
         self.seen().reads.clone()
     }
 
     /// An error if the member printed something else than records. The last line of a killed member may be cut.
-    pub(super) fn check_fault(&self) -> Result<()> {
+    pub(crate) fn check_fault(&self) -> Result<()> {
         match &self.seen().fault {
             Some(fault) => bail!("{fault}"),
             None => Ok(()),
         }
     }
 
-    pub(super) fn kill(&mut self) -> Result<()> {
+    pub(crate) fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         self.join();
@@ -111,7 +111,7 @@ impl Member {
     }
 
     /// Stops the member with SIGTERM; it leaves the group.
-    pub(super) fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("a member ended by itself with {status}");
         }
@@ -139,7 +139,7 @@ impl Drop for Member {
 }
 
 /// Asks again and again until the answer is yes, at most for the time given.
-pub(super) fn wait_until(limit: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(crate) fn wait_until(limit: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
     let started = Instant::now();
     while started.elapsed() < limit {
         if ready()? {

@@ -4,6 +4,7 @@
 //! state. An API that is not in the list below is not advertised and closes the connection that asks for it.
 
 pub mod cluster;
+pub mod configs;
 pub mod records;
 pub mod topics;
 
@@ -22,6 +23,8 @@ use crate::{
 pub struct Contexts {
     /// Brokers, topics, versions.
     pub cluster: cluster::ClusterContext,
+    /// Describing, altering and listing configs.
+    pub configs: configs::ConfigsContext,
     /// Producing, fetching, offsets.
     pub records: records::RecordsContext,
     /// Creating, deleting, describing topics.
@@ -132,8 +135,12 @@ served! {
     InitProducerId           0..=5   Brokers  records::init_producer_id;
     OffsetForLeaderEpoch     2..=4   Brokers  records::offset_for_leader_epoch;
     DescribeLogDirs          1..=5   Brokers  records::describe_log_dirs;
+    DescribeConfigs          1..=4   Both     configs::describe_configs;
+    AlterConfigs             0..=2   Both     configs::alter_configs;
     CreatePartitions         0..=3   Both     topics::create_partitions;
+    IncrementalAlterConfigs  0..=1   Both     configs::incremental_alter_configs;
     DescribeCluster          0..=2   Both     cluster::describe_cluster;
     DescribeProducers        0..=0   Brokers  records::describe_producers;
+    ListConfigResources      0..=1   Brokers  configs::list_config_resources;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
 }

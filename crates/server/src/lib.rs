@@ -1,6 +1,7 @@
 //! A node of the cluster: the broker, the controller, or both in one process.
 
 pub mod authorize;
+pub mod broker_loggers;
 pub mod dispatch;
 pub mod error;
 pub mod fault_to_api;

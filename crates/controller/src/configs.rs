@@ -7,9 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use klamm_config::BrokerConfig;
+use crate::Context;
 use klamm_config::alter::{self, Change, KeyAlteration, Operation, Refusal, ResourceKind, Target};
-use klamm_metadata::MetadataImage;
 use klamm_metadata::image::{ConfigResource, ResourceType};
 use klamm_protocol::api::{alter_configs as legacy, incremental_alter_configs as incremental};
 use klamm_protocol::metadata::{ClearElrRecord, ConfigRecord};
@@ -19,20 +18,9 @@ use klamm_timeline::Outcome;
 /// Code and text of a refused resource.
 type Refused = (ErrorCode, String);
 
-/// What decisions on configs depend on.
-#[derive(Debug, Clone, Copy)]
-pub struct ConfigsView<'a> {
-    /// The cluster.
-    pub image: &'a MetadataImage,
-    /// The config of the controller's own node.
-    pub config: &'a BrokerConfig,
-    /// Whether a broker, which has checked its own keys, passed the request on.
-    pub forwarded: bool,
-}
-
 /// Sets, deletes, extends and shortens single values.
 pub fn incremental_alter_configs(
-    view: ConfigsView<'_>,
+    view: Context<'_>,
     request: &incremental::IncrementalAlterConfigsRequest,
 ) -> Outcome<MetadataRecord, incremental::IncrementalAlterConfigsResponse> {
     let mut records = Vec::new();
@@ -65,7 +53,7 @@ pub fn incremental_alter_configs(
 
 /// Replaces all values of a resource.
 pub fn alter_configs(
-    view: ConfigsView<'_>,
+    view: Context<'_>,
     request: &legacy::AlterConfigsRequest,
 ) -> Outcome<MetadataRecord, legacy::AlterConfigsResponse> {
     let mut records = Vec::new();
@@ -95,7 +83,7 @@ pub fn alter_configs(
     view.outcome(records, response, request.validate_only)
 }
 
-impl ConfigsView<'_> {
+impl Context<'_> {
     fn cluster(&self) -> alter::Cluster {
         let features = &self.image.features;
         alter::Cluster {

@@ -1,4 +1,6 @@
 use super::*;
+use klamm_config::BrokerConfig;
+use klamm_metadata::MetadataImage;
 use klamm_protocol::Uuid;
 use klamm_protocol::metadata::{FeatureLevelRecord, RegisterBrokerRecord, TopicRecord};
 
@@ -70,7 +72,7 @@ fn alter(image: &MetadataImage, asked: &[Asked<'_>], validate_only: bool) -> (Ve
         validate_only,
         ..Default::default()
     };
-    let view = ConfigsView { image, config: &config, forwarded: true };
+    let view = Context { image, config: &config, forwarded: true };
     let outcome = incremental_alter_configs(view, &request);
     (outcome.records.iter().map(shown).collect(), outcome.response.responses.iter().map(answered).collect())
 }
@@ -187,7 +189,7 @@ fn replacing_deletes_what_is_not_named() {
         ..Default::default()
     };
     let image = image(false);
-    let outcome = alter_configs(ConfigsView { image: &image, config: &config, forwarded: true }, &request);
+    let outcome = alter_configs(Context { image: &image, config: &config, forwarded: true }, &request);
     let records: Vec<_> = outcome.records.iter().map(shown).collect();
     assert_eq!(records, ["2:orders flush.ms=3", "2:orders retention.ms=null"]);
 }

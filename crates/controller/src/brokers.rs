@@ -1,0 +1,11 @@
+//! Brokers: registration, heartbeats, fencing, going away.
+
+mod fence;
+mod heartbeat;
+mod register;
+mod unregister;
+
+pub use fence::fence_expired;
+pub use heartbeat::{HeartbeatReply, heartbeat};
+pub use register::register;
+pub use unregister::unregister;

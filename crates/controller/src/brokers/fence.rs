@@ -1,0 +1,52 @@
+//! Fencing and unfencing.
+
+use crate::partitions::{Affected, leader_and_isr_updates};
+use crate::{Context, Heartbeats, Outcome};
+use klamm_metadata::image::Broker;
+use klamm_protocol::metadata::{BrokerRegistrationChangeRecord, MetadataRecord};
+use std::time::Duration;
+
+/// Fences the broker that has been silent for longer than its session, one per call, so that the next call sees its
+/// effect. The response is the broker's id; call again until it is `None`.
+pub fn fence_expired(
+    context: &Context<'_>,
+    heartbeats: &mut Heartbeats,
+    now: Duration,
+) -> Outcome<Option<i32>> {
+    let mut records = Vec::new();
+    let Some((id, epoch)) = heartbeats.expired(now) else { return Outcome::unchanged(None) };
+    match context.image.cluster.brokers.get(&id).filter(|broker| broker.epoch == epoch) {
+        Some(broker) => {
+            heartbeats.fence(id);
+            fence(context, broker, &mut records);
+        }
+        None => heartbeats.remove(id),
+    }
+    Outcome::new(records, Some(id))
+}
+
+/// Takes the broker out of every ISR, then marks it.
+pub(super) fn fence(context: &Context<'_>, broker: &Broker, records: &mut Vec<MetadataRecord>) {
+    let id = broker.id;
+    leader_and_isr_updates(context, Affected::Removed(id), |partition| partition.isr.contains(&id), records);
+    records.push(registration_change(broker, |change| change.fenced = 1));
+}
+
+/// Marks the broker, then gives partitions without a leader to it where it may lead.
+pub(super) fn unfence(context: &Context<'_>, broker: &Broker, records: &mut Vec<MetadataRecord>) {
+    records.push(registration_change(broker, |change| change.fenced = -1));
+    leader_and_isr_updates(context, Affected::Added(broker.id), |partition| !partition.has_leader(), records);
+}
+
+pub(super) fn registration_change(
+    broker: &Broker,
+    set: impl FnOnce(&mut BrokerRegistrationChangeRecord),
+) -> MetadataRecord {
+    let mut change = BrokerRegistrationChangeRecord {
+        broker_id: broker.id,
+        broker_epoch: broker.epoch,
+        ..Default::default()
+    };
+    set(&mut change);
+    change.into()
+}

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod configs;
+pub mod groups;
 pub mod records;
 pub mod topics;
 
@@ -25,6 +26,8 @@ pub struct Contexts {
     pub cluster: cluster::ClusterContext,
     /// Describing, altering and listing configs.
     pub configs: configs::ConfigsContext,
+    /// Groups and their offsets.
+    pub groups: groups::GroupsContext,
     /// Producing, fetching, offsets.
     pub records: records::RecordsContext,
     /// Creating, deleting, describing topics.
@@ -128,6 +131,15 @@ served! {
     Fetch                    4..=18  Brokers  records::fetch;
     ListOffsets              1..=11  Brokers  records::list_offsets;
     Metadata                 0..=13  Brokers  cluster::metadata;
+    OffsetCommit             2..=10  Brokers  groups::offset_commit;
+    OffsetFetch              1..=10  Brokers  groups::offset_fetch;
+    FindCoordinator          0..=6   Brokers  groups::find_coordinator;
+    JoinGroup                0..=9   Brokers  groups::join_group;
+    Heartbeat                0..=4   Brokers  groups::heartbeat;
+    LeaveGroup               0..=5   Brokers  groups::leave_group;
+    SyncGroup                0..=5   Brokers  groups::sync_group;
+    DescribeGroups           0..=6   Brokers  groups::describe_groups;
+    ListGroups               0..=5   Brokers  groups::list_groups;
     ApiVersions              0..=4   Both     cluster::api_versions;
     CreateTopics             2..=7   Both     topics::create_topics;
     DeleteTopics             1..=6   Both     topics::delete_topics;
@@ -140,6 +152,8 @@ served! {
     CreatePartitions         0..=3   Both     topics::create_partitions;
     IncrementalAlterConfigs  0..=1   Both     configs::incremental_alter_configs;
     DescribeCluster          0..=2   Both     cluster::describe_cluster;
+    DeleteGroups             0..=2   Brokers  groups::delete_groups;
+    OffsetDelete             0..=0   Brokers  groups::offset_delete;
     DescribeProducers        0..=0   Brokers  records::describe_producers;
     ListConfigResources      0..=1   Brokers  configs::list_config_resources;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;

@@ -2,6 +2,7 @@
 
 pub mod authorize;
 pub mod broker_loggers;
+pub mod coordinator;
 pub mod dispatch;
 pub mod error;
 pub mod fault_to_api;

@@ -15,7 +15,10 @@ use klamm_protocol::{
 use tokio::sync::oneshot;
 
 use super::watch::FetchWatch;
-use crate::{error::ApiError, listener::connection::NewConnection, metadata_change::MetadataChange};
+use crate::{
+    coordinator::driver::Asked, error::ApiError, listener::connection::NewConnection,
+    metadata_change::MetadataChange,
+};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<T>;
@@ -77,6 +80,18 @@ pub enum ShardRequest {
         change: Arc<MetadataChange>,
         /// Answered when it is done.
         reply: Reply<()>,
+    },
+    /// Has the group coordinator of a partition of `__consumer_offsets` carry out a request.
+    Coordinate {
+        /// The partition.
+        partition: i32,
+        /// The request, with where its answer goes.
+        asked: Box<Asked>,
+    },
+    /// Lists the partitions of `__consumer_offsets` that have a coordinator here.
+    CoordinatedPartitions {
+        /// Their indexes.
+        reply: Reply<Vec<i32>>,
     },
     /// Gathers what the checkpoint files of each log directory say.
     Checkpoints {

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
     rc::Rc,
     sync::Arc,
@@ -10,14 +11,15 @@ use std::{
 
 use klamm_config::broker;
 use klamm_io::spawn;
-use klamm_log::Handles;
-use klamm_protocol::StrBytes;
+use klamm_log::{Handles, Log};
+use klamm_protocol::{StrBytes, Uuid};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tracing::error;
 
 use super::{ShardRequest, Shards, requests::TopicPartition, router::ShardSenders, upkeep};
 use crate::{
+    coordinator::on_shard::Coordinators,
     handlers::Contexts,
     listener::connection::{self, ConnectionOptions},
     node::Node,
@@ -82,6 +84,7 @@ pub struct Shard {
     pub(super) partitions: RefCell<Partitions>,
     pub(super) settings: RefCell<FxHashMap<StrBytes, Arc<TopicSettings>>>,
     pub(super) handles: Handles,
+    coordinators: Coordinators,
     contexts: RefCell<Option<Rc<Contexts>>>,
     stopped: Cell<bool>,
 }
@@ -117,6 +120,7 @@ pub async fn run(start: ShardStart) {
         partitions: RefCell::default(),
         settings: RefCell::default(),
         handles: Handles::new(node.world.disk.clone(), open_files_max),
+        coordinators: Coordinators::default(),
         contexts: RefCell::new(None),
         stopped: Cell::new(false),
         node,
@@ -124,6 +128,7 @@ pub async fn run(start: ShardStart) {
     let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
     *shard.contexts.borrow_mut() = Some(Rc::new(contexts(router)));
     let upkeep = spawn::local(upkeep::run(Rc::clone(&shard)));
+    let timers = spawn::local(Coordinators::run_timers(Rc::clone(&shard)));
     while let Some(request) = queue.recv().await {
         shard.handle(request);
         if shard.stopped.get() {
@@ -131,6 +136,7 @@ pub async fn run(start: ShardStart) {
         }
     }
     upkeep.abort();
+    timers.abort();
     // The router, the shard and the contexts refer to each other.
     shard.contexts.borrow_mut().take();
 }
@@ -139,6 +145,31 @@ impl Shard {
     /// Its place among the shards.
     pub const fn index(&self) -> usize {
         self.index
+    }
+
+    /// The node.
+    pub(crate) const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// The group coordinators of the partitions here.
+    pub(crate) const fn coordinators(&self) -> &Coordinators {
+        &self.coordinators
+    }
+
+    /// Does something with a partition's log, if the partition is here and led by this broker.
+    pub(crate) fn with_led_log<T>(&self, at: &TopicPartition, work: impl FnOnce(&mut Log) -> T) -> Option<T> {
+        let mut partitions = self.partitions.borrow_mut();
+        let partition = partitions.get_mut(at)?;
+        partition.check_leader(-1).ok()?;
+        Some(work(&mut partition.log))
+    }
+
+    /// The partitions of a topic that this broker leads and that are here, with the topic's id.
+    pub(crate) fn led_partitions(&self, topic: &str) -> BTreeMap<i32, Uuid> {
+        let mut partitions = self.partitions.borrow_mut();
+        let led = partitions.of_topic(topic).filter(|partition| partition.check_leader(-1).is_ok());
+        led.map(|partition| (partition.at().index, partition.topic_id())).collect()
     }
 
     /// Carries out a request. Nothing here waits.
@@ -183,10 +214,14 @@ impl Shard {
             }
             ShardRequest::ApplyMetadata { change, reply } => {
                 self.apply_metadata(&change);
+                self.coordinators.apply_metadata(self, &change);
                 let _ = reply.send(());
             }
+            ShardRequest::Coordinate { partition, asked } => self.coordinators.ask(partition, *asked),
+            ShardRequest::CoordinatedPartitions { reply } => drop(reply.send(self.coordinators.partitions())),
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
             ShardRequest::Stop { reply } => {
+                self.coordinators.stop();
                 drop(reply.send(self.close()));
                 self.stopped.set(true);
             }

@@ -1,0 +1,257 @@
+//! One group coordinator at work: appends what it decides, keeps its timers, and answers requests when they may be.
+//!
+//! Owned by its shard; nothing here waits. See [`GroupCoordinator::handle`] for the order of things.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use klamm_config::broker;
+use klamm_coordinator::{
+    Completion, Continuation, GroupCoordinator, Outcome, Reply, Request, RequestContext, TimerKey, Token,
+};
+use klamm_io::Instant;
+use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::CompressionType};
+use tokio::sync::oneshot;
+use tracing::warn;
+
+use super::{
+    timers::Timers,
+    write::{self, Writing},
+};
+use crate::node::Node;
+
+/// Appends to the partition that a coordinator keeps its records in.
+pub trait Partition {
+    /// Appends a batch. The offset of its first record, or why not.
+    ///
+    /// # Errors
+    /// The code that a producer would get.
+    fn append(&self, batch: Bytes) -> Result<i64, ErrorCode>;
+
+    /// What is committed.
+    fn high_watermark(&self) -> i64;
+}
+
+/// A request to a coordinator, with where its answer goes.
+#[derive(Debug)]
+pub struct Asked {
+    /// The version that the client speaks.
+    pub api_version: i16,
+    /// The client's id.
+    pub client_id: StrBytes,
+    /// The client's address.
+    pub client_host: StrBytes,
+    /// The request.
+    pub request: Request,
+    /// Takes the answer.
+    pub reply: oneshot::Sender<Reply>,
+}
+
+impl Asked {
+    /// Answers that it cannot be done here and now.
+    pub fn refuse(self, error: ErrorCode) {
+        let reply = self.request.refuse(error, self.api_version);
+        // A client that has gone does not need an answer.
+        let _ = self.reply.send(reply);
+    }
+}
+
+/// What waits for the high watermark.
+struct Uncommitted {
+    end_offset: i64,
+    completion: Option<Completion>,
+    continuation: Option<Continuation>,
+}
+
+/// A coordinator with all that it needs.
+pub struct Driver<P> {
+    node: Arc<Node>,
+    partition: P,
+    coordinator: GroupCoordinator,
+    timers: Timers,
+    waiting: BTreeMap<Token, Asked>,
+    uncommitted: VecDeque<Uncommitted>,
+    /// The end of what this coordinator has read and written.
+    end_offset: i64,
+    next_token: u64,
+}
+
+impl<P: Partition> Driver<P> {
+    /// Takes over from the loader.
+    pub fn start(
+        node: Arc<Node>,
+        partition: P,
+        (coordinator, outcome): (GroupCoordinator, Outcome),
+        end_offset: i64,
+    ) -> Self {
+        let mut driver = Self {
+            node,
+            partition,
+            coordinator,
+            timers: Timers::default(),
+            waiting: BTreeMap::new(),
+            uncommitted: VecDeque::new(),
+            end_offset,
+            next_token: 0,
+        };
+        driver.carry_out(outcome, None);
+        driver
+    }
+
+    /// Carries out a request.
+    pub fn ask(&mut self, asked: Asked) {
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        let context = RequestContext {
+            api_version: asked.api_version,
+            client_id: asked.client_id.clone(),
+            client_host: asked.client_host.clone(),
+            now_ms: self.node.world.clock.wall_ms(),
+            entropy: self.node.world.entropy.next_16(),
+        };
+        let transaction = match &asked.request {
+            Request::TxnOffsetCommit(commit) => Some((commit.producer_id, commit.producer_epoch)),
+            _ => None,
+        };
+        let outcome = self.coordinator.handle(&context, token, &asked.request);
+        self.waiting.insert(token, asked);
+        self.carry_out(outcome, transaction);
+    }
+
+    /// Fires the timers that are due.
+    pub fn fire_timers(&mut self, now: Instant) {
+        while let Some(key) = self.timers.take_due(now) {
+            self.fire(&key);
+        }
+    }
+
+    fn fire(&mut self, key: &TimerKey) {
+        let outcome = self.coordinator.timer_fired(self.now_ms(), key);
+        self.carry_out(outcome, None);
+    }
+
+    /// When the next timer fires.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline()
+    }
+
+    /// Topics, by name and id, have been deleted.
+    pub fn topics_deleted(&mut self, topics: &[(StrBytes, Uuid)]) {
+        let outcome = self.coordinator.topics_deleted(self.now_ms(), topics);
+        self.carry_out(outcome, None);
+    }
+
+    /// The partition's high watermark may have moved: does what has waited for that.
+    pub fn settle(&mut self) {
+        let high_watermark = self.partition.high_watermark();
+        self.coordinator.high_watermark_moved(high_watermark);
+        while let Some(next) = self.uncommitted.pop_front_if(|next| next.end_offset <= high_watermark) {
+            if let Some(completion) = next.completion {
+                self.complete(completion);
+            }
+            if let Some(continuation) = next.continuation {
+                let outcome = self.coordinator.committed(self.now_ms(), &continuation);
+                self.carry_out(outcome, None);
+            }
+        }
+    }
+
+    /// Ends: every request that waits is sent to another broker.
+    pub fn stop(mut self) {
+        let now_ms = self.now_ms();
+        for completion in self.coordinator.unload(now_ms) {
+            complete(&mut self.waiting, completion);
+        }
+        for asked in self.waiting.into_values() {
+            asked.refuse(ErrorCode::NotCoordinator);
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.node.world.clock.wall_ms()
+    }
+
+    fn carry_out(&mut self, outcome: Outcome, transaction: Option<(i64, i16)>) {
+        let Outcome { records, response, timers } = outcome;
+        for completion in response.now {
+            self.complete(completion);
+        }
+        let now = self.node.world.clock.now();
+        for change in timers {
+            self.timers.change(now, change);
+        }
+        let may_split = response.committed.is_none() && response.continuation.is_none();
+        let written = if records.is_empty() { Ok(()) } else { self.write(records, may_split, transaction) };
+        match written {
+            Ok(()) => {
+                if !may_split {
+                    self.uncommitted.push_back(Uncommitted {
+                        end_offset: self.end_offset,
+                        completion: response.committed,
+                        continuation: response.continuation,
+                    });
+                }
+                self.settle();
+            }
+            Err(error) => self.failed(error, response.committed, response.continuation),
+        }
+    }
+
+    fn write(
+        &mut self,
+        records: Vec<klamm_coordinator::GroupRecord>,
+        may_split: bool,
+        transaction: Option<(i64, i16)>,
+    ) -> Result<(), ErrorCode> {
+        let now_ms = self.now_ms();
+        let codec = self.node.config.load().get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC);
+        let how = Writing { compression: compression_of(codec), transaction, now_ms };
+        for batch in write::batches(records, may_split, how)? {
+            let base_offset = self.partition.append(batch.bytes)?;
+            self.end_offset = base_offset + i64::try_from(batch.records.len()).unwrap_or(i64::MAX);
+            self.coordinator.appended(&batch.records, base_offset, transaction.map(|(id, _)| id), now_ms);
+        }
+        Ok(())
+    }
+
+    fn failed(
+        &mut self,
+        error: ErrorCode,
+        completion: Option<Completion>,
+        continuation: Option<Continuation>,
+    ) {
+        warn!(error = error.name(), "a group coordinator cannot write");
+        if let Some(asked) = completion.and_then(|completion| self.waiting.remove(&completion.token)) {
+            asked.refuse(error);
+        }
+        if let Some(continuation) = continuation {
+            let outcome = self.coordinator.append_failed(self.now_ms(), &continuation, error);
+            self.carry_out(outcome, None);
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        complete(&mut self.waiting, completion);
+    }
+}
+
+fn complete(waiting: &mut BTreeMap<Token, Asked>, completion: Completion) {
+    if let Some(asked) = waiting.remove(&completion.token) {
+        // A client that has gone does not need an answer.
+        let _ = asked.reply.send(completion.reply);
+    }
+}
+
+/// The codec of an id in `offsets.topic.compression.codec`; an id that does not exist compresses nothing.
+fn compression_of(id: i32) -> CompressionType {
+    match id {
+        1 => CompressionType::Gzip,
+        2 => CompressionType::Snappy,
+        3 => CompressionType::Lz4,
+        4 => CompressionType::Zstd,
+        _ => CompressionType::None,
+    }
+}

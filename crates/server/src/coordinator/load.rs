@@ -1,0 +1,65 @@
+//! Replaying a partition of `__consumer_offsets` for its new coordinator.
+
+use bytes::{Buf, Bytes};
+use klamm_coordinator::{GroupRecord, LogRecord};
+use klamm_protocol::records::{Record, RecordBatch};
+
+/// A batch's records, and the offset after it.
+#[derive(Debug)]
+pub(super) struct LoadedBatch {
+    pub(super) records: Vec<LogRecord>,
+    pub(super) end_offset: i64,
+}
+
+/// The whole batches in `bytes`; the last one may be cut.
+///
+/// # Errors
+/// If a batch or a record cannot be read: nothing in it can be trusted.
+pub(super) fn batches(mut bytes: Bytes) -> Result<Vec<LoadedBatch>, String> {
+    let mut loaded = Vec::new();
+    while let Some(size) = whole_batch_size(&bytes)? {
+        let batch = RecordBatch::new(&bytes.split_to(size)).map_err(|error| error.to_string())?;
+        loaded.push(load(&batch)?);
+    }
+    Ok(loaded)
+}
+
+fn whole_batch_size(bytes: &Bytes) -> Result<Option<usize>, String> {
+    let size =
+        klamm_protocol::records::batch_size(bytes, i32::MAX as usize).map_err(|error| error.to_string())?;
+    Ok(size.filter(|size| *size <= bytes.len()))
+}
+
+fn load(batch: &RecordBatch) -> Result<LoadedBatch, String> {
+    let mut records = Vec::new();
+    for record in batch.records().map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        if batch.is_control() {
+            records.extend(end_of_transaction(batch.producer_id, &record));
+            continue;
+        }
+        let Some(key) = &record.key else { continue };
+        let decoded = GroupRecord::decode(key, record.value.as_ref())
+            .map_err(|error| format!("the record at offset {}: {error}", record.offset))?;
+        let transaction_of = batch.is_transactional().then_some(batch.producer_id);
+        // Records of a kind that is not known have been written by a newer broker.
+        records.extend(decoded.map(|decoded| LogRecord::Data {
+            offset: record.offset,
+            transaction_of,
+            record: decoded,
+        }));
+    }
+    Ok(LoadedBatch { records, end_offset: batch.base_offset + i64::from(batch.last_offset_delta) + 1 })
+}
+
+/// A control record's key is its version and type, both int16: 0 is an abort, 1 a commit.
+fn end_of_transaction(producer_id: i64, record: &Record) -> Option<LogRecord> {
+    let mut key = record.key.clone()?;
+    let _version = key.try_get_i16().ok()?;
+    let is_committed = match key.try_get_i16().ok()? {
+        0 => false,
+        1 => true,
+        _ => return None,
+    };
+    Some(LogRecord::EndTransaction { producer_id, is_committed })
+}

@@ -1,0 +1,50 @@
+//! The timers of one coordinator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_coordinator::TimerKey;
+use klamm_io::Instant;
+use klamm_timeline::TimerChange;
+
+/// Timers by name and by deadline.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    deadlines: BTreeMap<TimerKey, Instant>,
+    queue: BTreeSet<(Instant, TimerKey)>,
+}
+
+impl Timers {
+    /// Sets, replaces or forgets a timer.
+    pub(super) fn change(&mut self, now: Instant, change: TimerChange<TimerKey>) {
+        match change {
+            TimerChange::Set { key, after } => {
+                self.cancel(&key);
+                let deadline = now + after;
+                self.queue.insert((deadline, key.clone()));
+                self.deadlines.insert(key, deadline);
+            }
+            TimerChange::Cancel { key } => self.cancel(&key),
+        }
+    }
+
+    fn cancel(&mut self, key: &TimerKey) {
+        if let Some((key, deadline)) = self.deadlines.remove_entry(key) {
+            self.queue.remove(&(deadline, key));
+        }
+    }
+
+    /// When the next timer fires.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.queue.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Takes out a timer that is due.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<TimerKey> {
+        if self.next_deadline()? > now {
+            return None;
+        }
+        let (_, key) = self.queue.pop_first()?;
+        self.deadlines.remove(&key);
+        Some(key)
+    }
+}

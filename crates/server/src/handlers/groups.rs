@@ -1,0 +1,103 @@
+//! Handlers of groups and their offsets. What is decided is in `klamm-coordinator`; here a request is brought to the
+//! coordinators that it concerns, and their answers into the form of its version.
+
+pub mod delete_groups;
+pub mod describe_groups;
+pub mod find_coordinator;
+pub mod heartbeat;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
+pub mod sync_group;
+
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+
+use klamm_coordinator::{Reply, Request};
+use klamm_protocol::{ErrorCode, StrBytes};
+use tokio::sync::oneshot;
+
+use crate::{
+    coordinator::{driver::Asked, partition_of},
+    dispatch::Call,
+    node::Node,
+    shard::{ShardRequest, Shards},
+    topic_names,
+    topics_creator::TopicsCreator,
+};
+
+/// What these handlers use.
+pub struct GroupsContext {
+    /// The node: its metadata and config.
+    pub node: Arc<Node>,
+    /// The way to the coordinators.
+    pub shards: Rc<Shards>,
+    /// Creates `__consumer_offsets`.
+    pub creator: Arc<TopicsCreator>,
+}
+
+impl GroupsContext {
+    /// Asks the coordinator of a group. A JoinGroup or SyncGroup may take as long as a rebalance.
+    async fn ask(&self, call: &Call, group: &str, request: Request) -> Reply {
+        self.ask_partition(call, partition_of(&self.node, group), request).await
+    }
+
+    async fn ask_partition(&self, call: &Call, partition: i32, request: Request) -> Reply {
+        let shard = self.shards.of(topic_names::GROUP_METADATA, partition);
+        // Should the shard go down, this is what is left to answer.
+        let refusal = request.refuse(ErrorCode::NotCoordinator, call.api_version);
+        let answer = self.shards.ask(shard, |reply| ask(call, partition, request, reply)).await;
+        answer.unwrap_or(refusal)
+    }
+
+    /// Asks each coordinator for its part of several groups.
+    async fn ask_each(
+        &self,
+        call: &Call,
+        groups: Vec<StrBytes>,
+        request: impl Fn(Vec<StrBytes>) -> Request,
+    ) -> Vec<Reply> {
+        let mut by_partition: BTreeMap<i32, Vec<StrBytes>> = BTreeMap::new();
+        for group in groups {
+            by_partition.entry(partition_of(&self.node, &group)).or_default().push(group);
+        }
+        let mut waiting = Vec::new();
+        for (partition, groups) in by_partition {
+            let request = request(groups);
+            let refusal = request.refuse(ErrorCode::NotCoordinator, call.api_version);
+            let shard = self.shards.of(topic_names::GROUP_METADATA, partition);
+            let (reply, answer) = oneshot::channel();
+            self.shards.send(shard, ask(call, partition, request, reply));
+            waiting.push((answer, refusal));
+        }
+        let mut replies = Vec::with_capacity(waiting.len());
+        for (answer, refusal) in waiting {
+            replies.push(answer.await.unwrap_or(refusal));
+        }
+        replies
+    }
+}
+
+fn ask(call: &Call, partition: i32, request: Request, reply: oneshot::Sender<Reply>) -> ShardRequest {
+    let asked = Asked {
+        api_version: call.api_version,
+        client_id: call.client_id.clone().unwrap_or_default(),
+        client_host: StrBytes::from(call.connection.client_host.as_str()),
+        request,
+        reply,
+    };
+    ShardRequest::Coordinate { partition, asked: Box::new(asked) }
+}
+
+/// What a coordinator answers to one request is of that request's kind.
+macro_rules! expect_reply {
+    ($reply:expr, $kind:ident) => {
+        match $reply {
+            klamm_coordinator::Reply::$kind(reply) => reply,
+            other => unreachable!("a coordinator answers in kind, not {other:?}"),
+        }
+    };
+}
+pub(crate) use expect_reply;

@@ -1,0 +1,78 @@
+//! FindCoordinator (key 10), v0–6: which broker coordinates a group, a transaction or a share partition.
+//!
+//! * v1  transactions (KIP-98)  * v4  several keys (KIP-699)  * v6  share partitions (KIP-932)
+//!
+//! The first call for a group creates `__consumer_offsets`; until it is there the answer is
+//! COORDINATOR_NOT_AVAILABLE, on which clients retry.
+
+use klamm_protocol::{
+    ErrorCode, StrBytes,
+    api::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse},
+};
+
+use super::GroupsContext;
+use crate::{coordinator::partition_of, dispatch::Call, handlers::cluster::alive_endpoint_of, topic_names};
+
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
+const SEVERAL_KEYS_SINCE: i16 = 4;
+const SHARE_SINCE: i16 = 6;
+
+/// A broker: id, host and port.
+type Found = Result<(i32, StrBytes, i32), ErrorCode>;
+
+/// Answers FindCoordinator.
+pub async fn handle(
+    cx: &GroupsContext,
+    call: &Call,
+    request: FindCoordinatorRequest,
+) -> FindCoordinatorResponse {
+    if call.api_version < SEVERAL_KEYS_SINCE {
+        return single(find(cx, call, request.key_type, &request.key).await);
+    }
+    let mut coordinators = Vec::with_capacity(request.coordinator_keys.len());
+    for key in request.coordinator_keys {
+        let found = find(cx, call, request.key_type, &key).await;
+        let error_code = found.as_ref().err().map_or(0, |error| error.code());
+        let (node_id, host, port) = found.unwrap_or((-1, StrBytes::default(), -1));
+        coordinators.push(Coordinator { key, node_id, host, port, error_code, ..Default::default() });
+    }
+    FindCoordinatorResponse { coordinators, ..Default::default() }
+}
+
+/// Before v4 success has a message as well.
+fn single(found: Found) -> FindCoordinatorResponse {
+    let error = found.as_ref().err().copied().unwrap_or(ErrorCode::None);
+    let message = if error == ErrorCode::None { "NONE" } else { error.default_message() };
+    let (node_id, host, port) = found.unwrap_or((-1, StrBytes::default(), -1));
+    FindCoordinatorResponse {
+        error_code: error.code(),
+        error_message: Some(message.into()),
+        node_id,
+        host,
+        port,
+        ..Default::default()
+    }
+}
+
+async fn find(cx: &GroupsContext, call: &Call, key_type: i8, key: &str) -> Found {
+    match key_type {
+        GROUP => {}
+        SHARE if call.api_version < SHARE_SINCE => return Err(ErrorCode::InvalidRequest),
+        // Their coordinators are not here yet.
+        TRANSACTION | SHARE => return Err(ErrorCode::CoordinatorNotAvailable),
+        _ => return Err(ErrorCode::UnknownServerError),
+    }
+    let published = cx.node.metadata.load();
+    let image = &published.image;
+    if image.topics.by_name(topic_names::GROUP_METADATA).is_none() {
+        cx.creator.create_internal(topic_names::GROUP_METADATA).await;
+        return Err(ErrorCode::CoordinatorNotAvailable);
+    }
+    let partition = image.topics.partition(topic_names::GROUP_METADATA, partition_of(&cx.node, key));
+    let leader = partition.map_or(-1, |partition| partition.leader);
+    let (host, port) = alive_endpoint_of(image, leader, &call.connection.listener)
+        .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+    Ok((leader, host, port))
+}

@@ -33,6 +33,7 @@
 pub mod activation;
 mod api_error;
 pub mod brokers;
+pub mod client_quotas;
 pub mod configs;
 mod context;
 pub mod controllers;

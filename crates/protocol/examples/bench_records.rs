@@ -84,4 +84,17 @@ fn main() {
             rate(plain.len(), || validate(&zstd)),
         );
     }
+    println!("\n{:<8} {:>12} {:>12}", "codec", "build", "validate");
+    println!("microseconds for a batch of five records of 100 bytes");
+    let small: Vec<Vec<u8>> = values.iter().take(5).map(|value| value[..100].to_vec()).collect();
+    for kind in CompressionType::ALL {
+        let batch = build(kind.into(), &small);
+        let rules = ProduceRules::default();
+        println!(
+            "{:<8} {:>12.2} {:>12.2}",
+            kind.name(),
+            1e6 / (rate(1_000_000, || drop(build(kind.into(), &small)))),
+            1e6 / (rate(1_000_000, || drop(validate_produce(batch.clone(), &rules, NOW).expect("valid")))),
+        );
+    }
 }

@@ -5,6 +5,7 @@ mod encoder;
 mod lz4;
 mod snappy;
 mod xxh32;
+mod zstd;
 
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::Encoder;

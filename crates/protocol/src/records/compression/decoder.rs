@@ -8,9 +8,10 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::lz4::Lz4Decoder;
 use super::snappy::SnappyDecoder;
+use super::zstd::ZstdDecoder;
 use super::{BatchError, CompressionType};
 
-/// How much gzip and zstd inflate at a time.
+/// How much gzip inflates at a time.
 const CHUNK_BYTES: usize = 32 * 1024;
 
 /// A codec reading compressed bytes; gives the inflated ones in chunks of at most a few megabytes.
@@ -19,7 +20,7 @@ pub(crate) enum Decoder {
     Gzip(Box<MultiGzDecoder<Reader<Bytes>>>),
     Snappy(SnappyDecoder),
     Lz4(Lz4Decoder),
-    Zstd(Box<zstd::stream::read::Decoder<'static, Reader<Bytes>>>),
+    Zstd(ZstdDecoder),
 }
 
 impl Decoder {
@@ -30,9 +31,7 @@ impl Decoder {
             CompressionType::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(input.reader()))),
             CompressionType::Snappy => Self::Snappy(SnappyDecoder::new(input)?),
             CompressionType::Lz4 => Self::Lz4(Lz4Decoder::new(input, magic == 0)?),
-            CompressionType::Zstd => {
-                Self::Zstd(Box::new(zstd::stream::read::Decoder::with_buffer(input.reader())?))
-            }
+            CompressionType::Zstd => Self::Zstd(ZstdDecoder::new(input)?),
         })
     }
 
@@ -41,7 +40,7 @@ impl Decoder {
         match self {
             Self::None(bytes) => Ok(std::mem::take(bytes)),
             Self::Gzip(inner) => read_chunk(inner, space),
-            Self::Zstd(inner) => read_chunk(inner, space),
+            Self::Zstd(inner) => inner.next_chunk(space),
             Self::Snappy(inner) => inner.next_chunk(space),
             Self::Lz4(inner) => inner.next_chunk(space),
         }

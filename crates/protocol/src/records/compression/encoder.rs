@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::lz4::Lz4Encoder;
 use super::snappy::SnappyEncoder;
+use super::zstd::ZstdEncoder;
 use super::{Compression, CompressionType};
 
 /// A codec that appends to a buffer.
@@ -16,7 +17,7 @@ pub(crate) enum Encoder {
     Gzip(Box<GzEncoder<Writer<BytesMut>>>),
     Snappy(Box<SnappyEncoder>),
     Lz4(Lz4Encoder),
-    Zstd(Box<zstd::stream::write::Encoder<'static, Writer<BytesMut>>>),
+    Zstd(ZstdEncoder),
 }
 
 impl Encoder {
@@ -31,12 +32,7 @@ impl Encoder {
             }
             CompressionType::Snappy => Self::Snappy(Box::new(SnappyEncoder::new(out))),
             CompressionType::Lz4 => Self::Lz4(Lz4Encoder::new(out)),
-            CompressionType::Zstd => {
-                let mut inner = zstd::stream::write::Encoder::new(out.writer(), compression.level())?;
-                // Lets zstd choose small tables for a small batch.
-                inner.set_pledged_src_size(whole)?;
-                Self::Zstd(Box::new(inner))
-            }
+            CompressionType::Zstd => Self::Zstd(ZstdEncoder::new(out, compression.level(), whole)?),
         })
     }
 
@@ -44,7 +40,7 @@ impl Encoder {
         match self {
             Self::None(out) => out.extend_from_slice(bytes),
             Self::Gzip(inner) => inner.write_all(bytes)?,
-            Self::Zstd(inner) => inner.write_all(bytes)?,
+            Self::Zstd(inner) => inner.write(bytes)?,
             Self::Snappy(inner) => inner.write(bytes)?,
             Self::Lz4(inner) => inner.write(bytes)?,
         }
@@ -55,7 +51,7 @@ impl Encoder {
         match self {
             Self::None(out) => Ok(out),
             Self::Gzip(inner) => Ok(inner.finish()?.into_inner()),
-            Self::Zstd(inner) => Ok(inner.finish()?.into_inner()),
+            Self::Zstd(inner) => inner.finish(),
             Self::Snappy(inner) => inner.finish(),
             Self::Lz4(inner) => inner.finish(),
         }

@@ -1,1 +1,501 @@
-//! Reads records.
+//! Reads records, alone or as a member of a classic group.
+//!
+//! One owner calls [`Consumer::poll`]; fetches, joins, commits and heartbeats run in tasks of their own and tell the
+//! consumer by events, which `poll` takes in. Dropping a `poll` midway loses nothing.
+
+mod assignor;
+mod fetcher;
+mod group;
+mod offsets;
+mod partitions;
+mod positions;
+mod rebalance;
+mod records;
+mod settings;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use klamm_config::client::ClientConfig;
+use klamm_io::Instant;
+pub use klamm_protocol::records::TimestampType;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use fetcher::{FetchDone, Fetcher};
+use group::{HeartbeatNews, Identity, JoinFailed, Joined};
+pub use offsets::OffsetAndMetadata;
+use partitions::{Partitions, Position};
+use positions::Found;
+use rebalance::Membership;
+pub use rebalance::RebalanceEvent;
+pub use records::ConsumerRecord;
+use settings::Settings;
+
+use crate::{
+    ClientError, TopicPartition,
+    admin::{ListedOffset, OffsetSpec, list_offsets},
+    cluster::{Cluster, TopicSelection},
+};
+
+/// What tasks tell the consumer.
+enum Event {
+    Fetched(FetchDone),
+    Joined(Box<Result<Joined, JoinFailed>>),
+    Heartbeat(Identity, HeartbeatNews),
+    Positions(Result<Vec<Found>, ClientError>),
+    Committed(Result<(), ClientError>),
+    Refreshed,
+}
+
+/// Which topics are read.
+enum Subscription {
+    None,
+    /// Partitions that the caller chose.
+    Manual,
+    /// Those in `Consumer::topics`.
+    Topics,
+    Matching(Box<dyn Fn(&str) -> bool + Send>),
+}
+
+/// Reads records from a cluster.
+pub struct Consumer {
+    cluster: Cluster,
+    settings: Settings,
+    subscription: Subscription,
+    /// Topics that the subscription stands for at present.
+    topics: BTreeSet<Arc<str>>,
+    partitions: Partitions,
+    fetcher: Fetcher,
+    membership: Membership,
+    listener: Option<Box<dyn FnMut(RebalanceEvent) + Send>>,
+    next_commit: Option<Instant>,
+    is_positioning: bool,
+    is_committing: bool,
+    is_refreshing: bool,
+    retry_at: Option<Instant>,
+    failures: u32,
+    events: UnboundedReceiver<Event>,
+    sender: UnboundedSender<Event>,
+}
+
+impl Consumer {
+    /// A consumer with this configuration. Connects with the first poll.
+    ///
+    /// # Errors
+    /// If settings contradict each other or ask for what is not supported.
+    pub fn new(config: &ClientConfig) -> Result<Self, ClientError> {
+        let settings = Settings::new(config)?;
+        let (sender, events) = unbounded_channel();
+        Ok(Self {
+            cluster: Cluster::new(config)?,
+            settings,
+            subscription: Subscription::None,
+            topics: BTreeSet::new(),
+            partitions: Partitions::default(),
+            fetcher: Fetcher::default(),
+            membership: Membership::default(),
+            listener: None,
+            next_commit: None,
+            is_positioning: false,
+            is_committing: false,
+            is_refreshing: false,
+            retry_at: None,
+            failures: 0,
+            events,
+            sender,
+        })
+    }
+
+    /// The cluster that it reads from.
+    pub const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Reads these topics as a member of `group.id`.
+    ///
+    /// # Errors
+    /// If there is no `group.id`.
+    pub fn subscribe<T: Into<Arc<str>>>(
+        &mut self,
+        topics: impl IntoIterator<Item = T>,
+    ) -> Result<(), ClientError> {
+        self.require_group("subscribe to topics")?;
+        self.topics = topics.into_iter().map(Into::into).collect();
+        self.subscription = Subscription::Topics;
+        self.membership.wants_join = true;
+        Ok(())
+    }
+
+    /// Reads every topic that `matches`, now and later, as a member of `group.id`.
+    ///
+    /// # Errors
+    /// If there is no `group.id`.
+    pub fn subscribe_matching(
+        &mut self,
+        matches: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<(), ClientError> {
+        self.require_group("subscribe to topics")?;
+        self.subscription = Subscription::Matching(Box::new(matches));
+        self.topics.clear();
+        Ok(())
+    }
+
+    /// Is called with every change of the assignment, during `poll` or `close`.
+    pub fn on_rebalance(&mut self, listener: impl FnMut(RebalanceEvent) + Send + 'static) {
+        self.listener = Some(Box::new(listener));
+    }
+
+    /// Reads exactly these partitions, without a group's help.
+    pub fn assign(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        let wanted: BTreeSet<TopicPartition> = partitions.into_iter().collect();
+        self.subscription = Subscription::Manual;
+        self.topics = wanted.iter().map(|partition| Arc::clone(&partition.topic)).collect();
+        self.partitions.assign(&wanted);
+    }
+
+    fn require_group(&self, what: &str) -> Result<&str, ClientError> {
+        self.settings.group_id.as_deref().ok_or_else(|| {
+            ClientError::Invalid(format!(
+                "To use the group management or offset commit APIs, you must provide a valid group.id in the consumer configuration: it is needed to {what}."
+            ))
+        })
+    }
+
+    /// The partitions that are read at present.
+    pub fn assignment(&self) -> BTreeSet<TopicPartition> {
+        self.partitions.keys()
+    }
+
+    /// The next records, at most `max.poll.records`; none if none arrive within `timeout`. A member of a group must call
+    /// it at least every `max.poll.interval.ms`.
+    ///
+    /// # Errors
+    /// What no repetition can mend: a damaged batch, an offset outside the log with `auto.offset.reset=none`, a fenced
+    /// member, missing rights. The next call goes on where it can.
+    pub async fn poll(&mut self, timeout: Duration) -> Result<Vec<ConsumerRecord>, ClientError> {
+        if matches!(self.subscription, Subscription::None) {
+            return Err(ClientError::Invalid(
+                "Consumer is not subscribed to any topics or assigned any partitions".to_owned(),
+            ));
+        }
+        let clock = self.cluster.clock();
+        let deadline = clock.now() + timeout;
+        loop {
+            while let Ok(event) = self.events.try_recv() {
+                self.take_event(event).await?;
+            }
+            self.membership.polled(clock.now());
+            self.keep_metadata();
+            self.keep_membership().await;
+            self.keep_committing();
+            self.find_positions();
+            let records = self.collect()?;
+            if self.fetcher.send(&self.cluster, &self.settings, &self.partitions, &self.sender) {
+                self.refresh_metadata();
+            }
+            if !records.is_empty() {
+                return Ok(records);
+            }
+            if clock.now() >= deadline {
+                return Ok(Vec::new());
+            }
+            let wake = self.next_wake(deadline);
+            tokio::select! {
+                Some(event) = self.events.recv() => self.take_event(event).await?,
+                () = clock.sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn next_wake(&self, deadline: Instant) -> Instant {
+        let now = self.cluster.clock().now();
+        let pauses =
+            self.partitions.iter().filter_map(|(_, reading)| reading.retry_at).filter(|at| *at > now);
+        pauses
+            .chain(self.retry_at)
+            .chain(self.next_commit)
+            .fold(deadline, Instant::min)
+            .max(now + Duration::from_millis(1))
+    }
+
+    async fn take_event(&mut self, event: Event) -> Result<(), ClientError> {
+        match event {
+            Event::Fetched(done) => {
+                let findings = self.fetcher.take(done, &self.cluster, &self.settings, &mut self.partitions);
+                if findings.is_metadata_old {
+                    self.refresh_metadata();
+                }
+                findings.error.map_or(Ok(()), Err)
+            }
+            Event::Joined(result) => self.take_joined(*result).await,
+            Event::Heartbeat(identity, news) => self.take_heartbeat(&identity, news),
+            Event::Positions(result) => self.take_positions(result),
+            Event::Committed(result) => {
+                self.is_committing = false;
+                if let Err(error) = result {
+                    tracing::warn!(%error, "offsets could not be committed in the background");
+                    self.after_commit_error(&error);
+                }
+                Ok(())
+            }
+            Event::Refreshed => {
+                self.is_refreshing = false;
+                self.look_at_metadata();
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives out what is buffered, each partition in its turn.
+    fn collect(&mut self) -> Result<Vec<ConsumerRecord>, ClientError> {
+        let mut taken = Vec::new();
+        let how = (self.settings.isolation, self.settings.check_crcs);
+        for partition in self.partitions.in_turn() {
+            let left = self.settings.poll_records_max - taken.len();
+            if left == 0 {
+                break;
+            }
+            let Some(reading) = self.partitions.get_mut(&partition) else { continue };
+            if reading.is_paused || reading.buffered.is_empty() {
+                continue;
+            }
+            let result = records::take(&partition, reading, left, how, &mut taken);
+            if let Err(error) = result {
+                // What was taken before the damage is given out first; the error comes again with the next poll.
+                if taken.is_empty() {
+                    return Err(error);
+                }
+                break;
+            }
+            if taken.len() >= self.settings.poll_records_max && !reading.buffered.is_empty() {
+                // The same partition goes on next time, until its buffer is empty.
+                break;
+            }
+            self.partitions.last_served = Some(partition);
+        }
+        Ok(taken)
+    }
+
+    /// Asks for metadata when it is old, and when a subscription has topics without any.
+    fn keep_metadata(&mut self) {
+        let metadata = self.cluster.metadata();
+        let is_missing = match &self.subscription {
+            Subscription::Matching(_) => false,
+            _ => self.topics.iter().any(|topic| !metadata.topics.contains_key(topic)),
+        };
+        let now = self.cluster.clock().now();
+        if self.cluster.is_metadata_old() || (is_missing && self.retry_at.is_none_or(|at| at <= now)) {
+            self.refresh_metadata();
+        }
+    }
+
+    fn refresh_metadata(&mut self) {
+        if std::mem::replace(&mut self.is_refreshing, true) {
+            return;
+        }
+        let all = matches!(self.subscription, Subscription::Matching(_));
+        let topics: Vec<Arc<str>> = self.topics.iter().cloned().collect();
+        let auto_create = self.settings.auto_create;
+        let (cluster, events) = (self.cluster.clone(), self.sender.clone());
+        let failures = self.failures;
+        tokio::spawn(async move {
+            let selection =
+                if all { TopicSelection::All } else { TopicSelection::Names(&topics, auto_create) };
+            let result = cluster.refresh(selection).await;
+            let metadata = cluster.metadata();
+            let incomplete = topics.iter().any(|topic| {
+                metadata.topics.get(topic).is_none_or(|topic| {
+                    topic.partitions.is_empty() || topic.partitions.iter().any(|p| p.leader.is_none())
+                })
+            });
+            if let Err(error) = &result {
+                tracing::warn!(%error, "metadata could not be refreshed");
+            }
+            if result.is_err() || incomplete {
+                cluster.clock().sleep(cluster.backoff().pause(failures, cluster.entropy())).await;
+            }
+            let _ = events.send(Event::Refreshed);
+        });
+    }
+
+    /// Asks for committed offsets and resets of partitions that have no position, all in one task.
+    fn find_positions(&mut self) {
+        let now = self.cluster.clock().now();
+        if self.is_positioning || self.retry_at.is_some_and(|at| at > now) {
+            return;
+        }
+        let wanted: Vec<(TopicPartition, u64, Position)> = self
+            .partitions
+            .iter()
+            .filter(|(_, reading)| !matches!(reading.position, Position::At(_)))
+            .map(|(partition, reading)| (partition.clone(), reading.version, reading.position))
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        self.is_positioning = true;
+        let (cluster, settings, events) = (self.cluster.clone(), self.settings.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let result = positions::find(&cluster, &settings, wanted).await;
+            let _ = events.send(Event::Positions(result));
+        });
+    }
+
+    fn take_positions(&mut self, result: Result<Vec<Found>, ClientError>) -> Result<(), ClientError> {
+        self.is_positioning = false;
+        match result {
+            Ok(found) => {
+                self.failures = 0;
+                self.retry_at = None;
+                let mut error = None;
+                for found in found {
+                    let reading = self.partitions.get_mut(&found.partition);
+                    let Some(reading) = reading.filter(|reading| reading.version == found.version) else {
+                        continue;
+                    };
+                    match found.result {
+                        Ok(offset) => reading.move_to(Position::At(offset)),
+                        Err(found) if found.is_retriable() => {
+                            self.retry_at = Some(self.cluster.clock().now() + Duration::from_millis(100))
+                        }
+                        Err(found) => error = Some(found),
+                    }
+                }
+                error.map_or(Ok(()), Err)
+            }
+            Err(error) => {
+                self.pause_after_failure();
+                let is_final = !error.is_retriable()
+                    && !matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. });
+                if is_final { Err(error) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn pause_after_failure(&mut self) {
+        let pause = self.cluster.backoff().pause(self.failures, self.cluster.entropy());
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(self.cluster.clock().now() + pause);
+    }
+
+    /// The offset of the next record that `poll` gives out of a partition, found out if need be.
+    ///
+    /// # Errors
+    /// If the partition is not assigned or its position cannot be found in time.
+    pub async fn position(&mut self, partition: &TopicPartition) -> Result<i64, ClientError> {
+        let limit = self.cluster.api_timeout();
+        let clock = self.cluster.clock();
+        let deadline = clock.now() + limit;
+        loop {
+            let reading = self.partitions.get(partition).ok_or_else(|| not_assigned(partition))?;
+            if let Position::At(offset) = reading.position {
+                return Ok(offset);
+            }
+            if clock.now() >= deadline {
+                let doing = format!("finding the position of {partition}");
+                return Err(ClientError::TimedOut { doing, after: limit, cause: None });
+            }
+            self.find_positions();
+            let wake = self.next_wake(deadline);
+            tokio::select! {
+                Some(event) = self.events.recv() => self.take_event(event).await?,
+                () = clock.sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Goes on reading a partition at this offset.
+    ///
+    /// # Errors
+    /// If the partition is not assigned.
+    pub fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), ClientError> {
+        self.move_to(partition, Position::At(offset))
+    }
+
+    /// Goes on reading a partition at the offset that `spec` stands for when it is found out.
+    ///
+    /// # Errors
+    /// If the partition is not assigned.
+    pub fn seek_to(&mut self, partition: &TopicPartition, spec: OffsetSpec) -> Result<(), ClientError> {
+        self.move_to(partition, Position::Reset(spec))
+    }
+
+    fn move_to(&mut self, partition: &TopicPartition, position: Position) -> Result<(), ClientError> {
+        let reading = self.partitions.get_mut(partition).ok_or_else(|| not_assigned(partition))?;
+        reading.move_to(position);
+        Ok(())
+    }
+
+    /// Stops giving out records of a partition, or goes on.
+    ///
+    /// # Errors
+    /// If the partition is not assigned.
+    pub fn pause(&mut self, partition: &TopicPartition, is_paused: bool) -> Result<(), ClientError> {
+        let reading = self.partitions.get_mut(partition).ok_or_else(|| not_assigned(partition))?;
+        reading.is_paused = is_paused;
+        Ok(())
+    }
+
+    /// Finds offsets: first, last, by timestamp. Asks the cluster each time, and changes no position.
+    ///
+    /// # Errors
+    /// If no broker answers; what became of each partition is in the map.
+    pub async fn find_offsets(
+        &self,
+        specs: &BTreeMap<TopicPartition, OffsetSpec>,
+    ) -> Result<BTreeMap<TopicPartition, Result<ListedOffset, ClientError>>, ClientError> {
+        list_offsets(&self.cluster, specs, self.settings.isolation, self.cluster.api_timeout()).await
+    }
+
+    /// The first offset of each partition.
+    ///
+    /// # Errors
+    /// If one cannot be found.
+    pub async fn beginning_offsets(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ClientError> {
+        self.offsets_of(partitions, OffsetSpec::Earliest).await
+    }
+
+    /// The offset behind the last record of each partition, as far as `isolation.level` lets it be read.
+    ///
+    /// # Errors
+    /// If one cannot be found.
+    pub async fn end_offsets(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ClientError> {
+        self.offsets_of(partitions, OffsetSpec::Latest).await
+    }
+
+    /// The first record with each timestamp or a later one; none if all are older.
+    ///
+    /// # Errors
+    /// If one cannot be found.
+    pub async fn offsets_for_times(
+        &self,
+        times: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<BTreeMap<TopicPartition, Option<ListedOffset>>, ClientError> {
+        let specs = times.iter().map(|(p, at)| (p.clone(), OffsetSpec::Timestamp(*at))).collect();
+        let found = self.find_offsets(&specs).await?;
+        found.into_iter().map(|(p, r)| Ok((p, Some(r?).filter(|listed| listed.offset >= 0)))).collect()
+    }
+
+    async fn offsets_of(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+        spec: OffsetSpec,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ClientError> {
+        let specs = partitions.into_iter().map(|partition| (partition, spec)).collect();
+        let found = self.find_offsets(&specs).await?;
+        found.into_iter().map(|(partition, result)| Ok((partition, result?.offset))).collect()
+    }
+}
+
+fn not_assigned(partition: &TopicPartition) -> ClientError {
+    ClientError::Invalid(format!("No current assignment for partition {partition}"))
+}

@@ -118,8 +118,8 @@ impl Admin {
     ) -> Result<ByPartition<i64>, ClientError> {
         let mut pending = before.clone();
         let mut results = ByPartition::new();
-        let attempt = async |pending: &BTreeMap<TopicPartition, i64>| {
-            let (by_leader, mut found) = by_leader(&self.cluster, pending).await?;
+        let attempt = |pending: BTreeMap<TopicPartition, i64>| async move {
+            let (by_leader, mut found) = by_leader(&self.cluster, &pending).await?;
             for (node, partitions) in by_leader {
                 let request = DeleteRecordsRequest {
                     topics: by_topic(&partitions, |partition_index, offset| DeleteRecordsPartition {
@@ -160,8 +160,8 @@ pub(crate) async fn list_offsets(
     let mut results = ByPartition::new();
     let version_min = specs.values().map(|spec| spec.version_min()).max().unwrap_or(1);
     let timeout_ms = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
-    let attempt = async |pending: &BTreeMap<TopicPartition, OffsetSpec>| {
-        let (by_leader, mut found) = by_leader(cluster, pending).await?;
+    let attempt = |pending: BTreeMap<TopicPartition, OffsetSpec>| async move {
+        let (by_leader, mut found) = by_leader(cluster, &pending).await?;
         for (node, partitions) in by_leader {
             let connection = cluster.connection(node).await?;
             let version = connection.version_of::<ListOffsetsRequest>()?;
@@ -204,31 +204,31 @@ pub(crate) async fn list_offsets(
     Ok(results)
 }
 
-async fn per_partition<V: Copy, T>(
+async fn per_partition<V: Copy, T, F: Future<Output = Result<ByPartition<T>, ClientError>>>(
     cluster: &Cluster,
     doing: &str,
     pending: &mut BTreeMap<TopicPartition, V>,
     results: &mut ByPartition<T>,
-    attempt: impl AsyncFn(&BTreeMap<TopicPartition, V>) -> Result<ByPartition<T>, ClientError>,
+    attempt: impl Fn(BTreeMap<TopicPartition, V>) -> F,
 ) -> Result<(), ClientError> {
     per_partition_within(cluster, cluster.api_timeout(), doing, pending, results, attempt).await
 }
 
 /// Repeats `attempt` for the partitions that have no final answer yet. When time runs out each of them keeps its last
 /// error.
-async fn per_partition_within<V: Copy, T>(
+async fn per_partition_within<V: Copy, T, F: Future<Output = Result<ByPartition<T>, ClientError>>>(
     cluster: &Cluster,
     limit: std::time::Duration,
     doing: &str,
     pending: &mut BTreeMap<TopicPartition, V>,
     results: &mut ByPartition<T>,
-    attempt: impl AsyncFn(&BTreeMap<TopicPartition, V>) -> Result<ByPartition<T>, ClientError>,
+    attempt: impl Fn(BTreeMap<TopicPartition, V>) -> F,
 ) -> Result<(), ClientError> {
     let start = cluster.clock().now();
     let mut failures = 0;
     while !pending.is_empty() {
         let left = limit.saturating_sub(cluster.clock().now() - start);
-        let found = cluster.retrying(doing, left, || attempt(pending)).await?;
+        let found = cluster.retrying(doing, left, || attempt(pending.clone())).await?;
         let mut last = None;
         for (partition, result) in found {
             match &result {

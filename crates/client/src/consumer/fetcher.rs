@@ -1,0 +1,384 @@
+//! Fetch requests: one under way per broker, in sessions (KIP-227).
+//!
+//! Requests are made here and exchanged in tasks of their own; answers come back as events.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use klamm_protocol::{
+    ErrorCode, Records, StrBytes, Uuid,
+    api::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData},
+    records::BatchIter,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    Event,
+    partitions::{Fetched, Partitions, Position, Reading},
+    settings::{ResetPolicy, Settings},
+};
+use crate::{
+    ClientError, TopicPartition,
+    cluster::{Cluster, Metadata},
+};
+
+/// The last version that names topics rather than giving their ids.
+const FETCH_WITH_NAMES: i16 = 12;
+/// How long a recommended replica is read from before the leader is asked again.
+const READ_REPLICA_FOR: Duration = Duration::from_secs(300);
+
+/// What was asked of one broker.
+pub(super) struct Asked {
+    node: i32,
+    /// Partitions of the request's session, with the version of their position.
+    partitions: BTreeMap<TopicPartition, (u64, i64)>,
+}
+
+/// The answer to one fetch, or why there is none.
+pub(super) struct FetchDone {
+    asked: Asked,
+    result: Result<FetchResponse, ClientError>,
+}
+
+/// What a broker remembers for us.
+#[derive(Default)]
+struct Session {
+    id: i32,
+    /// 0 asks for a new session.
+    epoch: i32,
+    with_ids: bool,
+    partitions: BTreeMap<TopicPartition, FetchPartition>,
+}
+
+#[derive(Default)]
+pub(super) struct Fetcher {
+    sessions: BTreeMap<i32, Session>,
+    in_flight: BTreeSet<i32>,
+}
+
+/// What answers have shown about the consumer's view of the cluster.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) is_metadata_old: bool,
+    /// A partition whose position lies outside its log while `auto.offset.reset=none`, or another final error.
+    pub(super) error: Option<ClientError>,
+}
+
+impl Fetcher {
+    /// Starts a fetch at every broker that has none under way and leads partitions that want records. Says whether a
+    /// leader is missing.
+    pub(super) fn send(
+        &mut self,
+        cluster: &Cluster,
+        settings: &Settings,
+        partitions: &Partitions,
+        events: &UnboundedSender<Event>,
+    ) -> bool {
+        let metadata = cluster.metadata();
+        let now = cluster.clock().now();
+        let mut by_node: BTreeMap<i32, Vec<(TopicPartition, FetchPartition, u64)>> = BTreeMap::new();
+        let mut is_leaderless = false;
+        for (partition, reading) in partitions.iter() {
+            if !wants_records(reading, settings) || reading.retry_at.is_some_and(|at| at > now) {
+                continue;
+            }
+            let Some((leader, epoch)) = metadata.leader(&partition.topic, partition.partition) else {
+                is_leaderless = true;
+                continue;
+            };
+            let replica = reading
+                .read_replica
+                .filter(|(node, until)| *until > now && metadata.brokers.contains_key(node));
+            let fetch = FetchPartition {
+                partition: partition.partition,
+                current_leader_epoch: epoch,
+                fetch_offset: reading.fetch_offset,
+                partition_max_bytes: settings.partition_bytes,
+                ..Default::default()
+            };
+            let node = replica.map_or(leader, |(node, _)| node);
+            by_node.entry(node).or_default().push((partition.clone(), fetch, reading.version));
+        }
+        for (node, wanted) in by_node {
+            if !self.in_flight.insert(node) {
+                continue;
+            }
+            let session = self.sessions.entry(node).or_default();
+            let (request, asked) = session.request(node, wanted, settings, &metadata);
+            let with_ids = session.with_ids;
+            tokio::spawn(exchange(cluster.clone(), request, asked, with_ids, events.clone()));
+        }
+        is_leaderless
+    }
+
+    /// Takes an answer into the partitions.
+    pub(super) fn take(
+        &mut self,
+        done: FetchDone,
+        cluster: &Cluster,
+        settings: &Settings,
+        partitions: &mut Partitions,
+    ) -> Findings {
+        let FetchDone { asked, result } = done;
+        self.in_flight.remove(&asked.node);
+        let mut findings = Findings::default();
+        let session = self.sessions.entry(asked.node).or_default();
+        let retry_at = cluster.clock().now() + cluster.backoff().pause(0, cluster.entropy());
+        let answer = match result.and_then(|answer| {
+            ClientError::check(answer.error_code, None)?;
+            Ok(answer)
+        }) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let is_session = matches!(
+                    error.code(),
+                    Some(
+                        ErrorCode::FetchSessionIdNotFound
+                            | ErrorCode::InvalidFetchSessionEpoch
+                            | ErrorCode::FetchSessionTopicIdError
+                    )
+                );
+                *session = Session::default();
+                findings.is_metadata_old =
+                    !is_session || error.code() == Some(ErrorCode::FetchSessionTopicIdError);
+                if !is_session {
+                    tracing::debug!(node = asked.node, %error, "a fetch failed");
+                    for partition in asked.partitions.keys() {
+                        if let Some(reading) = partitions.get_mut(partition) {
+                            reading.retry_at = Some(retry_at);
+                        }
+                    }
+                }
+                return findings;
+            }
+        };
+        session.advance(answer.session_id);
+        let metadata = cluster.metadata();
+        for topic in answer.responses {
+            let name = match metadata.topic_name(topic.topic_id) {
+                Some(name) if topic.topic_id != Uuid::ZERO => Arc::clone(name),
+                _ => Arc::from(&*topic.topic),
+            };
+            for data in topic.partitions {
+                let partition = TopicPartition { topic: Arc::clone(&name), partition: data.partition_index };
+                let Some((version, offset)) = asked.partitions.get(&partition) else { continue };
+                let Some(reading) =
+                    partitions.get_mut(&partition).filter(|reading| reading.version == *version)
+                else {
+                    continue;
+                };
+                reading.retry_at = None;
+                take_partition(
+                    &partition,
+                    reading,
+                    data,
+                    *offset,
+                    (cluster, settings, retry_at),
+                    &mut findings,
+                );
+            }
+        }
+        findings
+    }
+}
+
+/// Whether to ask for more of a partition: up to one answer is fetched ahead of the one being given out.
+fn wants_records(reading: &Reading, settings: &Settings) -> bool {
+    matches!(reading.position, Position::At(_))
+        && !reading.is_paused
+        && reading.buffered_bytes <= settings.partition_bytes.max(1) as usize / 2
+}
+
+fn take_partition(
+    partition: &TopicPartition,
+    reading: &mut Reading,
+    data: PartitionData,
+    offset: i64,
+    (cluster, settings, retry_at): (&Cluster, &Settings, klamm_io::Instant),
+    findings: &mut Findings,
+) {
+    if reading.fetch_offset != offset {
+        return;
+    }
+    match ErrorCode::from_code(data.error_code) {
+        ErrorCode::None => {}
+        ErrorCode::OffsetOutOfRange if reading.read_replica.take().is_some() => return,
+        ErrorCode::OffsetOutOfRange => {
+            // What was fetched before is still good; only its end lies outside the log.
+            if !reading.buffered.is_empty() {
+                reading.retry_at = Some(retry_at);
+                return;
+            }
+            match reset_position(settings, cluster) {
+                Some(position) => {
+                    tracing::info!(%partition, offset, "the position is outside the log and is reset");
+                    reading.move_to(position);
+                }
+                None => {
+                    let message = format!(
+                        "Offset {offset} of partition {partition} is out of range and auto.offset.reset is none"
+                    );
+                    findings.error = Some(ClientError::Broker {
+                        code: ErrorCode::OffsetOutOfRange,
+                        message: Some(message),
+                    });
+                }
+            }
+            return;
+        }
+        code => {
+            let error = ClientError::Broker { code, message: None };
+            reading.retry_at = Some(retry_at);
+            if error.is_retriable() {
+                findings.is_metadata_old = true;
+            } else {
+                findings.error = Some(error);
+            }
+            return;
+        }
+    }
+    reading.high_watermark = data.high_watermark;
+    reading.last_stable_offset = data.last_stable_offset;
+    if data.preferred_read_replica >= 0 {
+        let until = cluster.clock().now() + READ_REPLICA_FOR;
+        reading.read_replica = Some((data.preferred_read_replica, until));
+    }
+    let Some(Records::Bytes(bytes)) = data.records else { return };
+    if let Some(next) = end_of(&bytes) {
+        reading.fetch_offset = next.max(offset);
+        reading.buffered_bytes += bytes.len();
+        let aborted = data.aborted_transactions.unwrap_or_default();
+        let aborted = aborted.iter().map(|txn| (txn.first_offset, txn.producer_id)).collect();
+        reading.buffered.push_back(Fetched::new(bytes, aborted));
+    }
+}
+
+/// The offset after the last whole batch. A damaged batch ends the walk, and is met again when records are taken.
+fn end_of(bytes: &Bytes) -> Option<i64> {
+    let mut end = None;
+    for batch in BatchIter::new(bytes.clone()) {
+        match batch {
+            Ok(batch) => end = Some(batch.next_offset()),
+            Err(_) => return end.or(Some(i64::MIN)),
+        }
+    }
+    end
+}
+
+/// Where `auto.offset.reset` leads.
+pub(super) fn reset_position(settings: &Settings, cluster: &Cluster) -> Option<Position> {
+    use crate::admin::OffsetSpec;
+    Some(Position::Reset(match settings.reset {
+        ResetPolicy::Earliest => OffsetSpec::Earliest,
+        ResetPolicy::Latest => OffsetSpec::Latest,
+        ResetPolicy::Ago(duration) => {
+            let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            OffsetSpec::Timestamp(cluster.clock().wall_ms().saturating_sub(ms).max(0))
+        }
+        ResetPolicy::None => return None,
+    }))
+}
+
+impl Session {
+    /// The next request of the session: all partitions in the first, then only what has changed.
+    fn request(
+        &mut self,
+        node: i32,
+        wanted: Vec<(TopicPartition, FetchPartition, u64)>,
+        settings: &Settings,
+        metadata: &Metadata,
+    ) -> (FetchRequest, Asked) {
+        let id_of = |topic: &str| metadata.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id);
+        let with_ids = wanted.iter().all(|(partition, ..)| id_of(&partition.topic) != Uuid::ZERO);
+        if with_ids != self.with_ids {
+            *self = Self { with_ids, ..Self::default() };
+        }
+        let mut asked = Asked { node, partitions: BTreeMap::new() };
+        let mut changed: BTreeMap<Arc<str>, Vec<FetchPartition>> = BTreeMap::new();
+        let mut forgotten: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
+        let mut next = BTreeMap::new();
+        for (partition, fetch, version) in wanted {
+            asked.partitions.insert(partition.clone(), (version, fetch.fetch_offset));
+            if self.epoch == 0 || self.partitions.get(&partition) != Some(&fetch) {
+                changed.entry(Arc::clone(&partition.topic)).or_default().push(fetch.clone());
+            }
+            next.insert(partition, fetch);
+        }
+        if self.epoch != 0 {
+            for partition in self.partitions.keys().filter(|partition| !next.contains_key(*partition)) {
+                forgotten.entry(Arc::clone(&partition.topic)).or_default().push(partition.partition);
+            }
+        }
+        self.partitions = next;
+        let name = |topic: &Arc<str>| StrBytes::from(topic.to_string());
+        let request = FetchRequest {
+            max_wait_ms: settings.fetch_wait_ms,
+            min_bytes: settings.fetch_bytes_min,
+            max_bytes: settings.fetch_bytes_max,
+            isolation_level: settings.isolation.id(),
+            session_id: self.id,
+            session_epoch: self.epoch,
+            topics: changed
+                .into_iter()
+                .map(|(topic, partitions)| FetchTopic {
+                    topic_id: id_of(&topic),
+                    topic: name(&topic),
+                    partitions,
+                    ..Default::default()
+                })
+                .collect(),
+            forgotten_topics_data: forgotten
+                .into_iter()
+                .map(|(topic, partitions)| ForgottenTopic {
+                    topic_id: id_of(&topic),
+                    topic: name(&topic),
+                    partitions,
+                    ..Default::default()
+                })
+                .collect(),
+            rack_id: StrBytes::from(settings.rack.clone()),
+            ..Default::default()
+        };
+        (request, asked)
+    }
+
+    /// Goes on in the session that the answer named; 0 means that the broker keeps none.
+    fn advance(&mut self, id: i32) {
+        if id == 0 {
+            *self = Self { with_ids: self.with_ids, ..Self::default() };
+        } else {
+            self.id = id;
+            self.epoch = if self.epoch == i32::MAX { 1 } else { self.epoch + 1 };
+        }
+    }
+}
+
+async fn exchange(
+    cluster: Cluster,
+    request: FetchRequest,
+    asked: Asked,
+    with_ids: bool,
+    events: UnboundedSender<Event>,
+) {
+    let result = fetch(&cluster, asked.node, request, with_ids).await;
+    let _ = events.send(Event::Fetched(FetchDone { asked, result }));
+}
+
+async fn fetch(
+    cluster: &Cluster,
+    node: i32,
+    request: FetchRequest,
+    with_ids: bool,
+) -> Result<FetchResponse, ClientError> {
+    let connection = cluster.connection(node).await?;
+    let mut version = connection.version_of::<FetchRequest>()?;
+    if !with_ids {
+        version = version.min(FETCH_WITH_NAMES);
+    }
+    let wait = Duration::from_millis(request.max_wait_ms.max(0).unsigned_abs().into());
+    Ok(connection.call_version(&request, version, wait).await?)
+}

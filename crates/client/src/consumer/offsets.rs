@@ -1,0 +1,264 @@
+//! Committed offsets: committing and asking for them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use klamm_protocol::{
+    StrBytes, Uuid,
+    api::{
+        offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+        offset_fetch::{
+            OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+        },
+    },
+};
+
+use super::group::{self, Identity};
+use crate::{
+    ClientError, TopicPartition,
+    cluster::{Cluster, CoordinatorKind, TopicSelection},
+};
+
+/// An offset with what was committed beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OffsetAndMetadata {
+    /// The offset of the next record to read.
+    pub offset: i64,
+    /// The epoch of the last record that was read; -1 if unknown.
+    pub leader_epoch: i32,
+    /// Free text.
+    pub metadata: String,
+}
+
+impl OffsetAndMetadata {
+    /// An offset with nothing beside it.
+    pub const fn new(offset: i64) -> Self {
+        Self { offset, leader_epoch: -1, metadata: String::new() }
+    }
+}
+
+/// The last versions that name topics rather than giving their ids.
+const COMMIT_WITH_NAMES: i16 = 9;
+const FETCH_WITH_NAMES: i16 = 9;
+
+/// Topic ids by name, and whether all are known.
+async fn topic_ids(
+    cluster: &Cluster,
+    topics: &BTreeSet<Arc<str>>,
+) -> Result<(BTreeMap<Arc<str>, Uuid>, bool), ClientError> {
+    let mut metadata = cluster.metadata();
+    let missing: Vec<Arc<str>> =
+        topics.iter().filter(|topic| !metadata.topics.contains_key(*topic)).cloned().collect();
+    if !missing.is_empty() {
+        metadata = cluster.refresh(TopicSelection::Names(&missing, false)).await?;
+    }
+    let id = |topic: &Arc<str>| metadata.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id);
+    let ids: BTreeMap<Arc<str>, Uuid> = topics.iter().map(|topic| (Arc::clone(topic), id(topic))).collect();
+    let all = ids.values().all(|id| *id != Uuid::ZERO);
+    Ok((ids, all))
+}
+
+fn by_topic<V>(items: impl Iterator<Item = (TopicPartition, V)>) -> BTreeMap<Arc<str>, Vec<(i32, V)>> {
+    let mut topics: BTreeMap<Arc<str>, Vec<(i32, V)>> = BTreeMap::new();
+    for (partition, value) in items {
+        topics.entry(partition.topic).or_default().push((partition.partition, value));
+    }
+    topics
+}
+
+/// Commits offsets, once. Gives what became of each partition.
+pub(crate) async fn commit_once(
+    cluster: &Cluster,
+    group_id: &str,
+    identity: &Identity,
+    instance_id: Option<&str>,
+    offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+) -> Result<BTreeMap<TopicPartition, Result<(), ClientError>>, ClientError> {
+    let topics = by_topic(offsets.iter().map(|(partition, offset)| (partition.clone(), offset)));
+    let (ids, all_known) = topic_ids(cluster, &topics.keys().cloned().collect()).await?;
+    let node = cluster.coordinator(CoordinatorKind::Group, group_id).await?;
+    let connection = cluster.connection(node).await?;
+    let mut version = connection.version_of::<OffsetCommitRequest>()?;
+    if !all_known {
+        version = version.min(COMMIT_WITH_NAMES);
+    }
+    let request = OffsetCommitRequest {
+        group_id: StrBytes::from(group_id.to_owned()),
+        generation_id_or_member_epoch: identity.generation,
+        member_id: StrBytes::from(identity.member_id.clone()),
+        group_instance_id: instance_id.map(|id| StrBytes::from(id.to_owned())),
+        topics: topics
+            .iter()
+            .map(|(topic, partitions)| OffsetCommitRequestTopic {
+                name: StrBytes::from(topic.to_string()),
+                topic_id: ids.get(topic).copied().unwrap_or(Uuid::ZERO),
+                partitions: partitions
+                    .iter()
+                    .map(|(partition_index, offset)| OffsetCommitRequestPartition {
+                        partition_index: *partition_index,
+                        committed_offset: offset.offset,
+                        committed_leader_epoch: offset.leader_epoch,
+                        committed_metadata: Some(StrBytes::from(offset.metadata.clone())),
+                        ..Default::default()
+                    })
+                    .collect(),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    };
+    let answer = connection.call_version(&request, version, std::time::Duration::ZERO).await?;
+    let mut results = BTreeMap::new();
+    for topic in answer.topics {
+        let name = name_of(&ids, topic.topic_id, &topic.name);
+        for partition in topic.partitions {
+            let key = TopicPartition { topic: Arc::clone(&name), partition: partition.partition_index };
+            results.insert(key, ClientError::check(partition.error_code, None));
+        }
+    }
+    Ok(results)
+}
+
+fn name_of(ids: &BTreeMap<Arc<str>, Uuid>, id: Uuid, name: &str) -> Arc<str> {
+    if id == Uuid::ZERO {
+        return Arc::from(name);
+    }
+    ids.iter().find(|(_, known)| **known == id).map_or_else(|| Arc::from(name), |(name, _)| Arc::clone(name))
+}
+
+/// Commits offsets, repeating what may succeed.
+pub(crate) async fn commit(
+    cluster: &Cluster,
+    group_id: &str,
+    identity: &Identity,
+    instance_id: Option<&str>,
+    offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+    limit: std::time::Duration,
+) -> Result<(), ClientError> {
+    if offsets.is_empty() {
+        return Ok(());
+    }
+    cluster
+        .retrying("committing offsets", limit, async || {
+            let result = commit_once(cluster, group_id, identity, instance_id, offsets).await;
+            let result = result.and_then(|found| found.into_values().find(Result::is_err).unwrap_or(Ok(())));
+            if let Err(error) = &result
+                && group::is_about_coordinator(error)
+            {
+                cluster.forget_coordinator(CoordinatorKind::Group, group_id);
+            }
+            result
+        })
+        .await
+}
+
+/// Asks for committed offsets, of the given partitions or of all that the group has. Partitions without one are not in
+/// the result.
+pub(crate) async fn fetch(
+    cluster: &Cluster,
+    group_id: &str,
+    partitions: Option<&BTreeSet<TopicPartition>>,
+    require_stable: bool,
+    limit: std::time::Duration,
+) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ClientError> {
+    cluster
+        .retrying("asking for committed offsets", limit, async || {
+            let result = fetch_once(cluster, group_id, partitions, require_stable).await;
+            if let Err(error) = &result
+                && group::is_about_coordinator(error)
+            {
+                cluster.forget_coordinator(CoordinatorKind::Group, group_id);
+            }
+            result
+        })
+        .await
+}
+
+async fn fetch_once(
+    cluster: &Cluster,
+    group_id: &str,
+    partitions: Option<&BTreeSet<TopicPartition>>,
+    require_stable: bool,
+) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ClientError> {
+    let topics = partitions.map(|set| by_topic(set.iter().map(|partition| (partition.clone(), ()))));
+    let names: BTreeSet<Arc<str>> = topics.iter().flat_map(|topics| topics.keys().cloned()).collect();
+    let (ids, all_known) = topic_ids(cluster, &names).await?;
+    let node = cluster.coordinator(CoordinatorKind::Group, group_id).await?;
+    let connection = cluster.connection(node).await?;
+    let mut version = connection.version_of::<OffsetFetchRequest>()?;
+    if !all_known || partitions.is_none() {
+        // Without names we could not tell which topics the ids of the answer are.
+        version = version.min(FETCH_WITH_NAMES);
+    }
+    let indexes = |list: &[(i32, ())]| list.iter().map(|(index, ())| *index).collect::<Vec<i32>>();
+    let group = StrBytes::from(group_id.to_owned());
+    let request = if version >= 8 {
+        let topics = topics.as_ref().map(|topics| {
+            let topic = |(name, list): (&Arc<str>, &Vec<(i32, ())>)| OffsetFetchRequestTopics {
+                name: StrBytes::from(name.to_string()),
+                topic_id: ids.get(name).copied().unwrap_or(Uuid::ZERO),
+                partition_indexes: indexes(list),
+                ..Default::default()
+            };
+            topics.iter().map(topic).collect()
+        });
+        let group = OffsetFetchRequestGroup { group_id: group, topics, ..Default::default() };
+        OffsetFetchRequest { groups: vec![group], require_stable, ..Default::default() }
+    } else {
+        let topics = topics.as_ref().map(|topics| {
+            let topic = |(name, list): (&Arc<str>, &Vec<(i32, ())>)| OffsetFetchRequestTopic {
+                name: StrBytes::from(name.to_string()),
+                partition_indexes: indexes(list),
+                ..Default::default()
+            };
+            topics.iter().map(topic).collect()
+        });
+        let require_stable = require_stable && version >= 7;
+        OffsetFetchRequest { group_id: group, topics, require_stable, ..Default::default() }
+    };
+    let answer = connection.call_version(&request, version, std::time::Duration::ZERO).await?;
+    let mut rows = Vec::new();
+    ClientError::check(answer.error_code, None)?;
+    for topic in &answer.topics {
+        for p in &topic.partitions {
+            rows.push((
+                Arc::from(&*topic.name),
+                p.partition_index,
+                p.committed_offset,
+                p.committed_leader_epoch,
+                p.metadata.clone(),
+                p.error_code,
+            ));
+        }
+    }
+    for group in &answer.groups {
+        ClientError::check(group.error_code, None)?;
+        for topic in &group.topics {
+            let name = name_of(&ids, topic.topic_id, &topic.name);
+            for p in &topic.partitions {
+                rows.push((
+                    Arc::clone(&name),
+                    p.partition_index,
+                    p.committed_offset,
+                    p.committed_leader_epoch,
+                    p.metadata.clone(),
+                    p.error_code,
+                ));
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    for (topic, partition, offset, leader_epoch, metadata, code) in rows {
+        ClientError::check(code, None)?;
+        if offset >= 0 {
+            let metadata = metadata.map(|text| text.to_string()).unwrap_or_default();
+            found.insert(
+                TopicPartition { topic, partition },
+                OffsetAndMetadata { offset, leader_epoch, metadata },
+            );
+        }
+    }
+    Ok(found)
+}

@@ -4,7 +4,10 @@
 //! row here.
 
 mod config;
+mod console_consumer;
 mod console_producer;
+mod consumer_perf_test;
+mod producer_perf_test;
 mod server;
 mod storage;
 mod topics;
@@ -50,6 +53,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "List, create, describe, enlarge and delete topics" },
     Command { name: "console-producer", script: "kafka-console-producer", area: Area::Data,
         run: console_producer::run, about: "Write each line of standard input as a record" },
+    Command { name: "console-consumer", script: "kafka-console-consumer", area: Area::Data,
+        run: console_consumer::run, about: "Print the records of topics" },
+    Command { name: "producer-perf-test", script: "kafka-producer-perf-test", area: Area::Measure,
+        run: producer_perf_test::run, about: "Measure how fast records can be written" },
+    Command { name: "consumer-perf-test", script: "kafka-consumer-perf-test", area: Area::Measure,
+        run: consumer_perf_test::run, about: "Measure how fast records can be read" },
 ];
 
 /// Runs what the command line asks for: by the name of the link it was called through, else by its first argument.

@@ -5,6 +5,7 @@ mod group_rules;
 mod rules;
 #[cfg(test)]
 pub(crate) mod tests;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -120,7 +120,9 @@ impl Value {
             Type::Long => Self::Long(trimmed.parse().map_err(|_| no_number())?),
             Type::Double => Self::Double(parse_double(trimmed).ok_or_else(no_number)?),
             Type::List => Self::List(split_list(trimmed)),
-            Type::Class if trimmed.is_empty() => return Err("the name of a class must not be empty".to_owned()),
+            Type::Class if trimmed.is_empty() => {
+                return Err("the name of a class must not be empty".to_owned());
+            }
             Type::Class => Self::Class(trimmed.to_owned()),
             Type::Password => Self::Password(Password(trimmed.to_owned())),
         })

@@ -117,7 +117,10 @@ pub(super) fn check(config: &BrokerConfig, broken: &mut Broken) {
     for key in [&OFFSETS_TOPIC_COMPRESSION_CODEC, &SHARE_COORDINATOR_STATE_TOPIC_COMPRESSION_CODEC] {
         let codec = config.get(key);
         broken.unless((0..=4).contains(&codec), || {
-            format!("Invalid value {codec} for configuration {}: must be a codec's number, 0 to 4", key.name())
+            format!(
+                "Invalid value {codec} for configuration {}: must be a codec's number, 0 to 4",
+                key.name()
+            )
         });
     }
 }

@@ -131,6 +131,15 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
+fn what_is_probably_not_meant_is_said() {
+    let warnings =
+        config("foo=1\nssl.provider=x\nbroker.heartbeat.interval.ms=5000").unwrap().warnings().join("\n");
+    for part in ["foo is not a key", "ssl.provider has no effect", "broker.heartbeat.interval.ms (5000)"] {
+        assert!(warnings.contains(part), "{warnings}");
+    }
+}
+
+#[test]
 fn all_errors_are_reported_at_once() {
     let errors = config("num.partitions=0\nnum.io.threads=x\nlog.segment.bytes=1").unwrap_err();
     assert_eq!(errors.0.len(), 3, "{errors}");

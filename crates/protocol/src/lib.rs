@@ -19,6 +19,9 @@
 //!   definition says `null`. Construct with `..Default::default()` and set what you mean.
 //! * Encoding in a version that lacks a field drops the field if it is *ignorable*, and fails if it is set otherwise.
 //!   The failure is the caller's bug: it must not use the field with a peer that old.
+//! * Bytes after the last field of a message are left in the reader: later versions of some embedded messages put more
+//!   there. Whoever expects none calls [`Reader::finish`] or uses [`Message::from_bytes`].
+//! * A known tagged field must have exactly the size it announces. Kafka ignores the size there; nobody sends another.
 //! * Error codes stay `i16` in messages, since peers may send ones we do not know; [`ErrorCode`] names those we do.
 
 extern crate self as klamm_protocol;

@@ -42,8 +42,9 @@ impl RemoteLogRecord {
         let mut reader = Reader::new(value);
         let reader = &mut reader;
         reader.enter("record_type");
-        let record_type = reader.uvarint()?.cast_signed();
-        let version = reader.uvarint()?.cast_signed() as i16;
+        let record_type = reader.uvarint()?;
+        // Beyond 15 bits there is no version, and the message refuses the largest.
+        let version = i16::try_from(reader.uvarint()?).unwrap_or(i16::MAX);
         match i16::try_from(record_type) {
             Ok(RemoteLogSegmentMetadataRecord::KEY) => Message::decode(reader, version).map(Self::Segment),
             Ok(RemoteLogSegmentMetadataUpdateRecord::KEY) => {
@@ -55,7 +56,7 @@ impl RemoteLogRecord {
             Ok(RemoteLogSegmentMetadataSnapshotRecord::KEY) => {
                 Message::decode(reader, version).map(Self::SegmentSnapshot)
             }
-            _ => Err(reader.error(DecodeErrorKind::UnknownRecordType { id: record_type })),
+            _ => Err(reader.error(DecodeErrorKind::UnknownRecordType { id: record_type.cast_signed() })),
         }
     }
 

@@ -1,21 +1,24 @@
 //! Bytes that are no message: every decoder gets damaged goldens and plain noise. None may panic, none may allocate
 //! more than a multiple of what it was given, and the derived decoder and the JSON reader agree on what is a message.
 //!
-//! Seeded, so that a failure happens again; bounded, so that it runs with the other tests.
+//! Seeded, so that a failure happens again; bounded, so that it runs with the other tests. `KLAMM_FUZZ_ROUNDS` and
+//! `KLAMM_FUZZ_SEED` make it run longer and elsewhere.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use bytes::Bytes;
-use klamm_protocol::json;
+use klamm_protocol::control::ControlRecord;
+use klamm_protocol::coordinator::{group, share, transaction};
+use klamm_protocol::remote_log::RemoteLogRecord;
+use klamm_protocol::{MetadataRecord, Reader, RequestHeader, json};
 
 use crate::goldens::{bytes, lines};
 use crate::table;
 
-const MUTATIONS_PER_GOLDEN: u64 = 40;
-/// A one-byte element may be a struct of a few hundred bytes in memory, and a vector grows by doubling.
-const MEMORY_PER_BYTE: usize = 1500;
-const MEMORY_BASE: usize = 16 * 1024;
+/// An element of a few bytes may be a struct of a hundred in memory, and a vector grows by doubling.
+const MEMORY_PER_BYTE: usize = 100;
+const MEMORY_BASE: usize = 4 * 1024;
 
 /// Counts what the current thread has allocated and not freed, and its peak.
 struct Counting;
@@ -111,17 +114,26 @@ fn check(codec: &table::Codec, version: i16, input: Vec<u8>) -> bool {
     outcome.is_ok()
 }
 
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+fn random() -> Random {
+    Random(setting("KLAMM_FUZZ_SEED", 0x6b6c_616d_6d00_0001).max(1))
+}
+
 #[test]
 fn damaged_messages_are_refused_in_peace() {
     let goldens = lines("bytes.txt");
-    let mut random = Random(0x6b6c_616d_6d00_0001);
+    let mutations_per_golden = (setting("KLAMM_FUZZ_ROUNDS", 60_000) / goldens.len() as u64).max(1);
+    let mut random = random();
     let (mut accepted, mut refused) = (0u32, 0u32);
     for codec in table::all() {
         for version in codec.schema.versions.iter() {
             for variant in ["filled", "nulls"] {
                 let key = (codec.schema.name.to_owned(), version, variant.to_owned());
                 let golden = bytes(&goldens[&key]);
-                for _ in 0..MUTATIONS_PER_GOLDEN {
+                for _ in 0..mutations_per_golden {
                     let counter = if check(&codec, version, random.damage(&golden)) {
                         &mut accepted
                     } else {
@@ -142,5 +154,45 @@ fn damaged_messages_are_refused_in_peace() {
         }
     }
     // Damage must be neither harmless nor always fatal, else this shows nothing.
-    assert!(accepted > 1000 && refused > 1000, "{accepted} accepted, {refused} refused");
+    assert!(accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
+}
+
+/// What reads the bytes around a message: frames, prefixes and headers.
+#[test]
+fn damaged_prefixes_are_refused_in_peace() {
+    let mut random = random();
+    let seeds: [&[u8]; 6] = [
+        b"\x01\x02\0\x04foo\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x09\0",
+        b"\0\x01\0\x01g\0\x01t\0\0\0\x01",
+        b"\0\x03\0\0\0\0\0\0\0\x05\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0",
+        b"\0\0\0\x01\0\0\0\x03",
+        b"\0\x12\0\x03\0\0\0\x07\0\x01c\0\x02a\x02b\0",
+        b"\x02\0\x02t\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x09\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0",
+    ];
+    let check = |input: &Bytes| {
+        let mut accepted = 0;
+        accepted += u32::from(MetadataRecord::decode(input.clone()).is_ok());
+        accepted += u32::from(RemoteLogRecord::decode(input.clone()).is_ok());
+        accepted += u32::from(RequestHeader::decode_any(&mut Reader::new(input.clone())).is_ok());
+        accepted +=
+            u32::from(ControlRecord::decode(input.slice(..input.len().min(4)), input.clone()).is_ok());
+        accepted += u32::from(group::GroupRecordKey::decode(input.clone()).is_ok());
+        accepted += u32::from(transaction::TransactionRecordKey::decode(input.clone()).is_ok());
+        accepted += u32::from(share::ShareRecordKey::decode(input.clone()).is_ok());
+        for record_type in 0..24 {
+            accepted += u32::from(group::GroupRecordValue::decode(record_type, input.clone()).is_ok());
+        }
+        accepted
+    };
+    for seed in seeds {
+        assert!(check(&Bytes::from_static(seed)) > 0, "{seed:?} is nothing");
+        for _ in 0..setting("KLAMM_FUZZ_ROUNDS", 60_000) / 100 {
+            let input = Bytes::from(random.damage(seed));
+            let (_, peak) = peak_memory(|| check(&input));
+            assert!(
+                peak <= MEMORY_BASE + input.len() * MEMORY_PER_BYTE,
+                "{peak} bytes of memory for {input:?}"
+            );
+        }
+    }
 }

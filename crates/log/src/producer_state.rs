@@ -270,8 +270,7 @@ impl ProducerState {
         base_offsets: &BTreeSet<i64>,
     ) -> Result<()> {
         let newest_base = base_offsets.last().copied().unwrap_or(i64::MIN);
-        let newest =
-            self.snapshots.iter().filter(|offset| !base_offsets.contains(offset)).next_back().copied();
+        let newest = self.snapshots.iter().rfind(|offset| !base_offsets.contains(offset)).copied();
         let strays = self.snapshots.iter().filter(|offset| {
             !base_offsets.contains(offset) && (Some(**offset) != newest || **offset < newest_base)
         });

@@ -9,7 +9,7 @@
 //!
 //! Non-obvious:
 //! * The base offset and the leader epoch of a batch are not covered by its checksum. A base offset that goes back is
-//!   taken for damage.
+//!   taken for damage, and so is one beyond the next segment's.
 //! * After a clean shutdown nothing is read but the end of the active segment. If that turns out to be damaged, the
 //!   segment is recovered as after a crash.
 
@@ -301,6 +301,7 @@ impl<'a> Loading<'a> {
             let earlier = self.segments.get_mut(..index).unwrap_or_default();
             rebuild_producer_state(&mut self.producers, files, earlier, rebuild)?;
         }
+        let end_offset = self.segments.get(index + 1).map_or(i64::MAX, |next| next.base_offset);
         let Some(segment) = self.segments.get_mut(index) else { return Ok(0) };
         let file = segment.file(files)?;
         let size = segment.size;
@@ -325,6 +326,7 @@ impl<'a> Loading<'a> {
             // Of compressed batches before magic 2 only the last offset is known, which rises as well.
             if batch.base_offset < next_offset
                 || batch.last_offset() < batch.base_offset
+                || batch.last_offset() >= end_offset
                 || !segment.fits_offset(batch.last_offset())
             {
                 warn_of_damage(open, base_offset, position, "offsets do not rise");

@@ -64,7 +64,7 @@ impl TransactionIndex {
     /// The index of a file of `len` bytes, 0 if there is none.
     pub(crate) fn of_len(base_offset: i64, len: u64) -> Self {
         let entries = u32::try_from(len / ENTRY_BYTES as u64).unwrap_or(u32::MAX);
-        Self { base_offset, entries, torn: len % ENTRY_BYTES as u64 != 0 }
+        Self { base_offset, entries, torn: !len.is_multiple_of(ENTRY_BYTES as u64) }
     }
 
     /// Whether no transaction was aborted in this segment.

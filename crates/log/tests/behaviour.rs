@@ -1,4 +1,5 @@
 //! What a log does, case by case.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The log against a list: random operations, clean restarts, crashes of the process and of the machine.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! What the tests of logs share: a directory, batches, and chance that can be repeated.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part, and may fail")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -154,11 +154,14 @@ pub fn read_all(log: &mut Log, from: i64, bytes_max: u32) -> klamm_log::Result<V
         let Some(slice) = data.records else { return Ok(all) };
         let before = offset;
         for batch in BatchIter::new(slice.read()?) {
-            let batch = batch.unwrap();
+            let batch = batch.map_err(|source| klamm_log::Error::CorruptBatch { position: 0, source })?;
             offset = batch.next_offset();
             all.push(batch);
         }
-        assert!(offset > before, "a read that gives bytes gives at least the batch with the offset");
+        // A read that gives bytes gives at least the batch with the offset.
+        if offset <= before {
+            return Err(log_error(offset));
+        }
     }
 }
 
@@ -175,4 +178,8 @@ pub fn files_with(dir: &Path, suffix: &str) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+fn log_error(offset: i64) -> klamm_log::Error {
+    klamm_log::Error::OffsetsOutOfOrder { offset, previous: offset }
 }

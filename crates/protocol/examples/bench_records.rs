@@ -2,7 +2,17 @@
 //! clients do: building and reading.
 //!
 //! `cargo run --release -p klamm-protocol --example bench_records`. Figures are MB/s of *uncompressed* records, per core;
-//! batches of 100 records of 1 KiB that compress about three times.
+//! batches of 100 records of 1 KiB that compress two to three times. Here, on one busy core of a small x86-64 machine:
+//!
+//! | codec  | build | read | crc   | validate | to zstd | validate 5 × 100 bytes |
+//! |--------|-------|------|-------|----------|---------|------------------------|
+//! | none   | 5100  | 9300 | 22000 | 12000    | 190     | 0.4 µs                 |
+//! | gzip   | 56    | 400  | 43000 | 290      | 54      | 6.8 µs                 |
+//! | snappy | 410   | 800  | 32000 | 890      | 130     | 1.0 µs                 |
+//! | lz4    | 480   | 1600 | 20000 | 2300     | 110     | 2.4 µs                 |
+//! | zstd   | 150   | 660  | 39000 | 1000     | –       | 7.5 µs                 |
+//!
+//! (crc counts uncompressed bytes too, so it is faster the better the codec packs.)
 
 #![expect(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 

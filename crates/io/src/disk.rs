@@ -102,6 +102,16 @@ pub struct Usage {
     pub usable_bytes: u64,
 }
 
+/// How many files and sockets this process may have open, its soft limit raised to the hard one first.
+pub fn open_files_limit() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // A limit that cannot be raised is still a limit to live with.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    usize::try_from(now).unwrap_or(1 << 20)
+}
+
 /// The disk of one node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Disk {

@@ -61,3 +61,35 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 pub async fn yield_now() {
     tokio::task::yield_now().await;
 }
+
+/// Runs a future on the calling thread, which has no runtime yet, until it completes. Tasks that it starts with [`local`]
+/// end with it.
+///
+/// # Errors
+/// If the operating system refuses the runtime's descriptors.
+pub fn block_on<F: Future>(main: F) -> std::io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+    let output = tokio::task::LocalSet::new().block_on(&runtime, main);
+    runtime.shutdown_background();
+    Ok(output)
+}
+
+/// Completes when the process is asked to end: SIGTERM, or SIGINT from a terminal.
+///
+/// # Errors
+/// If the signals cannot be listened for.
+pub async fn termination() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// The cores that this process may use; at least one.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

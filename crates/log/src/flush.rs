@@ -66,6 +66,11 @@ impl FlushHandle {
         Ok(self.flushed)
     }
 
+    /// Counts as synced without being it: for a replica whose records others have made durable.
+    pub fn unsynced(self) -> Result<Flushed> {
+        Ok(Flushed { up_to: i64::MIN, ..self.flushed })
+    }
+
     /// The offset up to which the log is safe once it is synced.
     pub fn up_to(&self) -> i64 {
         self.flushed.up_to

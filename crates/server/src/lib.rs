@@ -3,6 +3,7 @@
 pub mod authorize;
 pub mod broker_loggers;
 pub mod coordinator;
+pub mod broker_lifecycle;
 pub mod dispatch;
 pub mod error;
 pub mod fault_to_api;
@@ -17,6 +18,9 @@ pub mod producer_ids;
 pub mod quorum;
 pub mod reply;
 pub mod shard;
+pub mod start;
 pub mod topic_names;
 pub mod topic_settings;
 pub mod topics_creator;
+
+pub use start::{StartError, run};

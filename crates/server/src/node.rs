@@ -67,6 +67,8 @@ pub struct Node {
     pub id: i32,
     /// `cluster.id` of `meta.properties`.
     pub cluster_id: StrBytes,
+    /// The broker epoch of the last run, if it ended properly; -1 otherwise (KIP-966).
+    pub previous_broker_epoch: i64,
     /// Names this run of the process to the controller.
     pub incarnation_id: Uuid,
     /// The config, with what was altered at run time.

@@ -1,9 +1,16 @@
 //! `klamm server [server.properties] [--override key=value]...` (kafka-server-start): runs a node until SIGTERM.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use klamm_config::{BrokerConfig, properties};
+
 use crate::cli::Call;
+
+/// Where `klamm` without arguments keeps its data.
+const DEFAULT_DATA: &str = "klamm-data";
 
 /// Runs a node until it is told to stop (SIGTERM or Ctrl-C).
 #[derive(clap::Parser)]
@@ -21,11 +28,98 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
         Ok(options) => options,
         Err(status) => return Ok(status),
     };
-    let _ = (options.properties, options.overrides);
-    run_default()
+    let mut settings = match &options.properties {
+        Some(path) => read_properties(path)?,
+        None => default_properties(),
+    };
+    for entry in &options.overrides {
+        let (key, value) =
+            entry.split_once('=').with_context(|| format!("--override {entry}: has to be KEY=VALUE"))?;
+        settings.insert(key.trim().to_owned(), value.to_owned());
+    }
+    start(&settings, options.properties.is_none())
 }
 
 /// What `klamm` without arguments does: a node at 127.0.0.1:9092 with its data in ./klamm-data.
 pub(crate) fn run_default() -> anyhow::Result<ExitCode> {
-    anyhow::bail!("the node is not in this build yet")
+    start(&default_properties(), true)
+}
+
+fn read_properties(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    properties::parse_bytes(&bytes).with_context(|| format!("{} is no properties file", path.display()))
+}
+
+fn default_properties() -> BTreeMap<String, String> {
+    let entries = [
+        ("process.roles", "broker,controller"),
+        ("node.id", "1"),
+        ("listeners", "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"),
+        ("advertised.listeners", "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"),
+        ("controller.listener.names", "CONTROLLER"),
+        ("controller.quorum.bootstrap.servers", "127.0.0.1:9093"),
+        ("log.dirs", DEFAULT_DATA),
+        // One node cannot keep three copies.
+        ("offsets.topic.replication.factor", "1"),
+        ("transaction.state.log.replication.factor", "1"),
+        ("transaction.state.log.min.isr", "1"),
+        ("share.coordinator.state.topic.replication.factor", "1"),
+        ("share.coordinator.state.topic.min.isr", "1"),
+    ];
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn start(settings: &BTreeMap<String, String>, format_if_new: bool) -> anyhow::Result<ExitCode> {
+    init_logging();
+    let config = BrokerConfig::from_properties(settings).context("the configuration cannot be used")?;
+    if format_if_new {
+        super::storage::format_if_new(&config)?;
+    }
+    report_without_effect(&config);
+    klamm_server::run(config, |config| {
+        if format_if_new {
+            print_welcome(config);
+        }
+    })
+    .context("the node cannot start")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn init_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("KLAMM_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// One line that names the keys that are set and do nothing yet.
+fn report_without_effect(config: &BrokerConfig) {
+    let keys: Vec<&str> = klamm_config::table::BROKER
+        .iter()
+        .filter(|key| !key.supported && config.originals().contains_key(key.name))
+        .map(|key| key.name)
+        .collect();
+    if !keys.is_empty() {
+        tracing::warn!(keys = keys.join(","), "these keys are set and have no effect in this release");
+    }
+}
+
+fn print_welcome(config: &BrokerConfig) {
+    let at = config
+        .advertised_listeners()
+        .first()
+        .map(|endpoint| klamm_config::listener::host_port(endpoint.host.as_deref().unwrap_or("localhost"), endpoint.port))
+        .unwrap_or_default();
+    let program = std::env::args().next().unwrap_or_else(|| "klamm".to_owned());
+    println!();
+    println!("Klamm serves Kafka clients at {at}; its data is in ./{DEFAULT_DATA}. Ctrl-C stops it.");
+    println!();
+    println!("Try, in another terminal:");
+    println!("  {program} topics --bootstrap-server {at} --create --topic hello --partitions 3");
+    println!("  seq 5 | {program} console-producer --bootstrap-server {at} --topic hello");
+    println!("  {program} console-consumer --bootstrap-server {at} --topic hello --from-beginning --max-messages 5");
+    println!();
 }

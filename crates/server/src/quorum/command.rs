@@ -9,7 +9,7 @@ use std::{
 };
 
 use klamm_protocol::{
-    ErrorCode,
+    ErrorCode, StrBytes,
     api::{
         allocate_producer_ids::{AllocateProducerIdsRequest, AllocateProducerIdsResponse},
         alter_configs::{AlterConfigsRequest, AlterConfigsResponse},
@@ -18,12 +18,14 @@ use klamm_protocol::{
         create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse},
         create_topics::{CreateTopicsRequest, CreateTopicsResponse},
         delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse},
-        describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
         incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse},
         update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse},
     },
 };
+use klamm_raft::{RaftRequest, RaftResponse};
 use tokio::sync::{mpsc, oneshot};
+
+use super::driver::QuorumRequest;
 
 /// Why the controller did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,15 @@ macro_rules! commands {
             },)+
         }
 
+        impl Command {
+            /// Answers that it was not carried out.
+            pub fn refuse(self, error: CommandError) {
+                match self {
+                    $(Self::$name { reply, .. } => drop(reply.send(Err(error))),)+
+                }
+            }
+        }
+
         impl ControllerHandle {
             $($(#[$doc])*
             ///
@@ -118,14 +129,13 @@ commands! {
     broker_heartbeat BrokerHeartbeat(BrokerHeartbeatRequest) -> BrokerHeartbeatResponse;
     /// Gives a broker a block of producer ids.
     allocate_producer_ids AllocateProducerIds(AllocateProducerIdsRequest) -> AllocateProducerIdsResponse;
-    /// Tells the state of the quorum.
-    describe_quorum DescribeQuorum(DescribeQuorumRequest) -> DescribeQuorumResponse;
 }
 
 /// Talks to the controller's thread. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ControllerHandle {
     commands: mpsc::UnboundedSender<Command>,
+    quorum: Option<mpsc::UnboundedSender<QuorumRequest>>,
     leader: Arc<AtomicI32>,
 }
 
@@ -133,7 +143,20 @@ impl ControllerHandle {
     /// A handle, and the queue that the controller's thread takes commands from.
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Command>) {
         let (commands, queue) = mpsc::unbounded_channel();
-        (Self { commands, leader: Arc::new(AtomicI32::new(-1)) }, queue)
+        (Self { commands, quorum: None, leader: Arc::new(AtomicI32::new(-1)) }, queue)
+    }
+
+    /// The same handle, that can also reach the quorum's protocol.
+    #[must_use]
+    pub fn with_quorum(self, quorum: mpsc::UnboundedSender<QuorumRequest>) -> Self {
+        Self { quorum: Some(quorum), ..self }
+    }
+
+    /// Hands a request of the quorum's protocol to this node's part in it. `None` if the node is going down.
+    pub async fn quorum(&self, listener: StrBytes, request: RaftRequest) -> Option<RaftResponse> {
+        let (reply, answer) = oneshot::channel();
+        self.quorum.as_ref()?.send(QuorumRequest { listener, request, reply }).ok()?;
+        answer.await.ok()
     }
 
     /// The id of the active controller as far as it is known here, else -1.

@@ -202,6 +202,29 @@ impl MetadataLog {
         }
     }
 
+    /// The size of a snapshot and the bytes from `position` on, at most `bytes_max`; `None` if there is no such snapshot.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn read_snapshot(
+        &self,
+        id: OffsetAndEpoch,
+        position: i64,
+        bytes_max: i32,
+    ) -> Result<Option<(i64, Bytes)>, MetadataLogError> {
+        let path = self.dir.join(snapshot_name(id));
+        if !self.disk.exists(&path) {
+            return Ok(None);
+        }
+        let file = self.disk.open(&path, OpenMode::Read)?;
+        let len = file.len()?;
+        let start = u64::try_from(position).unwrap_or(0).min(len);
+        let wanted = u64::try_from(bytes_max).unwrap_or(0).min(len - start);
+        let mut bytes = vec![0; usize::try_from(wanted).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, start)?;
+        Ok(Some((i64::try_from(len).unwrap_or(i64::MAX), bytes.into())))
+    }
+
     /// Writes a snapshot durably.
     ///
     /// # Errors

@@ -1,0 +1,169 @@
+//! Which decision of the controller answers which command.
+//!
+//! Each arm gives the decision what it reads and turns what it answers into a proposal. The decisions themselves are in
+//! `klamm_controller`.
+
+use std::{sync::Arc, time::Duration};
+
+use klamm_config::broker;
+use klamm_controller::{
+    Access, ApiError, Context, Heartbeats, Outcome, activation, brokers, configs, features, partitions, periodic,
+    producer_ids, topics,
+};
+use klamm_metadata::MetadataImage;
+use klamm_protocol::{
+    MetadataRecord,
+    api::{
+        allocate_producer_ids::AllocateProducerIdsResponse, broker_heartbeat::BrokerHeartbeatResponse,
+        broker_registration::BrokerRegistrationResponse, delete_topics::DeleteTopicsResponse,
+    },
+};
+use tracing::info;
+
+use super::{
+    command::{Answer, AnswerSender, Command},
+    driver::{Driver, Finish},
+};
+
+/// Newly elected controllers give every broker a whole session to be heard of.
+pub(super) fn heartbeats(driver: &Driver, image: &MetadataImage, now: Duration) -> Heartbeats {
+    let timeout = driver.config.get(&broker::BROKER_SESSION_TIMEOUT_MS);
+    Heartbeats::activate(image, now, Duration::from_millis(u64::try_from(timeout).unwrap_or(9000)))
+}
+
+/// The first thing that a new controller does: what a new cluster starts with, if this is one.
+pub(super) fn activate(driver: &mut Driver, bootstrap: &[MetadataRecord], in_transaction: bool) {
+    let records = with_context(driver, |context, _| activation::activate(context, bootstrap, in_transaction));
+    if records.is_empty() {
+        return;
+    }
+    info!(records = records.len(), "the controller writes the records of a new cluster");
+    driver.propose(&records, Box::new(|_| {}));
+}
+
+/// Proves that the quorum is alive.
+pub(super) fn idle(driver: &mut Driver) {
+    let outcome = periodic::no_op();
+    driver.propose(&outcome.records, Box::new(|_| {}));
+}
+
+/// Fences brokers that have been silent for too long.
+pub(super) fn sessions(driver: &mut Driver) {
+    loop {
+        let now = driver.monotonic();
+        let outcome = with_heartbeats(driver, |context, heartbeats| {
+            brokers::fence_expired(context, heartbeats, now)
+        });
+        let Some(id) = outcome.response else { return };
+        info!(broker = id, "broker fenced: no heartbeat within broker.session.timeout.ms");
+        driver.propose(&outcome.records, Box::new(|_| {}));
+    }
+}
+
+/// Answers a command when its decision is committed.
+pub(super) fn command(driver: &mut Driver, command: Command) {
+    let now = driver.monotonic();
+    let next_offset = driver.next_offset();
+    match command {
+        Command::CreateTopics { request, version: _, reply } => {
+            let mut random = driver.random();
+            let outcome =
+                with_context(driver, |context, _| topics::create_topics(context, &mut random, Access::ALL, &request));
+            settle(driver, outcome, reply);
+        }
+        Command::DeleteTopics { request, version, reply } => {
+            let mut random = driver.random();
+            let outcome = with_context(driver, |context, _| {
+                topics::delete_topics(context, &mut random, Access::ALL, &request, version)
+            });
+            // Only `delete.topic.enable` refuses as a whole, and the broker has looked at that before.
+            let outcome = outcome.unwrap_or_else(|_| Outcome::unchanged(DeleteTopicsResponse::default()));
+            settle(driver, outcome, reply);
+        }
+        Command::CreatePartitions { request, version: _, reply } => {
+            let mut random = driver.random();
+            let outcome = with_context(driver, |context, _| {
+                partitions::create_partitions(context, &mut random, Access::ALL, &request)
+            });
+            settle(driver, outcome, reply);
+        }
+        Command::IncrementalAlterConfigs { request, version: _, reply } => {
+            let outcome = with_context(driver, |context, _| configs::incremental_alter_configs(*context, &request));
+            settle(driver, outcome, reply);
+        }
+        Command::AlterConfigs { request, version: _, reply } => {
+            let outcome = with_context(driver, |context, _| configs::alter_configs(*context, &request));
+            settle(driver, outcome, reply);
+        }
+        Command::UpdateFeatures { request, version, reply } => {
+            let (kraft_version, quorum) = driver.quorum_features();
+            let outcome = with_context(driver, |context, _| {
+                features::update_features(context, &request, version, kraft_version, &quorum)
+            });
+            settle(driver, outcome, reply);
+        }
+        Command::RegisterBroker { request, version: _, reply } => {
+            let cluster_id = driver.cluster_id.clone();
+            let outcome = with_heartbeats(driver, |context, heartbeats| {
+                brokers::register(context, heartbeats, now, &cluster_id, &request, next_offset)
+            });
+            let outcome = outcome.unwrap_or_else(|error| {
+                info!(broker = request.broker_id, %error, "broker registration refused");
+                let error_code = error.code.code();
+                Outcome::unchanged(BrokerRegistrationResponse { error_code, ..Default::default() })
+            });
+            settle(driver, outcome, reply);
+        }
+        Command::BrokerHeartbeat { request, version: _, reply } => {
+            let outcome = with_heartbeats(driver, |context, heartbeats| {
+                brokers::heartbeat(context, heartbeats, now, &request, next_offset)
+            });
+            let outcome = match outcome {
+                Ok(outcome) => outcome.map(|answer| BrokerHeartbeatResponse {
+                    is_caught_up: answer.is_caught_up,
+                    is_fenced: answer.is_fenced,
+                    should_shut_down: answer.should_shut_down,
+                    ..Default::default()
+                }),
+                Err(error) => Outcome::unchanged(BrokerHeartbeatResponse {
+                    error_code: error.code.code(),
+                    ..Default::default()
+                }),
+            };
+            settle(driver, outcome, reply);
+        }
+        Command::AllocateProducerIds { request, version: _, reply } => {
+            let outcome: Result<_, ApiError> =
+                with_context(driver, |context, _| producer_ids::allocate(context, &request));
+            let outcome = outcome.unwrap_or_else(|error| {
+                let error_code = error.code.code();
+                Outcome::unchanged(AllocateProducerIdsResponse { error_code, ..Default::default() })
+            });
+            settle(driver, outcome, reply);
+        }
+    }
+}
+
+/// Runs a decision on the tentative image.
+fn with_context<T>(driver: &Driver, decide: impl FnOnce(&Context<'_>, ()) -> T) -> T {
+    let config = Arc::clone(&driver.config);
+    let empty = MetadataImage::default();
+    let image = driver.active.as_ref().map_or(&empty, |active| active.timeline.tentative());
+    decide(&Context { image, config: &config, forwarded: true }, ())
+}
+
+/// Runs a decision on the tentative image that also changes the brokers' sessions.
+fn with_heartbeats<T>(driver: &mut Driver, decide: impl FnOnce(&Context<'_>, &mut Heartbeats) -> T) -> T {
+    let config = Arc::clone(&driver.config);
+    let active = driver.active.as_mut().expect("commands are only decided by an active controller");
+    let context = Context { image: active.timeline.tentative(), config: &config, forwarded: true };
+    decide(&context, &mut active.heartbeats)
+}
+
+fn settle<T: Send + 'static>(driver: &mut Driver, outcome: Outcome<T>, reply: AnswerSender<T>) {
+    let Outcome { records, response, .. } = outcome;
+    let finish: Finish = Box::new(move |committed| {
+        drop(reply.send(committed.map(|end_offset| Answer { response, end_offset })));
+    });
+    driver.propose(&records, finish);
+}

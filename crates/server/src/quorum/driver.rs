@@ -1,0 +1,470 @@
+//! The quorum's thread: drives KRaft, decides as the controller while it leads, and follows the committed log.
+//!
+//! One loop over one closed [`Event`]. Whatever happens is stepped through the raft machine; its actions are carried
+//! out in order before the next event is taken, but for an append, whose sync runs on a thread of its own (there is
+//! never more than one under way).
+//!
+//! A decision is made on the tentative image, proposed, applied there, and answered when it is committed. If the
+//! leadership goes, everything tentative is forgotten and its callers are told NOT_CONTROLLER.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use klamm_config::BrokerConfig;
+use klamm_controller::{Heartbeats, Random};
+use klamm_io::spawn;
+use klamm_metadata::{
+    MetadataImage,
+    image::{Loader, Provenance, record_version},
+};
+use klamm_protocol::{MetadataRecord, StrBytes, records::BatchIter};
+use klamm_raft::{Action, Input, Now, Raft, RaftRequest, RaftResponse};
+use klamm_timeline::Timeline;
+use rustc_hash::FxHashMap;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    command::{Command, CommandError, ControllerHandle},
+    decide,
+    metadata_log::{MetadataLog, MetadataLogError},
+    publisher::Update,
+};
+use crate::{metadata::Published, metadata_change::Touched, node::World};
+
+/// Bytes of the log that are replayed in one piece.
+const REPLAY_BYTES_MAX: u32 = 1 << 20;
+
+/// What the quorum's thread is started with.
+pub struct QuorumStart {
+    /// The node's config.
+    pub config: Arc<BrokerConfig>,
+    /// The cluster's id.
+    pub cluster_id: StrBytes,
+    /// Clock, randomness, disk.
+    pub world: World,
+    /// The metadata log.
+    pub log: MetadataLog,
+    /// The machine.
+    pub raft: Raft,
+    /// The image that the latest snapshot holds, and where it stands.
+    pub loader: Loader,
+    /// The records that a new cluster starts with.
+    pub bootstrap: Vec<MetadataRecord>,
+    /// Shares the leader's id.
+    pub handle: ControllerHandle,
+    /// What is asked of the controller.
+    pub commands: mpsc::UnboundedReceiver<Command>,
+    /// What the quorum's protocol asks.
+    pub requests: mpsc::UnboundedReceiver<QuorumRequest>,
+    /// Where committed images go.
+    pub updates: mpsc::UnboundedSender<Update>,
+}
+
+/// A request of the quorum's protocol, from a connection.
+#[derive(Debug)]
+pub struct QuorumRequest {
+    /// Name of the listener it came by.
+    pub listener: StrBytes,
+    /// The request.
+    pub request: RaftRequest,
+    /// Where the answer goes. Dropped: the node is going down.
+    pub reply: oneshot::Sender<RaftResponse>,
+}
+
+enum Event {
+    Command(Command),
+    Request(QuorumRequest),
+    Deadline,
+    Synced(Result<klamm_log::Flushed, klamm_log::Error>),
+    Stop,
+}
+
+/// What only the active controller has.
+pub(super) struct Active {
+    pub(super) epoch: i32,
+    pub(super) timeline: Timeline<MetadataImage>,
+    pub(super) heartbeats: Heartbeats,
+    /// Answers that wait for the commit of everything before an offset.
+    waiting: VecDeque<(i64, Finish)>,
+    /// When the next NoOp record is due (`metadata.max.idle.interval.ms`).
+    idle_deadline: Option<Duration>,
+}
+
+/// Gives an answer: with the end offset of what was committed, or why it was not.
+pub(super) type Finish = Box<dyn FnOnce(Result<i64, CommandError>)>;
+
+/// The thread's state.
+pub(super) struct Driver {
+    pub(super) config: Arc<BrokerConfig>,
+    pub(super) cluster_id: StrBytes,
+    world: World,
+    log: MetadataLog,
+    raft: Raft,
+    loader: Loader,
+    touched: Touched,
+    bootstrap: Vec<MetadataRecord>,
+    handle: ControllerHandle,
+    updates: mpsc::UnboundedSender<Update>,
+    synced: mpsc::UnboundedSender<Result<klamm_log::Flushed, klamm_log::Error>>,
+    pub(super) active: Option<Active>,
+    requests: FxHashMap<u64, oneshot::Sender<RaftResponse>>,
+    next_token: u64,
+    failed: bool,
+}
+
+/// Runs the quorum until `stop` completes.
+pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
+    let QuorumStart { config, cluster_id, world, log, raft, loader, bootstrap, handle, mut commands, mut requests, updates } = start;
+    let (synced, mut syncs) = mpsc::unbounded_channel();
+    let clock = world.clock;
+    let mut driver = Driver {
+        config,
+        cluster_id,
+        world,
+        log,
+        raft,
+        loader,
+        touched: Touched::everything(),
+        bootstrap,
+        handle,
+        updates,
+        synced,
+        active: None,
+        requests: FxHashMap::default(),
+        next_token: 0,
+        failed: false,
+    };
+    driver.step(Input::Tick);
+    let mut stop = std::pin::pin!(stop);
+    while !driver.failed {
+        let deadline = driver.next_deadline();
+        let event = tokio::select! {
+            biased;
+            () = &mut stop => Event::Stop,
+            Some(synced) = syncs.recv() => Event::Synced(synced),
+            Some(request) = requests.recv() => Event::Request(request),
+            Some(command) = commands.recv() => Event::Command(command),
+            () = clock.sleep_until_any(deadline.map(klamm_io::Instant::from_start)) => Event::Deadline,
+        };
+        match event {
+            Event::Command(command) => driver.command(command),
+            Event::Request(request) => driver.request(request),
+            Event::Deadline => driver.deadline(),
+            Event::Synced(Ok(flushed)) => {
+                driver.log.mark_flushed(flushed, clock.wall_ms());
+                driver.step(Input::Appended);
+            }
+            Event::Synced(Err(error)) => driver.fail(&error.into()),
+            Event::Stop => break,
+        }
+    }
+    driver.resign(CommandError::ShuttingDown);
+    if let Err(error) = driver.log.close() {
+        warn!(%error, "the metadata log was not closed properly");
+    }
+}
+
+impl Driver {
+    fn now(&self) -> Now {
+        Now { monotonic: self.world.clock.now().since_start(), wall_ms: self.world.clock.wall_ms() }
+    }
+
+    /// Time since the node's start.
+    pub(super) fn monotonic(&self) -> Duration {
+        self.world.clock.now().since_start()
+    }
+
+    /// Randomness for one decision.
+    pub(super) fn random(&self) -> Random {
+        let mut seed = [0; 32];
+        for part in seed.chunks_exact_mut(16) {
+            part.copy_from_slice(&self.world.entropy.next_16());
+        }
+        Random::new(seed)
+    }
+
+    /// The level of `kraft.version` and the ids of the voters.
+    pub(super) fn quorum_features(&self) -> (i16, Vec<i32>) {
+        let voters = self.raft.voters().iter().map(|voter| voter.key.id).collect();
+        (self.raft.control().kraft_version(), voters)
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let active = self.active.as_ref();
+        let idle = active.and_then(|active| active.idle_deadline);
+        let sessions = active.and_then(|active| active.heartbeats.next_deadline());
+        [self.raft.next_deadline(), idle, sessions].into_iter().flatten().min()
+    }
+
+    fn deadline(&mut self) {
+        self.step(Input::Tick);
+        let now = self.now();
+        if let Some(active) = &mut self.active {
+            if active.idle_deadline.is_some_and(|deadline| now.monotonic >= deadline) {
+                decide::idle(self);
+            }
+        }
+        if self.active.as_ref().and_then(|active| active.heartbeats.next_deadline()).is_some_and(|at| now.monotonic >= at) {
+            decide::sessions(self);
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if self.active.is_none() {
+            command.refuse(CommandError::NotController);
+            return;
+        }
+        decide::command(self, command);
+    }
+
+    fn request(&mut self, request: QuorumRequest) {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.requests.insert(token, request.reply);
+        self.step(Input::Request { token, listener: request.listener, request: request.request });
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.raft.step(self.now(), input, &mut actions);
+        self.carry_out(actions);
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            if let Err(error) = self.carry_out_one(action) {
+                self.fail(&error);
+                return;
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, action: Action) -> Result<(), MetadataLogError> {
+        let now_ms = self.world.clock.wall_ms();
+        match action {
+            Action::PersistQuorumState { content, .. } => self.log.write_quorum_state(&content)?,
+            Action::Append { batches, sync, .. } => {
+                let handle = self.log.append(batches, now_ms)?;
+                let synced = self.synced.clone();
+                spawn::local(async move {
+                    let done = if sync { spawn::blocking(move || handle.sync()).await } else { Some(handle.unsynced()) };
+                    if let Some(done) = done {
+                        let _ = synced.send(done);
+                    }
+                });
+            }
+            Action::Truncate { end_offset } => self.log.truncate(end_offset, now_ms)?,
+            Action::Send { request_id, to, .. } => {
+                // A quorum of several voters is refused at the start, so that there is nobody to send to.
+                debug!(request_id, to = to.id, "no connection to another controller");
+                self.step(Input::Response {
+                    request_id,
+                    result: Err(klamm_raft::RequestFailure::Disconnected),
+                });
+            }
+            Action::Respond { token, response } => self.respond(token, response),
+            Action::RespondFetch { token, mut response, range } => {
+                let bytes_max = u32::try_from(range.bytes_max).unwrap_or(0);
+                let found = self.log.read(range.offset, range.end_offset, bytes_max)?;
+                let records = found.map_or_else(Bytes::new, |(bytes, _)| bytes);
+                for topic in &mut response.responses {
+                    for partition in &mut topic.partitions {
+                        partition.records = Some(klamm_protocol::Records::Bytes(records.clone()));
+                    }
+                }
+                self.respond(token, RaftResponse::Fetch(response));
+            }
+            Action::RespondFetchSnapshot { token, mut response, id, position, bytes_max } => {
+                let file = self.log.read_snapshot(id, position, bytes_max)?;
+                let file = file.map(|(size, bytes)| (size, klamm_protocol::Records::Bytes(bytes)));
+                klamm_raft::finish_fetch_snapshot(&mut response, file);
+                self.respond(token, RaftResponse::FetchSnapshot(response));
+            }
+            Action::HighWatermark { offset } => self.committed(offset)?,
+            Action::LeaderChanged { epoch, leader } => self.leader_changed(epoch, leader),
+            Action::WriteSnapshot { .. } | Action::FinishSnapshot { .. } => {
+                // Only followers fetch snapshots, and a single voter never follows.
+                warn!("a snapshot arrived at a node that follows nobody");
+            }
+            Action::ShutdownComplete => {}
+        }
+        Ok(())
+    }
+
+    fn respond(&mut self, token: u64, response: RaftResponse) {
+        if let Some(reply) = self.requests.remove(&token) {
+            let _ = reply.send(response);
+        }
+    }
+
+    /// Follows the log up to the new high watermark, publishes what came, and answers what is committed.
+    fn committed(&mut self, high_watermark: i64) -> Result<(), MetadataLogError> {
+        let mut next = self.loader_end();
+        let mut changed = false;
+        while let Some((bytes, end)) = self.log.read(next, high_watermark, REPLAY_BYTES_MAX)? {
+            for batch in BatchIter::new(bytes).flatten() {
+                let (records, provenance) = decode_batch(&batch);
+                for record in &records {
+                    self.touched.add(record);
+                }
+                match self.loader.apply(&records, provenance) {
+                    Ok(published) => changed |= published,
+                    Err(error) => {
+                        error!(%error, offset = provenance.last_offset, "the metadata log contradicts itself: the node ends");
+                        std::process::abort();
+                    }
+                }
+            }
+            next = end;
+        }
+        if changed {
+            let published = Published { image: self.loader.image().clone(), provenance: self.loader.provenance() };
+            let touched = std::mem::take(&mut self.touched);
+            let _ = self.updates.send(Update { published: Arc::new(published), touched });
+        }
+        if let Some(active) = &mut self.active {
+            active.timeline.commit(high_watermark);
+            while active.waiting.front().is_some_and(|(end, _)| *end <= high_watermark) {
+                if let Some((end, finish)) = active.waiting.pop_front() {
+                    finish(Ok(end));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn loader_end(&self) -> i64 {
+        self.loader.provenance().last_offset + 1
+    }
+
+    fn leader_changed(&mut self, epoch: i32, leader: Option<i32>) {
+        info!(epoch, leader, "leader of the quorum");
+        self.resign(CommandError::NotController);
+        self.handle.set_leader(leader);
+        if leader == Some(self.config.node_id()) {
+            self.activate(epoch);
+        }
+    }
+
+    fn activate(&mut self, epoch: i32) {
+        let image = self.loader.image().clone();
+        let end_offset = self.raft.log().end_offset();
+        let heartbeats = decide::heartbeats(self, &image, self.now().monotonic);
+        self.active = Some(Active {
+            epoch,
+            timeline: Timeline::new(image, end_offset),
+            heartbeats,
+            waiting: VecDeque::new(),
+            idle_deadline: None,
+        });
+        self.set_idle_deadline();
+        let bootstrap = std::mem::take(&mut self.bootstrap);
+        decide::activate(self, &bootstrap, self.loader.is_in_transaction());
+        info!(epoch, "active controller");
+    }
+
+    fn set_idle_deadline(&mut self) {
+        let interval = self.config.get(&klamm_config::broker::METADATA_MAX_IDLE_INTERVAL_MS);
+        let now = self.now().monotonic;
+        if let Some(active) = &mut self.active {
+            let interval = u64::try_from(interval).ok().filter(|ms| *ms > 0);
+            active.idle_deadline = interval.map(|ms| now + Duration::from_millis(ms));
+        }
+    }
+
+    fn resign(&mut self, error: CommandError) {
+        if let Some(active) = self.active.take() {
+            for (_, finish) in active.waiting {
+                finish(Err(error));
+            }
+        }
+    }
+
+    /// Proposes a decision's records and has `finish` called when everything up to them is committed. Without records:
+    /// when everything is that the decision has seen.
+    pub(super) fn propose(&mut self, records: &[MetadataRecord], finish: Finish) {
+        let Some(active) = &mut self.active else {
+            finish(Err(CommandError::NotController));
+            return;
+        };
+        if records.is_empty() {
+            let end = active.timeline.tentative_end_offset();
+            if active.timeline.committed_end_offset() >= end {
+                finish(Ok(end));
+            } else {
+                active.waiting.push_back((end, finish));
+            }
+            return;
+        }
+        let version = active.timeline.tentative().features.metadata_version_or_minimum();
+        let encoded: Vec<Bytes> = records.iter().map(|record| encode_record(record, record_version(version, record))).collect();
+        let epoch = active.epoch;
+        let mut actions = Vec::new();
+        match self.raft.propose(self.now(), epoch, &encoded, &mut actions) {
+            Ok(end) => {
+                if let Some(active) = &mut self.active {
+                    active.timeline.apply(records, end);
+                    active.waiting.push_back((end, finish));
+                }
+                self.set_idle_deadline();
+            }
+            Err(error) => {
+                warn!(%error, "a decision cannot be proposed");
+                finish(Err(CommandError::NotController));
+            }
+        }
+        self.carry_out(actions);
+    }
+
+    /// The offset that the next record gets.
+    pub(super) fn next_offset(&self) -> i64 {
+        self.active.as_ref().map_or(-1, |active| active.timeline.tentative_end_offset())
+    }
+
+    /// The metadata log is the one thing that a node cannot do without.
+    fn fail(&mut self, error: &MetadataLogError) {
+        error!(%error, "the metadata log failed: the node ends");
+        self.failed = true;
+        std::process::abort();
+    }
+}
+
+/// The records of a data batch; none of a control batch.
+fn decode_batch(batch: &klamm_protocol::records::RecordBatch) -> (Vec<MetadataRecord>, Provenance) {
+    let provenance = Provenance {
+        last_offset: batch.last_offset(),
+        last_epoch: batch.partition_leader_epoch,
+        last_timestamp_ms: batch.max_timestamp,
+    };
+    if batch.is_control() {
+        return (Vec::new(), provenance);
+    }
+    (decode_records(batch), provenance)
+}
+
+/// The metadata records of a batch.
+///
+/// A record that cannot be decoded ends the process: a node that skipped it would disagree with all others.
+pub fn decode_records(batch: &klamm_protocol::records::RecordBatch) -> Vec<MetadataRecord> {
+    let decoded = || -> Result<Vec<MetadataRecord>, String> {
+        let records = batch.records().map_err(|error| error.to_string())?;
+        records
+            .map(|record| {
+                let value = record.map_err(|error| error.to_string())?.value.unwrap_or_default();
+                MetadataRecord::decode(value).map(|(record, _)| record).map_err(|error| error.to_string())
+            })
+            .collect()
+    };
+    decoded().unwrap_or_else(|error| {
+        error!(error, offset = batch.base_offset, "a record of the metadata log cannot be read: the node ends");
+        std::process::abort();
+    })
+}
+
+fn encode_record(record: &MetadataRecord, version: i16) -> Bytes {
+    match record.to_bytes(version) {
+        Ok(bytes) => bytes,
+        Err(error) => panic!("a {record:?} cannot be written in version {version}: {error}"),
+    }
+}

@@ -1,0 +1,523 @@
+//! Starting and stopping a node, in the order that keeps every promise.
+//!
+//! Start: directories are locked and checked; the quorum's thread opens the metadata log and elects; the first committed
+//! image goes to the shards, which open their partitions; the broker registers, is unfenced, and only then are
+//! connections accepted. Stop: the other way round; each log is closed and synced before the clean shutdown file says so.
+
+use std::{path::PathBuf, rc::Rc, sync::{Arc, Mutex, atomic::AtomicI64}, time::Duration};
+
+use arc_swap::ArcSwap;
+use klamm_config::{BrokerConfig, Endpoint, broker};
+use klamm_io::{net::{Listener, SocketOptions}, spawn};
+use klamm_log::{LogConfig, log_dir::LoadedLogDir, meta_properties::MetaProperties};
+use klamm_metadata::{MetadataImage, image::{Loader, Provenance}};
+use klamm_protocol::{StrBytes, Uuid, records::BatchIter};
+use klamm_raft::Raft;
+use klamm_replica::fetch_session::{FetchSessions, SessionLimits};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{info, warn};
+
+use crate::{
+    broker_lifecycle::{self, Stage, Wish},
+    handlers::{
+        Contexts, cluster::ClusterContext, configs::ConfigsContext, groups::GroupsContext, records::RecordsContext,
+        topics::TopicsContext,
+    },
+    listener::{acceptor, limits::ConnectionLimits},
+    log_dirs::{LogDir, LogDirs},
+    metadata::Metadata,
+    node::{ListenerName, Node, World},
+    producer_ids::ProducerIds,
+    quorum::{ControllerHandle, driver::{self, QuorumStart}, metadata_log::{self, MetadataLog, Opened}, publisher},
+    shard::{ShardRequest, Shards, router::ShardSenders, run::{self, ShardStart}},
+    topics_creator::TopicsCreator,
+};
+
+/// What the controller gets to let the broker go.
+const CONTROLLED_SHUTDOWN_MAX: Duration = Duration::from_secs(10);
+/// Sessions older than this may be evicted for others, as in Kafka.
+const SESSION_EVICTION: Duration = Duration::from_secs(120);
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The config asks for what cannot be done.
+    #[error("{0}")]
+    Config(String),
+    /// A directory is not what it has to be.
+    #[error("{0}")]
+    Directory(String),
+    /// A log or its disk failed.
+    #[error(transparent)]
+    Log(#[from] klamm_log::Error),
+    /// The metadata log.
+    #[error("metadata log: {0}")]
+    MetadataLog(#[from] metadata_log::MetadataLogError),
+    /// A listener.
+    #[error("cannot listen on {listener}: {source}")]
+    Listen {
+        /// Which.
+        listener: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A thread or runtime.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Runs a node until the process is told to end. `ready` is called when the node serves its clients.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn run(config: BrokerConfig, ready: impl FnOnce(&BrokerConfig)) -> Result<(), StartError> {
+    let clock_needs_runtime = async move { run_node(config, World::real(), ready).await };
+    spawn::block_on(clock_needs_runtime)?
+}
+
+async fn run_node(
+    config: BrokerConfig,
+    world: World,
+    ready: impl FnOnce(&BrokerConfig),
+) -> Result<(), StartError> {
+    check_roles(&config)?;
+    let termination = Box::pin(spawn::termination());
+    let directories = open_directories(&config, &world)?;
+    let mut bound = bind(&config)?;
+    let shard_count = shard_count(&config);
+    let (handle, commands) = ControllerHandle::channel();
+    let (quorum_requests, requests) = mpsc::unbounded_channel();
+    let node = Arc::new(Node {
+        id: config.node_id(),
+        cluster_id: directories.cluster_id.clone(),
+        incarnation_id: Uuid::from_bytes(world.entropy.next_16()),
+        controller: handle.with_quorum(quorum_requests),
+        metadata: Metadata::default(),
+        previous_broker_epoch: directories.previous_broker_epoch,
+        log_dirs: directories.log_dirs,
+        fetch_sessions: Mutex::new(fetch_sessions(&config, &world)),
+        shard_count,
+        broker_epoch: AtomicI64::new(-1),
+        limits: limits(&config),
+        config: ArcSwap::from_pointee(config.clone()),
+        world: world.clone(),
+    });
+    let (senders, queues): (Vec<_>, Vec<_>) = (0..shard_count).map(|_| mpsc::unbounded_channel()).unzip();
+    let senders = ShardSenders::new(senders);
+    let quorum = start_quorum(&node, &config, commands, requests, senders.clone(), directories.metadata_directory_id)?;
+    let shards = start_shards(&node, &senders, queues)?;
+    let router = Rc::new(Shards::remote(senders.clone(), world.clock));
+
+    let (wish, wishes) = watch::channel(Wish::Fenced);
+    let (stage, mut stages) = watch::channel(Stage::Starting);
+    let mut acceptors = Vec::new();
+    // Controllers listen from the start: brokers wait for them, not the other way round.
+    for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(&config, name)) {
+        acceptors.push(spawn::local(acceptor::run(name, listener, Arc::clone(&node.limits), Rc::clone(&router))));
+    }
+    let advertised = advertised(&config, &bound);
+    let lifecycle = spawn::local(broker_lifecycle::run(Arc::clone(&node), advertised, wishes, stage));
+    set_strays_aside(&node).await;
+    wish.send_replace(Wish::Serving);
+    let mut termination = termination;
+    let is_active = async {
+        let _ = stages.wait_for(|stage| *stage == Stage::Active).await;
+    };
+    let started = tokio::select! {
+        () = is_active => true,
+        _ = &mut termination => false,
+    };
+    if started {
+        // Whoever connects finds this broker in the metadata that it is told.
+        wait_until_visible(&node).await;
+        for (name, listener) in bound {
+            acceptors.push(spawn::local(acceptor::run(name, listener, Arc::clone(&node.limits), Rc::clone(&router))));
+        }
+        let checkpoints = spawn::local(checkpoint_loop(Arc::clone(&node), senders.clone()));
+        info!(node = node.id, cluster_id = %node.cluster_id, shards = shard_count, "node started");
+        ready(&config);
+        let _ = termination.await;
+        checkpoints.abort();
+    }
+    info!(node = node.id, "node stops");
+    wish.send_replace(Wish::ShutDown);
+    let gone = async {
+        let _ = stages.wait_for(|stage| *stage == Stage::Gone).await;
+    };
+    if world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {
+        warn!("the controller did not let the broker go in time");
+    }
+    lifecycle.abort();
+    for acceptor in acceptors {
+        acceptor.abort();
+    }
+    stop(&node, &senders, shards, quorum).await;
+    info!(node = node.id, "node stopped");
+    Ok(())
+}
+
+/// Closes logs, writes what the next start relies on, ends the threads.
+async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, quorum: Quorum) {
+    let mut offsets = std::collections::BTreeMap::new();
+    for closed in senders.ask_all(|reply| ShardRequest::Stop { reply }).await {
+        offsets.extend(closed);
+    }
+    for shard in shards {
+        shard.join();
+    }
+    node.log_dirs.write_checkpoints(&offsets);
+    node.log_dirs.write_clean_shutdown(node.broker_epoch());
+    drop(quorum.stop);
+    quorum.thread.join();
+}
+
+/// This release runs both roles in one process, with this node as the only voter.
+fn check_roles(config: &BrokerConfig) -> Result<(), StartError> {
+    if !(config.is_broker() && config.is_controller()) {
+        return Err(StartError::Config(
+            "process.roles has to be broker,controller: a node with one of the roles needs a cluster, which this release \
+             does not form yet"
+                .to_owned(),
+        ));
+    }
+    let others: Vec<String> = config
+        .voters()
+        .iter()
+        .filter(|voter| voter.id != config.node_id())
+        .map(|voter| format!("{}@{}:{}", voter.id, voter.host, voter.port))
+        .collect();
+    if !others.is_empty() {
+        return Err(StartError::Config(format!(
+            "controller.quorum.voters names {} beside this node: this release runs a quorum of one",
+            others.join(", ")
+        )));
+    }
+    Ok(())
+}
+
+fn shard_count(config: &BrokerConfig) -> usize {
+    let wanted = usize::try_from(config.get(&broker::NUM_IO_THREADS)).unwrap_or(1).max(1);
+    spawn::cores().min(wanted)
+}
+
+fn fetch_sessions(config: &BrokerConfig, world: &World) -> FetchSessions {
+    let slots = usize::try_from(config.get(&broker::MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS)).unwrap_or(0);
+    let limits = SessionLimits { eviction_after: SESSION_EVICTION, ..SessionLimits::for_shard(slots, 0, 1) };
+    FetchSessions::new(limits, world.entropy.next_u64())
+}
+
+fn limits(config: &BrokerConfig) -> Arc<ConnectionLimits> {
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let overrides = config
+        .connections_per_ip_overrides()
+        .into_iter()
+        .filter_map(|(host, max)| Some((host.parse().ok()?, count(max))))
+        .collect();
+    ConnectionLimits::new(
+        count(config.get(&broker::MAX_CONNECTIONS)),
+        count(config.get(&broker::MAX_CONNECTIONS_PER_IP)),
+        overrides,
+    )
+}
+
+/// What the log directories hold.
+struct Directories {
+    cluster_id: StrBytes,
+    metadata_directory_id: Uuid,
+    previous_broker_epoch: i64,
+    log_dirs: LogDirs,
+}
+
+/// Locks and checks every log directory. One that cannot be read is offline; the metadata log's has to work.
+fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories, StartError> {
+    let metadata_dir = PathBuf::from(config.metadata_log_dir());
+    let cordoned = config.cordoned_log_dirs();
+    let mut cluster_id: Option<(String, PathBuf)> = None;
+    let mut metadata_directory_id = None;
+    let mut previous_broker_epoch = i64::MAX;
+    let mut dirs = Vec::new();
+    let mut loaded: Vec<(usize, LoadedLogDir)> = Vec::new();
+    for (index, path) in config.log_dirs().into_iter().map(PathBuf::from).enumerate() {
+        let files = klamm_log::log_dir::LogDir::lock(&world.disk, &path)?.ok_or_else(|| {
+            StartError::Directory(format!(
+                "log directory {} is in use by another process: stop that one, or choose another directory in log.dirs",
+                path.display()
+            ))
+        })?;
+        let meta = MetaProperties::read(&world.disk, &path)?.ok_or_else(|| {
+            StartError::Directory(format!(
+                "log directory {} is not formatted: run `klamm storage format -t <cluster id> -c <server.properties>`",
+                path.display()
+            ))
+        })?;
+        check_meta(config, &meta, &path, &mut cluster_id)?;
+        let id = meta.directory_id.unwrap_or(Uuid::ZERO);
+        if path == metadata_dir {
+            metadata_directory_id = Some(id);
+        }
+        let found = files.load()?;
+        previous_broker_epoch = previous_broker_epoch.min(found.broker_epoch.unwrap_or(-1));
+        loaded.push((index, found));
+        let is_cordoned = cordoned.iter().any(|dir| PathBuf::from(dir) == path);
+        dirs.push(LogDir::new(path, id, is_cordoned, Some(files)));
+    }
+    let Some((cluster_id, _)) = cluster_id else {
+        return Err(StartError::Config("log.dirs names no directory".to_owned()));
+    };
+    let metadata_directory_id = match metadata_directory_id {
+        Some(id) => id,
+        None => MetaProperties::read(&world.disk, &metadata_dir)?.and_then(|meta| meta.directory_id).ok_or_else(|| {
+            StartError::Directory(format!("metadata log directory {} is not formatted", metadata_dir.display()))
+        })?,
+    };
+    Ok(Directories {
+        cluster_id: cluster_id.into(),
+        metadata_directory_id,
+        previous_broker_epoch: if previous_broker_epoch == i64::MAX { -1 } else { previous_broker_epoch },
+        log_dirs: LogDirs::new(dirs, loaded),
+    })
+}
+
+fn check_meta(
+    config: &BrokerConfig,
+    meta: &MetaProperties,
+    path: &std::path::Path,
+    cluster_id: &mut Option<(String, PathBuf)>,
+) -> Result<(), StartError> {
+    let path = path.to_path_buf();
+    if let Some(id) = meta.node_id
+        && id != config.node_id()
+    {
+        return Err(StartError::Directory(format!(
+            "log directory {} belongs to node {id}, but node.id is {}: set node.id={id}, or use another directory",
+            path.display(),
+            config.node_id()
+        )));
+    }
+    let Some(id) = &meta.cluster_id else {
+        return Err(StartError::Directory(format!("{}/meta.properties names no cluster.id", path.display())));
+    };
+    match cluster_id {
+        Some((known, other)) if known != id => Err(StartError::Directory(format!(
+            "log directory {} belongs to cluster {id}, but {} belongs to cluster {known}: remove one from log.dirs",
+            path.display(),
+            other.display()
+        ))),
+        Some(_) => Ok(()),
+        None => {
+            *cluster_id = Some((id.clone(), path));
+            Ok(())
+        }
+    }
+}
+
+fn bind(config: &BrokerConfig) -> Result<Vec<(ListenerName, Listener)>, StartError> {
+    let size = |bytes: i32| usize::try_from(bytes).ok();
+    let options = SocketOptions {
+        send_buffer_bytes: size(config.get(&broker::SOCKET_SEND_BUFFER_BYTES)),
+        receive_buffer_bytes: size(config.get(&broker::SOCKET_RECEIVE_BUFFER_BYTES)),
+    };
+    let backlog = config.get(&broker::SOCKET_LISTEN_BACKLOG_SIZE);
+    let mut bound = Vec::new();
+    for endpoint in config.listeners() {
+        if endpoint.security != klamm_config::SecurityProtocol::Plaintext {
+            return Err(StartError::Config(format!(
+                "listener {} asks for {}, which this release does not speak yet: use PLAINTEXT",
+                endpoint.listener, endpoint.security
+            )));
+        }
+        let host = endpoint.host.as_deref().unwrap_or("");
+        let listener = Listener::bind(host, endpoint.port, backlog, options)
+            .map_err(|source| StartError::Listen { listener: endpoint.to_string(), source })?;
+        bound.push((ListenerName::new(&endpoint.listener), listener));
+    }
+    Ok(bound)
+}
+
+fn is_controller_listener(config: &BrokerConfig, name: &ListenerName) -> bool {
+    config.controller_listener_names().iter().any(|other| other.eq_ignore_ascii_case(name.as_str()))
+}
+
+/// What clients are told: as the config says, with the ports that the system chose where it asks for any.
+fn advertised(
+    config: &BrokerConfig,
+    bound: &[(ListenerName, Listener)],
+) -> Vec<klamm_protocol::api::broker_registration::Listener> {
+    let port = |endpoint: &Endpoint| {
+        if endpoint.port != 0 {
+            return endpoint.port;
+        }
+        let listener = bound.iter().find(|(name, _)| name.as_str().eq_ignore_ascii_case(&endpoint.listener));
+        listener.and_then(|(_, listener)| listener.local_addr().ok()).map_or(0, |address| address.port())
+    };
+    config
+        .advertised_listeners()
+        .iter()
+        .filter(|endpoint| !is_controller_listener(config, &ListenerName::new(&endpoint.listener)))
+        .map(|endpoint| klamm_protocol::api::broker_registration::Listener {
+            name: endpoint.listener.as_str().into(),
+            host: endpoint.host.as_deref().unwrap_or("localhost").into(),
+            port: port(endpoint),
+            security_protocol: endpoint.security.id(),
+            ..Default::default()
+        })
+        .collect()
+}
+
+struct Quorum {
+    thread: spawn::Thread,
+    /// Dropped to end the thread.
+    stop: oneshot::Sender<()>,
+}
+
+fn start_quorum(
+    node: &Arc<Node>,
+    config: &BrokerConfig,
+    commands: mpsc::UnboundedReceiver<crate::quorum::command::Command>,
+    requests: mpsc::UnboundedReceiver<driver::QuorumRequest>,
+    senders: ShardSenders,
+    directory_id: Uuid,
+) -> Result<Quorum, StartError> {
+    let world = node.world.clone();
+    let metadata_dir = PathBuf::from(config.metadata_log_dir());
+    let log_config = LogConfig {
+        segment_bytes: u32::try_from(config.get(&broker::METADATA_LOG_SEGMENT_BYTES)).unwrap_or(u32::MAX),
+        segment_ms: config.get(&broker::METADATA_LOG_SEGMENT_MS),
+        delete: false,
+        retention_ms: -1,
+        ..LogConfig::default()
+    };
+    let Opened { log, state, control, quorum_state, snapshot } =
+        MetadataLog::open(&world.disk, &metadata_dir, log_config, world.clock.wall_ms())?;
+    let bootstrap = match metadata_log::read_bootstrap(&world.disk, &metadata_dir)? {
+        Some(content) => BatchIter::new(content)
+            .flatten()
+            .filter(|batch| !batch.is_control())
+            .flat_map(|batch| driver::decode_records(&batch))
+            .collect(),
+        None => Vec::new(),
+    };
+    let loader = match snapshot {
+        Some((id, content)) => load_snapshot(id, content)?,
+        None => Loader::default(),
+    };
+    let raft = Raft::new(
+        klamm_raft::Now { monotonic: world.clock.now().since_start(), wall_ms: world.clock.wall_ms() },
+        crate::quorum::raft_config(config, directory_id, &node.cluster_id, world.entropy.next_u64()),
+        state,
+        control,
+        quorum_state,
+    );
+    let (updates, published) = mpsc::unbounded_channel();
+    let start = QuorumStart {
+        config: Arc::new(config.clone()),
+        cluster_id: node.cluster_id.clone(),
+        world,
+        log,
+        raft,
+        loader,
+        bootstrap,
+        handle: node.controller.clone(),
+        commands,
+        requests,
+        updates,
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let node = Arc::clone(node);
+    // The state moves to its thread as a whole; nothing of it is shared afterwards.
+    let thread = spawn::thread("klamm-quorum", move || async move {
+        spawn::local(publisher::run(node, senders, published));
+        driver::run(start, async move { drop(stopped.await) }).await;
+    })?;
+    Ok(Quorum { thread, stop })
+}
+
+fn load_snapshot(id: klamm_raft::OffsetAndEpoch, content: bytes::Bytes) -> Result<Loader, StartError> {
+    let mut image = MetadataImage::default();
+    let mut timestamp_ms = -1;
+    for batch in BatchIter::new(content).flatten() {
+        timestamp_ms = timestamp_ms.max(batch.max_timestamp);
+        if batch.is_control() {
+            continue;
+        }
+        for record in driver::decode_records(&batch) {
+            image.try_replay(&record).map_err(|error| {
+                StartError::Directory(format!("snapshot {}-{} contradicts itself: {error}", id.offset, id.epoch))
+            })?;
+        }
+    }
+    let provenance = Provenance { last_offset: id.offset - 1, last_epoch: id.epoch, last_timestamp_ms: timestamp_ms };
+    Ok(Loader::new(image, provenance))
+}
+
+fn start_shards(
+    node: &Arc<Node>,
+    senders: &ShardSenders,
+    queues: Vec<mpsc::UnboundedReceiver<ShardRequest>>,
+) -> Result<Vec<spawn::Thread>, StartError> {
+    let creator = TopicsCreator::new(Arc::clone(node));
+    let producer_ids = ProducerIds::new(Arc::clone(node));
+    let count = queues.len().max(1);
+    // Half of what the process may open is for logs, the other half for connections.
+    let open_files_max = (klamm_io::disk::open_files_limit() / 2 / count).clamp(64, 1 << 20);
+    let mut threads = Vec::new();
+    for (index, queue) in queues.into_iter().enumerate() {
+        let (node, senders) = (Arc::clone(node), senders.clone());
+        let (creator, producer_ids) = (Arc::clone(&creator), Arc::clone(&producer_ids));
+        let contexts_node = Arc::clone(&node);
+        let contexts = Box::new(move |shards: Rc<Shards>| Contexts {
+            cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
+            configs: ConfigsContext { node: Arc::clone(&contexts_node) },
+            groups: GroupsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards), creator },
+            records: RecordsContext { node: Arc::clone(&contexts_node), shards, producer_ids },
+            topics: TopicsContext { node: contexts_node },
+        });
+        let start = ShardStart { index, node, senders, queue, open_files_max, contexts };
+        threads.push(spawn::thread(&format!("klamm-shard-{index}"), move || run::run(start))?);
+    }
+    Ok(threads)
+}
+
+/// Waits for the first image and sets aside what was found on the disk and does not belong to it.
+async fn set_strays_aside(node: &Arc<Node>) {
+    node.metadata.wait_for(0).await;
+    // A partition that the image places here was taken by its shard.
+    for (at, found) in node.log_dirs.take_rest() {
+        let unique: String = node.world.entropy.next_16().iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = klamm_log::names::dir_name(
+            &crate::log_dirs::log_name(&at),
+            klamm_log::DirPurpose::Stray,
+            &unique,
+        );
+        let to = found.path.with_file_name(&name);
+        match node.world.disk.rename(&found.path, &to) {
+            Ok(()) => warn!(topic = %at.topic, partition = at.index, name, "partition is not placed on this broker: set aside"),
+            Err(error) => warn!(topic = %at.topic, partition = at.index, %error, "a stray partition cannot be set aside"),
+        }
+    }
+}
+
+async fn wait_until_visible(node: &Node) {
+    loop {
+        let published = node.metadata.load();
+        if published.image.cluster.brokers.get(&node.id).is_some_and(|broker| !broker.fenced) {
+            return;
+        }
+        node.metadata.changed_since(published.provenance.last_offset).await;
+    }
+}
+
+/// Writes the checkpoint files from time to time.
+async fn checkpoint_loop(node: Arc<Node>, senders: ShardSenders) {
+    let interval = node.config.load().get(&broker::REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS);
+    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(5000));
+    loop {
+        node.world.clock.sleep(interval).await;
+        let mut offsets = std::collections::BTreeMap::new();
+        for shard in senders.ask_all(|reply| ShardRequest::Checkpoints { reply }).await {
+            offsets.extend(shard);
+        }
+        let node = Arc::clone(&node);
+        spawn::blocking(move || node.log_dirs.write_checkpoints(&offsets)).await;
+    }
+}

@@ -36,7 +36,12 @@ macro_rules! api_keys {
 
             const fn flags(self) -> Flags {
                 match self {
-                    $(Self::$name => Flags { $($flag: true,)* ..Flags::NONE },)*
+                    $(Self::$name => {
+                        #[allow(unused_mut, reason = "most have no flag")]
+                        let mut flags = Flags::NONE;
+                        $(flags.$flag = true;)*
+                        flags
+                    })*
                 }
             }
         }

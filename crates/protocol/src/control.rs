@@ -282,3 +282,6 @@ fn end_txn_marker(reader: &mut Reader) -> Result<EndTxnMarker, DecodeError> {
     }
     EndTxnMarker::decode(reader, 0)
 }
+
+#[cfg(test)]
+mod tests;

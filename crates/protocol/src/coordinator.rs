@@ -120,3 +120,6 @@ macro_rules! coordinator_records {
     };
 }
 use coordinator_records;
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@
 //! * A known tagged field must have exactly the size it announces. Kafka ignores the size there; nobody sends another.
 //! * Error codes stay `i16` in messages, since peers may send ones we do not know; [`ErrorCode`] names those we do.
 
+#![warn(missing_docs)]
+
 extern crate self as klamm_protocol;
 
 pub mod api;
@@ -40,6 +42,7 @@ pub mod metadata;
 pub mod principal;
 pub mod producer_snapshot;
 pub mod quorum_state;
+#[allow(missing_docs, reason = "fields of options and errors there say it by their names")]
 pub mod records;
 pub mod remote_log;
 pub mod schema;

@@ -192,3 +192,6 @@ fn small(reader: &mut Reader, field: &'static str) -> Result<i16, DecodeError> {
     i16::try_from(value)
         .map_err(|_| reader.error(DecodeErrorKind::UnknownRecordType { id: value.cast_signed() }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,7 @@ fn codec<M: Message>() -> Codec {
 }
 
 /// All messages.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn all() -> Vec<Codec> {
     macro_rules! table {
         ($($message:ty,)*) => { vec![$(codec::<$message>()),*] };

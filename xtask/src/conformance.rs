@@ -1,5 +1,7 @@
 //! `conformance`: Apache Kafka's own integration tests against the server under test (see tests/conformance/README.md).
 
+pub(crate) mod report;
+
 use std::fs;
 
 use anyhow::{Context, Result};
@@ -9,8 +11,22 @@ use crate::setup;
 use crate::shell::{command, root};
 use crate::tally::{Tally, count_before};
 
+/// How a run differs from the usual.
+#[derive(Clone, Copy, Default, clap::Args)]
+pub(crate) struct How {
+    /// A test's only controller and its only broker become one process
+    #[arg(long)]
+    pub(crate) one_process: bool,
+    /// Keep the results for docs/conformance.md
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// How many classes share a JVM: quicker, but a class may then suffer from the one before
+    #[arg(long, default_value_t = 1)]
+    pub(crate) batch: u32,
+}
+
 /// Runs sets (`@name` or `name`), classes or methods, and reads the counts off the summary.
-pub(crate) fn conformance(product: Product, items: &[String], one_process: bool) -> Result<Tally> {
+pub(crate) fn conformance(product: Product, items: &[String], how: &How) -> Result<Tally> {
     product.prepare()?;
     setup::kafka()?;
     let folder = root().join("tests/conformance");
@@ -23,10 +39,12 @@ pub(crate) fn conformance(product: Product, items: &[String], one_process: bool)
         fs::remove_dir_all(&results)?;
     }
     let mut run = command(&folder.join("run.sh").to_string_lossy(), &["-o"]);
-    run.arg(&results).args(items.iter().map(|item| item_of(item)));
+    run.arg(&results)
+        .args(["-b", &how.batch.max(1).to_string()])
+        .args(items.iter().map(|item| item_of(item)));
     run.env("SERVER_FORMAT", scripts.join("format")).env("SERVER_START", scripts.join("start"));
     run.env("KLAMM_BIN", klamm_binary());
-    if one_process {
+    if how.one_process {
         run.env("CONF_LAYOUT", "one-process");
     }
     let range = std::env::var("KLAMM_TEST_PORTS").unwrap_or_else(|_| "29300-29999".to_owned());
@@ -36,6 +54,9 @@ pub(crate) fn conformance(product: Product, items: &[String], one_process: bool)
     let _failed = run.status().context("cannot start tests/conformance/run.sh")?;
     let summary =
         fs::read_to_string(results.join("summary.txt")).context("the run ended without a summary")?;
+    if how.keep {
+        fs::copy(results.join("results.csv"), report::kept(product))?;
+    }
     Ok(tally_of(&summary))
 }
 

@@ -16,6 +16,7 @@ mod clients;
 mod conformance;
 mod crash;
 mod disk;
+mod docs;
 mod node;
 mod setup;
 mod shell;
@@ -64,10 +65,11 @@ enum Task {
         items: Vec<String>,
         #[arg(long, value_enum, default_value = "klamm")]
         server: Product,
-        /// A test's only controller and its only broker become one process
-        #[arg(long)]
-        one_process: bool,
+        #[command(flatten)]
+        how: conformance::How,
     },
+    /// Writes the pages that come from the code and from kept results
+    Docs,
     /// Takes a data directory from Klamm to Apache Kafka and back
     Disk {
         #[arg(long, value_enum, default_value = "klamm")]
@@ -91,9 +93,10 @@ fn main() -> ExitCode {
         Task::Clients { names, server, records } => {
             test::one("clients", || clients::clients(server, &names, records))
         }
-        Task::Conformance { items, server, one_process } => {
-            test::one("conformance", || conformance::conformance(server, &items, one_process))
+        Task::Conformance { items, server, how } => {
+            test::one("conformance", || conformance::conformance(server, &items, &how))
         }
+        Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
         Task::Crash { rounds, server } => test::one("crash", || crash::crash(server, rounds)),
     };

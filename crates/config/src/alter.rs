@@ -61,13 +61,12 @@ impl ResourceKind {
         }
     }
 
-    fn table(self) -> Option<&'static Table> {
+    /// The keys whose lists can be added to. Kafka's controller does not look at those of client metrics.
+    fn table_with_lists(self) -> Option<&'static Table> {
         match self {
             Self::Topic => Some(&table::TOPIC),
             Self::Broker => Some(&table::BROKER),
-            Self::BrokerLogger => None,
-            Self::ClientMetrics => Some(&table::CLIENT_METRICS),
-            Self::Group => Some(&table::GROUP),
+            Self::BrokerLogger | Self::ClientMetrics | Self::Group => None,
         }
     }
 }
@@ -214,8 +213,11 @@ fn apply(target: Target<'_>, alteration: &KeyAlteration) -> Result<Option<String
         Operation::Delete => return Ok(None),
         Operation::Append | Operation::Subtract => {}
     }
-    let def =
-        target.kind.table().and_then(|table| table.find(name)).filter(|def| def.value_type == Type::List);
+    let def = target
+        .kind
+        .table_with_lists()
+        .and_then(|table| table.find(name))
+        .filter(|def| def.value_type == Type::List);
     let Some(def) = def else {
         return Err(Refusal::InvalidConfig(format!(
             "Can't {} to key {name} because its type is not LIST.",

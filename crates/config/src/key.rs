@@ -162,7 +162,10 @@ impl KeyDef {
 
     /// Checks a parsed value.
     pub fn check(&self, value: &Value) -> Result<(), ConfigError> {
-        self.valid.check(value).map_err(|reason| ConfigError::invalid(self.name, value.to_string(), reason))
+        self.valid.check(value).map_err(|wrong| {
+            let shown = wrong.item.unwrap_or_else(|| value.to_string());
+            ConfigError::invalid(self.name, shown, wrong.reason)
+        })
     }
 
     /// The default, parsed. `None` if the key has to be set.

@@ -78,48 +78,68 @@ pub const SOME_OR_NULL: Valid = Valid::List { items: &[], empty: false, null: tr
 /// A list of any length, or unset.
 pub const LIST_OR_NULL: Valid = Valid::List { items: &[], empty: true, null: true };
 
+/// Why a value is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The item of a list that is not allowed, if it is an item and not the value as a whole.
+    pub item: Option<String>,
+    /// What is allowed.
+    pub reason: String,
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Self {
+        Self { item: None, reason }
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
+}
+
 impl Valid {
-    /// Checks a value. The error is the reason alone, saying what is allowed: the caller knows key and value.
-    pub fn check(&self, value: &Value) -> Result<(), String> {
+    /// Checks a value. The error says what is allowed: the caller knows key and value.
+    pub fn check(&self, value: &Value) -> Result<(), Wrong> {
         match (self, value) {
             (Self::Any, _) => Ok(()),
             (Self::Range { min, max }, _) => check_range(value, *min, *max),
             (Self::OneOf(texts), Value::String(s)) if texts.contains(&s.as_str()) => Ok(()),
-            (Self::OneOf(texts), _) => Err(format!("String must be one of: {}", texts.join(", "))),
+            (Self::OneOf(texts), _) => Err(format!("String must be one of: {}", texts.join(", ")).into()),
             (Self::OneOfIgnoringCase(texts), Value::String(s))
                 if texts.contains(&s.to_ascii_uppercase().as_str()) =>
             {
                 Ok(())
             }
             (Self::OneOfIgnoringCase(texts), _) => {
-                Err(format!("String must be one of (case insensitive): {}", texts.join(", ")))
+                Err(format!("String must be one of (case insensitive): {}", texts.join(", ")).into())
             }
             (Self::List { null: true, .. }, Value::Null) => Ok(()),
             (Self::List { items, empty, .. }, Value::List(given)) => check_list(given, items, *empty),
-            (Self::NonEmptyText, Value::String(s)) if s.is_empty() => {
-                Err("String must be non-empty".to_owned())
-            }
+            (Self::NonEmptyText, Value::String(s)) if s.is_empty() => Err("String must be non-empty".into()),
             (Self::NonEmptyText, _) => Ok(()),
             (Self::GzipLevel, _) => match value.as_number() {
                 Some(level) if level == -1.0 || (1.0..=9.0).contains(&level) => Ok(()),
-                _ => Err("Value must be between 1 and 9 or equal to -1".to_owned()),
+                _ => Err("Value must be between 1 and 9 or equal to -1".into()),
             },
             (Self::Voters, Value::List(given)) => {
-                given.iter().try_for_each(|entry| parse_voter(entry).map(drop))
+                given.iter().try_for_each(|entry| parse_voter(entry).map(drop)).map_err(Wrong::from)
             }
-            (Self::BootstrapServers, Value::List(given)) => {
-                given.iter().try_for_each(|entry| parse_bootstrap_server(entry).map(drop))
-            }
+            (Self::BootstrapServers, Value::List(given)) => given
+                .iter()
+                .try_for_each(|entry| parse_bootstrap_server(entry).map(drop))
+                .map_err(Wrong::from),
             (Self::ThrottledReplicas, Value::List(given)) => check_throttled(given),
             (Self::ShareOffsetReset, Value::String(s)) if is_share_offset_reset(s) => Ok(()),
             (Self::ShareOffsetReset, _) => {
                 Err("The value must be either 'earliest', 'latest' or of the format \
                 'by_duration:<PnDTnHnMn.nS>'."
-                    .to_owned())
+                    .into())
             }
-            (Self::NonNull, Value::Null) => Err("Value must be non-null".to_owned()),
+            (Self::NonNull, Value::Null) => Err("Value must be non-null".into()),
             (Self::NonNull, _) => Ok(()),
-            (_, _) => Err("Value must be non-null".to_owned()),
+            (_, _) => Err("Value must be non-null".into()),
         }
     }
 
@@ -143,36 +163,37 @@ impl Valid {
     }
 }
 
-fn check_range(value: &Value, min: f64, max: Option<f64>) -> Result<(), String> {
-    let Some(number) = value.as_number() else { return Err("Value must be non-null".to_owned()) };
+fn check_range(value: &Value, min: f64, max: Option<f64>) -> Result<(), Wrong> {
+    let Some(number) = value.as_number() else { return Err("Value must be non-null".into()) };
     if number < min {
-        return Err(format!("Value must be at least {min}"));
+        return Err(format!("Value must be at least {min}").into());
     }
     match max {
-        Some(max) if number > max => Err(format!("Value must be no more than {max}")),
+        Some(max) if number > max => Err(format!("Value must be no more than {max}").into()),
         _ => Ok(()),
     }
 }
 
-fn check_list(given: &[String], items: &[&str], empty: bool) -> Result<(), String> {
+fn check_list(given: &[String], items: &[&str], empty: bool) -> Result<(), Wrong> {
     if given.is_empty() && !empty {
         return Err(match items {
-            [] => "must not be empty. Valid values include: any non-empty value".to_owned(),
-            _ => format!("must not be empty. Valid values include: [{}]", items.join(", ")),
+            [] => "must not be empty. Valid values include: any non-empty value".into(),
+            _ => format!("must not be empty. Valid values include: [{}]", items.join(", ")).into(),
         });
     }
     for item in given {
         if item.is_empty() {
-            return Err("values must not be empty.".to_owned());
+            return Err("values must not be empty.".into());
         }
         if !items.is_empty() && !items.contains(&item.as_str()) {
-            return Err(format!("String must be one of: {}", items.join(", ")));
+            let reason = format!("String must be one of: {}", items.join(", "));
+            return Err(Wrong { item: Some(item.clone()), reason });
         }
     }
     Ok(())
 }
 
-fn check_throttled(given: &[String]) -> Result<(), String> {
+fn check_throttled(given: &[String]) -> Result<(), Wrong> {
     let is_number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let is_replica =
         |s: &String| s.is_empty() || s.split_once(':').is_some_and(|(p, b)| is_number(p) && is_number(b));
@@ -181,7 +202,7 @@ fn check_throttled(given: &[String]) -> Result<(), String> {
     }
     Err("must be the literal '*' or a list of replicas in the following format: \
          [partitionId]:[brokerId],[partitionId]:[brokerId],..."
-        .to_owned())
+        .into())
 }
 
 fn is_share_offset_reset(text: &str) -> bool {

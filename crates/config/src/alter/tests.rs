@@ -71,7 +71,7 @@ fn topics() {
     check(
         "",
         "cleanup.policy=burn",
-        "INVALID_CONFIG Invalid value [burn] for configuration cleanup.policy: String must be",
+        "INVALID_CONFIG Invalid value burn for configuration cleanup.policy: String must be",
     );
     check("", "no.such=1", "INVALID_CONFIG Unknown topic config name: no.such");
     check(
@@ -166,6 +166,11 @@ fn client_metrics() {
         "INVALID_REQUEST Invalid value 99 for interval.ms, interval must be between 100 and 3600000",
     );
     check("", "foo=1", "INVALID_REQUEST Unknown client metrics configuration: foo");
+    check(
+        "metrics=a",
+        "metrics+=b",
+        "INVALID_CONFIG Can't APPEND to key metrics because its type is not LIST.",
+    );
     check("", "match=client_id=a.*", "match=client_id=a.*");
     for bad in ["client_id", "client_id=", "x=y", "client_id=(a", "client_id=a=b"] {
         check("", &format!("match={bad}"), "INVALID_CONFIG Illegal client matching pattern: ");

@@ -83,20 +83,32 @@ pub(super) fn check(config: &BrokerConfig, broken: &mut Broken) {
     for (min_key, max_key, key) in GROUP_BOUNDS {
         let (min, max, value) = (config.get(min_key), config.get(max_key), config.get(key));
         broken.unless(min <= max, || {
-            format!("{} ({max}) must be greater than or equal to {} ({min})", max_key.name(), min_key.name())
+            format!(
+                "{} must be greater than or equal to {} ({min}), yet it is {max}",
+                max_key.name(),
+                min_key.name()
+            )
         });
         broken.unless(value >= min, || {
-            format!("{} ({value}) must be greater than or equal to {} ({min})", key.name(), min_key.name())
+            format!(
+                "{} must be greater than or equal to {} ({min}), yet it is {value}",
+                key.name(),
+                min_key.name()
+            )
         });
         broken.unless(value <= max, || {
-            format!("{} ({value}) must be less than or equal to {} ({max})", key.name(), max_key.name())
+            format!(
+                "{} must be less than or equal to {} ({max}), yet it is {value}",
+                key.name(),
+                max_key.name()
+            )
         });
     }
     for (heartbeat_key, session_key) in GROUP_SESSIONS {
         let (heartbeat, session) = (config.get(heartbeat_key), config.get(session_key));
         broken.unless(heartbeat < session, || {
             format!(
-                "{} ({heartbeat}) must be less than {} ({session})",
+                "{} must be less than {} ({session}), yet it is {heartbeat}",
                 heartbeat_key.name(),
                 session_key.name()
             )
@@ -105,7 +117,8 @@ pub(super) fn check(config: &BrokerConfig, broken: &mut Broken) {
     let (standby, most) =
         (config.get(&GROUP_STREAMS_NUM_STANDBY_REPLICAS), config.get(&GROUP_STREAMS_MAX_STANDBY_REPLICAS));
     broken.unless(standby <= most, || {
-        format!("group.streams.num.standby.replicas ({standby}) must be at most group.streams.max.standby.replicas ({most})")
+        format!("group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas ({most}), yet it \
+                 is {standby}")
     });
     let protocols = config.get(&GROUP_COORDINATOR_REBALANCE_PROTOCOLS);
     broken.unless(protocols.iter().any(|p| p == "classic"), || {

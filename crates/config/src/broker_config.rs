@@ -95,8 +95,12 @@ impl BrokerConfig {
         dynamic: BTreeMap<String, String>,
     ) -> Result<Self, ConfigErrors> {
         let mut effective = originals.clone();
-        for altered in [&dynamic_defaults, &dynamic] {
-            effective.extend(altered.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for (name, value) in dynamic_defaults.iter().chain(&dynamic) {
+            // What is altered in one unit replaces what stands in the file in another.
+            for synonym in crate::describe::unit_synonyms(name) {
+                effective.remove(*synonym);
+            }
+            effective.insert(name.clone(), value.clone());
         }
         let mut errors = check_listener_keys(&effective);
         let values = match Values::parse(&table::BROKER, &effective) {

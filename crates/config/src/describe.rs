@@ -295,18 +295,24 @@ fn broker_synonyms(config: &BrokerConfig, name: &str) -> Vec<DescribedSynonym> {
     found.split_off(first)
 }
 
+/// The broker's keys that say the same in other units, the most exact first; none if the key stands alone.
+pub(crate) fn unit_synonyms(name: &str) -> &'static [&'static str] {
+    match name {
+        "log.roll.ms" | "log.roll.hours" => &["log.roll.ms", "log.roll.hours"],
+        "log.roll.jitter.ms" | "log.roll.jitter.hours" => &["log.roll.jitter.ms", "log.roll.jitter.hours"],
+        "log.retention.ms" | "log.retention.minutes" | "log.retention.hours" => {
+            &["log.retention.ms", "log.retention.minutes", "log.retention.hours"]
+        }
+        "log.flush.interval.ms" => &["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
+        _ => &[],
+    }
+}
+
 /// A broker's key and those that may stand for it, the most exact first.
 fn synonym_names(name: &str) -> Vec<String> {
-    const GROUPS: [&[&str]; 3] = [
-        &["log.roll.ms", "log.roll.hours"],
-        &["log.roll.jitter.ms", "log.roll.jitter.hours"],
-        &["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
-    ];
-    if let Some(group) = GROUPS.iter().find(|group| group.contains(&name)) {
-        return group.iter().map(|n| (*n).to_owned()).collect();
-    }
-    if name == "log.flush.interval.ms" {
-        return vec![name.to_owned(), "log.flush.scheduler.interval.ms".to_owned()];
+    let units = unit_synonyms(name);
+    if !units.is_empty() {
+        return units.iter().map(|n| (*n).to_owned()).collect();
     }
     let base =
         name.strip_prefix("listener.name.").and_then(|rest| rest.split_once('.')).map(|(_, base)| base);

@@ -62,6 +62,16 @@ fn altered_values_come_first() {
 }
 
 #[test]
+fn altered_in_one_unit_replaces_another() {
+    let map = |text: &str| crate::properties::parse(text).unwrap();
+    let config = config("log.retention.hours=5").unwrap();
+    let altered = config.altered(&map("log.retention.ms=7"), &map("")).unwrap();
+    assert_eq!(altered.log_retention_ms(), 7);
+    // As Kafka tells it: the value in the file is gone, not hidden.
+    assert_eq!(altered.get(&broker::LOG_RETENTION_HOURS), 168);
+}
+
+#[test]
 fn what_does_not_count_is_left_out() {
     let map = |text: &str| crate::properties::parse(text).unwrap();
     let config = config("group.consumer.max.assignment.interval.ms=2000").unwrap();

@@ -19,7 +19,7 @@
 //! * Indexes are not mapped and not lengthened in advance. Kafka lengthens those of the active segment and trims them
 //!   when it closes them; a directory of ours looks to Kafka as if it had been closed.
 //! * No file is kept open by a log: [`Handles`] bounds how many are.
-//! * An append becomes visible only when all of its state is: an error on the way leaves the log as it was.
+//! * A refusal ([`Error::is_fault`] is false) leaves the log as it was. After a fault it must be opened again.
 //! * Syncs happen elsewhere: [`Log::flush_handle`] says what must be synced, and [`Log::mark_flushed`] moves the
 //!   recovery point once it is.
 

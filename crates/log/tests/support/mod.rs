@@ -1,5 +1,5 @@
 //! What the tests of logs share: a directory, batches, and chance that can be repeated.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part, and may fail")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its part, and may fail")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -151,6 +151,8 @@ served! {
     AlterConfigs             0..=2   Both     configs::alter_configs;
     CreatePartitions         0..=3   Both     topics::create_partitions;
     IncrementalAlterConfigs  0..=1   Both     configs::incremental_alter_configs;
+    DescribeClientQuotas     0..=1   Brokers  configs::describe_client_quotas;
+    AlterClientQuotas        0..=1   Both     configs::alter_client_quotas;
     DescribeCluster          0..=2   Both     cluster::describe_cluster;
     DeleteGroups             0..=2   Brokers  groups::delete_groups;
     OffsetDelete             0..=0   Brokers  groups::offset_delete;

@@ -1,6 +1,8 @@
-//! Handlers that describe, alter and list configs.
+//! Handlers that describe, alter and list configs and client quotas.
 
+pub mod alter_client_quotas;
 pub mod alter_configs;
+pub mod describe_client_quotas;
 pub mod describe_configs;
 pub mod incremental_alter_configs;
 pub mod list_config_resources;

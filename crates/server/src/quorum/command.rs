@@ -11,6 +11,7 @@ use std::{
 use klamm_protocol::{
     ErrorCode, StrBytes,
     api::{
+        alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse},
         allocate_producer_ids::{AllocateProducerIdsRequest, AllocateProducerIdsResponse},
         alter_configs::{AlterConfigsRequest, AlterConfigsResponse},
         broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse},
@@ -121,6 +122,8 @@ commands! {
     incremental_alter_configs IncrementalAlterConfigs(IncrementalAlterConfigsRequest) -> IncrementalAlterConfigsResponse;
     /// Replaces all config values of a resource.
     alter_configs AlterConfigs(AlterConfigsRequest) -> AlterConfigsResponse;
+    /// Sets and removes client quotas.
+    alter_client_quotas AlterClientQuotas(AlterClientQuotasRequest) -> AlterClientQuotasResponse;
     /// Raises or lowers feature levels.
     update_features UpdateFeatures(UpdateFeaturesRequest) -> UpdateFeaturesResponse;
     /// Registers a broker.

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use klamm_config::broker;
 use klamm_controller::{
-    Access, ApiError, Context, Heartbeats, Outcome, activation, brokers, configs, features, partitions, periodic,
+    Access, ApiError, Context, Heartbeats, Outcome, activation, brokers, client_quotas, configs, features, partitions, periodic,
     producer_ids, topics,
 };
 use klamm_metadata::MetadataImage;
@@ -93,6 +93,11 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
         }
         Command::AlterConfigs { request, version: _, reply } => {
             let outcome = with_context(driver, |context, _| configs::alter_configs(*context, &request));
+            settle(driver, outcome, reply);
+        }
+        Command::AlterClientQuotas { request, version: _, reply } => {
+            let outcome =
+                with_context(driver, |context, _| client_quotas::alter_client_quotas(context.image, &request));
             settle(driver, outcome, reply);
         }
         Command::UpdateFeatures { request, version, reply } => {

@@ -22,7 +22,10 @@
 //!   for it, which older Kafka releases wrote by mistake, is skipped.
 //! * Between Begin- and EndTransactionRecord nothing may be shown to anybody ([`image::Loader`] takes care).
 
+pub mod bootstrap;
+pub mod checkpoint;
 pub mod features;
+pub mod format;
 pub mod image;
 
 pub use image::MetadataImage;

@@ -98,7 +98,7 @@ fn check_file(file: &PathBuf) -> anyhow::Result<ExitCode> {
 }
 
 /// This machine, as config providers see it.
-struct Machine;
+pub(crate) struct Machine;
 
 impl providers::Outside for Machine {
     fn environment(&self, name: &str) -> Option<String> {

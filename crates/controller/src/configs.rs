@@ -31,6 +31,7 @@ pub fn incremental_alter_configs(
         let key = (resource.resource_type, &resource.resource_name);
         let result = addressed(key, &counts).and_then(|kind| {
             let alterations = alterations(&resource.configs)?;
+            check_name(kind, &resource.resource_name)?;
             let current = view.current(kind, &resource.resource_name);
             let target = Target { kind, name: &resource.resource_name, current: &current };
             let changes =
@@ -64,6 +65,7 @@ pub fn alter_configs(
         let key = (resource.resource_type, &resource.resource_name);
         let result = addressed(key, &counts).and_then(|kind| {
             let new = replacement(&resource.configs)?;
+            check_name(kind, &resource.resource_name)?;
             let current = view.current(kind, &resource.resource_name);
             let target = Target { kind, name: &resource.resource_name, current: &current };
             let changes = alter::replacing(view.config, view.cluster(), target, &new).map_err(refused)?;
@@ -225,6 +227,14 @@ fn replacement(configs: &[legacy::AlterableConfig]) -> Result<BTreeMap<String, S
         None => Err(null_value(&config.name)),
     };
     configs.iter().map(pair).collect()
+}
+
+/// A topic's name has to be one that topics may have. Whether it may be empty is judged with the keys.
+fn check_name(kind: ResourceKind, name: &StrBytes) -> Result<(), Refused> {
+    if kind != ResourceKind::Topic || name.is_empty() {
+        return Ok(());
+    }
+    crate::topics::names::check(name).map_err(|text| (ErrorCode::InvalidTopicException, text))
 }
 
 fn null_value(name: &StrBytes) -> Refused {

@@ -122,6 +122,8 @@ fn each_resource_is_altered_for_itself() {
             (16, "twice", &[]),
             (16, "twice", &[]),
             (2, "orders3", &[("flush.ms", 7, Some("3"))]),
+            (2, "or/ders", &[("flush.ms", 0, Some("3"))]),
+            (2, "", &[("flush.ms", 0, Some("3"))]),
         ],
         false,
     );
@@ -150,6 +152,8 @@ fn each_resource_is_altered_for_itself() {
             "16:twice INVALID_REQUEST",
             "16:twice INVALID_REQUEST",
             "2:orders3 INVALID_REQUEST",
+            "2:or/ders INVALID_TOPIC_EXCEPTION",
+            "2: INVALID_REQUEST",
         ]
     );
 }

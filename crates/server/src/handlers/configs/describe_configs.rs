@@ -18,7 +18,7 @@ use klamm_protocol::{
 };
 
 use super::{ConfigsContext, invalid, own_keys};
-use crate::{broker_loggers, dispatch::Call, error::ApiError, topic_names};
+use crate::{broker_loggers, dispatch::Call, error::ApiError};
 
 /// Answers DescribeConfigs.
 pub async fn handle(
@@ -52,12 +52,8 @@ impl ConfigsContext {
         };
         match ResourceType::from_code(resource.resource_type) {
             Some(ResourceType::Topic) => {
-                if !topic_names::is_legal(name) {
-                    return Err(ApiError::new(
-                        ErrorCode::InvalidTopicException,
-                        format!("Topic name is invalid: '{name}'"),
-                    ));
-                }
+                klamm_controller::topics::names::check(name)
+                    .map_err(|text| ApiError::new(ErrorCode::InvalidTopicException, text))?;
                 if published.image.topics.by_name(name).is_none() {
                     return Err(ErrorCode::UnknownTopicOrPartition.into());
                 }
@@ -104,6 +100,8 @@ fn result(
     described: Result<Vec<Described>, ApiError>,
 ) -> DescribeConfigsResult {
     let mut result = DescribeConfigsResult {
+        // Empty rather than null, as Kafka leaves it where it has nothing to say.
+        error_message: Some(StrBytes::default()),
         resource_type: resource.resource_type,
         resource_name: resource.resource_name.clone(),
         ..Default::default()
@@ -119,7 +117,7 @@ fn result(
         }
         Err(error) => {
             result.error_code = error.code.code();
-            result.error_message = (!error.message.is_empty()).then(|| error.message.as_ref().into());
+            result.error_message = Some(error.message.as_ref().into());
         }
     }
     result

@@ -8,8 +8,9 @@ use klamm_protocol::records::BatchError;
 /// Result of a log operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an operation failed. [`Error::is_fault`] tells the failures of the disk, which take the log directory
-/// offline, from refusals, which concern one request and change nothing.
+/// Why an operation failed. [`Error::is_fault`] tells the failures of the disk, which take the log directory offline,
+/// from refusals, which concern one request and change nothing. Damage found in a file is no failure of the disk: it
+/// concerns those who ask for what is damaged, and recovery deals with it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The disk failed.
@@ -100,6 +101,6 @@ impl Error {
 
     /// Whether the environment failed, so that the log directory must go offline.
     pub fn is_fault(&self) -> bool {
-        matches!(self, Self::Disk(_) | Self::CorruptFile { .. })
+        matches!(self, Self::Disk(_))
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Unsynced {
     pub(crate) snapshots: Vec<PathBuf>,
     /// Counts truncations: a sync that began before one says nothing about the offsets written after it.
     pub(crate) truncations: u32,
+    /// A handle is out, so that another one would sync the same again.
+    pub(crate) in_flight: bool,
 }
 
 /// Files that must be synced, and up to which offset the log is safe then.
@@ -80,8 +82,11 @@ impl FlushHandle {
 impl Log {
     /// Whether a sync is due: a segment was closed, `flush.messages` or `flush.ms` is reached, or one of the small
     /// files has changed. Closed segments are always synced, so that recovery never has more than the active one to
-    /// check.
+    /// check. Not while a sync is under way.
     pub fn needs_flush(&self, now_ms: i64) -> bool {
+        if self.unsynced.in_flight {
+            return false;
+        }
         let unflushed = self.log_end_offset.saturating_sub(self.recovery_point);
         let aged = unflushed > 0 && now_ms.saturating_sub(self.last_flushed_ms) >= self.config.flush_ms;
         self.recovery_point < self.active().base_offset
@@ -97,7 +102,7 @@ impl Log {
         timed.then(|| self.last_flushed_ms.saturating_add(self.config.flush_ms))
     }
 
-    /// What must be synced now. With `include_active` all that was appended, else only closed segments.
+    /// What must be synced now. If that fails, the log directory is lost; there is no second try. With `include_active` all that was appended, else only closed segments.
     pub fn flush_handle(&mut self, include_active: bool) -> Result<FlushHandle> {
         let up_to = if include_active { self.log_end_offset } else { self.active().base_offset };
         let from = self.recovery_point;
@@ -119,6 +124,7 @@ impl Log {
                 }
             }
         }
+        self.unsynced.in_flight = true;
         let mut replaced = std::mem::take(&mut self.unsynced.snapshots);
         if std::mem::take(&mut self.unsynced.epochs) {
             replaced.push(leader_epochs::path(self.files.dir()));
@@ -138,6 +144,7 @@ impl Log {
 
     /// Takes note of a sync: the recovery point moves, unless the log was truncated meanwhile.
     pub fn mark_flushed(&mut self, flushed: Flushed, now_ms: i64) {
+        self.unsynced.in_flight = false;
         if flushed.truncations == self.unsynced.truncations && flushed.up_to > self.recovery_point {
             self.recovery_point = flushed.up_to;
             self.last_flushed_ms = now_ms;

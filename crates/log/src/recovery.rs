@@ -515,7 +515,12 @@ fn replay_segment(
     start_offset: i64,
     end_offset: i64,
 ) -> Result<()> {
-    let Some(from) = segment.find(files, start_offset)? else { return Ok(()) };
+    let from = match segment.find(files, start_offset) {
+        Ok(Some(from)) => from,
+        // Damage in what was synced long ago; it is reported where it is read.
+        Ok(None) | Err(Error::CorruptFile { .. }) => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
     let file = segment.file(files)?;
     let mut headers = Headers::new(&file, from.position, segment.size);
     loop {

@@ -218,7 +218,7 @@ fn segments_roll_by_size_time_and_index() {
         (LogConfig { segment_index_bytes: 24, ..base.clone() }, 0, vec![0, 2, 4]),
         (LogConfig { segment_index_bytes: 36, ..base.clone() }, 0, vec![0]),
         (LogConfig { segment_index_bytes: 24, ..base.clone() }, 1, vec![0, 2, 4]),
-        (base.clone(), 60, vec![0]),
+        (base, 60, vec![0]),
     ];
     for (index, (config, step, expect)) in cases.into_iter().enumerate() {
         let (setup, mut log) = Setup::new(&format!("roll-{index}"), config);

@@ -8,9 +8,9 @@ use crate::error::ApiError;
 /// The refusal that a client gets for a log's error.
 pub fn log_error(error: &Error) -> ApiError {
     let code = match error {
-        Error::Disk(_) | Error::CorruptFile { .. } => ErrorCode::KafkaStorageError,
+        Error::Disk(_) => ErrorCode::KafkaStorageError,
         Error::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        Error::CorruptBatch { .. } => ErrorCode::CorruptMessage,
+        Error::CorruptBatch { .. } | Error::CorruptFile { .. } => ErrorCode::CorruptMessage,
         Error::RecordBatchTooLarge { .. } => ErrorCode::RecordListTooLarge,
         Error::OffsetsOutOfOrder { .. } | Error::UnexpectedAppendOffset { .. } => {
             ErrorCode::UnknownServerError
@@ -22,5 +22,8 @@ pub fn log_error(error: &Error) -> ApiError {
         Error::InconsistentTopicId { .. } => ErrorCode::InconsistentTopicId,
     };
     // Paths of this machine are for its log, not for clients.
-    if error.is_fault() { code.into() } else { ApiError::new(code, error.to_string()) }
+    match error {
+        Error::Disk(_) | Error::CorruptFile { .. } => code.into(),
+        _ => ApiError::new(code, error.to_string()),
+    }
 }

@@ -11,6 +11,7 @@
     reason = "xtask runs commands and waits for them; the door is for the product"
 )]
 
+mod bench;
 mod check;
 mod clients;
 mod conformance;
@@ -68,6 +69,11 @@ enum Task {
         #[command(flatten)]
         how: conformance::How,
     },
+    /// Measures our node and Apache Kafka in one run and writes bench/RESULTS.md
+    Bench {
+        #[command(flatten)]
+        size: bench::Size,
+    },
     /// Writes the pages that come from the code and from kept results
     Docs,
     /// Takes a data directory from Klamm to Apache Kafka and back
@@ -96,6 +102,7 @@ fn main() -> ExitCode {
         Task::Conformance { items, server, how } => {
             test::one("conformance", || conformance::conformance(server, &items, &how))
         }
+        Task::Bench { size } => bench::bench(&size),
         Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
         Task::Crash { rounds, server } => test::one("crash", || crash::crash(server, rounds)),

@@ -75,6 +75,7 @@ pub(crate) struct Node {
     pub(crate) product: Product,
     pub(crate) folder: PathBuf,
     pub(crate) port: u16,
+    environment: Vec<(&'static str, &'static str)>,
     child: Option<Child>,
 }
 
@@ -87,7 +88,7 @@ impl Node {
         }
         fs::create_dir_all(&folder)?;
         let (port, controller) = (free_port()?, free_port()?);
-        let node = Self { product, folder, port, child: None };
+        let node = Self { product, folder, port, environment: Vec::new(), child: None };
         fs::write(node.properties(), properties(&node.folder, port, controller, settings))?;
         let mut format = product.format();
         output(format.args(["-t", CLUSTER_ID, "-c"]).arg(node.properties()).current_dir(&node.folder))?;
@@ -111,12 +112,21 @@ impl Node {
         self.child.as_ref().map(Child::id)
     }
 
+    /// Sets a variable of the environment that the node is started with.
+    pub(crate) fn set_environment(&mut self, name: &'static str, value: &'static str) {
+        self.environment.push((name, value));
+    }
+
     /// Starts the node and waits until it serves; how long that took.
     pub(crate) fn start(&mut self) -> Result<Duration> {
         let started = Instant::now();
         let log = OpenOptions::new().create(true).append(true).open(self.folder.join("server.log"))?;
         let mut start = self.product.start();
-        start.arg(self.properties()).current_dir(&self.folder).stdin(Stdio::null());
+        start
+            .envs(self.environment.iter().copied())
+            .arg(self.properties())
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
         self.child =
             Some(start.stdout(log.try_clone()?).stderr(log).spawn().context("cannot start the node")?);
         while started.elapsed() < START_LIMIT {

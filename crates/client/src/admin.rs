@@ -15,6 +15,7 @@ pub use configs::{
     ResourceType,
 };
 
+pub use groups::{GroupDescription, GroupListing, GroupMember};
 pub(crate) use offsets::list_offsets;
 pub use offsets::{ByPartition, IsolationLevel, ListedOffset, OffsetSpec};
 pub use topics::{ByName, NewPartitions, NewTopic, PartitionDescription, TopicDescription, TopicListing};

@@ -25,8 +25,10 @@ pub use klamm_protocol::records::TimestampType;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use fetcher::{FetchDone, Fetcher};
+pub(crate) use group::decode_assignment;
 use group::{HeartbeatNews, Identity, JoinFailed, Joined};
 pub use offsets::OffsetAndMetadata;
+pub(crate) use offsets::{commit_alone as commit_offsets_once, fetch as fetch_offsets};
 use partitions::{Partitions, Position};
 use positions::Found;
 use rebalance::Membership;

@@ -211,9 +211,10 @@ impl Admin {
             .retrying("describing topics", self.cluster.api_timeout(), async || {
                 let connection = self.cluster.any_connection().await?;
                 if connection.version_of::<DescribeTopicPartitionsRequest>().is_err() {
-                    return self.describe_from_metadata(&names).await;
+                    return Ok(self.describe_from_metadata(&names).await);
                 }
                 let mut found: BTreeMap<String, TopicDescription> = BTreeMap::new();
+                let mut refused = None;
                 let mut cursor: Option<DescribeTopicPartitionsRequestCursor> = None;
                 loop {
                     let from = cursor.as_ref().map(|cursor| cursor.topic_name.clone());
@@ -228,7 +229,9 @@ impl Admin {
                     };
                     let answer = connection.call(&request).await?;
                     for topic in &answer.topics {
-                        take_page(&mut found, topic)?;
+                        if let Err(error) = take_page(&mut found, topic) {
+                            refused = refused.or(Some(error));
+                        }
                     }
                     let Some(next) = answer.next_cursor else { break };
                     cursor = Some(DescribeTopicPartitionsRequestCursor {
@@ -237,9 +240,10 @@ impl Admin {
                         ..Default::default()
                     });
                 }
-                Ok(found.into_values().collect())
+                // A topic that does not exist is final here, although the code says that another try may help.
+                Ok(refused.map_or_else(|| Ok(found.into_values().collect()), Err))
             })
-            .await
+            .await?
     }
 
     async fn describe_from_metadata(&self, names: &[StrBytes]) -> Result<Vec<TopicDescription>, ClientError> {

@@ -43,12 +43,18 @@ use crate::{
 const CONSUMER_PROTOCOL: i16 = 3;
 
 /// Who we are in the group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Identity {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
     /// Empty until the coordinator has given one.
-    pub(crate) member_id: String,
+    pub(super) member_id: String,
     /// -1 outside a generation.
-    pub(crate) generation: i32,
+    pub(super) generation: i32,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { member_id: String::new(), generation: -1 }
+    }
 }
 
 /// What one round of joining needs to know.
@@ -222,7 +228,8 @@ fn malformed(error: klamm_protocol::DecodeError) -> ClientError {
     ClientError::Invalid(format!("malformed consumer protocol: {error}"))
 }
 
-fn decode_assignment(bytes: Bytes) -> Result<BTreeSet<TopicPartition>, ClientError> {
+/// The partitions of an assignment as members are given it.
+pub(crate) fn decode_assignment(bytes: Bytes) -> Result<BTreeSet<TopicPartition>, ClientError> {
     if bytes.is_empty() {
         return Ok(BTreeSet::new());
     }

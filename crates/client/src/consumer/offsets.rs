@@ -69,7 +69,7 @@ fn by_topic<V>(items: impl Iterator<Item = (TopicPartition, V)>) -> BTreeMap<Arc
 }
 
 /// Commits offsets, once. Gives what became of each partition.
-pub(crate) async fn commit_once(
+async fn commit_once(
     cluster: &Cluster,
     group_id: &str,
     identity: &Identity,
@@ -128,8 +128,17 @@ fn name_of(ids: &BTreeMap<Arc<str>, Uuid>, id: Uuid, name: &str) -> Arc<str> {
     ids.iter().find(|(_, known)| **known == id).map_or_else(|| Arc::from(name), |(name, _)| Arc::clone(name))
 }
 
+/// Commits offsets of a group as somebody who is no member, once.
+pub(crate) async fn commit_alone(
+    cluster: &Cluster,
+    group_id: &str,
+    offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+) -> Result<BTreeMap<TopicPartition, Result<(), ClientError>>, ClientError> {
+    commit_once(cluster, group_id, &Identity::default(), None, offsets).await
+}
+
 /// Commits offsets, repeating what may succeed.
-pub(crate) async fn commit(
+pub(super) async fn commit(
     cluster: &Cluster,
     group_id: &str,
     identity: &Identity,

@@ -6,6 +6,7 @@
 mod config;
 mod console_consumer;
 mod console_producer;
+mod consumer_groups;
 mod consumer_perf_test;
 mod producer_perf_test;
 mod server;
@@ -55,6 +56,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: console_producer::run, about: "Write each line of standard input as a record" },
     Command { name: "console-consumer", script: "kafka-console-consumer", area: Area::Data,
         run: console_consumer::run, about: "Print the records of topics" },
+    Command { name: "consumer-groups", script: "kafka-consumer-groups", area: Area::Cluster,
+        run: consumer_groups::run, about: "List, describe and delete groups; reset their offsets" },
     Command { name: "producer-perf-test", script: "kafka-producer-perf-test", area: Area::Measure,
         run: producer_perf_test::run, about: "Measure how fast records can be written" },
     Command { name: "consumer-perf-test", script: "kafka-consumer-perf-test", area: Area::Measure,

@@ -1,5 +1,8 @@
 //! Habits of Java that show in the output of Kafka's tools, and so in ours.
 
+use klamm_client::ClientError;
+use klamm_protocol::ErrorCode;
+
 /// Puts items into the order in which a `java.util.HashMap`, made for `capacity` entries, iterates them.
 pub(crate) fn hash_map_order<T>(items: Vec<T>, capacity: usize, key: impl Fn(&T) -> &str) -> Vec<T> {
     let mut buckets = capacity.max(1).next_power_of_two();
@@ -17,6 +20,32 @@ fn bucket(key: &str, buckets: usize) -> usize {
     (hash ^ (hash >> 16)) as usize & (buckets - 1)
 }
 
+/// What `toString` of the exception says that Kafka's clients throw for this error.
+pub(crate) fn error_text(error: &ClientError) -> String {
+    match error {
+        ClientError::Broker { code, .. } => format!("{}: {error}", exception_class(*code)),
+        _ => error.to_string(),
+    }
+}
+
+/// As [`error_text`], for an error that a command ends with.
+pub(crate) fn exception_text(error: &anyhow::Error) -> String {
+    error.downcast_ref::<ClientError>().map_or_else(|| format!("{error:#}"), error_text)
+}
+
+fn exception_class(code: ErrorCode) -> String {
+    let name = match code {
+        ErrorCode::NonEmptyGroup => "GroupNotEmpty".to_owned(),
+        ErrorCode::TopicAlreadyExists => "TopicExists".to_owned(),
+        ErrorCode::MessageTooLarge => "RecordTooLarge".to_owned(),
+        _ => {
+            let words = code.name().trim_end_matches("_EXCEPTION").split('_');
+            words.map(|word| word[..1].to_owned() + &word[1..].to_lowercase()).collect()
+        }
+    };
+    format!("org.apache.kafka.common.errors.{name}Exception")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +57,16 @@ mod tests {
         let ordered = hash_map_order(keys.clone(), 3, |key| key);
         assert_eq!(ordered.len(), keys.len());
         assert_eq!(bucket("a", 16), 97 & 15);
+    }
+
+    #[test]
+    fn errors_carry_their_java_names() {
+        for (code, expect) in [
+            (ErrorCode::GroupIdNotFound, "org.apache.kafka.common.errors.GroupIdNotFoundException: m"),
+            (ErrorCode::NonEmptyGroup, "org.apache.kafka.common.errors.GroupNotEmptyException: m"),
+            (ErrorCode::InvalidTopicException, "org.apache.kafka.common.errors.InvalidTopicException: m"),
+        ] {
+            assert_eq!(error_text(&ClientError::Broker { code, message: Some("m".to_owned()) }), expect);
+        }
     }
 }

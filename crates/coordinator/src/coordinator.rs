@@ -4,12 +4,15 @@
 //! dropped when the partition's leadership is lost.
 
 use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, Token};
-use crate::group::GroupKind;
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
+use crate::group::consumer::{self, ConsumerGroup, Draft, Refusal};
+use crate::group::{GroupKind, GroupRef, GroupState};
 use crate::record::GroupRecord;
 use crate::request::{Request, RequestContext, coordinator_error};
 use crate::settings::GroupSettings;
 use crate::state::{GroupsState, LogRecord};
+use crate::topics::Topics;
+use klamm_protocol::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use klamm_protocol::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use klamm_protocol::api::join_group::JoinGroupRequest;
 use klamm_protocol::api::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberResponse};
@@ -41,13 +44,19 @@ impl Loader {
     pub fn finish(self, now_ms: i64) -> (GroupCoordinator, Outcome) {
         let mut step = Step::new(now_ms);
         let mut classic = BTreeMap::new();
-        for (id, crate::group::GroupState::Classic(value)) in self.timeline.tentative().groups() {
-            let mut group = Classic::from_record(id.clone(), value);
-            group.loaded(&self.settings, &mut step);
-            classic.insert(id.clone(), group);
+        for (id, group) in self.timeline.tentative().groups() {
+            match group {
+                GroupState::Classic(value) => {
+                    let mut group = Classic::from_record(id.clone(), value);
+                    group.loaded(&self.settings, &mut step);
+                    classic.insert(id.clone(), group);
+                }
+                GroupState::Consumer(group) => group.loaded(id, &self.settings, &mut step),
+            }
         }
         step.set_timer(TimerKey::Expiration, self.settings.offsets_retention_check_interval_ms);
-        (GroupCoordinator { settings: self.settings, timeline: self.timeline, classic }, step.finish())
+        let (settings, timeline) = (self.settings, self.timeline);
+        (GroupCoordinator { settings, timeline, classic, topics_seen: BTreeMap::new() }, step.finish())
     }
 }
 
@@ -57,6 +66,8 @@ pub struct GroupCoordinator {
     settings: GroupSettings,
     timeline: Timeline<GroupsState>,
     classic: BTreeMap<StrBytes, Classic>,
+    /// The version of the topics that each consumer group has last been compared with.
+    topics_seen: BTreeMap<StrBytes, i64>,
 }
 
 impl GroupCoordinator {
@@ -69,7 +80,13 @@ impl GroupCoordinator {
     ///    with the continuation.
     ///
     /// Nothing else may be asked of the coordinator between the decision and the append.
-    pub fn handle(&mut self, context: &RequestContext, token: Token, request: &Request) -> Outcome {
+    pub fn handle(
+        &mut self,
+        context: &RequestContext,
+        topics: &dyn Topics,
+        token: Token,
+        request: &Request,
+    ) -> Outcome {
         let mut step = Step::new(context.now_ms);
         match request {
             Request::JoinGroup(request) => self.join_group(context, token, request, &mut step),
@@ -86,7 +103,7 @@ impl GroupCoordinator {
                 step.complete_when_committed(token, Reply::Heartbeat(response));
             }
             Request::LeaveGroup(request) => {
-                let response = self.leave_group(request, &mut step);
+                let response = self.leave_group(topics, request, &mut step);
                 step.complete_when_committed(token, Reply::LeaveGroup(response));
             }
             Request::DescribeGroups { groups } => {
@@ -103,12 +120,30 @@ impl GroupCoordinator {
             Request::OffsetCommit(_)
             | Request::TxnOffsetCommit(_)
             | Request::OffsetFetch { .. }
-            | Request::OffsetDelete(_) => self.handle_offsets(context, token, request, &mut step),
+            | Request::OffsetDelete(_) => self.handle_offsets(context, topics, (token, request), &mut step),
+            Request::ConsumerGroupHeartbeat(request) => {
+                let response = self.consumer_heartbeat(context, topics, request, &mut step);
+                let response = response.unwrap_or_else(|refusal| {
+                    step.discard();
+                    refuse_heartbeat(refusal)
+                });
+                step.complete_when_committed(token, Reply::ConsumerGroupHeartbeat(response));
+            }
+            Request::ConsumerGroupDescribe { groups } => {
+                let groups = groups.iter().map(|id| self.describe_consumer_group(id, topics)).collect();
+                step.complete(token, Reply::ConsumerGroupDescribe(groups));
+            }
         }
         step.finish()
     }
 
-    fn handle_offsets(&self, context: &RequestContext, token: Token, request: &Request, step: &mut Step) {
+    fn handle_offsets(
+        &self,
+        context: &RequestContext,
+        topics: &dyn Topics,
+        (token, request): (Token, &Request),
+        step: &mut Step,
+    ) {
         let version = context.api_version;
         let result = match request {
             Request::OffsetCommit(commit) => {
@@ -116,16 +151,17 @@ impl GroupCoordinator {
             }
             Request::TxnOffsetCommit(commit) if commit.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
             Request::TxnOffsetCommit(commit) => {
-                self.commit_transactional_offsets(commit, step).map(Reply::TxnOffsetCommit)
+                self.commit_transactional_offsets(commit, topics, step).map(Reply::TxnOffsetCommit)
             }
             Request::OffsetDelete(delete) if delete.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
             Request::OffsetDelete(delete) => self.delete_offsets(delete, step).map(Reply::OffsetDelete),
             Request::OffsetFetch { group, require_stable } => {
-                let reply = Reply::OffsetFetch(self.fetch_offsets(group, *require_stable));
+                let fetched = self.fetch_offsets(group, *require_stable).map(Reply::OffsetFetch);
                 if !require_stable {
+                    let reply = fetched.unwrap_or_else(|error| request.refuse(error, version));
                     return step.complete(token, reply);
                 }
-                Ok(reply)
+                fetched
             }
             _ => return,
         };
@@ -149,6 +185,13 @@ impl GroupCoordinator {
         if !timeouts.contains(&request.session_timeout_ms) {
             return step.complete(token, refuse_join(id, ErrorCode::InvalidSessionTimeout));
         }
+        match self.state().group(&request.group_id) {
+            Some(GroupState::Consumer(group)) if group.state() != consumer::State::Empty => {
+                return step.complete(token, refuse_join("", ErrorCode::InconsistentGroupProtocol));
+            }
+            _ => {}
+        }
+        let settings = &self.settings;
         let is_new = !self.classic.contains_key(&request.group_id);
         if is_new && !id.is_empty() {
             return step.complete(token, refuse_join(id, ErrorCode::UnknownMemberId));
@@ -157,6 +200,13 @@ impl GroupCoordinator {
         let group = group.or_insert_with_key(|id| Classic::new(id.clone(), context.now_ms));
         group.join(&Join { context, request, token, settings }, step);
         if is_new && !step.has_records() && !step.has_continuation() {
+            if let Some(GroupState::Consumer(empty)) = self.timeline.tentative().group(&request.group_id) {
+                // The classic group takes its place.
+                let records = empty.tombstones().into_iter();
+                records.for_each(|record| {
+                    step.record(GroupRecord::Consumer { group: request.group_id.clone(), record })
+                });
+            }
             // So that the group exists for others, and for the next coordinator.
             step.record(GroupRecord::group_metadata(request.group_id.clone(), group.to_first_record()));
             step.then(Continuation::NewGroup { group: request.group_id.clone() });
@@ -171,13 +221,23 @@ impl GroupCoordinator {
         group.heartbeat(request, step)
     }
 
-    fn leave_group(&mut self, request: &LeaveGroupRequest, step: &mut Step) -> LeaveGroupResponse {
+    fn leave_group(
+        &mut self,
+        topics: &dyn Topics,
+        request: &LeaveGroupRequest,
+        step: &mut Step,
+    ) -> LeaveGroupResponse {
         if request.group_id.is_empty() {
             return LeaveGroupResponse { error_code: ErrorCode::InvalidGroupId.code(), ..Default::default() };
         }
-        let members = match self.classic.get_mut(&request.group_id) {
-            Some(group) => group.leave(request, &self.settings, step),
-            None => {
+        let written = self.timeline.tentative().group(&request.group_id);
+        let members = match (self.classic.get_mut(&request.group_id), written) {
+            (Some(group), _) => group.leave(request, &self.settings, step),
+            (None, Some(GroupState::Consumer(group))) => {
+                let (id, group) = (request.group_id.clone(), ConsumerGroup::clone(group));
+                Draft { id, group, settings: &self.settings, topics, step }.leave_group(request)
+            }
+            (None, _) => {
                 let unknown = |member: &klamm_protocol::api::leave_group::MemberIdentity| MemberResponse {
                     member_id: member.member_id.clone(),
                     group_instance_id: member.group_instance_id.clone(),
@@ -191,10 +251,16 @@ impl GroupCoordinator {
     }
 
     /// A timer has fired. As with [`Self::handle`].
-    pub fn timer_fired(&mut self, now_ms: i64, key: &TimerKey) -> Outcome {
+    pub fn timer_fired(&mut self, now_ms: i64, topics: &dyn Topics, key: &TimerKey) -> Outcome {
         let mut step = Step::new(now_ms);
         match key {
             TimerKey::Expiration => self.expire(&mut step),
+            TimerKey::ConsumerSession { group, member } => {
+                self.consumer_timer_fired(topics, (group, member), false, &mut step);
+            }
+            TimerKey::ConsumerRebalance { group, member } => {
+                self.consumer_timer_fired(topics, (group, member), true, &mut step);
+            }
             TimerKey::ClassicHeartbeat { group, member } => {
                 if let Some(group) = self.classic.get_mut(group) {
                     group.heartbeat_timed_out(member, &self.settings, &mut step);
@@ -254,12 +320,14 @@ impl GroupCoordinator {
                     self.classic.remove(group);
                 }
                 GroupRecord::OffsetCommit { group, value: Some(_), .. }
-                    if !self.classic.contains_key(group) =>
+                    if !self.classic.contains_key(group) && self.is_classic(group) =>
                 {
                     let id = group.detached();
                     self.classic.insert(id.clone(), Classic::new(id, now_ms));
                 }
-                GroupRecord::GroupMetadata { .. } | GroupRecord::OffsetCommit { .. } => {}
+                GroupRecord::GroupMetadata { .. }
+                | GroupRecord::OffsetCommit { .. }
+                | GroupRecord::Consumer { .. } => {}
             }
         }
     }
@@ -355,7 +423,34 @@ impl GroupCoordinator {
         self.classic.get(id)
     }
 
-    pub(crate) fn classic_groups(&self) -> impl Iterator<Item = (&StrBytes, &Classic)> {
-        self.classic.iter()
+    /// The group of this id, whatever its kind.
+    pub(crate) fn group(&self, id: &str) -> Option<GroupRef<'_>> {
+        match self.classic.get(id) {
+            Some(group) => Some(GroupRef::Classic(group)),
+            None => match self.state().group(id)? {
+                GroupState::Consumer(group) => Some(GroupRef::Consumer(group)),
+                GroupState::Classic(_) => None,
+            },
+        }
+    }
+
+    fn is_classic(&self, id: &str) -> bool {
+        self.state().group(id).is_some_and(|group| group.kind() == GroupKind::Classic)
+    }
+
+    /// Notes that a consumer group is being compared with this version of the topics; false if it has been already.
+    pub(crate) fn note_topics_seen(&mut self, id: &StrBytes, version: i64) -> bool {
+        match self.topics_seen.get_mut(id) {
+            Some(seen) => std::mem::replace(seen, version) != version,
+            None => self.topics_seen.insert(id.detached(), version).is_none(),
+        }
+    }
+}
+
+fn refuse_heartbeat(refusal: Refusal) -> ConsumerGroupHeartbeatResponse {
+    ConsumerGroupHeartbeatResponse {
+        error_code: refusal.code.code(),
+        error_message: Some(StrBytes::from(refusal.message)),
+        ..Default::default()
     }
 }

@@ -1,6 +1,8 @@
 //! What the coordinator's operations ask of their driver, besides appending records.
 
 use crate::record::GroupRecord;
+use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
+use klamm_protocol::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use klamm_protocol::api::delete_groups::DeletableGroupResult;
 use klamm_protocol::api::describe_groups::DescribedGroup;
 use klamm_protocol::api::heartbeat::HeartbeatResponse;
@@ -32,6 +34,10 @@ pub enum Reply {
     Heartbeat(HeartbeatResponse),
     /// To LeaveGroup.
     LeaveGroup(LeaveGroupResponse),
+    /// To ConsumerGroupHeartbeat.
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse),
+    /// To ConsumerGroupDescribe, for the groups asked of this coordinator.
+    ConsumerGroupDescribe(Vec<DescribedConsumerGroup>),
     /// To DescribeGroups, for the groups asked of this coordinator.
     DescribeGroups(Vec<DescribedGroup>),
     /// To ListGroups, if this coordinator cannot list its groups.
@@ -78,6 +84,20 @@ pub enum TimerKey {
     ClassicSync {
         /// The group.
         group: StrBytes,
+    },
+    /// A consumer group member's session.
+    ConsumerSession {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
+    },
+    /// The time that a consumer group member has to give up partitions.
+    ConsumerRebalance {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
     },
     /// The next search for expired offsets and groups; it sets itself again.
     Expiration,
@@ -188,6 +208,12 @@ impl Step {
 
     pub(crate) fn cancel_timer(&mut self, key: TimerKey) {
         self.outcome.timers.push(TimerChange::Cancel { key });
+    }
+
+    /// Takes back what has been written so far: the request is refused after all.
+    pub(crate) fn discard(&mut self) {
+        self.outcome.records.clear();
+        self.outcome.timers.clear();
     }
 
     pub(crate) fn finish(self) -> Outcome {

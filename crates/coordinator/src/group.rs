@@ -1,10 +1,16 @@
 //! Groups: the kinds there are, and the requests that concern any of them.
 
+pub(crate) mod assignor;
 pub(crate) mod classic;
+pub(crate) mod consumer;
 mod delete;
 mod describe;
 mod list;
 
+use crate::record::GroupRecord;
+use classic::Classic;
+use consumer::ConsumerGroup;
+use klamm_protocol::StrBytes;
 use klamm_protocol::coordinator::group::GroupMetadataValue;
 use std::sync::Arc;
 
@@ -38,6 +44,52 @@ impl GroupKind {
 pub(crate) enum GroupState {
     /// The last generation; what happens between generations is in [`classic::Classic`].
     Classic(Arc<GroupMetadataValue>),
+    /// All of it.
+    Consumer(Arc<ConsumerGroup>),
+}
+
+/// A group as requests see it.
+pub(crate) enum GroupRef<'a> {
+    /// In memory.
+    Classic(&'a Classic),
+    /// As written, committed or not.
+    Consumer(&'a ConsumerGroup),
+}
+
+impl GroupRef<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Classic(group) => group.state() == classic::State::Empty,
+            Self::Consumer(group) => group.state() == consumer::State::Empty,
+        }
+    }
+
+    /// Offsets of such a topic are in use.
+    pub(crate) fn is_subscribed_to(&self, topic: &str) -> bool {
+        match self {
+            Self::Classic(group) => group.is_subscribed_to(topic),
+            Self::Consumer(group) => group.is_subscribed_to(topic),
+        }
+    }
+
+    /// See [`Classic::retention_start_ms`].
+    pub(crate) fn retention_start_ms(&self) -> Option<Option<i64>> {
+        match self {
+            Self::Classic(group) => group.retention_start_ms(),
+            Self::Consumer(_) => Some(None),
+        }
+    }
+
+    /// The records that delete the group.
+    pub(crate) fn tombstones(&self, id: &StrBytes) -> Vec<GroupRecord> {
+        match self {
+            Self::Classic(_) => vec![GroupRecord::group_tombstone(id.clone())],
+            Self::Consumer(group) => {
+                let records = group.tombstones().into_iter();
+                records.map(|record| GroupRecord::Consumer { group: id.clone(), record }).collect()
+            }
+        }
+    }
 }
 
 impl GroupState {
@@ -53,6 +105,7 @@ impl GroupState {
     pub(crate) const fn kind(&self) -> GroupKind {
         match self {
             Self::Classic(_) => GroupKind::Classic,
+            Self::Consumer(_) => GroupKind::Consumer,
         }
     }
 }

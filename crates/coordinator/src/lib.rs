@@ -36,11 +36,13 @@ mod record;
 mod request;
 mod settings;
 mod state;
+mod topics;
 
 pub use coordinator::{GroupCoordinator, Loader};
 pub use effect::{Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, TimerKey, Token};
 pub use group::GroupKind;
-pub use record::GroupRecord;
+pub use record::{ConsumerRecord, GroupRecord};
 pub use request::{Request, RequestContext};
 pub use settings::GroupSettings;
 pub use state::{GroupsState, LogRecord};
+pub use topics::{NoTopics, Topics};

@@ -6,7 +6,13 @@
 
 use bytes::Bytes;
 use klamm_protocol::coordinator::group::{
-    GroupMetadataKey, GroupMetadataValue, LegacyOffsetCommitKey, OffsetCommitKey, OffsetCommitValue,
+    ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue,
+    ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataKey,
+    ConsumerGroupMetadataValue, ConsumerGroupPartitionMetadataKey, ConsumerGroupRegularExpressionKey,
+    ConsumerGroupRegularExpressionValue, ConsumerGroupTargetAssignmentMemberKey,
+    ConsumerGroupTargetAssignmentMemberValue, ConsumerGroupTargetAssignmentMetadataKey,
+    ConsumerGroupTargetAssignmentMetadataValue, GroupMetadataKey, GroupMetadataValue, LegacyOffsetCommitKey,
+    OffsetCommitKey, OffsetCommitValue,
 };
 use klamm_protocol::{DecodeError, EncodeError, Message, Reader, StrBytes, Writer};
 
@@ -15,6 +21,13 @@ mod key_type {
     pub(super) const LEGACY_OFFSET_COMMIT: i16 = 0;
     pub(super) const OFFSET_COMMIT: i16 = 1;
     pub(super) const GROUP_METADATA: i16 = 2;
+    pub(super) const CONSUMER_METADATA: i16 = 3;
+    pub(super) const CONSUMER_PARTITION_METADATA: i16 = 4;
+    pub(super) const CONSUMER_MEMBER: i16 = 5;
+    pub(super) const CONSUMER_TARGET_METADATA: i16 = 6;
+    pub(super) const CONSUMER_TARGET_MEMBER: i16 = 7;
+    pub(super) const CONSUMER_CURRENT_MEMBER: i16 = 8;
+    pub(super) const CONSUMER_REGEX: i16 = 16;
 }
 
 /// What Kafka 4.3 writes; version 4 (flexible) is read only.
@@ -44,6 +57,47 @@ pub enum GroupRecord {
         /// `None`: the offset is gone.
         value: Option<Box<OffsetCommitValue>>,
     },
+    /// Something of a consumer group.
+    Consumer {
+        /// The group.
+        group: StrBytes,
+        /// What.
+        record: ConsumerRecord,
+    },
+}
+
+/// A record of a consumer group (KIP-848). The ids are members'; a value of `None` is a tombstone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConsumerRecord {
+    /// The group's epoch.
+    Metadata(Option<ConsumerGroupMetadataValue>),
+    /// What Kafka before 4.1 noted of subscribed topics; only whether it is there matters.
+    PartitionMetadata(bool),
+    /// What a member says of itself.
+    Member(StrBytes, Option<Box<ConsumerGroupMemberMetadataValue>>),
+    /// The epoch of the target assignment.
+    TargetMetadata(Option<ConsumerGroupTargetAssignmentMetadataValue>),
+    /// A member's target.
+    TargetMember(StrBytes, Option<ConsumerGroupTargetAssignmentMemberValue>),
+    /// What a member has.
+    CurrentMember(StrBytes, Option<ConsumerGroupCurrentMemberAssignmentValue>),
+    /// What a regular expression matches.
+    Regex(StrBytes, Option<ConsumerGroupRegularExpressionValue>),
+}
+
+impl ConsumerRecord {
+    /// Whether it deletes.
+    pub(crate) const fn is_tombstone(&self) -> bool {
+        match self {
+            Self::Metadata(value) => value.is_none(),
+            Self::PartitionMetadata(is_there) => !*is_there,
+            Self::Member(_, value) => value.is_none(),
+            Self::TargetMetadata(value) => value.is_none(),
+            Self::TargetMember(_, value) => value.is_none(),
+            Self::CurrentMember(_, value) => value.is_none(),
+            Self::Regex(_, value) => value.is_none(),
+        }
+    }
 }
 
 impl GroupRecord {
@@ -66,7 +120,8 @@ impl GroupRecord {
     /// If the key or value is cut short, malformed, or the value of an unknown version.
     pub fn decode(key: &Bytes, value: Option<&Bytes>) -> Result<Option<Self>, DecodeError> {
         let mut key = Reader::new(key.clone());
-        let record = match key.i16()? {
+        let key_type = key.i16()?;
+        let record = match key_type {
             key_type::OFFSET_COMMIT => {
                 let OffsetCommitKey { group, topic, partition } = Message::decode(&mut key, 0)?;
                 Self::OffsetCommit { group, topic, partition, value: decode_value(value)? }
@@ -79,7 +134,7 @@ impl GroupRecord {
                 let GroupMetadataKey { group } = Message::decode(&mut key, 0)?;
                 Self::GroupMetadata { group, value: decode_value(value)? }
             }
-            _ => return Ok(None),
+            _ => return decode_consumer(key_type, &mut key, value),
         };
         Ok(Some(record))
     }
@@ -108,8 +163,99 @@ impl GroupRecord {
                 });
                 Ok((encode(key_type::OFFSET_COMMIT, &key, 0)?, value.transpose()?))
             }
+            Self::Consumer { group, record } => encode_consumer(group, record),
         }
     }
+}
+
+fn decode_consumer(
+    key_type: i16,
+    key: &mut Reader,
+    value: Option<&Bytes>,
+) -> Result<Option<GroupRecord>, DecodeError> {
+    let (group, record) = match key_type {
+        key_type::CONSUMER_METADATA => {
+            let ConsumerGroupMetadataKey { group_id } = Message::decode(key, 0)?;
+            (group_id, ConsumerRecord::Metadata(decode_plain(value)?))
+        }
+        key_type::CONSUMER_PARTITION_METADATA => {
+            let ConsumerGroupPartitionMetadataKey { group_id } = Message::decode(key, 0)?;
+            (group_id, ConsumerRecord::PartitionMetadata(value.is_some()))
+        }
+        key_type::CONSUMER_MEMBER => {
+            let ConsumerGroupMemberMetadataKey { group_id, member_id } = Message::decode(key, 0)?;
+            (group_id, ConsumerRecord::Member(member_id, decode_value(value)?))
+        }
+        key_type::CONSUMER_TARGET_METADATA => {
+            let ConsumerGroupTargetAssignmentMetadataKey { group_id } = Message::decode(key, 0)?;
+            (group_id, ConsumerRecord::TargetMetadata(decode_plain(value)?))
+        }
+        key_type::CONSUMER_TARGET_MEMBER => {
+            let ConsumerGroupTargetAssignmentMemberKey { group_id, member_id } = Message::decode(key, 0)?;
+            (group_id, ConsumerRecord::TargetMember(member_id, decode_plain(value)?))
+        }
+        key_type::CONSUMER_CURRENT_MEMBER => {
+            let ConsumerGroupCurrentMemberAssignmentKey { group_id, member_id } = Message::decode(key, 0)?;
+            (group_id, ConsumerRecord::CurrentMember(member_id, decode_plain(value)?))
+        }
+        key_type::CONSUMER_REGEX => {
+            let ConsumerGroupRegularExpressionKey { group_id, regular_expression } = Message::decode(key, 0)?;
+            (group_id, ConsumerRecord::Regex(regular_expression, decode_plain(value)?))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(GroupRecord::Consumer { group, record }))
+}
+
+type Encoded = (Bytes, Option<Bytes>);
+
+fn encode_consumer(group: &StrBytes, record: &ConsumerRecord) -> Result<Encoded, EncodeError> {
+    let group_id = group.clone();
+    let member_id = || match record {
+        ConsumerRecord::Member(id, _)
+        | ConsumerRecord::TargetMember(id, _)
+        | ConsumerRecord::CurrentMember(id, _)
+        | ConsumerRecord::Regex(id, _) => id.clone(),
+        _ => StrBytes::default(),
+    };
+    match record {
+        ConsumerRecord::Metadata(value) => {
+            pair(key_type::CONSUMER_METADATA, &ConsumerGroupMetadataKey { group_id }, value.as_ref())
+        }
+        ConsumerRecord::PartitionMetadata(_) => {
+            let key = ConsumerGroupPartitionMetadataKey { group_id };
+            pair::<_, ConsumerGroupMetadataValue>(key_type::CONSUMER_PARTITION_METADATA, &key, None)
+        }
+        ConsumerRecord::Member(_, value) => {
+            let key = ConsumerGroupMemberMetadataKey { group_id, member_id: member_id() };
+            pair(key_type::CONSUMER_MEMBER, &key, value.as_deref())
+        }
+        ConsumerRecord::TargetMetadata(value) => {
+            let key = ConsumerGroupTargetAssignmentMetadataKey { group_id };
+            pair(key_type::CONSUMER_TARGET_METADATA, &key, value.as_ref())
+        }
+        ConsumerRecord::TargetMember(_, value) => {
+            let key = ConsumerGroupTargetAssignmentMemberKey { group_id, member_id: member_id() };
+            pair(key_type::CONSUMER_TARGET_MEMBER, &key, value.as_ref())
+        }
+        ConsumerRecord::CurrentMember(_, value) => {
+            let key = ConsumerGroupCurrentMemberAssignmentKey { group_id, member_id: member_id() };
+            pair(key_type::CONSUMER_CURRENT_MEMBER, &key, value.as_ref())
+        }
+        ConsumerRecord::Regex(_, value) => {
+            let key = ConsumerGroupRegularExpressionKey { group_id, regular_expression: member_id() };
+            pair(key_type::CONSUMER_REGEX, &key, value.as_ref())
+        }
+    }
+}
+
+fn pair<K: Message, V: Message>(key_type: i16, key: &K, value: Option<&V>) -> Result<Encoded, EncodeError> {
+    let value = value.map(|value| encode(0, value, 0)).transpose()?;
+    Ok((encode(key_type, key, 0)?, value))
+}
+
+fn decode_plain<M: Message>(value: Option<&Bytes>) -> Result<Option<M>, DecodeError> {
+    Ok(decode_value(value)?.map(|value| *value))
 }
 
 fn decode_value<M: Message>(value: Option<&Bytes>) -> Result<Option<Box<M>>, DecodeError> {

@@ -2,6 +2,10 @@
 
 use crate::effect::Reply;
 use crate::group::classic::{refuse_join, refuse_sync};
+use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
+use klamm_protocol::api::consumer_group_heartbeat::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
+};
 use klamm_protocol::api::delete_groups::DeletableGroupResult;
 use klamm_protocol::api::describe_groups::DescribedGroup;
 use klamm_protocol::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
@@ -58,6 +62,13 @@ pub enum Request {
     Heartbeat(HeartbeatRequest),
     /// LeaveGroup.
     LeaveGroup(LeaveGroupRequest),
+    /// ConsumerGroupHeartbeat.
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest),
+    /// ConsumerGroupDescribe.
+    ConsumerGroupDescribe {
+        /// The groups.
+        groups: Vec<StrBytes>,
+    },
     /// DescribeGroups.
     DescribeGroups {
         /// The groups.
@@ -105,6 +116,20 @@ impl Request {
             }
             Self::LeaveGroup(_) => {
                 Reply::LeaveGroup(LeaveGroupResponse { error_code: code, ..Default::default() })
+            }
+            Self::ConsumerGroupHeartbeat(_) => {
+                Reply::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse {
+                    error_code: code,
+                    ..Default::default()
+                })
+            }
+            Self::ConsumerGroupDescribe { groups } => {
+                let group = |id: &StrBytes| DescribedConsumerGroup {
+                    group_id: id.clone(),
+                    error_code: code,
+                    ..Default::default()
+                };
+                Reply::ConsumerGroupDescribe(groups.iter().map(group).collect())
             }
             Self::DescribeGroups { groups } => {
                 let group = |id: &StrBytes| DescribedGroup {

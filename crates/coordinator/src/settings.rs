@@ -13,6 +13,16 @@ pub struct GroupSettings {
     pub classic_initial_rebalance_delay_ms: i32,
     /// How long the JoinGroup of a new member may stay parked. Not a key in Kafka: five minutes.
     pub classic_new_member_join_timeout_ms: i32,
+    /// `group.consumer.max.size`.
+    pub consumer_size_max: usize,
+    /// `group.consumer.session.timeout.ms`.
+    pub consumer_session_timeout_ms: i32,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub consumer_heartbeat_interval_ms: i32,
+    /// `group.consumer.assignment.interval.ms`: assignments of a group are computed at most this often.
+    pub consumer_assignment_interval_ms: i32,
+    /// `group.consumer.assignors`: the assignors that members may ask for; the first one is the default.
+    pub consumer_assignors: Vec<String>,
     /// `offset.metadata.max.bytes`: compared, as in Kafka, with the length in UTF-16 units.
     pub offset_metadata_length_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -29,6 +39,11 @@ impl Default for GroupSettings {
             classic_session_timeout_ms_max: 1_800_000,
             classic_initial_rebalance_delay_ms: 3_000,
             classic_new_member_join_timeout_ms: 5 * 60 * 1000,
+            consumer_size_max: i32::MAX as usize,
+            consumer_session_timeout_ms: 45_000,
+            consumer_heartbeat_interval_ms: 5_000,
+            consumer_assignment_interval_ms: 1_000,
+            consumer_assignors: vec!["uniform".to_owned(), "range".to_owned()],
             offset_metadata_length_max: 4096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
             offsets_retention_check_interval_ms: 600_000,

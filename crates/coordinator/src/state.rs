@@ -1,11 +1,13 @@
 //! The replicated part of a group coordinator: what the records of its partition add up to.
 
 use crate::group::GroupState;
+use crate::group::consumer::ConsumerGroup;
 use crate::offsets::Offsets;
-use crate::record::GroupRecord;
+use crate::record::{ConsumerRecord, GroupRecord};
 use klamm_protocol::StrBytes;
 use klamm_timeline::StateMachine;
 use rpds::RedBlackTreeMapSync;
+use std::sync::Arc;
 
 /// A record of `__consumer_offsets` at its place in the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +59,7 @@ impl GroupsState {
             GroupRecord::GroupMetadata { group, value: None } => {
                 self.groups.remove_mut(group);
             }
+            GroupRecord::Consumer { group, record } => self.replay_consumer(group, record),
             GroupRecord::OffsetCommit { group, topic, partition, value } => {
                 if value.is_some() && !self.groups.contains_key(group) {
                     // Offsets committed without group management make a group by themselves.
@@ -69,6 +72,25 @@ impl GroupsState {
                     None => self.offsets.remove(group, topic, *partition),
                 }
             }
+        }
+    }
+}
+
+impl GroupsState {
+    fn replay_consumer(&mut self, id: &StrBytes, record: &ConsumerRecord) {
+        if matches!(record, ConsumerRecord::Metadata(None)) {
+            if matches!(self.groups.get(id), Some(GroupState::Consumer(_))) {
+                self.groups.remove_mut(id);
+            }
+            return;
+        }
+        if let Some(GroupState::Consumer(group)) = self.groups.get_mut(id) {
+            Arc::make_mut(group).replay(record);
+        } else if !record.is_tombstone() {
+            // What may be there is a classic group that has nothing but offsets.
+            let mut group = ConsumerGroup::default();
+            group.replay(record);
+            self.groups.insert_mut(id.detached(), GroupState::Consumer(Arc::new(group)));
         }
     }
 }

@@ -9,17 +9,16 @@ use klamm_protocol::{ErrorCode, StrBytes};
 impl GroupCoordinator {
     /// Deletes one group.
     pub(crate) fn delete_group(&self, id: &StrBytes, step: &mut Step) -> DeletableGroupResult {
-        let checked =
-            self.classic_group(id).ok_or(ErrorCode::GroupIdNotFound).and_then(|group| group.check_delete());
-        let error = match checked {
-            Ok(()) => {
+        let error = match self.group(id) {
+            None => ErrorCode::GroupIdNotFound,
+            Some(group) if !group.is_empty() => ErrorCode::NonEmptyGroup,
+            Some(group) => {
                 for (topic, partition) in self.state().offsets().partitions_of(id) {
                     step.record(GroupRecord::offset_tombstone(id.clone(), topic, partition));
                 }
-                step.record(GroupRecord::group_tombstone(id.clone()));
+                group.tombstones(id).into_iter().for_each(|record| step.record(record));
                 ErrorCode::None
             }
-            Err(error) => error,
         };
         DeletableGroupResult { group_id: id.clone(), error_code: error.code(), ..Default::default() }
     }

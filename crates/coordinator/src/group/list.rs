@@ -3,6 +3,8 @@
 //! * v3 groups whose state is known  * v4 filter by state (KIP-518)  * v5 type and filter by type (KIP-848)
 
 use crate::coordinator::GroupCoordinator;
+use crate::group::GroupState;
+use crate::group::classic::CONSUMER_PROTOCOL_TYPE;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::list_groups::ListedGroup;
 
@@ -15,12 +17,18 @@ impl GroupCoordinator {
         };
         let mut listed = Vec::new();
         for (id, state) in self.committed_state().groups() {
-            let Some(group) = self.classic_group(id) else { continue };
-            if wanted(states, group.state().name()) && wanted(types, state.kind().name()) {
+            let (group_state, protocol_type) = match state {
+                GroupState::Consumer(group) => (group.state().name(), StrBytes::from(CONSUMER_PROTOCOL_TYPE)),
+                GroupState::Classic(_) => {
+                    let Some(group) = self.classic_group(id) else { continue };
+                    (group.state().name(), group.protocol_type().cloned().unwrap_or_default())
+                }
+            };
+            if wanted(states, group_state) && wanted(types, state.kind().name()) {
                 listed.push(ListedGroup {
                     group_id: id.clone(),
-                    protocol_type: group.protocol_type().cloned().unwrap_or_default(),
-                    group_state: StrBytes::from(group.state().name()),
+                    protocol_type,
+                    group_state: StrBytes::from(group_state),
                     group_type: StrBytes::from(state.kind().name()),
                     ..ListedGroup::default()
                 });

@@ -5,7 +5,9 @@
 
 use crate::coordinator::GroupCoordinator;
 use crate::effect::Step;
+use crate::group::GroupRef;
 use crate::record::GroupRecord;
+use crate::topics::Topics;
 use klamm_protocol::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
@@ -14,7 +16,7 @@ use klamm_protocol::api::txn_offset_commit::{
     TxnOffsetCommitResponseTopic,
 };
 use klamm_protocol::coordinator::group::OffsetCommitValue;
-use klamm_protocol::{ErrorCode, StrBytes};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 
 const GROUP_NOT_FOUND_SINCE: i16 = 9;
 
@@ -40,10 +42,17 @@ impl GroupCoordinator {
             generation: request.generation_id_or_member_epoch,
             is_transactional: false,
         };
-        match self.classic_group(&request.group_id) {
-            Some(group) => {
+        match self.group(&request.group_id) {
+            Some(GroupRef::Classic(group)) => {
                 group.check_commit(&committer)?;
                 group.note_commit(&request.member_id, step);
+            }
+            Some(GroupRef::Consumer(group)) => {
+                let topics = request.topics.iter();
+                let partitions = topics.flat_map(|topic| {
+                    topic.partitions.iter().map(|partition| (topic.topic_id, partition.partition_index))
+                });
+                group.check_commit(&committer, api_version, partitions)?;
             }
             // The first commit without group management makes the group.
             None if committer.generation < 0 => {}
@@ -91,6 +100,7 @@ impl GroupCoordinator {
     pub(crate) fn commit_transactional_offsets(
         &self,
         request: &TxnOffsetCommitRequest,
+        topics: &dyn Topics,
         step: &mut Step,
     ) -> Result<TxnOffsetCommitResponse, ErrorCode> {
         let committer = Committer {
@@ -99,8 +109,15 @@ impl GroupCoordinator {
             generation: request.generation_id,
             is_transactional: true,
         };
-        match self.classic_group(&request.group_id) {
-            Some(group) => group.check_commit(&committer)?,
+        match self.group(&request.group_id) {
+            Some(GroupRef::Classic(group)) => group.check_commit(&committer)?,
+            Some(GroupRef::Consumer(group)) => {
+                let partitions = request.topics.iter().flat_map(|topic| {
+                    let id = topics.id(&topic.name).unwrap_or(Uuid::ZERO);
+                    topic.partitions.iter().map(move |partition| (id, partition.partition_index))
+                });
+                group.check_commit(&committer, 0, partitions)?;
+            }
             None if committer.generation < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),
         }

@@ -2,6 +2,7 @@
 
 use crate::coordinator::GroupCoordinator;
 use crate::effect::Step;
+use crate::group::GroupRef;
 use crate::record::GroupRecord;
 use klamm_protocol::api::offset_delete::{
     OffsetDeleteRequest, OffsetDeleteResponse, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
@@ -14,8 +15,10 @@ impl GroupCoordinator {
         request: &OffsetDeleteRequest,
         step: &mut Step,
     ) -> Result<OffsetDeleteResponse, ErrorCode> {
-        let group = self.classic_group(&request.group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        group.check_offset_delete()?;
+        let group = self.group(&request.group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+        if let GroupRef::Classic(group) = &group {
+            group.check_offset_delete()?;
+        }
         let offsets = self.state().offsets();
         let mut response = OffsetDeleteResponse::default();
         for topic in &request.topics {

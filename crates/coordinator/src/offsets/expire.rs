@@ -2,7 +2,7 @@
 
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, TimerKey};
-use crate::group::classic::{Classic, State};
+use crate::group::GroupRef;
 use crate::record::GroupRecord;
 use klamm_protocol::StrBytes;
 
@@ -10,16 +10,17 @@ impl GroupCoordinator {
     /// Writes tombstones for every offset whose retention is over, and for every group without members whose
     /// last offset goes, and sets the timer for the next time.
     pub(crate) fn expire(&self, step: &mut Step) {
-        for (id, group) in self.classic_groups() {
-            if self.expire_offsets_of(id, group, step) && group.state() == State::Empty {
-                step.record(GroupRecord::group_tombstone(id.clone()));
+        for (id, _) in self.state().groups() {
+            let Some(group) = self.group(id) else { continue };
+            if self.expire_offsets_of(id, &group, step) && group.is_empty() {
+                group.tombstones(id).into_iter().for_each(|record| step.record(record));
             }
         }
         step.set_timer(TimerKey::Expiration, self.settings().offsets_retention_check_interval_ms);
     }
 
     /// True if the group keeps no offset.
-    fn expire_offsets_of(&self, id: &StrBytes, group: &Classic, step: &mut Step) -> bool {
+    fn expire_offsets_of(&self, id: &StrBytes, group: &GroupRef<'_>, step: &mut Step) -> bool {
         let offsets = self.state().offsets();
         if !offsets.has_any(id) {
             return !offsets.is_open(id);

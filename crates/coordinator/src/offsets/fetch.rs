@@ -5,6 +5,7 @@
 
 use crate::coordinator::GroupCoordinator;
 use crate::effect::Reply;
+use crate::group::GroupState;
 use crate::state::GroupsState;
 use klamm_protocol::api::offset_fetch::{
     OffsetFetchRequestGroup, OffsetFetchResponseGroup, OffsetFetchResponsePartitions,
@@ -22,9 +23,12 @@ impl GroupCoordinator {
         &self,
         request: &OffsetFetchRequestGroup,
         require_stable: bool,
-    ) -> OffsetFetchResponseGroup {
+    ) -> Result<OffsetFetchResponseGroup, ErrorCode> {
         let state = if require_stable { self.state() } else { self.committed_state() };
         let group = &request.group_id;
+        if let Some(GroupState::Consumer(group)) = state.group(group) {
+            group.check_fetch(request.member_id.as_ref(), request.member_epoch)?;
+        }
         let mut topics = Vec::new();
         match &request.topics {
             Some(wanted) => {
@@ -53,7 +57,7 @@ impl GroupCoordinator {
                 }
             }
         }
-        OffsetFetchResponseGroup { group_id: group.clone(), topics, ..Default::default() }
+        Ok(OffsetFetchResponseGroup { group_id: group.clone(), topics, ..Default::default() })
     }
 }
 

@@ -2,18 +2,55 @@
 
 use klamm_coordinator::{
     Completion, Continuation, GroupCoordinator, GroupRecord, GroupSettings, GroupsState, Loader, LogRecord,
-    Outcome, Request, RequestContext, TimerKey, Token,
+    Outcome, Request, RequestContext, TimerKey, Token, Topics,
 };
-use klamm_protocol::{ErrorCode, StrBytes};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_timeline::{StateMachine, TimerChange};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(crate) mod parse;
 pub(crate) mod print;
 
+/// Topics by name, with their partition counts.
+#[derive(Default)]
+pub(crate) struct Cluster {
+    version: i64,
+    partitions: BTreeMap<String, i32>,
+}
+
+impl Cluster {
+    pub(crate) fn set(&mut self, topic: &str, partitions: i32) {
+        self.version += 1;
+        self.partitions.insert(topic.to_owned(), partitions);
+    }
+
+    fn find(&self, id: Uuid) -> Option<(&String, &i32)> {
+        self.partitions.iter().find(|(name, _)| parse::topic_id(name) == id)
+    }
+}
+
+impl Topics for Cluster {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn id(&self, name: &str) -> Option<Uuid> {
+        self.partitions.contains_key(name).then(|| parse::topic_id(name))
+    }
+
+    fn name(&self, id: Uuid) -> Option<StrBytes> {
+        self.find(id).map(|(name, _)| StrBytes::from(name))
+    }
+
+    fn partition_count(&self, id: Uuid) -> Option<i32> {
+        self.find(id).map(|(_, count)| *count)
+    }
+}
+
 /// One coordinator with its log, timers and requests.
 pub(crate) struct Harness {
     settings: GroupSettings,
+    pub(crate) topics: Cluster,
     coordinator: Option<GroupCoordinator>,
     pub(crate) log: Vec<LogRecord>,
     pub(crate) now_ms: i64,
@@ -32,6 +69,7 @@ impl Harness {
     pub(crate) fn new(settings: GroupSettings) -> Self {
         let mut harness = Self {
             settings,
+            topics: Cluster::default(),
             coordinator: None,
             log: Vec::new(),
             now_ms: 1_000_000,
@@ -66,7 +104,8 @@ impl Harness {
             Request::TxnOffsetCommit(commit) => Some(commit.producer_id),
             _ => None,
         };
-        let outcome = self.coordinator().handle(&context, token, request);
+        let outcome =
+            self.coordinator.as_mut().expect("loaded").handle(&context, &self.topics, token, request);
         self.carry_out(outcome, transaction_of, Some((request, api_version)));
         token
     }
@@ -156,7 +195,7 @@ impl Harness {
             self.timers.remove(&key);
             self.now_ms = self.now_ms.max(deadline);
             let now_ms = self.now_ms;
-            let outcome = self.coordinator().timer_fired(now_ms, &key);
+            let outcome = self.coordinator.as_mut().expect("loaded").timer_fired(now_ms, &self.topics, &key);
             self.carry_out(outcome, None, None);
         }
         self.now_ms = until;

@@ -3,6 +3,9 @@
 use super::Harness;
 use bytes::{BufMut, Bytes, BytesMut};
 use klamm_coordinator::Request;
+use klamm_protocol::api::consumer_group_heartbeat::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatRequestTopicPartitions,
+};
 use klamm_protocol::api::heartbeat::HeartbeatRequest;
 use klamm_protocol::api::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use klamm_protocol::api::leave_group::{LeaveGroupRequest, MemberIdentity};
@@ -86,6 +89,7 @@ pub(crate) fn run(harness: &mut Harness, line: &str) {
         "fail" => harness.fail_next_append(error_code(line.positional[0])),
         "reload" => harness.reload(),
         "end-txn" => harness.end_transaction(line.number(0), line.positional[1] == "commit"),
+        "topic" => harness.topics.set(line.positional[0], line.number(1)),
         "delete-topic" => harness.delete_topic(line.positional[0]),
         _ => {
             let (request, newest) = request(command, &line);
@@ -123,6 +127,8 @@ fn request(command: &str, line: &Line<'_>) -> (Request, i16) {
                 LeaveGroupRequest { group_id: line.text(0), members: vec![member], ..Default::default() };
             (Request::LeaveGroup(request), 5)
         }
+        "consume" => (Request::ConsumerGroupHeartbeat(consume(line)), 1),
+        "describe-consumers" => (Request::ConsumerGroupDescribe { groups: vec![line.text(0)] }, 1),
         "describe" => (Request::DescribeGroups { groups: vec![line.text(0)] }, 6),
         "list" => {
             let words =
@@ -166,6 +172,38 @@ fn join(line: &Line<'_>) -> JoinGroupRequest {
         rebalance_timeout_ms: line.option("rebalance", 60_000),
         protocol_type: StrBytes::from(line.option("type", "consumer".to_owned())),
         protocols: protocols.split(',').filter(|name| !name.is_empty()).map(protocol).collect(),
+        ..Default::default()
+    }
+}
+
+/// `consume GROUP MEMBER EPOCH t-0 t-1`: what follows the epoch is what the member says it has; a `-` is nothing.
+fn consume(line: &Line<'_>) -> ConsumerGroupHeartbeatRequest {
+    let mut owned: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    let words = line.positional.get(3..).unwrap_or_default();
+    for (topic, index) in
+        words.iter().filter_map(|word| word.rsplit_once('-')).filter(|(topic, _)| !topic.is_empty())
+    {
+        owned.entry(topic).or_default().push(index.parse().expect("a number"));
+    }
+    let owned = owned.into_iter().map(|(topic, partitions)| ConsumerGroupHeartbeatRequestTopicPartitions {
+        topic_id: topic_id(topic),
+        partitions,
+        ..Default::default()
+    });
+    let names = line
+        .options
+        .get("topics")
+        .map(|names| names.split(',').filter(|name| !name.is_empty()).map(StrBytes::from).collect());
+    let text = |name| line.options.get(name).map(|text| StrBytes::from(*text));
+    ConsumerGroupHeartbeatRequest {
+        group_id: line.text(0),
+        member_id: line.text(1),
+        member_epoch: line.number(2),
+        instance_id: line.instance(),
+        rebalance_timeout_ms: line.option("rebalance", -1),
+        subscribed_topic_names: names,
+        server_assignor: text("assignor"),
+        topic_partitions: (!words.is_empty()).then(|| owned.collect()),
         ..Default::default()
     }
 }
@@ -256,6 +294,12 @@ fn fetch(line: &Line<'_>) -> Request {
             ..Default::default()
         }]
     });
-    let group = OffsetFetchRequestGroup { group_id: line.text(0), topics, ..Default::default() };
+    let group = OffsetFetchRequestGroup {
+        group_id: line.text(0),
+        member_id: line.options.get("member").map(|id| member_id(id)),
+        member_epoch: line.option("epoch", -1),
+        topics,
+        ..Default::default()
+    };
     Request::OffsetFetch { group, require_stable: line.option("stable", false) }
 }

@@ -1,7 +1,7 @@
 //! Records and replies on one line each: what a reader of a scenario cares for.
 
-use klamm_coordinator::{GroupRecord, Reply};
-use klamm_protocol::ErrorCode;
+use klamm_coordinator::{ConsumerRecord, GroupRecord, Reply};
+use klamm_protocol::{ErrorCode, Uuid};
 use std::fmt::Write;
 
 pub(crate) fn record(record: &GroupRecord) -> String {
@@ -23,6 +23,7 @@ pub(crate) fn record(record: &GroupRecord) -> String {
             }
             line
         }
+        GroupRecord::Consumer { group, record } => format!("+ consumer group {group} {}", consumer(record)),
         GroupRecord::OffsetCommit { group, topic, partition, value: None } => {
             format!("+ offset {group} {topic}-{partition} gone")
         }
@@ -30,6 +31,51 @@ pub(crate) fn record(record: &GroupRecord) -> String {
             format!("+ offset {group} {topic}-{partition} {}", value.offset)
         }
     }
+}
+
+fn consumer(record: &ConsumerRecord) -> String {
+    match record {
+        ConsumerRecord::Metadata(Some(value)) => format!("epoch {}", value.epoch),
+        ConsumerRecord::Metadata(None) => "gone".to_owned(),
+        ConsumerRecord::PartitionMetadata(_) => "partition metadata gone".to_owned(),
+        ConsumerRecord::Member(member, Some(value)) => {
+            format!(
+                "member {member} reads {}",
+                value.subscribed_topic_names.iter().map(|name| &**name).collect::<Vec<_>>().join(",")
+            )
+        }
+        ConsumerRecord::Member(member, None) => format!("member {member} gone"),
+        ConsumerRecord::TargetMetadata(Some(value)) => format!("target epoch {}", value.assignment_epoch),
+        ConsumerRecord::TargetMetadata(None) => "target gone".to_owned(),
+        ConsumerRecord::TargetMember(member, Some(value)) => {
+            let topics = value.topic_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
+            format!("target of {member}: {}", partitions(topics))
+        }
+        ConsumerRecord::TargetMember(member, None) => format!("target of {member} gone"),
+        ConsumerRecord::CurrentMember(member, Some(value)) => {
+            let has = value.assigned_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
+            let gives_up =
+                value.partitions_pending_revocation.iter().map(|topic| (topic.topic_id, &topic.partitions));
+            let (epoch, state) = (value.member_epoch, value.state);
+            format!(
+                "{member} at {epoch} state {state} has {} gives up {}",
+                partitions(has),
+                partitions(gives_up)
+            )
+        }
+        ConsumerRecord::CurrentMember(member, None) => format!("{member} has nothing"),
+        ConsumerRecord::Regex(regex, _) => format!("regex {regex}"),
+    }
+}
+
+fn partitions<'a>(topics: impl Iterator<Item = (Uuid, &'a Vec<i32>)>) -> String {
+    let one = |(topic, indexes): (Uuid, &Vec<i32>)| {
+        let name: String =
+            topic.as_bytes().iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte)).collect();
+        indexes.iter().map(|index| format!("{name}-{index}")).collect::<Vec<_>>().join(" ")
+    };
+    let all = topics.map(one).collect::<Vec<_>>().join(" ");
+    if all.is_empty() { "nothing".to_owned() } else { all }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -82,6 +128,49 @@ pub(crate) fn reply(reply: &Reply) -> String {
                     let (who, what) = (id(&member.member_id), text(&member.member_assignment));
                     write!(line, " [{who} {what} {} {}]", member.client_id, member.client_host)
                         .expect("a string");
+                }
+                line
+            };
+            groups.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+        Reply::ConsumerGroupHeartbeat(heartbeat) => {
+            let mut line = error(heartbeat.error_code);
+            if heartbeat.error_code == 0 {
+                write!(line, " epoch {}", heartbeat.member_epoch).expect("a string");
+            }
+            if let Some(assignment) = &heartbeat.assignment {
+                let topics =
+                    assignment.topic_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
+                write!(line, " has {}", partitions(topics)).expect("a string");
+            }
+            line
+        }
+        Reply::ConsumerGroupDescribe(groups) => {
+            let one = |group: &klamm_protocol::api::consumer_group_describe::DescribedGroup| {
+                let (epoch, target) = (group.group_epoch, group.assignment_epoch);
+                let mut line = format!(
+                    "{} {} epoch {epoch} target {target} {}",
+                    error(group.error_code),
+                    group.group_state,
+                    group.assignor_name
+                );
+                for member in &group.members {
+                    let has = member
+                        .assignment
+                        .topic_partitions
+                        .iter()
+                        .map(|topic| (topic.topic_id, &topic.partitions));
+                    let is_to_have = member.target_assignment.topic_partitions.iter();
+                    let is_to_have = is_to_have.map(|topic| (topic.topic_id, &topic.partitions));
+                    write!(
+                        line,
+                        " [{} at {} has {} of {}]",
+                        member.member_id,
+                        member.member_epoch,
+                        partitions(has),
+                        partitions(is_to_have)
+                    )
+                    .expect("a string");
                 }
                 line
             };

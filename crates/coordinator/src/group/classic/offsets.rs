@@ -45,11 +45,6 @@ impl Classic {
         }
     }
 
-    /// Only groups without members may be deleted.
-    pub(crate) fn check_delete(&self) -> Result<(), ErrorCode> {
-        if self.state == State::Empty { Ok(()) } else { Err(ErrorCode::NonEmptyGroup) }
-    }
-
     /// From when on an offset's retention counts: `None` if the group's offsets do not expire at present, `Some(None)`
     /// if from the offset's own commit.
     pub(crate) fn retention_start_ms(&self) -> Option<Option<i64>> {

@@ -1,0 +1,172 @@
+//! What the decisions on consumer groups have in common.
+
+use super::ConsumerGroup;
+use super::member::Member;
+use crate::effect::{Step, TimerKey};
+use crate::group::assignor::{Assignment, Assignor, GroupSpec, Subscriber};
+use crate::record::{ConsumerRecord, GroupRecord};
+use crate::settings::GroupSettings;
+use crate::topics::Topics;
+use klamm_protocol::StrBytes;
+use klamm_protocol::coordinator::group::consumer_group_target_assignment_member::TopicPartition;
+use klamm_protocol::coordinator::group::{
+    ConsumerGroupMetadataValue, ConsumerGroupTargetAssignmentMemberValue,
+    ConsumerGroupTargetAssignmentMetadataValue,
+};
+use std::collections::BTreeMap;
+
+/// A consumer group as it will be: each record of the decision is written down and carried out on the draft at once, so
+/// that what follows sees it.
+pub(crate) struct Draft<'a> {
+    pub(crate) id: StrBytes,
+    pub(crate) group: ConsumerGroup,
+    pub(crate) settings: &'a GroupSettings,
+    pub(crate) topics: &'a dyn Topics,
+    pub(crate) step: &'a mut Step,
+}
+
+impl Draft<'_> {
+    pub(super) fn write(&mut self, record: ConsumerRecord) {
+        self.group.replay(&record);
+        self.step.record(GroupRecord::Consumer { group: self.id.clone(), record });
+    }
+
+    /// Raises the group's epoch if asked to, or if the subscribed topics have changed.
+    pub(super) fn refresh_epoch(&mut self, must_bump: bool) {
+        let metadata_hash = self.group.compute_metadata_hash(self.topics);
+        if must_bump || metadata_hash != self.group.metadata_hash {
+            let epoch = self.group.epoch.saturating_add(1);
+            let value = ConsumerGroupMetadataValue { epoch, metadata_hash, ..Default::default() };
+            self.write(ConsumerRecord::Metadata(Some(value)));
+        }
+        if self.group.has_partition_metadata {
+            self.write(ConsumerRecord::PartitionMetadata(false));
+        }
+    }
+
+    /// Computes the target assignment of the group's epoch, unless the last one is too fresh.
+    pub(super) fn refresh_target(&mut self) {
+        let interval_ms = i64::from(self.settings.consumer_assignment_interval_ms);
+        let last_ms = self.group.target_timestamp_ms;
+        let may_compute =
+            last_ms == 0 || interval_ms == 0 || self.step.now_ms >= last_ms.saturating_add(interval_ms);
+        if self.group.target_epoch >= self.group.epoch || !may_compute {
+            return;
+        }
+        let target = self.assignor().assign(&self.assignor_spec());
+        for (member, assignment) in target {
+            if self.group.target.get(&member).is_none_or(|before| **before != assignment) {
+                let value = target_value(&assignment);
+                self.write(ConsumerRecord::TargetMember(member, Some(value)));
+            }
+        }
+        let value = ConsumerGroupTargetAssignmentMetadataValue {
+            assignment_epoch: self.group.epoch,
+            assignment_timestamp: self.step.now_ms,
+            ..Default::default()
+        };
+        self.write(ConsumerRecord::TargetMetadata(Some(value)));
+    }
+
+    fn assignor(&self) -> Assignor {
+        self.group.preferred_assignor(self.settings)
+    }
+
+    fn assignor_spec(&self) -> GroupSpec {
+        let mut spec = GroupSpec::default();
+        for (name, id) in self.group.subscribed_topics(self.topics) {
+            debug_assert!(self.topics.name(id).is_some_and(|known| known == name));
+            spec.partition_counts.insert(id, self.topics.partition_count(id).unwrap_or(0));
+        }
+        for (id, member) in self.group.members.iter() {
+            let topics = self.group.topics_of(member).filter_map(|name| self.topics.id(name)).collect();
+            let current = self.group.target_of(id);
+            spec.members
+                .insert(id.clone(), Subscriber { instance: member.instance.clone(), topics, current });
+        }
+        spec
+    }
+
+    /// Removes members, which raises the group's epoch.
+    pub(super) fn remove(&mut self, members: &[StrBytes]) {
+        for id in members {
+            self.write(ConsumerRecord::CurrentMember(id.clone(), None));
+            self.write(ConsumerRecord::TargetMember(id.clone(), None));
+            self.write(ConsumerRecord::Member(id.clone(), None));
+            self.step.cancel_timer(session_key(&self.id, id));
+            self.step.cancel_timer(rebalance_key(&self.id, id));
+        }
+        self.remove_unused_regexes();
+        self.refresh_epoch(true);
+    }
+
+    pub(super) fn remove_unused_regexes(&mut self) {
+        let is_used =
+            |regex: &StrBytes| self.group.members.values().any(|member| member.regex.as_ref() == Some(regex));
+        let unused: Vec<StrBytes> =
+            self.group.regexes.keys().filter(|regex| !is_used(regex)).cloned().collect();
+        for regex in unused {
+            self.write(ConsumerRecord::Regex(regex, None));
+        }
+    }
+
+    pub(super) fn set_session_timer(&mut self, member: &StrBytes) {
+        let timeout_ms = self.settings.consumer_session_timeout_ms;
+        self.step.set_timer(session_key(&self.id, member), timeout_ms.into());
+    }
+
+    pub(super) fn set_rebalance_timer(&mut self, id: &StrBytes, member: &Member) {
+        let key = rebalance_key(&self.id, id);
+        if member.state == super::MemberState::UnrevokedPartitions {
+            self.step.set_timer(key, member.rebalance_timeout_ms.into());
+        } else {
+            self.step.cancel_timer(key);
+        }
+    }
+}
+
+impl ConsumerGroup {
+    /// The assignor that most members ask for; if none does, the first of the broker's.
+    pub(super) fn preferred_assignor(&self, settings: &GroupSettings) -> Assignor {
+        let mut votes: BTreeMap<Assignor, usize> = BTreeMap::new();
+        for name in self.members.values().filter_map(|member| member.assignor.as_ref()) {
+            if let Some(assignor) = Assignor::from_name(name) {
+                *votes.entry(assignor).or_default() += 1;
+            }
+        }
+        let preferred = votes.into_iter().max_by_key(|(_, count)| *count).map(|(assignor, _)| assignor);
+        let first = settings.consumer_assignors.iter().find_map(|name| Assignor::from_name(name));
+        preferred.or(first).unwrap_or_default()
+    }
+
+    /// The records that delete the group.
+    pub(crate) fn tombstones(&self) -> Vec<ConsumerRecord> {
+        let ids = || self.members.keys().cloned();
+        let mut records: Vec<_> = ids().map(|id| ConsumerRecord::CurrentMember(id, None)).collect();
+        records.extend(ids().map(|id| ConsumerRecord::TargetMember(id, None)));
+        records.push(ConsumerRecord::TargetMetadata(None));
+        records.extend(ids().map(|id| ConsumerRecord::Member(id, None)));
+        records.extend(self.regexes.keys().map(|regex| ConsumerRecord::Regex(regex.clone(), None)));
+        records.push(ConsumerRecord::PartitionMetadata(false));
+        records.push(ConsumerRecord::Metadata(None));
+        records
+    }
+}
+
+pub(super) fn target_value(assignment: &Assignment) -> ConsumerGroupTargetAssignmentMemberValue {
+    let topic = |(id, indexes): (&klamm_protocol::Uuid, &std::collections::BTreeSet<i32>)| TopicPartition {
+        topic_id: *id,
+        partitions: indexes.iter().copied().collect(),
+        ..Default::default()
+    };
+    let topic_partitions = assignment.iter().map(topic).collect();
+    ConsumerGroupTargetAssignmentMemberValue { topic_partitions, ..Default::default() }
+}
+
+pub(super) fn session_key(group: &StrBytes, member: &StrBytes) -> TimerKey {
+    TimerKey::ConsumerSession { group: group.clone(), member: member.clone() }
+}
+
+pub(super) fn rebalance_key(group: &StrBytes, member: &StrBytes) -> TimerKey {
+    TimerKey::ConsumerRebalance { group: group.clone(), member: member.clone() }
+}

@@ -1,0 +1,37 @@
+//! What the coordinator has to know of the cluster's topics.
+
+use klamm_protocol::{StrBytes, Uuid};
+
+/// The topics of the cluster, as the broker's metadata has them.
+pub trait Topics {
+    /// Changes whenever a topic may have.
+    fn version(&self) -> i64;
+    /// The id of a topic.
+    fn id(&self, name: &str) -> Option<Uuid>;
+    /// The name of a topic.
+    fn name(&self, id: Uuid) -> Option<StrBytes>;
+    /// How many partitions a topic has.
+    fn partition_count(&self, id: Uuid) -> Option<i32>;
+}
+
+/// A cluster without topics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTopics;
+
+impl Topics for NoTopics {
+    fn version(&self) -> i64 {
+        0
+    }
+
+    fn id(&self, _name: &str) -> Option<Uuid> {
+        None
+    }
+
+    fn name(&self, _id: Uuid) -> Option<StrBytes> {
+        None
+    }
+
+    fn partition_count(&self, _id: Uuid) -> Option<i32> {
+        None
+    }
+}

@@ -9,6 +9,7 @@ mod load;
 pub mod on_shard;
 mod settings;
 mod timers;
+mod topics;
 mod write;
 
 use klamm_config::broker;

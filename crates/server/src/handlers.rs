@@ -158,5 +158,7 @@ served! {
     OffsetDelete             0..=0   Brokers  groups::offset_delete;
     DescribeProducers        0..=0   Brokers  records::describe_producers;
     ListConfigResources      0..=1   Brokers  configs::list_config_resources;
+    ConsumerGroupHeartbeat   0..=1   Brokers  groups::consumer_group_heartbeat;
+    ConsumerGroupDescribe    0..=1   Brokers  groups::consumer_group_describe;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
 }

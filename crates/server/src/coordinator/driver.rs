@@ -19,6 +19,7 @@ use tracing::warn;
 
 use super::{
     timers::Timers,
+    topics::KnownTopics,
     write::{self, Writing},
 };
 use crate::node::Node;
@@ -116,7 +117,8 @@ impl<P: Partition> Driver<P> {
             Request::TxnOffsetCommit(commit) => Some((commit.producer_id, commit.producer_epoch)),
             _ => None,
         };
-        let outcome = self.coordinator.handle(&context, token, &asked.request);
+        let topics = KnownTopics::of(&self.node);
+        let outcome = self.coordinator.handle(&context, &topics, token, &asked.request);
         self.waiting.insert(token, asked);
         self.carry_out(outcome, transaction);
     }
@@ -129,7 +131,8 @@ impl<P: Partition> Driver<P> {
     }
 
     fn fire(&mut self, key: &TimerKey) {
-        let outcome = self.coordinator.timer_fired(self.now_ms(), key);
+        let topics = KnownTopics::of(&self.node);
+        let outcome = self.coordinator.timer_fired(self.now_ms(), &topics, key);
         self.carry_out(outcome, None);
     }
 

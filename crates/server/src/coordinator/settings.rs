@@ -10,10 +10,25 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
         classic_session_timeout_ms_min: config.get(&broker::GROUP_MIN_SESSION_TIMEOUT_MS),
         classic_session_timeout_ms_max: config.get(&broker::GROUP_MAX_SESSION_TIMEOUT_MS),
         classic_initial_rebalance_delay_ms: config.get(&broker::GROUP_INITIAL_REBALANCE_DELAY_MS),
+        consumer_size_max: usize::try_from(config.get(&broker::GROUP_CONSUMER_MAX_SIZE)).unwrap_or(1),
+        consumer_session_timeout_ms: config.get(&broker::GROUP_CONSUMER_SESSION_TIMEOUT_MS),
+        consumer_heartbeat_interval_ms: config.get(&broker::GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS),
+        consumer_assignment_interval_ms: config.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS),
+        consumer_assignors: assignor_names(&config.get(&broker::GROUP_CONSUMER_ASSIGNORS)),
         offset_metadata_length_max: usize::try_from(config.get(&broker::OFFSET_METADATA_MAX_BYTES))
             .unwrap_or(0),
         offsets_retention_ms: i64::from(config.get(&broker::OFFSETS_RETENTION_MINUTES)) * 60_000,
         offsets_retention_check_interval_ms: config.get(&broker::OFFSETS_RETENTION_CHECK_INTERVAL_MS),
         ..GroupSettings::default()
     }
+}
+
+/// The config names assignors or, as plugins do, their classes. Classes of others than Kafka cannot be had.
+fn assignor_names(configured: &[String]) -> Vec<String> {
+    let name = |class: &String| match class.as_str() {
+        "org.apache.kafka.coordinator.group.assignor.UniformAssignor" => "uniform".to_owned(),
+        "org.apache.kafka.coordinator.group.assignor.RangeAssignor" => "range".to_owned(),
+        other => other.to_owned(),
+    };
+    configured.iter().map(name).collect()
 }

@@ -1,6 +1,8 @@
 //! Handlers of groups and their offsets. What is decided is in `klamm-coordinator`; here a request is brought to the
 //! coordinators that it concerns, and their answers into the form of its version.
 
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
 pub mod delete_groups;
 pub mod describe_groups;
 pub mod find_coordinator;
@@ -15,6 +17,7 @@ pub mod sync_group;
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
+use klamm_config::broker;
 use klamm_coordinator::{Reply, Request};
 use klamm_protocol::{ErrorCode, StrBytes};
 use tokio::sync::oneshot;
@@ -50,6 +53,13 @@ impl GroupsContext {
         let refusal = request.refuse(ErrorCode::NotCoordinator, call.api_version);
         let answer = self.shards.ask(shard, |reply| ask(call, partition, request, reply)).await;
         answer.unwrap_or(refusal)
+    }
+
+    /// Whether consumer groups are on: by `group.coordinator.rebalance.protocols`, and the feature `group.version`.
+    fn serves_consumer_groups(&self) -> bool {
+        let is_configured = self.node.config.load().get(&broker::GROUP_COORDINATOR_REBALANCE_PROTOCOLS);
+        let level = self.node.metadata.load().image.features.level_by_name("group.version");
+        is_configured.iter().any(|name| name == "consumer") && level.unwrap_or(0) >= 1
     }
 
     /// Asks each coordinator for its part of several groups.

@@ -1,0 +1,44 @@
+//! ConsumerGroupDescribe (key 69), v0–1 (KIP-848).
+//!
+//! * v1  which protocol a member speaks (KIP-1099)
+
+use klamm_coordinator::Request;
+use klamm_protocol::{
+    ErrorCode,
+    api::consumer_group_describe::{
+        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup,
+    },
+};
+
+use super::{GroupsContext, expect_reply};
+use crate::{
+    authorize::{Resource, authorized_operations},
+    dispatch::Call,
+};
+
+/// Answers ConsumerGroupDescribe.
+pub async fn handle(
+    cx: &GroupsContext,
+    call: &Call,
+    request: ConsumerGroupDescribeRequest,
+) -> ConsumerGroupDescribeResponse {
+    let refuse = |group_id, error: ErrorCode| DescribedGroup {
+        group_id,
+        error_code: error.code(),
+        ..Default::default()
+    };
+    if !cx.serves_consumer_groups() {
+        let refused = request.group_ids.into_iter().map(|id| refuse(id, ErrorCode::UnsupportedVersion));
+        return ConsumerGroupDescribeResponse { groups: refused.collect(), ..Default::default() };
+    }
+    let (empty, named): (Vec<_>, Vec<_>) = request.group_ids.into_iter().partition(|id| id.is_empty());
+    let mut groups: Vec<_> = empty.into_iter().map(|id| refuse(id, ErrorCode::InvalidGroupId)).collect();
+    let replies = cx.ask_each(call, named, |groups| Request::ConsumerGroupDescribe { groups }).await;
+    groups.extend(replies.into_iter().flat_map(|reply| expect_reply!(reply, ConsumerGroupDescribe)));
+    if request.include_authorized_operations {
+        for group in groups.iter_mut().filter(|group| group.error_code == 0) {
+            group.authorized_operations = authorized_operations(Resource::Group);
+        }
+    }
+    ConsumerGroupDescribeResponse { groups, ..Default::default() }
+}

@@ -1,7 +1,7 @@
 //! A broker's life in the cluster: it registers, proves that it has caught up, is unfenced, and says that it is alive
 //! until it goes.
 
-use std::{sync::{Arc, atomic::Ordering}, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_metadata::features::supported_features;
@@ -64,7 +64,13 @@ pub async fn run(
             current_metadata_offset: node.metadata.load().provenance.last_offset,
             want_fence: wanted == Wish::Fenced,
             want_shut_down: wanted == Wish::ShutDown,
-            offline_log_dirs: node.log_dirs.all().iter().filter(|dir| dir.is_offline()).map(|dir| dir.id()).collect(),
+            offline_log_dirs: node
+                .log_dirs
+                .all()
+                .iter()
+                .filter(|dir| dir.is_offline())
+                .map(|dir| dir.id())
+                .collect(),
             ..Default::default()
         };
         let mut pause = interval;
@@ -77,7 +83,11 @@ pub async fn run(
                 }
                 let now = if answer.is_fenced { Stage::Starting } else { Stage::Active };
                 if stage.send_replace(now) != now {
-                    info!(broker = node.id, is_fenced = answer.is_fenced, "broker's standing with the controller");
+                    info!(
+                        broker = node.id,
+                        is_fenced = answer.is_fenced,
+                        "broker's standing with the controller"
+                    );
                 }
                 if (wanted == Wish::Serving && answer.is_fenced) || wanted == Wish::ShutDown {
                     pause = RETRY;
@@ -108,10 +118,10 @@ async fn register(node: &Arc<Node>, listeners: Vec<Listener>) {
         match node.controller.register_broker(request.clone(), REGISTRATION_VERSION).await {
             Ok(answer) if answer.response.error_code == 0 => {
                 let epoch = answer.response.broker_epoch;
-                node.broker_epoch.store(epoch, Ordering::Release);
+                node.broker_epoch.send_replace(epoch);
                 info!(broker = node.id, epoch, "broker registered");
                 // Heartbeats name the offset that this broker has applied; it has to have seen its own registration.
-                node.metadata.wait_for(answer.end_offset - 1).await;
+                node.metadata.wait_for(epoch).await;
                 return;
             }
             Ok(answer) => {

@@ -3,9 +3,11 @@
 //! One file per API, under the area it belongs to. A handler gets the context of its area and nothing more; it holds no
 //! state. An API that is not in the list below is not advertised and closes the connection that asks for it.
 
+pub mod brokers;
 pub mod cluster;
 pub mod configs;
 pub mod groups;
+pub mod quorum;
 pub mod records;
 pub mod topics;
 
@@ -22,12 +24,16 @@ use crate::{
 
 /// The contexts of all areas, for one shard.
 pub struct Contexts {
+    /// What nodes ask of the controller.
+    pub brokers: brokers::BrokersContext,
     /// Brokers, topics, versions.
     pub cluster: cluster::ClusterContext,
     /// Describing, altering and listing configs.
     pub configs: configs::ConfigsContext,
     /// Groups and their offsets.
     pub groups: groups::GroupsContext,
+    /// The quorum's own protocol.
+    pub quorum: quorum::QuorumContext,
     /// Producing, fetching, offsets.
     pub records: records::RecordsContext,
     /// Creating, deleting, describing topics.
@@ -128,7 +134,7 @@ macro_rules! served {
 
 served! {
     Produce                  3..=13  Brokers  records::produce;
-    Fetch                    4..=18  Brokers  records::fetch;
+    Fetch                    4..=18  Both     records::fetch;
     ListOffsets              1..=11  Brokers  records::list_offsets;
     Metadata                 0..=13  Brokers  cluster::metadata;
     OffsetCommit             2..=10  Brokers  groups::offset_commit;
@@ -161,4 +167,15 @@ served! {
     ConsumerGroupHeartbeat   0..=1   Brokers  groups::consumer_group_heartbeat;
     ConsumerGroupDescribe    0..=1   Brokers  groups::consumer_group_describe;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
+    Vote                     0..=2   Controllers quorum::vote;
+    BeginQuorumEpoch         0..=1   Controllers quorum::begin_quorum_epoch;
+    EndQuorumEpoch           0..=1   Controllers quorum::end_quorum_epoch;
+    DescribeQuorum           0..=2   Both     quorum::describe_quorum;
+    UpdateFeatures           0..=2   Both     quorum::update_features;
+    FetchSnapshot            0..=1   Controllers quorum::fetch_snapshot;
+    BrokerRegistration       0..=4   Controllers brokers::broker_registration;
+    BrokerHeartbeat          0..=2   Controllers brokers::broker_heartbeat;
+    UnregisterBroker         0..=0   Both     brokers::unregister_broker;
+    AllocateProducerIds      0..=0   Controllers brokers::allocate_producer_ids;
+    ControllerRegistration   0..=0   Controllers brokers::controller_registration;
 }

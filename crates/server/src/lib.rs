@@ -1,9 +1,10 @@
 //! A node of the cluster: the broker, the controller, or both in one process.
 
 pub mod authorize;
-pub mod broker_loggers;
-pub mod coordinator;
 pub mod broker_lifecycle;
+pub mod broker_loggers;
+pub mod controller_lifecycle;
+pub mod coordinator;
 pub mod dispatch;
 pub mod error;
 pub mod fault_to_api;

@@ -4,10 +4,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -15,6 +12,7 @@ use klamm_config::BrokerConfig;
 use klamm_io::{Clock, Entropy, disk::Disk};
 use klamm_protocol::{StrBytes, Uuid};
 use klamm_replica::fetch_session::FetchSessions;
+use tokio::sync::watch;
 
 use crate::{
     listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata, quorum::ControllerHandle,
@@ -86,7 +84,7 @@ pub struct Node {
     /// How many shards there are.
     pub shard_count: usize,
     /// The broker epoch that the controller gave this run of the process; -1 before it has.
-    pub broker_epoch: AtomicI64,
+    pub broker_epoch: watch::Sender<i64>,
     /// Connections that are open and may be.
     pub limits: Arc<ConnectionLimits>,
 }
@@ -99,6 +97,6 @@ impl Node {
 
     /// The broker epoch; -1 before the broker is registered.
     pub fn broker_epoch(&self) -> i64 {
-        self.broker_epoch.load(Ordering::Acquire)
+        *self.broker_epoch.borrow()
     }
 }

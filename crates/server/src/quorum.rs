@@ -4,6 +4,7 @@ pub mod command;
 pub mod decide;
 pub mod driver;
 pub mod metadata_log;
+pub mod peers;
 pub mod publisher;
 
 pub use command::{Answer, CommandError, ControllerHandle};
@@ -14,15 +15,26 @@ use klamm_config::{BrokerConfig, broker};
 use klamm_protocol::{StrBytes, Uuid};
 
 /// What the raft machine has to know, out of the node's config.
-pub fn raft_config(config: &BrokerConfig, directory_id: Uuid, cluster_id: &StrBytes, seed: u64) -> klamm_raft::Config {
+pub fn raft_config(
+    config: &BrokerConfig,
+    directory_id: Uuid,
+    cluster_id: &StrBytes,
+    seed: u64,
+) -> klamm_raft::Config {
     let listener = config.controller_listener_names().first().map_or("CONTROLLER", String::as_str);
     let ms = |value: i32| Duration::from_millis(u64::try_from(value).unwrap_or(0));
     let mut raft = klamm_raft::Config::new(config.node_id(), directory_id, cluster_id.clone());
     raft.is_controller = config.is_controller();
-    let voters = config.voters().iter().map(|v| format!("{}@{}:{}", v.id, v.host, v.port)).collect::<Vec<_>>().join(",");
+    let voters = config
+        .voters()
+        .iter()
+        .map(|v| format!("{}@{}:{}", v.id, v.host, v.port))
+        .collect::<Vec<_>>()
+        .join(",");
     // The config was checked when it was read.
     raft.static_voters = klamm_raft::parse_voters(&voters, listener).unwrap_or_default();
-    raft.bootstrap_servers = config.bootstrap_servers().into_iter().map(|(host, port)| (host.into(), port)).collect();
+    raft.bootstrap_servers =
+        config.bootstrap_servers().into_iter().map(|(host, port)| (host.into(), port)).collect();
     raft.listener = listener.into();
     raft.advertised = config
         .advertised_controller_listeners()

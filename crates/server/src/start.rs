@@ -4,13 +4,21 @@
 //! image goes to the shards, which open their partitions; the broker registers, is unfenced, and only then are
 //! connections accepted. Stop: the other way round; each log is closed and synced before the clean shutdown file says so.
 
-use std::{path::PathBuf, rc::Rc, sync::{Arc, Mutex, atomic::AtomicI64}, time::Duration};
+use std::{
+    path::PathBuf,
+    rc::Rc,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use klamm_config::{BrokerConfig, Endpoint, broker};
-use klamm_io::{net::{Listener, SocketOptions}, spawn};
+use klamm_io::{
+    net::{Listener, SocketOptions},
+    spawn,
+};
 use klamm_log::{LogConfig, log_dir::LoadedLogDir, meta_properties::MetaProperties};
-use klamm_metadata::{MetadataImage, image::{Loader, Provenance}};
+use klamm_metadata::image::Loader;
 use klamm_protocol::{StrBytes, Uuid, records::BatchIter};
 use klamm_raft::Raft;
 use klamm_replica::fetch_session::{FetchSessions, SessionLimits};
@@ -19,17 +27,27 @@ use tracing::{info, warn};
 
 use crate::{
     broker_lifecycle::{self, Stage, Wish},
+    controller_lifecycle,
     handlers::{
-        Contexts, cluster::ClusterContext, configs::ConfigsContext, groups::GroupsContext, records::RecordsContext,
-        topics::TopicsContext,
+        Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
+        groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, topics::TopicsContext,
     },
     listener::{acceptor, limits::ConnectionLimits},
     log_dirs::{LogDir, LogDirs},
     metadata::Metadata,
     node::{ListenerName, Node, World},
     producer_ids::ProducerIds,
-    quorum::{ControllerHandle, driver::{self, QuorumStart}, metadata_log::{self, MetadataLog, Opened}, publisher},
-    shard::{ShardRequest, Shards, router::ShardSenders, run::{self, ShardStart}},
+    quorum::{
+        ControllerHandle,
+        driver::{self, QuorumStart},
+        metadata_log::{self, MetadataLog, Opened},
+        publisher,
+    },
+    shard::{
+        ShardRequest, Shards,
+        router::ShardSenders,
+        run::{self, ShardStart},
+    },
     topics_creator::TopicsCreator,
 };
 
@@ -80,7 +98,6 @@ async fn run_node(
     world: World,
     ready: impl FnOnce(&BrokerConfig),
 ) -> Result<(), StartError> {
-    check_roles(&config)?;
     let termination = Box::pin(spawn::termination());
     let directories = open_directories(&config, &world)?;
     let mut bound = bind(&config)?;
@@ -97,14 +114,15 @@ async fn run_node(
         log_dirs: directories.log_dirs,
         fetch_sessions: Mutex::new(fetch_sessions(&config, &world)),
         shard_count,
-        broker_epoch: AtomicI64::new(-1),
+        broker_epoch: watch::Sender::new(-1),
         limits: limits(&config),
         config: ArcSwap::from_pointee(config.clone()),
         world: world.clone(),
     });
     let (senders, queues): (Vec<_>, Vec<_>) = (0..shard_count).map(|_| mpsc::unbounded_channel()).unzip();
     let senders = ShardSenders::new(senders);
-    let quorum = start_quorum(&node, &config, commands, requests, senders.clone(), directories.metadata_directory_id)?;
+    let quorum =
+        start_quorum(&node, &config, commands, requests, senders.clone(), directories.metadata_directory_id)?;
     let shards = start_shards(&node, &senders, queues)?;
     let router = Rc::new(Shards::remote(senders.clone(), world.clock));
 
@@ -113,43 +131,63 @@ async fn run_node(
     let mut acceptors = Vec::new();
     // Controllers listen from the start: brokers wait for them, not the other way round.
     for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(&config, name)) {
-        acceptors.push(spawn::local(acceptor::run(name, listener, Arc::clone(&node.limits), Rc::clone(&router))));
+        acceptors.push(spawn::local(acceptor::run(
+            name,
+            listener,
+            Arc::clone(&node.limits),
+            Rc::clone(&router),
+        )));
     }
     let advertised = advertised(&config, &bound);
-    let lifecycle = spawn::local(broker_lifecycle::run(Arc::clone(&node), advertised, wishes, stage));
-    set_strays_aside(&node).await;
-    wish.send_replace(Wish::Serving);
+    let is_broker = config.is_broker();
+    let mut tasks = Vec::new();
+    if config.is_controller() {
+        tasks.push(spawn::local(controller_lifecycle::run(Arc::clone(&node))));
+    }
+    if is_broker {
+        tasks.push(spawn::local(broker_lifecycle::run(Arc::clone(&node), advertised, wishes, stage)));
+    }
     let mut termination = termination;
-    let is_active = async {
-        let _ = stages.wait_for(|stage| *stage == Stage::Active).await;
+    let starting = async {
+        node.metadata.wait_for(0).await;
+        if is_broker {
+            set_strays_aside(&node);
+            wish.send_replace(Wish::Serving);
+            let _ = stages.wait_for(|stage| *stage == Stage::Active).await;
+            // Whoever connects finds this broker in the metadata that it is told.
+            wait_until_visible(&node).await;
+        }
     };
     let started = tokio::select! {
-        () = is_active => true,
+        () = starting => true,
         _ = &mut termination => false,
     };
     if started {
-        // Whoever connects finds this broker in the metadata that it is told.
-        wait_until_visible(&node).await;
         for (name, listener) in bound {
-            acceptors.push(spawn::local(acceptor::run(name, listener, Arc::clone(&node.limits), Rc::clone(&router))));
+            acceptors.push(spawn::local(acceptor::run(
+                name,
+                listener,
+                Arc::clone(&node.limits),
+                Rc::clone(&router),
+            )));
         }
-        let checkpoints = spawn::local(checkpoint_loop(Arc::clone(&node), senders.clone()));
+        tasks.push(spawn::local(checkpoint_loop(Arc::clone(&node), senders.clone())));
         info!(node = node.id, cluster_id = %node.cluster_id, shards = shard_count, "node started");
         ready(&config);
         let _ = termination.await;
-        checkpoints.abort();
     }
     info!(node = node.id, "node stops");
-    wish.send_replace(Wish::ShutDown);
-    let gone = async {
-        let _ = stages.wait_for(|stage| *stage == Stage::Gone).await;
-    };
-    if world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {
-        warn!("the controller did not let the broker go in time");
+    if started && is_broker {
+        wish.send_replace(Wish::ShutDown);
+        let gone = async {
+            let _ = stages.wait_for(|stage| *stage == Stage::Gone).await;
+        };
+        if world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {
+            warn!("the controller did not let the broker go in time");
+        }
     }
-    lifecycle.abort();
-    for acceptor in acceptors {
-        acceptor.abort();
+    for task in tasks.into_iter().chain(acceptors) {
+        task.abort();
     }
     stop(&node, &senders, shards, quorum).await;
     info!(node = node.id, "node stopped");
@@ -165,34 +203,12 @@ async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, q
     for shard in shards {
         shard.join();
     }
-    node.log_dirs.write_checkpoints(&offsets);
-    node.log_dirs.write_clean_shutdown(node.broker_epoch());
+    if node.config.load().is_broker() {
+        node.log_dirs.write_checkpoints(&offsets);
+        node.log_dirs.write_clean_shutdown(node.broker_epoch());
+    }
     drop(quorum.stop);
     quorum.thread.join();
-}
-
-/// This release runs both roles in one process, with this node as the only voter.
-fn check_roles(config: &BrokerConfig) -> Result<(), StartError> {
-    if !(config.is_broker() && config.is_controller()) {
-        return Err(StartError::Config(
-            "process.roles has to be broker,controller: a node with one of the roles needs a cluster, which this release \
-             does not form yet"
-                .to_owned(),
-        ));
-    }
-    let others: Vec<String> = config
-        .voters()
-        .iter()
-        .filter(|voter| voter.id != config.node_id())
-        .map(|voter| format!("{}@{}:{}", voter.id, voter.host, voter.port))
-        .collect();
-    if !others.is_empty() {
-        return Err(StartError::Config(format!(
-            "controller.quorum.voters names {} beside this node: this release runs a quorum of one",
-            others.join(", ")
-        )));
-    }
-    Ok(())
 }
 
 fn shard_count(config: &BrokerConfig) -> usize {
@@ -237,7 +253,16 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
     let mut previous_broker_epoch = i64::MAX;
     let mut dirs = Vec::new();
     let mut loaded: Vec<(usize, LoadedLogDir)> = Vec::new();
-    for (index, path) in config.log_dirs().into_iter().map(PathBuf::from).enumerate() {
+    let mut paths: Vec<PathBuf> = if config.is_broker() {
+        config.log_dirs().into_iter().map(PathBuf::from).collect()
+    } else {
+        Vec::new()
+    };
+    if !paths.contains(&metadata_dir) {
+        paths.push(metadata_dir.clone());
+    }
+    let own_dirs = config.log_dirs().len();
+    for (index, path) in paths.into_iter().enumerate() {
         let files = klamm_log::log_dir::LogDir::lock(&world.disk, &path)?.ok_or_else(|| {
             StartError::Directory(format!(
                 "log directory {} is in use by another process: stop that one, or choose another directory in log.dirs",
@@ -258,7 +283,8 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
         let found = files.load()?;
         previous_broker_epoch = previous_broker_epoch.min(found.broker_epoch.unwrap_or(-1));
         loaded.push((index, found));
-        let is_cordoned = cordoned.iter().any(|dir| PathBuf::from(dir) == path);
+        // A metadata directory beside the log directories takes no partitions.
+        let is_cordoned = index >= own_dirs || cordoned.iter().any(|dir| PathBuf::from(dir) == path);
         dirs.push(LogDir::new(path, id, is_cordoned, Some(files)));
     }
     let Some((cluster_id, _)) = cluster_id else {
@@ -266,9 +292,14 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
     };
     let metadata_directory_id = match metadata_directory_id {
         Some(id) => id,
-        None => MetaProperties::read(&world.disk, &metadata_dir)?.and_then(|meta| meta.directory_id).ok_or_else(|| {
-            StartError::Directory(format!("metadata log directory {} is not formatted", metadata_dir.display()))
-        })?,
+        None => MetaProperties::read(&world.disk, &metadata_dir)?
+            .and_then(|meta| meta.directory_id)
+            .ok_or_else(|| {
+                StartError::Directory(format!(
+                    "metadata log directory {} is not formatted",
+                    metadata_dir.display()
+                ))
+            })?,
     };
     Ok(Directories {
         cluster_id: cluster_id.into(),
@@ -398,7 +429,7 @@ fn start_quorum(
         None => Vec::new(),
     };
     let loader = match snapshot {
-        Some((id, content)) => load_snapshot(id, content)?,
+        Some((id, content)) => driver::load_snapshot(id, content),
         None => Loader::default(),
     };
     let raft = Raft::new(
@@ -432,24 +463,6 @@ fn start_quorum(
     Ok(Quorum { thread, stop })
 }
 
-fn load_snapshot(id: klamm_raft::OffsetAndEpoch, content: bytes::Bytes) -> Result<Loader, StartError> {
-    let mut image = MetadataImage::default();
-    let mut timestamp_ms = -1;
-    for batch in BatchIter::new(content).flatten() {
-        timestamp_ms = timestamp_ms.max(batch.max_timestamp);
-        if batch.is_control() {
-            continue;
-        }
-        for record in driver::decode_records(&batch) {
-            image.try_replay(&record).map_err(|error| {
-                StartError::Directory(format!("snapshot {}-{} contradicts itself: {error}", id.offset, id.epoch))
-            })?;
-        }
-    }
-    let provenance = Provenance { last_offset: id.offset - 1, last_epoch: id.epoch, last_timestamp_ms: timestamp_ms };
-    Ok(Loader::new(image, provenance))
-}
-
 fn start_shards(
     node: &Arc<Node>,
     senders: &ShardSenders,
@@ -469,6 +482,8 @@ fn start_shards(
             cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
             configs: ConfigsContext { node: Arc::clone(&contexts_node) },
             groups: GroupsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards), creator },
+            brokers: BrokersContext { node: Arc::clone(&contexts_node) },
+            quorum: QuorumContext { node: Arc::clone(&contexts_node) },
             records: RecordsContext { node: Arc::clone(&contexts_node), shards, producer_ids },
             topics: TopicsContext { node: contexts_node },
         });
@@ -478,9 +493,8 @@ fn start_shards(
     Ok(threads)
 }
 
-/// Waits for the first image and sets aside what was found on the disk and does not belong to it.
-async fn set_strays_aside(node: &Arc<Node>) {
-    node.metadata.wait_for(0).await;
+/// Sets aside what was found on the disk and does not belong to the first image that was applied.
+fn set_strays_aside(node: &Arc<Node>) {
     // A partition that the image places here was taken by its shard.
     for (at, found) in node.log_dirs.take_rest() {
         let unique: String = node.world.entropy.next_16().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -491,8 +505,12 @@ async fn set_strays_aside(node: &Arc<Node>) {
         );
         let to = found.path.with_file_name(&name);
         match node.world.disk.rename(&found.path, &to) {
-            Ok(()) => warn!(topic = %at.topic, partition = at.index, name, "partition is not placed on this broker: set aside"),
-            Err(error) => warn!(topic = %at.topic, partition = at.index, %error, "a stray partition cannot be set aside"),
+            Ok(()) => {
+                warn!(topic = %at.topic, partition = at.index, name, "partition is not placed on this broker: set aside")
+            }
+            Err(error) => {
+                warn!(topic = %at.topic, partition = at.index, %error, "a stray partition cannot be set aside")
+            }
         }
     }
 }

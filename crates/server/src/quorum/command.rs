@@ -11,22 +11,26 @@ use std::{
 use klamm_protocol::{
     ErrorCode, StrBytes,
     api::{
-        alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse},
         allocate_producer_ids::{AllocateProducerIdsRequest, AllocateProducerIdsResponse},
+        alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse},
         alter_configs::{AlterConfigsRequest, AlterConfigsResponse},
         broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse},
         broker_registration::{BrokerRegistrationRequest, BrokerRegistrationResponse},
+        controller_registration::{ControllerRegistrationRequest, ControllerRegistrationResponse},
         create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse},
         create_topics::{CreateTopicsRequest, CreateTopicsResponse},
         delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse},
+        describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
         incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse},
+        unregister_broker::{UnregisterBrokerRequest, UnregisterBrokerResponse},
         update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse},
     },
 };
-use klamm_raft::{RaftRequest, RaftResponse};
+use klamm_raft::{RaftRequest, RaftResponse, Server};
 use tokio::sync::{mpsc, oneshot};
+use tracing::debug;
 
-use super::driver::QuorumRequest;
+use super::{driver::QuorumRequest, peers::Peers};
 
 /// Why the controller did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +91,21 @@ macro_rules! commands {
         }
 
         impl Command {
+            /// Asks another node, which leads, and answers what it answers.
+            pub async fn forward(self, peers: &Peers, leader: &Server) {
+                match self {
+                    $(Self::$name { request, reply, .. } => {
+                        let answer = peers.call(leader, &request).await;
+                        // Where in the log the decision is only the leader knows.
+                        let answer = answer.map(|response| Answer { response, end_offset: -1 });
+                        drop(reply.send(answer.map_err(|error| {
+                            debug!(%error, "the active controller does not answer");
+                            CommandError::NotController
+                        })));
+                    })+
+                }
+            }
+
             /// Answers that it was not carried out.
             pub fn refuse(self, error: CommandError) {
                 match self {
@@ -130,6 +149,12 @@ commands! {
     register_broker RegisterBroker(BrokerRegistrationRequest) -> BrokerRegistrationResponse;
     /// A broker is alive, and wants to be fenced, unfenced or let go.
     broker_heartbeat BrokerHeartbeat(BrokerHeartbeatRequest) -> BrokerHeartbeatResponse;
+    /// Forgets a broker.
+    unregister_broker UnregisterBroker(UnregisterBrokerRequest) -> UnregisterBrokerResponse;
+    /// Registers a controller.
+    register_controller RegisterController(ControllerRegistrationRequest) -> ControllerRegistrationResponse;
+    /// Tells the state of the quorum.
+    describe_quorum DescribeQuorum(DescribeQuorumRequest) -> DescribeQuorumResponse;
     /// Gives a broker a block of producer ids.
     allocate_producer_ids AllocateProducerIds(AllocateProducerIdsRequest) -> AllocateProducerIdsResponse;
 }

@@ -7,15 +7,17 @@ use std::{sync::Arc, time::Duration};
 
 use klamm_config::broker;
 use klamm_controller::{
-    Access, ApiError, Context, Heartbeats, Outcome, activation, brokers, client_quotas, configs, features, partitions, periodic,
-    producer_ids, topics,
+    Access, ApiError, Context, Heartbeats, Outcome, activation, brokers, client_quotas, configs, controllers,
+    features, partitions, periodic, producer_ids, topics,
 };
 use klamm_metadata::MetadataImage;
 use klamm_protocol::{
     MetadataRecord,
     api::{
         allocate_producer_ids::AllocateProducerIdsResponse, broker_heartbeat::BrokerHeartbeatResponse,
-        broker_registration::BrokerRegistrationResponse, delete_topics::DeleteTopicsResponse,
+        broker_registration::BrokerRegistrationResponse,
+        controller_registration::ControllerRegistrationResponse, delete_topics::DeleteTopicsResponse,
+        unregister_broker::UnregisterBrokerResponse,
     },
 };
 use tracing::info;
@@ -51,9 +53,8 @@ pub(super) fn idle(driver: &mut Driver) {
 pub(super) fn sessions(driver: &mut Driver) {
     loop {
         let now = driver.monotonic();
-        let outcome = with_heartbeats(driver, |context, heartbeats| {
-            brokers::fence_expired(context, heartbeats, now)
-        });
+        let outcome =
+            with_heartbeats(driver, |context, heartbeats| brokers::fence_expired(context, heartbeats, now));
         let Some(id) = outcome.response else { return };
         info!(broker = id, "broker fenced: no heartbeat within broker.session.timeout.ms");
         driver.propose(&outcome.records, Box::new(|_| {}));
@@ -67,8 +68,9 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
     match command {
         Command::CreateTopics { request, version: _, reply } => {
             let mut random = driver.random();
-            let outcome =
-                with_context(driver, |context, _| topics::create_topics(context, &mut random, Access::ALL, &request));
+            let outcome = with_context(driver, |context, _| {
+                topics::create_topics(context, &mut random, Access::ALL, &request)
+            });
             settle(driver, outcome, reply);
         }
         Command::DeleteTopics { request, version, reply } => {
@@ -88,7 +90,8 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             settle(driver, outcome, reply);
         }
         Command::IncrementalAlterConfigs { request, version: _, reply } => {
-            let outcome = with_context(driver, |context, _| configs::incremental_alter_configs(*context, &request));
+            let outcome =
+                with_context(driver, |context, _| configs::incremental_alter_configs(*context, &request));
             settle(driver, outcome, reply);
         }
         Command::AlterConfigs { request, version: _, reply } => {
@@ -96,8 +99,9 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             settle(driver, outcome, reply);
         }
         Command::AlterClientQuotas { request, version: _, reply } => {
-            let outcome =
-                with_context(driver, |context, _| client_quotas::alter_client_quotas(context.image, &request));
+            let outcome = with_context(driver, |context, _| {
+                client_quotas::alter_client_quotas(context.image, &request)
+            });
             settle(driver, outcome, reply);
         }
         Command::UpdateFeatures { request, version, reply } => {
@@ -137,6 +141,32 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             };
             settle(driver, outcome, reply);
         }
+        Command::UnregisterBroker { request, version: _, reply } => {
+            let outcome = with_heartbeats(driver, |context, heartbeats| {
+                brokers::unregister(context, heartbeats, request.broker_id)
+            });
+            let outcome = match outcome {
+                Ok(outcome) => outcome.map(|()| UnregisterBrokerResponse::default()),
+                Err(error) => Outcome::unchanged(UnregisterBrokerResponse {
+                    error_code: error.code.code(),
+                    error_message: error.wire_message(),
+                    ..Default::default()
+                }),
+            };
+            settle(driver, outcome, reply);
+        }
+        Command::RegisterController { request, version: _, reply } => {
+            let outcome = with_context(driver, |context, ()| controllers::register(context, &request));
+            let outcome = outcome.unwrap_or_else(|error| {
+                Outcome::unchanged(ControllerRegistrationResponse {
+                    error_code: error.code.code(),
+                    error_message: error.wire_message(),
+                    ..Default::default()
+                })
+            });
+            settle(driver, outcome, reply);
+        }
+        Command::DescribeQuorum { request, version: _, reply } => driver.describe_quorum(request, reply),
         Command::AllocateProducerIds { request, version: _, reply } => {
             let outcome: Result<_, ApiError> =
                 with_context(driver, |context, _| producer_ids::allocate(context, &request));

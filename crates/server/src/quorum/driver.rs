@@ -10,24 +10,31 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use klamm_config::BrokerConfig;
+use klamm_config::{BrokerConfig, broker};
 use klamm_controller::{Heartbeats, Random};
 use klamm_io::spawn;
 use klamm_metadata::{
     MetadataImage,
     image::{Loader, Provenance, record_version},
 };
-use klamm_protocol::{MetadataRecord, StrBytes, records::BatchIter};
-use klamm_raft::{Action, Input, Now, Raft, RaftRequest, RaftResponse};
+use klamm_protocol::{
+    MetadataRecord, StrBytes,
+    api::describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
+    records::BatchIter,
+};
+use klamm_raft::{
+    Action, ControlState, Input, Now, OffsetAndEpoch, Raft, RaftRequest, RaftResponse, RequestFailure,
+};
 use klamm_timeline::Timeline;
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
-    command::{Command, CommandError, ControllerHandle},
+    command::{Answer, AnswerSender, Command, CommandError, ControllerHandle},
     decide,
     metadata_log::{MetadataLog, MetadataLogError},
+    peers::Peers,
     publisher::Update,
 };
 use crate::{metadata::Published, metadata_change::Touched, node::World};
@@ -72,9 +79,13 @@ pub struct QuorumRequest {
     pub reply: oneshot::Sender<RaftResponse>,
 }
 
+/// The outcome of a request to another node.
+type PeerAnswer = (u64, Result<RaftResponse, RequestFailure>);
+
 enum Event {
     Command(Command),
     Request(QuorumRequest),
+    Answer(u64, Result<RaftResponse, RequestFailure>),
     Deadline,
     Synced(Result<klamm_log::Flushed, klamm_log::Error>),
     Stop,
@@ -107,6 +118,8 @@ pub(super) struct Driver {
     handle: ControllerHandle,
     updates: mpsc::UnboundedSender<Update>,
     synced: mpsc::UnboundedSender<Result<klamm_log::Flushed, klamm_log::Error>>,
+    peers: Peers,
+    answers: mpsc::UnboundedSender<PeerAnswer>,
     pub(super) active: Option<Active>,
     requests: FxHashMap<u64, oneshot::Sender<RaftResponse>>,
     next_token: u64,
@@ -115,9 +128,25 @@ pub(super) struct Driver {
 
 /// Runs the quorum until `stop` completes.
 pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
-    let QuorumStart { config, cluster_id, world, log, raft, loader, bootstrap, handle, mut commands, mut requests, updates } = start;
+    let QuorumStart {
+        config,
+        cluster_id,
+        world,
+        log,
+        raft,
+        loader,
+        bootstrap,
+        handle,
+        mut commands,
+        mut requests,
+        updates,
+    } = start;
     let (synced, mut syncs) = mpsc::unbounded_channel();
+    let (answers, mut peer_answers) = mpsc::unbounded_channel();
     let clock = world.clock;
+    let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
+    let request_timeout = Duration::from_millis(u64::try_from(request_timeout).unwrap_or(2000));
+    let config_id = config.node_id();
     let mut driver = Driver {
         config,
         cluster_id,
@@ -130,6 +159,8 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
         handle,
         updates,
         synced,
+        peers: Peers::new(config_id, request_timeout, clock),
+        answers,
         active: None,
         requests: FxHashMap::default(),
         next_token: 0,
@@ -143,6 +174,7 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
             biased;
             () = &mut stop => Event::Stop,
             Some(synced) = syncs.recv() => Event::Synced(synced),
+            Some((request_id, result)) = peer_answers.recv() => Event::Answer(request_id, result),
             Some(request) = requests.recv() => Event::Request(request),
             Some(command) = commands.recv() => Event::Command(command),
             () = clock.sleep_until_any(deadline.map(klamm_io::Instant::from_start)) => Event::Deadline,
@@ -150,6 +182,7 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
         match event {
             Event::Command(command) => driver.command(command),
             Event::Request(request) => driver.request(request),
+            Event::Answer(request_id, result) => driver.step(Input::Response { request_id, result }),
             Event::Deadline => driver.deadline(),
             Event::Synced(Ok(flushed)) => {
                 driver.log.mark_flushed(flushed, clock.wall_ms());
@@ -205,17 +238,51 @@ impl Driver {
                 decide::idle(self);
             }
         }
-        if self.active.as_ref().and_then(|active| active.heartbeats.next_deadline()).is_some_and(|at| now.monotonic >= at) {
+        if self
+            .active
+            .as_ref()
+            .and_then(|active| active.heartbeats.next_deadline())
+            .is_some_and(|at| now.monotonic >= at)
+        {
             decide::sessions(self);
         }
     }
 
     fn command(&mut self, command: Command) {
-        if self.active.is_none() {
-            command.refuse(CommandError::NotController);
+        if self.active.is_some() {
+            decide::command(self, command);
             return;
         }
-        decide::command(self, command);
+        // Another node leads: it is asked over the network.
+        match self.raft.leader_server() {
+            Some(leader) => {
+                let peers = self.peers.clone();
+                spawn::local(async move { command.forward(&peers, &leader).await });
+            }
+            None => command.refuse(CommandError::NotController),
+        }
+    }
+
+    /// Asks the raft machine on behalf of a client that came by another listener.
+    pub(super) fn describe_quorum(
+        &mut self,
+        request: DescribeQuorumRequest,
+        reply: AnswerSender<DescribeQuorumResponse>,
+    ) {
+        let (answer, response) = oneshot::channel();
+        let listener = self.config.controller_listener_names().first().map_or("", String::as_str).into();
+        self.request(QuorumRequest {
+            listener,
+            request: RaftRequest::DescribeQuorum(request),
+            reply: answer,
+        });
+        spawn::local(async move {
+            let answer = match response.await {
+                Ok(RaftResponse::DescribeQuorum(response)) => Ok(Answer { response, end_offset: -1 }),
+                _ => Err(CommandError::ShuttingDown),
+            };
+            drop(reply.send(answer));
+        });
     }
 
     fn request(&mut self, request: QuorumRequest) {
@@ -248,19 +315,22 @@ impl Driver {
                 let handle = self.log.append(batches, now_ms)?;
                 let synced = self.synced.clone();
                 spawn::local(async move {
-                    let done = if sync { spawn::blocking(move || handle.sync()).await } else { Some(handle.unsynced()) };
+                    let done = if sync {
+                        spawn::blocking(move || handle.sync()).await
+                    } else {
+                        Some(handle.unsynced())
+                    };
                     if let Some(done) = done {
                         let _ = synced.send(done);
                     }
                 });
             }
             Action::Truncate { end_offset } => self.log.truncate(end_offset, now_ms)?,
-            Action::Send { request_id, to, .. } => {
-                // A quorum of several voters is refused at the start, so that there is nobody to send to.
-                debug!(request_id, to = to.id, "no connection to another controller");
-                self.step(Input::Response {
-                    request_id,
-                    result: Err(klamm_raft::RequestFailure::Disconnected),
+            Action::Send { request_id, to, request } => {
+                let (peers, answers) = (self.peers.clone(), self.answers.clone());
+                spawn::local(async move {
+                    let result = peers.send(&to, request).await;
+                    let _ = answers.send((request_id, result));
                 });
             }
             Action::Respond { token, response } => self.respond(token, response),
@@ -283,13 +353,32 @@ impl Driver {
             }
             Action::HighWatermark { offset } => self.committed(offset)?,
             Action::LeaderChanged { epoch, leader } => self.leader_changed(epoch, leader),
-            Action::WriteSnapshot { .. } | Action::FinishSnapshot { .. } => {
-                // Only followers fetch snapshots, and a single voter never follows.
-                warn!("a snapshot arrived at a node that follows nobody");
+            Action::WriteSnapshot { id, position, bytes } => {
+                self.log.write_snapshot_part(id, position, &bytes)?
             }
+            Action::FinishSnapshot { id } => self.install_snapshot(id)?,
             Action::ShutdownComplete => {}
         }
         Ok(())
+    }
+
+    /// Puts the leader's snapshot in the place of everything that was here.
+    fn install_snapshot(&mut self, id: OffsetAndEpoch) -> Result<(), MetadataLogError> {
+        let content = self.log.finish_snapshot(id, self.world.clock.wall_ms())?;
+        let control =
+            ControlState::of_snapshot(id, content.clone()).map_err(|source| self.log.bad_batch(source))?;
+        self.loader = load_snapshot(id, content);
+        self.touched = Touched::everything();
+        self.publish();
+        self.step(Input::SnapshotInstalled { id, control });
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let published =
+            Published { image: self.loader.image().clone(), provenance: self.loader.provenance() };
+        let touched = std::mem::take(&mut self.touched);
+        let _ = self.updates.send(Update { published: Arc::new(published), touched });
     }
 
     fn respond(&mut self, token: u64, response: RaftResponse) {
@@ -319,9 +408,7 @@ impl Driver {
             next = end;
         }
         if changed {
-            let published = Published { image: self.loader.image().clone(), provenance: self.loader.provenance() };
-            let touched = std::mem::take(&mut self.touched);
-            let _ = self.updates.send(Update { published: Arc::new(published), touched });
+            self.publish();
         }
         if let Some(active) = &mut self.active {
             active.timeline.commit(high_watermark);
@@ -365,7 +452,7 @@ impl Driver {
     }
 
     fn set_idle_deadline(&mut self) {
-        let interval = self.config.get(&klamm_config::broker::METADATA_MAX_IDLE_INTERVAL_MS);
+        let interval = self.config.get(&broker::METADATA_MAX_IDLE_INTERVAL_MS);
         let now = self.now().monotonic;
         if let Some(active) = &mut self.active {
             let interval = u64::try_from(interval).ok().filter(|ms| *ms > 0);
@@ -398,7 +485,8 @@ impl Driver {
             return;
         }
         let version = active.timeline.tentative().features.metadata_version_or_minimum();
-        let encoded: Vec<Bytes> = records.iter().map(|record| encode_record(record, record_version(version, record))).collect();
+        let encoded: Vec<Bytes> =
+            records.iter().map(|record| encode_record(record, record_version(version, record))).collect();
         let epoch = active.epoch;
         let mut actions = Vec::new();
         match self.raft.propose(self.now(), epoch, &encoded, &mut actions) {
@@ -457,7 +545,11 @@ pub fn decode_records(batch: &klamm_protocol::records::RecordBatch) -> Vec<Metad
             .collect()
     };
     decoded().unwrap_or_else(|error| {
-        error!(error, offset = batch.base_offset, "a record of the metadata log cannot be read: the node ends");
+        error!(
+            error,
+            offset = batch.base_offset,
+            "a record of the metadata log cannot be read: the node ends"
+        );
         std::process::abort();
     })
 }
@@ -467,4 +559,25 @@ fn encode_record(record: &MetadataRecord, version: i16) -> Bytes {
         Ok(bytes) => bytes,
         Err(error) => panic!("a {record:?} cannot be written in version {version}: {error}"),
     }
+}
+
+/// The image that a snapshot holds.
+///
+/// A snapshot that contradicts itself ends the process, as a record that cannot be read does.
+pub fn load_snapshot(id: OffsetAndEpoch, content: Bytes) -> Loader {
+    let mut image = MetadataImage::default();
+    let mut last_timestamp_ms = -1;
+    for batch in BatchIter::new(content).flatten() {
+        last_timestamp_ms = last_timestamp_ms.max(batch.max_timestamp);
+        if batch.is_control() {
+            continue;
+        }
+        for record in decode_records(&batch) {
+            if let Err(error) = image.try_replay(&record) {
+                error!(%error, offset = id.offset, epoch = id.epoch, "a metadata snapshot contradicts itself: the node ends");
+                std::process::abort();
+            }
+        }
+    }
+    Loader::new(image, Provenance { last_offset: id.offset - 1, last_epoch: id.epoch, last_timestamp_ms })
 }

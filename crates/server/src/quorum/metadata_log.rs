@@ -233,6 +233,49 @@ impl MetadataLog {
         Ok(self.disk.replace_file(&self.dir.join(snapshot_name(id)), content)?)
     }
 
+    /// Writes a part of a snapshot that is being fetched; position 0 starts it anew.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn write_snapshot_part(
+        &self,
+        id: OffsetAndEpoch,
+        position: i64,
+        bytes: &[u8],
+    ) -> Result<(), MetadataLogError> {
+        let file = self.disk.open(&self.part_path(id), OpenMode::Create)?;
+        let position = u64::try_from(position).unwrap_or(0);
+        if position == 0 {
+            file.truncate(0)?;
+        }
+        file.write_at(bytes, position)?;
+        Ok(())
+    }
+
+    /// Puts a fetched snapshot in place durably and starts the log anew behind it. Returns its content.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn finish_snapshot(&mut self, id: OffsetAndEpoch, now_ms: i64) -> Result<Bytes, MetadataLogError> {
+        let (part, path) = (self.part_path(id), self.dir.join(snapshot_name(id)));
+        self.disk.open(&part, OpenMode::ReadWrite)?.sync_all()?;
+        self.disk.rename(&part, &path)?;
+        self.disk.sync_dir(&self.dir)?;
+        if self.log.log_end_offset() < id.offset {
+            self.log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
+        }
+        Ok(self.disk.read_file(&path, SNAPSHOT_BYTES_MAX)?.into())
+    }
+
+    fn part_path(&self, id: OffsetAndEpoch) -> PathBuf {
+        self.dir.join(format!("{}.part", snapshot_name(id)))
+    }
+
+    /// The error of a batch of this log that cannot be read.
+    pub fn bad_batch(&self, source: BatchError) -> MetadataLogError {
+        MetadataLogError::Batch { path: self.dir.clone(), source }
+    }
+
     /// Closes the log, all of it synced.
     ///
     /// # Errors

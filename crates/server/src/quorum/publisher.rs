@@ -26,25 +26,52 @@ pub struct Update {
 }
 
 /// Applies updates until the sender is gone.
+///
+/// A broker that starts follows the log from far behind: what it passes on the way is not to be acted on, since a topic
+/// that is there at some offset may have been deleted, and made anew, by the end. So nothing is applied before the image
+/// has the broker's own registration in it.
 pub async fn run(node: Arc<Node>, shards: ShardSenders, mut updates: mpsc::UnboundedReceiver<Update>) {
-    while let Some(mut update) = updates.recv().await {
+    let mut registered = node.broker_epoch.subscribe();
+    let mut pending: Option<Update> = None;
+    loop {
+        let next = tokio::select! {
+            update = updates.recv() => update,
+            Ok(()) = registered.changed(), if pending.is_some() => pending.take(),
+        };
+        let Some(next) = next else { return };
+        let mut update = merged(pending.take(), next);
         while let Ok(next) = updates.try_recv() {
-            update.published = next.published;
-            update.touched.merge(next.touched);
+            update = merged(Some(update), next);
         }
-        if update.touched.broker_configs {
-            apply_broker_configs(&node, &update.published);
+        let epoch = *registered.borrow_and_update();
+        if node.config.load().is_broker() && (epoch < 0 || update.published.provenance.last_offset < epoch) {
+            pending = Some(update);
+            continue;
         }
-        if !update.touched.is_empty() {
-            let change = Arc::new(MetadataChange {
-                before: node.metadata.load(),
-                after: Arc::clone(&update.published),
-                touched: update.touched,
-            });
-            shards.ask_all(|reply| ShardRequest::ApplyMetadata { change: Arc::clone(&change), reply }).await;
-        }
-        node.metadata.publish(update.published);
+        apply(&node, &shards, update).await;
     }
+}
+
+fn merged(earlier: Option<Update>, mut later: Update) -> Update {
+    if let Some(earlier) = earlier {
+        later.touched.merge(earlier.touched);
+    }
+    later
+}
+
+async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
+    if update.touched.broker_configs {
+        apply_broker_configs(node, &update.published);
+    }
+    if !update.touched.is_empty() {
+        let change = Arc::new(MetadataChange {
+            before: node.metadata.load(),
+            after: Arc::clone(&update.published),
+            touched: update.touched,
+        });
+        shards.ask_all(|reply| ShardRequest::ApplyMetadata { change: Arc::clone(&change), reply }).await;
+    }
+    node.metadata.publish(update.published);
 }
 
 fn apply_broker_configs(node: &Node, published: &Published) {

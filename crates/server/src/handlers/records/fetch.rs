@@ -18,8 +18,9 @@ use klamm_config::broker;
 use klamm_log::FileSlice;
 use klamm_protocol::{
     ErrorCode, Records, Uuid,
-    api::fetch::{FetchRequest, LeaderIdAndEpoch, NodeEndpoint, PartitionData},
+    api::fetch::{FetchRequest, FetchResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData},
 };
+use klamm_raft::{RaftRequest, RaftResponse};
 use klamm_replica::fetch_session::{self, FetchContext, FetchedPartition, SessionPartition};
 use tokio::sync::oneshot;
 
@@ -38,6 +39,9 @@ use crate::{
 
 /// Answers Fetch.
 pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> Made {
+    if call.connection.is_controller_listener {
+        return fetch_metadata_log(cx, call, request).await;
+    }
     let published = cx.node.metadata.load();
     let clock = cx.node.world.clock;
     let resolve = |id: &Uuid| published.image.topics.by_id(id).map(|topic| topic.name.clone());
@@ -47,6 +51,20 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> 
     Made(Ok(Reply::Later(Box::pin(async move {
         let answers = fetch.run(&shards).await;
         respond(&node, &call, context, answers)
+    }))))
+}
+
+/// On a controller's listener the one partition is that of the metadata log, which belongs to the quorum.
+async fn fetch_metadata_log(cx: &RecordsContext, call: &Call, request: FetchRequest) -> Made {
+    let (node, call) = (Arc::clone(&cx.node), call.clone());
+    // It may wait for records as any other fetch, and must not hold up what comes behind it.
+    Made(Ok(Reply::Later(Box::pin(async move {
+        let listener = call.connection.listener.as_str().into();
+        let response = match node.controller.quorum(listener, RaftRequest::Fetch(Box::new(request))).await {
+            Some(RaftResponse::Fetch(response)) => *response,
+            _ => FetchResponse { error_code: ErrorCode::BrokerNotAvailable.code(), ..Default::default() },
+        };
+        call.encode(&response, &[])
     }))))
 }
 

@@ -1,0 +1,78 @@
+//! A controller's registration with the active controller (KIP-919), so that others find it in the metadata.
+
+use std::{sync::Arc, time::Duration};
+
+use klamm_config::broker;
+use klamm_metadata::features::supported_features;
+use klamm_protocol::{
+    ErrorCode,
+    api::controller_registration::{ControllerRegistrationRequest, Feature, Listener},
+};
+use tracing::{debug, info};
+
+use crate::node::Node;
+
+const VERSION: i16 = 0;
+const RETRY: Duration = Duration::from_millis(100);
+/// How often it is looked at whether the registration is still there.
+const CHECK: Duration = Duration::from_secs(5);
+
+/// Registers this run of the controller, and again if the registration goes.
+pub async fn run(node: Arc<Node>) {
+    let request = registration(&node);
+    loop {
+        node.metadata.wait_for(0).await;
+        let published = node.metadata.load();
+        let known = published.image.cluster.controllers.get(&node.id).map(|known| known.incarnation_id);
+        let is_supported = published
+            .image
+            .features
+            .metadata_version
+            .is_some_and(|version| version.is_controller_registration_supported());
+        if known == Some(node.incarnation_id) || !is_supported {
+            node.world.clock.sleep(CHECK).await;
+            continue;
+        }
+        match node.controller.register_controller(request.clone(), VERSION).await {
+            Ok(answer) if answer.response.error_code == 0 => {
+                info!(controller = node.id, "controller registered")
+            }
+            Ok(answer) => {
+                let error = ErrorCode::from_code(answer.response.error_code);
+                debug!(error = error.name(), "controller registration refused");
+            }
+            Err(error) => debug!(%error, "no active controller to register with"),
+        }
+        node.world.clock.sleep(RETRY).await;
+    }
+}
+
+fn registration(node: &Node) -> ControllerRegistrationRequest {
+    let config = node.config.load_full();
+    let features = supported_features(config.get(&broker::UNSTABLE_FEATURE_VERSIONS_ENABLE));
+    ControllerRegistrationRequest {
+        controller_id: node.id,
+        incarnation_id: node.incarnation_id,
+        listeners: config
+            .advertised_controller_listeners()
+            .iter()
+            .map(|endpoint| Listener {
+                name: endpoint.listener.as_str().into(),
+                host: endpoint.host.as_deref().unwrap_or("localhost").into(),
+                port: endpoint.port,
+                security_protocol: endpoint.security.id(),
+                ..Default::default()
+            })
+            .collect(),
+        features: features
+            .into_iter()
+            .map(|(name, min, max)| Feature {
+                name: name.into(),
+                min_supported_version: min,
+                max_supported_version: max,
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    }
+}

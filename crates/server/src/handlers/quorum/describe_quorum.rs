@@ -1,0 +1,36 @@
+//! DescribeQuorum (key 55), v0–2: leader, voters and observers of the metadata log, with how far each is (KIP-595).
+//!
+//! * v1  times of the last fetch (KIP-836)  * v2  directory ids and addresses (KIP-853)
+//!
+//! Only the leader knows. A node that does not lead passes the question on, as brokers do for all of their clients.
+
+use klamm_protocol::{
+    ErrorCode,
+    api::describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
+};
+use klamm_raft::{RaftRequest, RaftResponse};
+
+use super::QuorumContext;
+use crate::dispatch::Call;
+
+/// Answers DescribeQuorum.
+pub async fn handle(
+    cx: &QuorumContext,
+    call: &Call,
+    request: DescribeQuorumRequest,
+) -> DescribeQuorumResponse {
+    let controller = &cx.node.controller;
+    if !call.connection.is_controller_listener && controller.leader_id() != cx.node.id {
+        return match controller.describe_quorum(request, call.api_version).await {
+            Ok(answer) => answer.response,
+            Err(error) => DescribeQuorumResponse { error_code: error.code().code(), ..Default::default() },
+        };
+    }
+    let listener = call.connection.listener.as_str().into();
+    match controller.quorum(listener, RaftRequest::DescribeQuorum(request)).await {
+        Some(RaftResponse::DescribeQuorum(response)) => response,
+        _ => {
+            DescribeQuorumResponse { error_code: ErrorCode::BrokerNotAvailable.code(), ..Default::default() }
+        }
+    }
+}

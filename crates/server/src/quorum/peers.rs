@@ -1,0 +1,91 @@
+//! Connections to other nodes' controller listeners. They live on the quorum's thread.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+
+use klamm_io::Clock;
+use klamm_net::client::{Connection, ConnectionError, Settings};
+use klamm_protocol::Request;
+use klamm_raft::{RaftRequest, RaftResponse, RequestFailure, Server};
+use rustc_hash::FxHashMap;
+
+/// The largest answer taken from another controller: a fetch of the metadata log or a part of a snapshot.
+const RESPONSE_BYTES_MAX: usize = 64 << 20;
+
+type Slot = Rc<tokio::sync::Mutex<Option<Connection>>>;
+
+/// One connection for each address, made when it is needed.
+#[derive(Clone)]
+pub struct Peers {
+    slots: Rc<RefCell<FxHashMap<(String, u16), Slot>>>,
+    settings: Arc<Settings>,
+    clock: Clock,
+}
+
+impl Peers {
+    /// No connections yet. `request_timeout` is `controller.quorum.request.timeout.ms`.
+    pub fn new(node_id: i32, request_timeout: Duration, clock: Clock) -> Self {
+        let settings = Settings {
+            client_id: format!("raft-client-{node_id}").into(),
+            software_name: "klamm".into(),
+            software_version: env!("CARGO_PKG_VERSION").into(),
+            setup_timeout: request_timeout,
+            request_timeout,
+            response_bytes_max: RESPONSE_BYTES_MAX,
+        };
+        Self { slots: Rc::default(), settings: Arc::new(settings), clock }
+    }
+
+    /// The connection to a server, made anew if there is none or it is broken.
+    ///
+    /// # Errors
+    /// If the server cannot be reached.
+    pub async fn connection(&self, to: &Server) -> Result<Connection, ConnectionError> {
+        let key = (to.host.to_string(), to.port);
+        let slot = Rc::clone(self.slots.borrow_mut().entry(key).or_default());
+        // Held while connecting, so that one attempt serves all who wait for it.
+        let mut slot = slot.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| connection.is_open()) {
+            return Ok(connection.clone());
+        }
+        let connection = Connection::open(&to.host, to.port, Arc::clone(&self.settings), self.clock).await?;
+        *slot = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Sends a request and waits for its answer.
+    ///
+    /// # Errors
+    /// As [`Peers::connection`], or if there is no answer in time.
+    pub async fn call<R: Request>(&self, to: &Server, request: &R) -> Result<R::Response, ConnectionError> {
+        self.connection(to).await?.call(request).await
+    }
+
+    /// Sends a request of the quorum's protocol.
+    ///
+    /// # Errors
+    /// What the raft machine is told of it.
+    pub async fn send(&self, to: &Server, request: RaftRequest) -> Result<RaftResponse, RequestFailure> {
+        let answer = match request {
+            RaftRequest::Fetch(request) => {
+                self.call(to, &*request).await.map(|answer| RaftResponse::Fetch(Box::new(answer)))
+            }
+            RaftRequest::FetchSnapshot(request) => {
+                self.call(to, &request).await.map(RaftResponse::FetchSnapshot)
+            }
+            RaftRequest::Vote(request) => self.call(to, &request).await.map(RaftResponse::Vote),
+            RaftRequest::BeginQuorumEpoch(request) => {
+                self.call(to, &request).await.map(RaftResponse::BeginQuorumEpoch)
+            }
+            RaftRequest::EndQuorumEpoch(request) => {
+                self.call(to, &request).await.map(RaftResponse::EndQuorumEpoch)
+            }
+            RaftRequest::DescribeQuorum(request) => {
+                self.call(to, &request).await.map(RaftResponse::DescribeQuorum)
+            }
+        };
+        answer.map_err(|error| match error {
+            ConnectionError::UnsupportedVersion { .. } => RequestFailure::UnsupportedVersion,
+            _ => RequestFailure::Disconnected,
+        })
+    }
+}

@@ -5,6 +5,8 @@ mod client_quotas;
 mod cluster;
 mod configs;
 mod features;
+#[cfg(test)]
+mod kafka_log_tests;
 mod loader;
 mod record_version;
 mod replay;

@@ -475,7 +475,9 @@ impl Raft {
             Role::Resigned { .. } => Some(self.config.node_id),
             role => role.leader_id(self.config.node_id),
         };
-        let state = QuorumState { leader_epoch: self.epoch, leader_id, voted: self.voted };
+        // A leader starts again as resigned, which votes for nobody: its own vote need not be kept.
+        let voted = if self.is_leader() { None } else { self.voted };
+        let state = QuorumState { leader_epoch: self.epoch, leader_id, voted };
         if self.persisted != Some(state) {
             self.persisted = Some(state);
             let content = state.encode(self.control.kraft_version(), self.voters());

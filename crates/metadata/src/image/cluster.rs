@@ -94,9 +94,9 @@ impl Broker {
     /// Whether a replica may be in that directory and is not known to be offline. Unassigned and migrating replicas
     /// count as online, and so does any directory of a broker that has registered none.
     pub fn has_online_dir(&self, directory: &Uuid) -> bool {
-        self.log_dirs.is_empty()
-            || super::directory::is_reserved_online(directory)
-            || self.log_dirs.contains(directory)
+        super::directory::is_reserved_online(directory)
+            || (*directory != super::directory::LOST
+                && (self.log_dirs.is_empty() || self.log_dirs.contains(directory)))
     }
 
     /// Whether every online directory is cordoned, so that no new replica may be placed here.

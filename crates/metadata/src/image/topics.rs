@@ -20,12 +20,12 @@ pub mod directory {
         Uuid::from_bytes(bytes)
     }
 
-    /// Not assigned to a directory yet.
-    pub const UNASSIGNED: Uuid = reserved(0);
-    /// In a directory that is offline.
-    pub const LOST: Uuid = reserved(1);
     /// The broker has not said yet, as after an upgrade.
-    pub const MIGRATING: Uuid = reserved(2);
+    pub const MIGRATING: Uuid = reserved(0);
+    /// Not assigned to a directory yet.
+    pub const UNASSIGNED: Uuid = reserved(1);
+    /// In a directory that is offline.
+    pub const LOST: Uuid = reserved(2);
 
     /// Whether it is a mark that says nothing against the replica.
     pub fn is_reserved_online(id: &Uuid) -> bool {

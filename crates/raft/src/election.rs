@@ -1,5 +1,6 @@
 //! Votes: becoming leader, and letting others.
 
+use crate::epochs::Heard;
 use crate::log_state::OffsetAndEpoch;
 use crate::machine::Raft;
 use crate::message::{Action, RaftRequest, Server};
@@ -302,9 +303,8 @@ impl Raft {
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
         let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
-        if self.handle_common(now, error, leader, partition.leader_epoch, server, actions)
-            || error != ErrorCode::None
-        {
+        let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
+        if self.handle_common(now, heard, actions) || error != ErrorCode::None {
             return false;
         }
         let voters = self.voters().clone();

@@ -9,6 +9,15 @@ use klamm_protocol::ErrorCode;
 use klamm_protocol::api::{begin_quorum_epoch as begin, end_quorum_epoch as end};
 use std::time::Duration;
 
+/// What every response tells of the quorum.
+pub(crate) struct Heard {
+    pub(crate) error: ErrorCode,
+    pub(crate) leader: Option<i32>,
+    pub(crate) epoch: i32,
+    /// Where the leader is, if the response says so.
+    pub(crate) server: Option<Server>,
+}
+
 impl Raft {
     /// Requests that only voters send: not from an epoch that is over.
     pub(crate) const fn check_voter_request(&self, from: i32, epoch: i32) -> Result<(), ErrorCode> {
@@ -62,15 +71,8 @@ impl Raft {
     }
 
     /// What every response may tell. Returns true if nothing else is to be read from it.
-    pub(crate) fn handle_common(
-        &mut self,
-        now: Now,
-        error: ErrorCode,
-        leader: Option<i32>,
-        epoch: i32,
-        server: Option<Server>,
-        actions: &mut Vec<Action>,
-    ) -> bool {
+    pub(crate) fn handle_common(&mut self, now: Now, heard: Heard, actions: &mut Vec<Action>) -> bool {
+        let Heard { error, leader, epoch, server } = heard;
         if epoch < self.epoch || error == ErrorCode::UnknownLeaderEpoch {
             // Our epoch is the newer one; the answer is about the past.
             return true;
@@ -225,9 +227,8 @@ impl Raft {
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
         let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
-        if self.handle_common(now, error, leader, partition.leader_epoch, server, actions)
-            || error != ErrorCode::None
-        {
+        let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
+        if self.handle_common(now, heard, actions) || error != ErrorCode::None {
             return false;
         }
         if let Role::Leader(leader) = &mut self.role
@@ -385,9 +386,8 @@ impl Raft {
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
         let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
-        if self.handle_common(now, error, leader, partition.leader_epoch, server, actions)
-            || error != ErrorCode::None
-        {
+        let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
+        if self.handle_common(now, heard, actions) || error != ErrorCode::None {
             return false;
         }
         if let Role::Resigned { unacknowledged, .. } = &mut self.role

@@ -1,5 +1,6 @@
 //! Fetching the metadata log from the leader, as follower or observer.
 
+use crate::epochs::Heard;
 use crate::machine::Raft;
 use crate::message::{Action, RaftRequest, Server};
 use crate::role::Role;
@@ -96,7 +97,8 @@ impl Raft {
         });
         let error = ErrorCode::from_code(partition.error_code);
         let epoch = partition.current_leader.leader_epoch;
-        let refused = self.handle_common(now, error, leader, epoch, server, actions) || error != ErrorCode::None;
+        let heard = Heard { error, leader, epoch, server };
+        let refused = self.handle_common(now, heard, actions) || error != ErrorCode::None;
         if refused || !matches!(self.role, Role::Follower(_)) {
             return false;
         }

@@ -1,5 +1,6 @@
 //! Fetching a snapshot from the leader.
 
+use crate::epochs::Heard;
 use crate::machine::Raft;
 use crate::message::{Action, RaftRequest, Server};
 use crate::recovery::ControlState;
@@ -53,7 +54,8 @@ impl Raft {
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
         let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
-        if self.handle_common(now, error, leader, partition.current_leader.leader_epoch, server, actions) {
+        let heard = Heard { error, leader, epoch: partition.current_leader.leader_epoch, server };
+        if self.handle_common(now, heard, actions) {
             return false;
         }
         let fetch_deadline = now.monotonic + self.config.fetch_timeout;

@@ -1,0 +1,153 @@
+use super::world::World;
+use crate::*;
+use klamm_metadata::features::MetadataVersion;
+use klamm_protocol::ErrorCode;
+use klamm_protocol::api::allocate_producer_ids::AllocateProducerIdsRequest;
+use klamm_protocol::api::update_features::{FeatureUpdateKey, UpdateFeaturesRequest};
+use std::time::Duration;
+
+#[test]
+fn a_broker_is_unfenced_once_it_has_read_its_registration() {
+    let mut world = World::new(MetadataVersion::V4_3_IV0, &[]);
+    let epoch = world.register(0, 1, -1).expect("registers");
+    let reply = world.heartbeat(0, |request| request.current_metadata_offset = epoch - 1).expect("known");
+    assert!(reply.is_fenced && !reply.is_caught_up);
+    let reply = world.heartbeat(0, |request| request.want_fence = true).expect("known");
+    assert!(reply.is_fenced && reply.is_caught_up);
+    let reply = world.heartbeat(0, |_| {}).expect("known");
+    assert!(!reply.is_fenced);
+    let stale = world.heartbeat(0, |request| request.broker_epoch = epoch - 1).expect_err("another epoch");
+    assert_eq!(stale.code, ErrorCode::StaleBrokerEpoch);
+    assert_eq!(world.heartbeat(5, |_| {}).expect_err("unknown").code, ErrorCode::StaleBrokerEpoch);
+}
+
+#[test]
+fn a_second_process_waits_until_the_first_ones_session_is_over() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);
+    let first = world.image.cluster.brokers.get(&0).expect("registered").epoch;
+    assert_eq!(world.register(0, 1, -1), Ok(first), "the same process keeps its epoch");
+    assert!(!world.image.cluster.brokers.get(&0).expect("registered").fenced);
+    let refused = world.register(0, 2, -1).expect_err("a session is open");
+    assert_eq!(refused.code, ErrorCode::DuplicateBrokerRegistration);
+    world.now += Duration::from_secs(9);
+    let second = world.register(0, 2, -1).expect("the session is over");
+    assert!(second > first);
+    assert!(world.image.cluster.brokers.get(&0).expect("registered").fenced);
+}
+
+#[test]
+fn a_silent_broker_loses_its_leaderships() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
+    world.create_on("t", &[&[0, 1]]);
+    world.create_on("u", &[&[0]]);
+    world.now += Duration::from_secs(8);
+    world.heartbeat(1, |_| {}).expect("known");
+    assert_eq!(world.heartbeats.next_deadline(), Some(Duration::from_secs(9)));
+    world.now += Duration::from_secs(1);
+    for expect in [Some(0), None] {
+        let context = Context { image: &world.image, config: &world.config, forwarded: false };
+        let outcome = brokers::fence_expired(&context, &mut world.heartbeats, world.now);
+        assert_eq!(world.run(outcome), expect);
+    }
+    assert_eq!(world.state("t", 0), (1, vec![1], vec![]));
+    assert_eq!(world.state("u", 0), (-1, vec![], vec![0]), "the only replica stays eligible");
+    world.heartbeat(0, |_| {}).expect("known");
+    assert_eq!(world.state("u", 0), (0, vec![0], vec![]), "and leads again when it is back");
+    assert_eq!(world.state("t", 0), (1, vec![1], vec![]));
+}
+
+#[test]
+fn an_unclean_restart_costs_eligibility() {
+    for (clean, expect) in [(true, vec![0]), (false, vec![])] {
+        let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);
+        world.create_on("t", &[&[0]]);
+        let epoch = world.image.cluster.brokers.get(&0).expect("registered").epoch;
+        world.now += Duration::from_secs(10);
+        world.register(0, 2, if clean { epoch } else { -1 }).expect("the session is over");
+        assert_eq!(world.state("t", 0).2, expect, "clean: {clean}");
+    }
+}
+
+#[test]
+fn a_broker_that_goes_waits_until_the_others_know_the_new_leaders() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
+    world.create_on("t", &[&[0, 1]]);
+    let behind = world.end_offset - 1;
+    world.heartbeat(1, |_| {}).expect("known");
+    let reply = world.heartbeat(0, |request| request.want_shut_down = true).expect("known");
+    assert!(!reply.should_shut_down && !reply.is_fenced);
+    assert_eq!(world.state("t", 0), (1, vec![1], vec![]));
+    world.heartbeat(1, |request| request.current_metadata_offset = behind).expect("known");
+    let reply = world.heartbeat(0, |request| request.want_shut_down = true).expect("known");
+    assert!(!reply.should_shut_down);
+    world.heartbeat(1, |_| {}).expect("known");
+    let reply = world.heartbeat(0, |request| request.want_shut_down = true).expect("known");
+    assert!(reply.should_shut_down && reply.is_fenced);
+}
+
+#[test]
+fn registrations_are_checked() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);
+    let context = Context { image: &world.image, config: &world.config, forwarded: false };
+    let request = klamm_protocol::api::broker_registration::BrokerRegistrationRequest {
+        broker_id: 1,
+        cluster_id: "other".into(),
+        ..Default::default()
+    };
+    let refused = brokers::register(&context, &mut world.heartbeats, world.now, "cluster", &request, 9);
+    assert_eq!(refused.expect_err("of another cluster").code, ErrorCode::InconsistentClusterId);
+}
+
+#[test]
+fn producer_ids_come_in_blocks() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);
+    let broker_epoch = world.image.cluster.brokers.get(&0).expect("registered").epoch;
+    let request = AllocateProducerIdsRequest { broker_id: 0, broker_epoch, ..Default::default() };
+    for start in [0, 1000, 2000] {
+        let outcome = producer_ids::allocate(&world.context(), &request).expect("known");
+        let response = world.run(outcome);
+        assert_eq!((response.producer_id_start, response.producer_id_len), (start, 1000));
+    }
+}
+
+#[test]
+fn features_move_within_what_all_nodes_support() {
+    let mut world = World::with_brokers(MetadataVersion::V4_2_IV1, 1);
+    world.image.cluster.controllers.insert_mut(
+        3000,
+        klamm_metadata::image::Controller {
+            id: 3000,
+            incarnation_id: klamm_protocol::Uuid::ZERO,
+            zk_migration_ready: false,
+            listeners: Vec::new(),
+            features: Default::default(),
+        },
+    );
+    for (feature, level, upgrade_type, expect) in [
+        ("group.version", 0, 1, Some("Invalid update version 0 for feature group.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")),
+        ("group.version", 0, 2, None),
+        ("group.version", 1, 2, Some("Invalid update version 1 for feature group.version. Can't downgrade to a newer version.")),
+        ("group.version", 1, 1, None),
+        ("group.version", 2, 1, Some("Invalid update version 2 for feature group.version. Local controller 3000 only supports versions 0-1")),
+        ("nonsense", 1, 1, Some("Invalid update version 1 for feature nonsense. Local controller 3000 does not support this feature.")),
+        ("metadata.version", 31, 1, Some("Invalid update version 31 for feature metadata.version. Local controller 3000 only supports versions 7-30")),
+        ("metadata.version", 30, 1, None),
+        ("metadata.version", 29, 2, Some("Unsupported metadata.version downgrade from 30 to 29. Refusing to perform the requested downgrade because it might delete metadata information.")),
+        ("metadata.version", 29, 3, Some("Unsupported metadata.version downgrade from 30 to 29. Unsafe metadata downgrade is not supported in this version.")),
+        ("kraft.version", 0, 2, Some("Invalid update version 0 for feature kraft.version. Can't downgrade the version of this feature.")),
+    ] {
+        let request = UpdateFeaturesRequest {
+            feature_updates: vec![FeatureUpdateKey {
+                feature: feature.into(),
+                max_version_level: level,
+                upgrade_type,
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let outcome = features::update_features(&world.context(), &request, 2, 1, &[3000]);
+        let response = world.run(outcome);
+        assert_eq!(response.error_message.as_deref(), expect, "{feature} {level}");
+    }
+    assert_eq!(world.image.features.metadata_version, Some(MetadataVersion::V4_3_IV0));
+}

@@ -23,7 +23,8 @@ pub fn activate(
 ) -> Vec<MetadataRecord> {
     let mut records: Vec<MetadataRecord> = Vec::new();
     if in_transaction {
-        let abort = AbortTransactionRecord { reason: Some("Controller failover".into()), ..Default::default() };
+        let abort =
+            AbortTransactionRecord { reason: Some("Controller failover".into()), ..Default::default() };
         records.push(abort.into());
     }
     if context.image.features.metadata_version.is_some() {

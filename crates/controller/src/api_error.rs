@@ -34,8 +34,12 @@ impl From<ErrorCode> for ApiError {
 impl From<klamm_config::alter::Refusal> for ApiError {
     fn from(refusal: klamm_config::alter::Refusal) -> Self {
         match refusal {
-            klamm_config::alter::Refusal::InvalidConfig(message) => Self::new(ErrorCode::InvalidConfig, message),
-            klamm_config::alter::Refusal::InvalidRequest(message) => Self::new(ErrorCode::InvalidRequest, message),
+            klamm_config::alter::Refusal::InvalidConfig(message) => {
+                Self::new(ErrorCode::InvalidConfig, message)
+            }
+            klamm_config::alter::Refusal::InvalidRequest(message) => {
+                Self::new(ErrorCode::InvalidRequest, message)
+            }
         }
     }
 }

@@ -102,7 +102,8 @@ impl<'a> Context<'a> {
     /// # Errors
     /// STALE_BROKER_EPOCH.
     pub fn checked_broker(&self, id: i32, epoch: i64) -> Result<&'a Broker, crate::ApiError> {
-        let stale = |message: String| crate::ApiError::new(klamm_protocol::ErrorCode::StaleBrokerEpoch, message);
+        let stale =
+            |message: String| crate::ApiError::new(klamm_protocol::ErrorCode::StaleBrokerEpoch, message);
         let Some(broker) = self.image.cluster.brokers.get(&id) else {
             return Err(stale(format!("No broker registration found for broker id {id}")));
         };

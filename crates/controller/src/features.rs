@@ -123,7 +123,8 @@ fn update_feature(
     if level > current && upgrade_type != UpgradeType::Upgrade {
         return refuse("Can't downgrade to a newer version.");
     }
-    let record = FeatureLevelRecord { name: update.feature.clone(), feature_level: level, ..Default::default() };
+    let record =
+        FeatureLevelRecord { name: update.feature.clone(), feature_level: level, ..Default::default() };
     if name == MetadataVersion::FEATURE_NAME {
         check_metadata_version(context, level, upgrade_type)?;
     } else if name == Feature::KRaft.name() {
@@ -139,7 +140,11 @@ fn update_feature(
     Ok(Some(record))
 }
 
-fn check_metadata_version(context: &Context<'_>, level: i16, upgrade_type: UpgradeType) -> Result<(), ApiError> {
+fn check_metadata_version(
+    context: &Context<'_>,
+    level: i16,
+    upgrade_type: UpgradeType,
+) -> Result<(), ApiError> {
     let current = context.metadata_version();
     let Some(new) = MetadataVersion::from_level(level) else {
         let message = format!(
@@ -213,7 +218,10 @@ fn elr_safety(context: &Context<'_>) -> Vec<MetadataRecord> {
         records.push(cluster_min_insync_replicas(context));
     }
     for (resource, values) in context.image.configs.iter() {
-        if resource.resource_type == ResourceType::Broker && !resource.name.is_empty() && values.contains_key(key) {
+        if resource.resource_type == ResourceType::Broker
+            && !resource.name.is_empty()
+            && values.contains_key(key)
+        {
             let record = ConfigRecord {
                 resource_type: resource.resource_type.code(),
                 resource_name: resource.name.clone(),

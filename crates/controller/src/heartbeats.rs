@@ -81,15 +81,19 @@ impl Heartbeats {
 
     /// How far the slowest active broker has read the metadata; the largest number if there is none.
     pub(crate) fn lowest_active_offset(&self) -> i64 {
-        let active =
-            self.brokers.values().filter(|heartbeat| !heartbeat.fenced && heartbeat.shutdown_offset.is_none());
+        let active = self
+            .brokers
+            .values()
+            .filter(|heartbeat| !heartbeat.fenced && heartbeat.shutdown_offset.is_none());
         active.map(|heartbeat| heartbeat.metadata_offset).min().unwrap_or(i64::MAX)
     }
 
     /// Whether the broker was heard of within its session.
     pub(crate) fn has_session(&self, id: i32, epoch: i64, now: Duration) -> bool {
         self.brokers.get(&id).is_some_and(|heartbeat| {
-            heartbeat.epoch == epoch && !heartbeat.fenced && now < heartbeat.last_contact + self.session_timeout
+            heartbeat.epoch == epoch
+                && !heartbeat.fenced
+                && now < heartbeat.last_contact + self.session_timeout
         })
     }
 

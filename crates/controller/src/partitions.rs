@@ -14,7 +14,7 @@ pub(crate) use assignment::{check_manual_assignment, new_partition};
 pub use change::{Change, Election};
 pub use create::create_partitions;
 pub use directories::assign_replicas_to_dirs;
-pub use elect::elect_leaders;
 pub(crate) use elect::elect_leader;
+pub use elect::elect_leaders;
 pub use reassign::{alter_partition_reassignments, list_partition_reassignments};
 pub(crate) use updates::{Affected, leader_and_isr_updates};

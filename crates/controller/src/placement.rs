@@ -91,7 +91,11 @@ impl<'a> Placer<'a> {
     ///
     /// # Errors
     /// INVALID_REPLICATION_FACTOR if there are too few brokers.
-    pub fn place(&mut self, partition_count: usize, replication_factor: i16) -> Result<Vec<Vec<i32>>, ApiError> {
+    pub fn place(
+        &mut self,
+        partition_count: usize,
+        replication_factor: i16,
+    ) -> Result<Vec<Vec<i32>>, ApiError> {
         let refuse = |message: String| Err(ApiError::new(ErrorCode::InvalidReplicationFactor, message));
         let replica_count = usize::try_from(replication_factor).unwrap_or(0);
         if replica_count == 0 {

@@ -26,7 +26,10 @@ impl Random {
     }
 
     /// 64 random bits.
-    #[expect(clippy::should_implement_trait, reason = "it never ends, so that an iterator would only add Options")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it never ends, so that an iterator would only add Options"
+    )]
     pub fn next(&mut self) -> u64 {
         let [s0, s1, s2, s3] = &mut self.state;
         let result = s1.wrapping_mul(5).rotate_left(7).wrapping_mul(9);

@@ -215,7 +215,8 @@ pub fn decode(content: Bytes) -> Result<Checkpoint, CheckpointError> {
                     checkpoint.header.last_contained_timestamp_ms = header.last_contained_log_timestamp;
                 }
                 Some(KRAFT_VERSION) => {
-                    checkpoint.header.kraft_version = KRaftVersionRecord::decode(&mut reader, 0)?.kraft_version;
+                    checkpoint.header.kraft_version =
+                        KRaftVersionRecord::decode(&mut reader, 0)?.kraft_version;
                 }
                 Some(KRAFT_VOTERS) => {
                     checkpoint.header.voters = Some(VotersRecord::decode(&mut reader, 0)?);

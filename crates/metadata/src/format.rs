@@ -191,7 +191,8 @@ pub fn plan(request: &Request, now_ms: i64, mut draw: impl FnMut() -> Uuid) -> R
     let version = effective_version(request)?;
     let levels = effective_levels(request, version)?;
     let records = bootstrap::records(version, &levels);
-    let bootstrap_file = bootstrap::encode(&records, now_ms).map_err(|error| FormatError(error.to_string()))?;
+    let bootstrap_file =
+        bootstrap::encode(&records, now_ms).map_err(|error| FormatError(error.to_string()))?;
     let mut known = verify(request)?;
     let mut lines = Vec::new();
     check_formatted(request, &mut lines)?;
@@ -254,7 +255,10 @@ fn effective_levels(
         if name != MetadataVersion::FEATURE_NAME && Feature::from_name(name).is_none() {
             let mut known: Vec<&str> = Feature::ALL.iter().map(|feature| feature.name()).collect();
             known.sort_unstable();
-            return refuse(format!("Unsupported feature: {name}. Supported features are: {}", known.join(", ")));
+            return refuse(format!(
+                "Unsupported feature: {name}. Supported features are: {}",
+                known.join(", ")
+            ));
         }
         levels.insert(name.clone(), *level);
     }

@@ -105,5 +105,9 @@ fn parse_voter(entry: &str, listener: &str) -> Option<Voter> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let id = id.trim().parse().ok()?;
     let endpoint = Endpoint { listener: listener.into(), host: host.into(), port: port.trim().parse().ok()? };
-    Some(Voter { key: ReplicaKey { id, directory_id: None }, endpoints: vec![endpoint], kraft_versions: (0, 0) })
+    Some(Voter {
+        key: ReplicaKey { id, directory_id: None },
+        endpoints: vec![endpoint],
+        kraft_versions: (0, 0),
+    })
 }

@@ -11,7 +11,11 @@ use klamm_protocol::api::describe_quorum::{
 };
 
 impl Raft {
-    pub(crate) fn describe_quorum(&self, now: Now, request: &DescribeQuorumRequest) -> DescribeQuorumResponse {
+    pub(crate) fn describe_quorum(
+        &self,
+        now: Now,
+        request: &DescribeQuorumRequest,
+    ) -> DescribeQuorumResponse {
         let asked = match request.topics.as_slice() {
             [topic] => {
                 topic.topic_name == *METADATA_TOPIC

@@ -124,7 +124,11 @@ impl Raft {
             _ => return,
         };
         if now.monotonic >= deadline && !self.is_shutting_down() {
-            return if pre_vote { self.lose_pre_vote(now, actions) } else { self.become_prospective(now, actions) };
+            return if pre_vote {
+                self.lose_pre_vote(now, actions)
+            } else {
+                self.become_prospective(now, actions)
+            };
         }
         if votes.is_lost(self.voters()) {
             return;
@@ -298,10 +302,13 @@ impl Raft {
             self.become_candidate(now, actions);
             return true;
         }
-        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else { return false };
+        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else {
+            return false;
+        };
         let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
+        let server =
+            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
         let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
         if self.handle_common(now, heard, actions) || error != ErrorCode::None {

@@ -60,11 +60,19 @@ impl Raft {
         if epoch > self.epoch {
             match server {
                 Some(server) => self.become_follower(now, epoch, server, actions),
-                None => self.become_unattached(now, epoch, leader.filter(|id| *id != self.config.node_id), actions),
+                None => self.become_unattached(
+                    now,
+                    epoch,
+                    leader.filter(|id| *id != self.config.node_id),
+                    actions,
+                ),
             }
         } else if epoch == self.epoch
             && let Some(server) = server
-            && matches!(self.role, Role::Unattached { .. } | Role::Prospective { .. } | Role::Candidate { .. })
+            && matches!(
+                self.role,
+                Role::Unattached { .. } | Role::Prospective { .. } | Role::Candidate { .. }
+            )
         {
             self.become_follower(now, epoch, server, actions);
         }
@@ -77,7 +85,9 @@ impl Raft {
             // Our epoch is the newer one; the answer is about the past.
             return true;
         }
-        if epoch > self.epoch || matches!(error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower) {
+        if epoch > self.epoch
+            || matches!(error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower)
+        {
             self.learn(now, epoch, leader, server, actions);
             return true;
         }
@@ -158,8 +168,10 @@ impl Raft {
         request: &begin::BeginQuorumEpochRequest,
         actions: &mut Vec<Action>,
     ) -> begin::BeginQuorumEpochResponse {
-        let top_level =
-            |error: ErrorCode| begin::BeginQuorumEpochResponse { error_code: error.code(), ..Default::default() };
+        let top_level = |error: ErrorCode| begin::BeginQuorumEpochResponse {
+            error_code: error.code(),
+            ..Default::default()
+        };
         if request.cluster_id.as_ref().is_some_and(|id| *id != self.config.cluster_id) {
             return top_level(ErrorCode::InconsistentClusterId);
         }
@@ -222,10 +234,13 @@ impl Raft {
         response: &begin::BeginQuorumEpochResponse,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else { return false };
+        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else {
+            return false;
+        };
         let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
+        let server =
+            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
         let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
         if self.handle_common(now, heard, actions) || error != ErrorCode::None {
@@ -362,7 +377,9 @@ impl Raft {
         let candidates: Vec<ReplicaKey> = if request.preferred_candidates.is_empty() {
             request.preferred_successors.iter().map(|id| ReplicaKey { id: *id, directory_id: None }).collect()
         } else {
-            let key = |info: &end::ReplicaInfo| ReplicaKey::from_wire(info.candidate_id, info.candidate_directory_id);
+            let key = |info: &end::ReplicaInfo| {
+                ReplicaKey::from_wire(info.candidate_id, info.candidate_directory_id)
+            };
             request.preferred_candidates.iter().map(key).collect()
         };
         let position = candidates.iter().position(|key| key.matches(&own)).unwrap_or(candidates.len());
@@ -381,17 +398,19 @@ impl Raft {
         response: &end::EndQuorumEpochResponse,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else { return false };
+        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else {
+            return false;
+        };
         let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
+        let server =
+            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
         let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
         if self.handle_common(now, heard, actions) || error != ErrorCode::None {
             return false;
         }
-        if let Role::Resigned { unacknowledged, .. } = &mut self.role
-        {
+        if let Role::Resigned { unacknowledged, .. } = &mut self.role {
             unacknowledged.remove(&from);
         }
         true

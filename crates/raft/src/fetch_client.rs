@@ -36,7 +36,8 @@ impl Raft {
         if self.is_voter() && now.monotonic >= follower.fetch_deadline {
             return self.become_prospective(now, actions);
         }
-        let (leader, snapshot, installing) = (follower.leader.clone(), follower.snapshot, follower.installing);
+        let (leader, snapshot, installing) =
+            (follower.leader.clone(), follower.snapshot, follower.installing);
         self.expire_requests(now);
         if installing || self.appending.is_some() || self.peers.any_in_flight() {
             return;

@@ -49,8 +49,11 @@ impl Raft {
             }
             _ => return refuse(ErrorCode::InvalidRequest),
         };
-        let replica_id =
-            if request.replica_state.replica_id >= 0 { request.replica_state.replica_id } else { request.replica_id };
+        let replica_id = if request.replica_state.replica_id >= 0 {
+            request.replica_state.replica_id
+        } else {
+            request.replica_id
+        };
         let fetch = ParkedFetch {
             token,
             listener: listener.into(),
@@ -62,8 +65,10 @@ impl Raft {
             bytes_max: request.max_bytes,
             deadline: now.monotonic + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
         };
-        let malformed =
-            request.max_wait_ms < 0 || fetch.offset < 0 || fetch.last_epoch < 0 || fetch.last_epoch > fetch.epoch;
+        let malformed = request.max_wait_ms < 0
+            || fetch.offset < 0
+            || fetch.last_epoch < 0
+            || fetch.last_epoch > fetch.epoch;
         if malformed || replica_id == self.config.node_id {
             return self.answer_fetch(&fetch, Err(ErrorCode::InvalidRequest), actions);
         }
@@ -120,13 +125,19 @@ impl Raft {
     }
 
     /// The log has grown or the high watermark has moved: tell everybody.
-    pub(crate) fn after_leader_progress(&mut self, now: Now, high_watermark_moved: bool, actions: &mut Vec<Action>) {
+    pub(crate) fn after_leader_progress(
+        &mut self,
+        now: Now,
+        high_watermark_moved: bool,
+        actions: &mut Vec<Action>,
+    ) {
         let log_end = self.log.end_offset();
         let Role::Leader(leader) = &mut self.role else { return };
         let high_watermark = leader.high_watermark;
-        let (ready, waiting) = std::mem::take(&mut leader.parked).into_iter().partition(|fetch: &ParkedFetch| {
-            fetch.offset < log_end || high_watermark.is_some_and(|offset| offset > fetch.high_watermark)
-        });
+        let (ready, waiting) =
+            std::mem::take(&mut leader.parked).into_iter().partition(|fetch: &ParkedFetch| {
+                fetch.offset < log_end || high_watermark.is_some_and(|offset| offset > fetch.high_watermark)
+            });
         leader.parked = waiting;
         let announced = leader.announced;
         if high_watermark_moved && let Some(offset) = high_watermark {
@@ -243,10 +254,8 @@ impl Raft {
         else {
             return actions.push(refuse(ErrorCode::InvalidRequest));
         };
-        let id = OffsetAndEpoch {
-            offset: partition.snapshot_id.end_offset,
-            epoch: partition.snapshot_id.epoch,
-        };
+        let id =
+            OffsetAndEpoch { offset: partition.snapshot_id.end_offset, epoch: partition.snapshot_id.epoch };
         let error = match self.check_leader_request(partition.current_leader_epoch) {
             Err(error) => error,
             // Its voters are written to the log by the first leader; it is not for others.
@@ -312,10 +321,7 @@ impl Raft {
 
 /// Completes the answer of [`Action::RespondFetchSnapshot`]: `file` is the snapshot's size and the bytes from the
 /// position on, or `None` if there is no such snapshot.
-pub fn finish_fetch_snapshot(
-    response: &mut snapshot::FetchSnapshotResponse,
-    file: Option<(i64, Records)>,
-) {
+pub fn finish_fetch_snapshot(response: &mut snapshot::FetchSnapshotResponse, file: Option<(i64, Records)>) {
     for topic in &mut response.topics {
         for partition in &mut topic.partitions {
             match &file {

@@ -1,10 +1,10 @@
 //! The leader's view of its followers, and what waits for them.
 
-use crate::control::control_batch;
+use crate::Now;
 use crate::control::ControlRecord;
+use crate::control::control_batch;
 use crate::message::ProposeError;
 use crate::voters::{ReplicaKey, VoterSet};
-use crate::Now;
 use bytes::{Bytes, BytesMut};
 use klamm_protocol::StrBytes;
 use klamm_protocol::records::{BatchBuilder, BatchOptions};
@@ -129,7 +129,9 @@ impl Leader {
         let mut old = std::mem::take(&mut self.voters);
         for voter in voters.iter() {
             let known = match old.remove(&voter.key.id) {
-                Some(replica) if voter.key.matches(&replica.key) || replica.key.matches(&voter.key) => Some(replica),
+                Some(replica) if voter.key.matches(&replica.key) || replica.key.matches(&voter.key) => {
+                    Some(replica)
+                }
                 Some(other) => {
                     self.observers.insert(other.key, other);
                     self.observers.remove(&voter.key)
@@ -196,7 +198,8 @@ impl Leader {
     }
 
     fn update_high_watermark(&mut self) -> bool {
-        let mut ends: Vec<i64> = self.voters.values().map(|replica| replica.end_offset.unwrap_or(-1)).collect();
+        let mut ends: Vec<i64> =
+            self.voters.values().map(|replica| replica.end_offset.unwrap_or(-1)).collect();
         ends.sort_unstable_by(|a, b| b.cmp(a));
         let Some(candidate) = ends.get(ends.len() / 2).copied() else { return false };
         // Only a record of this epoch proves that what came before it is safe.
@@ -215,7 +218,8 @@ impl Leader {
     }
 
     pub(crate) fn forget_idle_observers(&mut self, now: Duration) {
-        self.observers.retain(|_, replica| replica.last_fetch_at.is_some_and(|at| now < at + OBSERVER_SESSION));
+        self.observers
+            .retain(|_, replica| replica.last_fetch_at.is_some_and(|at| now < at + OBSERVER_SESSION));
     }
 
     /// Queues control records. Returns their end offset.

@@ -57,7 +57,9 @@ pub use config::{Config, Endpoint, parse_voters};
 pub use fetch_server::finish_fetch_snapshot;
 pub use log_state::{LogState, OffsetAndEpoch, Validity};
 pub use machine::Raft;
-pub use message::{Action, FetchRange, Input, ProposeError, RaftRequest, RaftResponse, RequestFailure, Server};
+pub use message::{
+    Action, FetchRange, Input, ProposeError, RaftRequest, RaftResponse, RequestFailure, Server,
+};
 pub use quorum_state::{QuorumState, QuorumStateError};
 pub use recovery::{ControlState, Recovery};
 pub use voters::{ReplicaKey, Voter, VoterSet};

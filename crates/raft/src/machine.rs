@@ -187,8 +187,7 @@ impl Raft {
             Role::Leader(leader) => {
                 let parked = leader.parked.iter().map(|fetch| fetch.deadline).min();
                 let others = leader.voters.len() > 1;
-                let quorum =
-                    others.then(|| leader.check_quorum_deadline.min(leader.begin_epoch_deadline));
+                let quorum = others.then(|| leader.check_quorum_deadline.min(leader.begin_epoch_deadline));
                 parked.into_iter().chain(quorum).min()
             }
         };
@@ -422,7 +421,8 @@ impl Raft {
         for (base_offset, end_offset, epoch) in pending.runs {
             self.log.append(base_offset, end_offset, epoch);
         }
-        let voters_changed = pending.control.iter().any(|(_, record)| matches!(record, ControlRecord::Voters(_)));
+        let voters_changed =
+            pending.control.iter().any(|(_, record)| matches!(record, ControlRecord::Voters(_)));
         for (offset, record) in &pending.control {
             self.control.note(*offset, record);
         }

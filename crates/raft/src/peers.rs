@@ -112,7 +112,9 @@ impl Peers {
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         self.peers
             .values()
-            .filter_map(|peer| peer.in_flight.map(|(_, sent)| sent + self.request_timeout).or(peer.backoff_until))
+            .filter_map(|peer| {
+                peer.in_flight.map(|(_, sent)| sent + self.request_timeout).or(peer.backoff_until)
+            })
             .min()
     }
 }

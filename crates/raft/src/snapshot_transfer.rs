@@ -52,7 +52,8 @@ impl Raft {
         };
         let leader = Some(partition.current_leader.leader_id).filter(|id| *id >= 0);
         let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server = endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
+        let server =
+            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
         let error = ErrorCode::from_code(partition.error_code);
         let heard = Heard { error, leader, epoch: partition.current_leader.leader_epoch, server };
         if self.handle_common(now, heard, actions) {

@@ -22,9 +22,13 @@ fn journal() -> Timeline<Journal> {
 
 #[test]
 fn commands_see_what_is_applied_and_others_what_is_committed() {
-    for (high_watermark, committed, end_offset) in
-        [(10, vec![], 10), (11, vec![], 10), (12, vec![1, 2], 12), (14, vec![1, 2, 3], 13), (99, vec![1, 2, 3, 4], 15)]
-    {
+    for (high_watermark, committed, end_offset) in [
+        (10, vec![], 10),
+        (11, vec![], 10),
+        (12, vec![1, 2], 12),
+        (14, vec![1, 2, 3], 13),
+        (99, vec![1, 2, 3, 4], 15),
+    ] {
         let mut timeline = journal();
         assert_eq!(timeline.commit(high_watermark), !committed.is_empty());
         assert_eq!(timeline.committed().0, committed, "high watermark {high_watermark}");

@@ -125,12 +125,7 @@ fn begin_shutdown(context: &Context<'_>, broker: &Broker, records: &mut Vec<Meta
     leader_and_isr_updates(context, Affected::Removed(id), |partition| partition.isr.contains(&id), records);
 }
 
-fn offline_dirs(
-    context: &Context<'_>,
-    broker: &Broker,
-    offline: &[Uuid],
-    records: &mut Vec<MetadataRecord>,
-) {
+fn offline_dirs(context: &Context<'_>, broker: &Broker, offline: &[Uuid], records: &mut Vec<MetadataRecord>) {
     let newly: Vec<Uuid> = offline.iter().copied().filter(|dir| broker.log_dirs.contains(dir)).collect();
     if newly.is_empty() {
         return;

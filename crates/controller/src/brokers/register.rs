@@ -62,8 +62,7 @@ pub fn register(
         }
     }
     heartbeats.register(id, record.broker_epoch, record.fenced, now);
-    let response =
-        BrokerRegistrationResponse { broker_epoch: record.broker_epoch, ..Default::default() };
+    let response = BrokerRegistrationResponse { broker_epoch: record.broker_epoch, ..Default::default() };
     // Last, so that after a failure half-way the broker registers again and the clean-up is repeated.
     records.push(record.into());
     Ok(Outcome::new(records, response))

@@ -6,7 +6,8 @@ use klamm_metadata::image::{LeaderRecoveryState, Partition, Topic};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::api::alter_partition::{
     AlterPartitionRequest, AlterPartitionRequestPartitionData, AlterPartitionRequestTopicData,
-    AlterPartitionResponse, AlterPartitionResponsePartitionData, AlterPartitionResponseTopicData, BrokerState,
+    AlterPartitionResponse, AlterPartitionResponsePartitionData, AlterPartitionResponseTopicData,
+    BrokerState,
 };
 use klamm_protocol::metadata::MetadataRecord;
 
@@ -21,7 +22,10 @@ pub fn alter_partition(
 ) -> Result<Outcome<AlterPartitionResponse>, ApiError> {
     context.checked_broker(request.broker_id, request.broker_epoch)?;
     let mut records = Vec::new();
-    let topics = request.topics.iter().map(|data| alter_topic(context, request.broker_id, data, version, &mut records));
+    let topics = request
+        .topics
+        .iter()
+        .map(|data| alter_topic(context, request.broker_id, data, version, &mut records));
     let topics = topics.collect();
     Ok(Outcome::new(records, AlterPartitionResponse { topics, ..Default::default() }))
 }

@@ -64,7 +64,10 @@ pub fn elect_leaders(
             })
             .collect(),
     };
-    Ok(Outcome::new(records, ElectLeadersResponse { replica_election_results: results, ..Default::default() }))
+    Ok(Outcome::new(
+        records,
+        ElectLeadersResponse { replica_election_results: results, ..Default::default() },
+    ))
 }
 
 /// The record of one election.

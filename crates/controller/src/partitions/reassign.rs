@@ -103,8 +103,7 @@ fn begin(
     // Replicas that an earlier reassignment was bringing in and that nobody asks for any longer do not count as old.
     let old: Vec<i32> =
         partition.replicas.iter().copied().filter(|id| !partition.adding_replicas.contains(id)).collect();
-    let removing: Vec<i32> =
-        partition.replicas.iter().copied().filter(|id| !target.contains(id)).collect();
+    let removing: Vec<i32> = partition.replicas.iter().copied().filter(|id| !target.contains(id)).collect();
     let adding: Vec<i32> = target.iter().copied().filter(|id| !old.contains(id)).collect();
     let active = |id: i32| context.image.cluster.is_active(id);
     let mut change = Change::new(context, topic, index, partition, &active);
@@ -174,8 +173,11 @@ pub fn list_partition_reassignments(
                 ..Default::default()
             })
             .collect();
-        (!partitions.is_empty())
-            .then(|| OngoingTopicReassignment { name: topic.name.clone(), partitions, ..Default::default() })
+        (!partitions.is_empty()).then(|| OngoingTopicReassignment {
+            name: topic.name.clone(),
+            partitions,
+            ..Default::default()
+        })
     };
     let topics = match &request.topics {
         None => context.image.topics.iter().filter_map(|topic| ongoing(topic, &|_| true)).collect(),

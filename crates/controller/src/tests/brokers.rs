@@ -124,17 +124,71 @@ fn features_move_within_what_all_nodes_support() {
         },
     );
     for (feature, level, upgrade_type, expect) in [
-        ("group.version", 0, 1, Some("Invalid update version 0 for feature group.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")),
+        (
+            "group.version",
+            0,
+            1,
+            Some(
+                "Invalid update version 0 for feature group.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",
+            ),
+        ),
         ("group.version", 0, 2, None),
-        ("group.version", 1, 2, Some("Invalid update version 1 for feature group.version. Can't downgrade to a newer version.")),
+        (
+            "group.version",
+            1,
+            2,
+            Some("Invalid update version 1 for feature group.version. Can't downgrade to a newer version."),
+        ),
         ("group.version", 1, 1, None),
-        ("group.version", 2, 1, Some("Invalid update version 2 for feature group.version. Local controller 3000 only supports versions 0-1")),
-        ("nonsense", 1, 1, Some("Invalid update version 1 for feature nonsense. Local controller 3000 does not support this feature.")),
-        ("metadata.version", 31, 1, Some("Invalid update version 31 for feature metadata.version. Local controller 3000 only supports versions 7-30")),
+        (
+            "group.version",
+            2,
+            1,
+            Some(
+                "Invalid update version 2 for feature group.version. Local controller 3000 only supports versions 0-1",
+            ),
+        ),
+        (
+            "nonsense",
+            1,
+            1,
+            Some(
+                "Invalid update version 1 for feature nonsense. Local controller 3000 does not support this feature.",
+            ),
+        ),
+        (
+            "metadata.version",
+            31,
+            1,
+            Some(
+                "Invalid update version 31 for feature metadata.version. Local controller 3000 only supports versions 7-30",
+            ),
+        ),
         ("metadata.version", 30, 1, None),
-        ("metadata.version", 29, 2, Some("Unsupported metadata.version downgrade from 30 to 29. Refusing to perform the requested downgrade because it might delete metadata information.")),
-        ("metadata.version", 29, 3, Some("Unsupported metadata.version downgrade from 30 to 29. Unsafe metadata downgrade is not supported in this version.")),
-        ("kraft.version", 0, 2, Some("Invalid update version 0 for feature kraft.version. Can't downgrade the version of this feature.")),
+        (
+            "metadata.version",
+            29,
+            2,
+            Some(
+                "Unsupported metadata.version downgrade from 30 to 29. Refusing to perform the requested downgrade because it might delete metadata information.",
+            ),
+        ),
+        (
+            "metadata.version",
+            29,
+            3,
+            Some(
+                "Unsupported metadata.version downgrade from 30 to 29. Unsafe metadata downgrade is not supported in this version.",
+            ),
+        ),
+        (
+            "kraft.version",
+            0,
+            2,
+            Some(
+                "Invalid update version 0 for feature kraft.version. Can't downgrade the version of this feature.",
+            ),
+        ),
     ] {
         let request = UpdateFeaturesRequest {
             feature_updates: vec![FeatureUpdateKey {

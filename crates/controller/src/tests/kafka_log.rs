@@ -45,7 +45,10 @@ fn aligned(ours: &MetadataRecord, kafkas: &MetadataRecord) -> MetadataRecord {
             assert!(ours.fenced && !ours.in_controlled_shutdown);
             *ours = kafkas.clone();
         }
-        (MetadataRecord::BrokerRegistrationChange(ours), MetadataRecord::BrokerRegistrationChange(kafkas)) => {
+        (
+            MetadataRecord::BrokerRegistrationChange(ours),
+            MetadataRecord::BrokerRegistrationChange(kafkas),
+        ) => {
             ours.broker_epoch = kafkas.broker_epoch;
         }
         (MetadataRecord::Topic(ours), MetadataRecord::Topic(kafkas)) => ours.topic_id = kafkas.topic_id,
@@ -160,8 +163,7 @@ fn our_records_are_kafkas() {
     let reply = world.heartbeat(0, |request| request.want_shut_down = true).expect("shuts down");
     assert!(reply.should_shut_down && reply.is_fenced);
 
-    let ours: Vec<_> =
-        world.log.iter().zip(&kafkas).map(|(ours, kafkas)| aligned(ours, kafkas)).collect();
+    let ours: Vec<_> = world.log.iter().zip(&kafkas).map(|(ours, kafkas)| aligned(ours, kafkas)).collect();
     for (at, (ours, kafkas)) in ours.iter().zip(&kafkas).enumerate() {
         assert_eq!(ours, kafkas, "record {at}");
     }

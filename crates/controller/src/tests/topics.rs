@@ -42,7 +42,11 @@ fn a_topic_that_cannot_be_is_refused_with_kafkas_words() {
         format!("Topic name is invalid: the length of '{long}' is longer than the max allowed length 249");
     for (topic, code, message) in [
         (topic("taken", 1, 1), ErrorCode::TopicAlreadyExists, "Topic 'taken' already exists."),
-        (topic("", 1, 1), ErrorCode::InvalidTopicException, "Topic name is invalid: the empty string is not allowed"),
+        (
+            topic("", 1, 1),
+            ErrorCode::InvalidTopicException,
+            "Topic name is invalid: the empty string is not allowed",
+        ),
         (topic(".", 1, 1), ErrorCode::InvalidTopicException, "Topic name is invalid: '.' is not allowed"),
         (topic(&long, 1, 1), ErrorCode::InvalidTopicException, &long_text),
         (
@@ -173,7 +177,8 @@ fn validate_only_changes_nothing_but_answers_the_same() {
 fn what_may_not_be_seen_is_not_told() {
     let mut world = world();
     let access = Access { may_change: &|name| name != "b", may_describe: &|_| false };
-    let request = CreateTopicsRequest { topics: vec![topic("a", 1, 1), topic("b", 1, 1)], ..Default::default() };
+    let request =
+        CreateTopicsRequest { topics: vec![topic("a", 1, 1), topic("b", 1, 1)], ..Default::default() };
     let context = Context { image: &world.image, config: &world.config, forwarded: true };
     let outcome = topics::create_topics(&context, &mut world.random, access, &request);
     let response = world.run(outcome);
@@ -237,7 +242,10 @@ fn topics_are_deleted_by_name_and_by_id() {
         .map(|result| (result.name.as_deref().unwrap_or("-").to_owned(), result.topic_id, result.error_code))
         .collect();
     let invalid = ErrorCode::InvalidRequest.code();
-    let a = response.responses.iter().find(|result| result.name.as_deref() == Some("a") && result.error_code == 0);
+    let a = response
+        .responses
+        .iter()
+        .find(|result| result.name.as_deref() == Some("a") && result.error_code == 0);
     let expect = BTreeSet::from([
         ("a".to_owned(), a.expect("deleted").topic_id, 0),
         ("b".to_owned(), b, 0),
@@ -286,8 +294,7 @@ fn partitions_are_added_behind_the_ones_there_are() {
     ] {
         let request = CreatePartitionsRequest { topics: vec![request], ..Default::default() };
         let context = Context { image: &world.image, config: &world.config, forwarded: true };
-        let outcome =
-            partitions::create_partitions(&context, &mut world.random, Access::ALL, &request);
+        let outcome = partitions::create_partitions(&context, &mut world.random, Access::ALL, &request);
         let response = world.run(outcome);
         let [result] = response.results.as_slice() else { panic!("{response:?}") };
         let text = result.error_message.as_deref().unwrap_or_default();

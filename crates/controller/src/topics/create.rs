@@ -113,9 +113,16 @@ fn check_name(context: &Context<'_>, access: Access<'_>, name: &StrBytes) -> Res
     names::check(name).map_err(|message| ApiError::new(ErrorCode::InvalidTopicException, message))
 }
 
-fn creation_configs(context: &Context<'_>, topic: &CreatableTopic) -> Result<BTreeMap<String, String>, ApiError> {
-    let nulls: Vec<&str> =
-        topic.configs.iter().filter(|config| config.value.is_none()).map(|config| config.name.as_ref()).collect();
+fn creation_configs(
+    context: &Context<'_>,
+    topic: &CreatableTopic,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let nulls: Vec<&str> = topic
+        .configs
+        .iter()
+        .filter(|config| config.value.is_none())
+        .map(|config| config.name.as_ref())
+        .collect();
     if !nulls.is_empty() {
         let message = format!("Null value not supported for topic configs: {}", nulls.join(","));
         return Err(ApiError::new(ErrorCode::InvalidConfig, message));

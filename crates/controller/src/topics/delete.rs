@@ -82,7 +82,11 @@ fn split<'a>(
         match (&topic.name, topic.topic_id.is_zero()) {
             (None, true) => results.refuse(None, Uuid::ZERO, "Neither topic name nor id were specified."),
             (Some(name), false) => {
-                results.refuse(Some(name), topic.topic_id, "You may not specify both topic name and topic id.");
+                results.refuse(
+                    Some(name),
+                    topic.topic_id,
+                    "You may not specify both topic name and topic id.",
+                );
             }
             (None, false) => {
                 if !ids.insert(topic.topic_id) {

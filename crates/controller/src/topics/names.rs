@@ -16,7 +16,9 @@ pub fn check(name: &str) -> Result<(), String> {
             format!("the length of '{name}' is longer than the max allowed length {NAME_BYTES_MAX}")
         }
         _ if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) => {
-            format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
+            format!(
+                "'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+            )
         }
         _ => return Ok(()),
     };

@@ -73,13 +73,17 @@ impl Feature {
 
     /// The level that a cluster formatted at `version` gets.
     pub fn default_level(self, version: MetadataVersion) -> i16 {
-        (0i16..).zip(self.levels()).take_while(|(_, bootstrap)| **bootstrap <= version).map(|(level, _)| level).last().unwrap_or(0)
+        (0i16..)
+            .zip(self.levels())
+            .take_while(|(_, bootstrap)| **bootstrap <= version)
+            .map(|(level, _)| level)
+            .last()
+            .unwrap_or(0)
     }
 
     /// The levels of other features that a level needs: feature name and least level.
     pub fn dependencies(self, level: i16) -> &'static [(&'static str, i16)] {
-        const ELR: [(&str, i16); 1] =
-            [(MetadataVersion::FEATURE_NAME, MetadataVersion::V4_0_IV1.level())];
+        const ELR: [(&str, i16); 1] = [(MetadataVersion::FEATURE_NAME, MetadataVersion::V4_0_IV1.level())];
         match (self, level) {
             (Self::EligibleLeaderReplicas, 1) => &ELR,
             _ => &[],
@@ -90,11 +94,7 @@ impl Feature {
     ///
     /// # Errors
     /// Kafka's message, naming the dependency that is not met.
-    pub fn validate_level(
-        self,
-        level: i16,
-        finalized: impl Fn(&str) -> Option<i16>,
-    ) -> Result<(), String> {
+    pub fn validate_level(self, level: i16, finalized: impl Fn(&str) -> Option<i16>) -> Result<(), String> {
         let lowest = MetadataVersion::MINIMUM;
         let name = self.name();
         if level >= 1 && finalized(MetadataVersion::FEATURE_NAME).is_none_or(|v| v < lowest.level()) {

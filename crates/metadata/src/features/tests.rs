@@ -17,7 +17,11 @@ fn a_release_means_its_highest_released_level() {
         assert_eq!(parsed.map_err(|_| ()), expect, "{text}");
     }
     let message = MetadataVersion::parse("4.4-IV0", false).expect_err("not released");
-    assert!(message.starts_with("Unknown metadata.version '4.4-IV0'. Supported metadata.version are: 3.3-IV3, 3.4-IV0"));
+    assert!(
+        message.starts_with(
+            "Unknown metadata.version '4.4-IV0'. Supported metadata.version are: 3.3-IV3, 3.4-IV0"
+        )
+    );
     assert!(message.ends_with("4.2-IV1, 4.3-IV0"), "{message}");
 }
 
@@ -69,6 +73,7 @@ fn a_level_needs_its_dependencies() {
     );
     assert_eq!(
         Feature::Group.validate_level(1, |_| None),
-        Err("group.version could not be set to 1 because it depends on metadata.version=7 (3.3-IV3)".to_owned())
+        Err("group.version could not be set to 1 because it depends on metadata.version=7 (3.3-IV3)"
+            .to_owned())
     );
 }

@@ -86,7 +86,10 @@ fn a_dynamic_quorum_gets_its_first_snapshot() {
     let now = header.last_contained_timestamp_ms;
     let plan = plan(&request, now, ids()).expect("formats");
     let [metadata, data] = plan.directories.as_slice() else { panic!("{plan:?}") };
-    assert_eq!(metadata.line, "Formatting dynamic metadata voter directory /a with metadata.version 4.3-IV0.");
+    assert_eq!(
+        metadata.line,
+        "Formatting dynamic metadata voter directory /a with metadata.version 4.3-IV0."
+    );
     assert_eq!(data.line, "Formatting data directory /b with metadata.version 4.3-IV0.");
     assert_eq!(metadata.directory_id, directory_id);
     assert_ne!(data.directory_id, directory_id);
@@ -138,16 +141,24 @@ fn formatted_directories_are_kept() {
     assert_eq!(paths, ["/b"]);
     let mut all = request(&[("/a", formatted)]);
     all.ignore_formatted = true;
-    assert_eq!(plan(&all, 0, ids()).expect("nothing to do").lines, ["All of the log directories are already formatted."]);
+    assert_eq!(
+        plan(&all, 0, ids()).expect("nothing to do").lines,
+        ["All of the log directories are already formatted."]
+    );
     all.node_id = 3;
-    assert!(plan(&all, 0, ids()).expect_err("another node's").0.starts_with("Stored node id 0 doesn't match"));
+    assert!(
+        plan(&all, 0, ids()).expect_err("another node's").0.starts_with("Stored node id 0 doesn't match")
+    );
 }
 
 #[test]
 fn feature_levels_are_checked() {
     type Change = fn(&mut Request);
     let cases: [(Change, &str); 7] = [
-        (|r| r.release_version = Some(MetadataVersion::V4_4_IV0), "metadata.version 4.4-IV0 is not yet stable."),
+        (
+            |r| r.release_version = Some(MetadataVersion::V4_4_IV0),
+            "metadata.version 4.4-IV0 is not yet stable.",
+        ),
         (
             |r| {
                 r.features.insert("x".to_owned(), 1);

@@ -6,8 +6,10 @@ use klamm_protocol::metadata::MetadataRecord;
 use klamm_protocol::records::{BatchBuilder, BatchIter, BatchOptions, RecordBatch};
 
 fn log() -> Bytes {
-    let digits: Vec<u32> =
-        include_str!("../../testdata/metadata-log-4.2.hex").chars().filter_map(|digit| digit.to_digit(16)).collect();
+    let digits: Vec<u32> = include_str!("../../testdata/metadata-log-4.2.hex")
+        .chars()
+        .filter_map(|digit| digit.to_digit(16))
+        .collect();
     digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect()
 }
 

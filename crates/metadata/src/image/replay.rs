@@ -98,10 +98,8 @@ impl MetadataImage {
                     .topics
                     .remove(&record.topic_id)
                     .ok_or_else(|| ReplayError::UnknownTopic(record.topic_id.to_string()))?;
-                self.configs.remove(&ConfigResource {
-                    resource_type: ResourceType::Topic,
-                    name: topic.name.clone(),
-                });
+                self.configs
+                    .remove(&ConfigResource { resource_type: ResourceType::Topic, name: topic.name.clone() });
             }
             MetadataRecord::ClearElr(record) => return self.replay_clear_elr(&record.topic_name),
             MetadataRecord::Config(record) => return self.replay_config(record),
@@ -150,10 +148,11 @@ impl MetadataImage {
 
     fn replay_feature_level(&mut self, record: &FeatureLevelRecord) -> Result<(), ReplayError> {
         if record.name.as_ref() == MetadataVersion::FEATURE_NAME {
-            let version = MetadataVersion::from_level(record.feature_level).ok_or(ReplayError::UnknownValue {
-                field: MetadataVersion::FEATURE_NAME,
-                value: i64::from(record.feature_level),
-            })?;
+            let version =
+                MetadataVersion::from_level(record.feature_level).ok_or(ReplayError::UnknownValue {
+                    field: MetadataVersion::FEATURE_NAME,
+                    value: i64::from(record.feature_level),
+                })?;
             self.features.metadata_version = Some(version);
         } else if record.name.as_ref() == Feature::KRaft.name() {
             // Written by mistake before Kafka 4.0 (KAFKA-18979); the control records of the log say it.
@@ -239,10 +238,11 @@ impl MetadataImage {
     }
 
     fn replay_config(&mut self, record: &ConfigRecord) -> Result<(), ReplayError> {
-        let resource_type = ResourceType::from_code(record.resource_type).ok_or(ReplayError::UnknownValue {
-            field: "ResourceType",
-            value: i64::from(record.resource_type),
-        })?;
+        let resource_type =
+            ResourceType::from_code(record.resource_type).ok_or(ReplayError::UnknownValue {
+                field: "ResourceType",
+                value: i64::from(record.resource_type),
+            })?;
         let resource = ConfigResource { resource_type, name: record.resource_name.clone() };
         self.configs.set(resource, record.name.clone(), record.value.clone());
         Ok(())

@@ -136,8 +136,13 @@ fn everything() -> Vec<MetadataRecord> {
             ..Default::default()
         }
         .into(),
-        UserScramCredentialRecord { name: "alice".into(), mechanism: 1, iterations: 4096, ..Default::default() }
-            .into(),
+        UserScramCredentialRecord {
+            name: "alice".into(),
+            mechanism: 1,
+            iterations: 4096,
+            ..Default::default()
+        }
+        .into(),
         DelegationTokenRecord { token_id: "t".into(), owner: "User:a".into(), ..Default::default() }.into(),
         NoOpRecord::default().into(),
     ]
@@ -193,7 +198,10 @@ fn a_change_of_leader_raises_the_epochs() {
     let before = image.topics.partition("a.b", 0).expect("exists").clone();
     image.replay(&PartitionChangeRecord { isr: Some(vec![1, 2]), ..change(1, 0) }.into());
     let after = image.topics.partition("a.b", 0).expect("exists").clone();
-    assert_eq!((after.leader_epoch, after.partition_epoch), (before.leader_epoch, before.partition_epoch + 1));
+    assert_eq!(
+        (after.leader_epoch, after.partition_epoch),
+        (before.leader_epoch, before.partition_epoch + 1)
+    );
     image.replay(&PartitionChangeRecord { leader: -1, ..change(1, 0) }.into());
     let leaderless = image.topics.partition("a.b", 0).expect("exists");
     assert_eq!((leaderless.leader_epoch, leaderless.partition_epoch), (1, 2));
@@ -232,15 +240,9 @@ fn contradictions_are_refused_and_leave_the_image_alone() {
             FenceBrokerRecord { id: 1, epoch: 9, ..Default::default() }.into(),
             ReplayError::UnknownBroker { id: 1, epoch: 9 },
         ),
-        (
-            change(1, 7).into(),
-            ReplayError::UnknownPartition { topic: Uuid::from_u128(1), index: 7 },
-        ),
+        (change(1, 7).into(), ReplayError::UnknownPartition { topic: Uuid::from_u128(1), index: 7 }),
         (partition(8, 0), ReplayError::UnknownTopic(Uuid::from_u128(8).to_string())),
-        (
-            feature("metadata.version", 99),
-            ReplayError::UnknownValue { field: "metadata.version", value: 99 },
-        ),
+        (feature("metadata.version", 99), ReplayError::UnknownValue { field: "metadata.version", value: 99 }),
         (config(3, "x", "y", None), ReplayError::UnknownValue { field: "ResourceType", value: 3 }),
     ] {
         let mut image = original.clone();
@@ -253,7 +255,9 @@ fn contradictions_are_refused_and_leave_the_image_alone() {
 #[test]
 fn nothing_of_an_open_transaction_is_shown() {
     let at = |last_offset| Provenance { last_offset, last_epoch: 1, last_timestamp_ms: 5 };
-    for (end, shown) in [(EndTransactionRecord::default().into(), 2), (AbortTransactionRecord::default().into(), 1)] {
+    for (end, shown) in
+        [(EndTransactionRecord::default().into(), 2), (AbortTransactionRecord::default().into(), 1)]
+    {
         let end: MetadataRecord = end;
         let mut loader = Loader::default();
         let first = [feature("metadata.version", 30), topic("x", 1)];

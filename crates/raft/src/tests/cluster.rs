@@ -70,7 +70,8 @@ pub(super) fn directory(id: i32) -> Uuid {
 }
 
 fn config(id: i32, voters: &[i32], seed: u64) -> Config {
-    let text: Vec<String> = voters.iter().map(|voter| format!("{voter}@host{voter}:{}", 1000 + voter)).collect();
+    let text: Vec<String> =
+        voters.iter().map(|voter| format!("{voter}@host{voter}:{}", 1000 + voter)).collect();
     let mut config = Config::new(id, directory(id), StrBytes::from_static("cluster"));
     config.static_voters = parse_voters(&text.join(","), "CONTROLLER").expect("well formed");
     config.is_controller = voters.contains(&id);
@@ -177,7 +178,10 @@ impl Cluster {
             let node = self.nodes.get_mut(&id).expect("exists");
             match action {
                 Action::PersistQuorumState { state, content } => {
-                    assert_eq!(QuorumState::decode(&content).expect("readable").leader_epoch, state.leader_epoch);
+                    assert_eq!(
+                        QuorumState::decode(&content).expect("readable").leader_epoch,
+                        state.leader_epoch
+                    );
                     assert!(node.quorum_state.is_none_or(|old| old.leader_epoch <= state.leader_epoch));
                     node.quorum_state = Some(state);
                 }

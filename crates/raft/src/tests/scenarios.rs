@@ -48,7 +48,8 @@ fn proposals_share_the_append_that_follows() {
     }
     assert_eq!(actions, [], "one append is under way");
     raft.step(now, Input::Appended, &mut actions);
-    let [Action::Append { base_offset: 1, end_offset: 4, batches, .. }, rest @ ..] = actions.as_slice() else {
+    let [Action::Append { base_offset: 1, end_offset: 4, batches, .. }, rest @ ..] = actions.as_slice()
+    else {
         panic!("{actions:?}");
     };
     assert_eq!(BatchIter::new(batches.clone()).count(), 3);

@@ -42,6 +42,19 @@ const CRATES: [(&str, &[&str]); 7] = [
     ("klamm_coordinator", &["kafka.coordinator", "org.apache.kafka.coordinator"]),
 ];
 
+/// Loggers of Kafka that its documentation, its configuration files or its tests name.
+const KAFKA: [&str; 9] = [
+    "kafka.authorizer.logger",
+    "kafka.controller.KafkaController",
+    "kafka.log.LogCleaner",
+    "kafka.network.RequestChannel$",
+    "kafka.request.logger",
+    "kafka.server.KafkaApis",
+    "kafka.server.ReplicaManager",
+    "org.apache.kafka.server.quota.ClientQuotaManager$ThrottledChannelReaper",
+    "state.change.logger",
+];
+
 /// Carries out a filter such as `warn,klamm_raft=debug`.
 type Apply = Box<dyn Fn(&str) + Send>;
 
@@ -61,16 +74,25 @@ fn level(name: &str) -> Option<&'static str> {
     LEVELS.iter().map(|(level, _)| *level).find(|level| *level == name)
 }
 
-/// Says at which level the process logs and how that is changed. Without it levels are kept and have no effect.
-pub fn install(root: &str, apply: impl Fn(&str) + Send + 'static) {
+/// Says by which filter the process logs, such as `warn,klamm_raft=debug`, and how that is changed. Without it levels are
+/// kept and have no effect.
+pub fn install(filter: &str, apply: impl Fn(&str) + Send + 'static) {
     let mut loggers = loggers();
-    loggers.root = level(&root.to_uppercase()).unwrap_or("INFO");
+    for directive in filter.split(',') {
+        let (target, name) = directive.split_once('=').unwrap_or((ROOT, directive));
+        let Some(level) = level(&name.trim().to_uppercase()) else { continue };
+        match target.trim() {
+            ROOT => loggers.root = level,
+            target => drop(loggers.set.insert(target.to_owned(), level)),
+        }
+    }
     loggers.apply = Some(Box::new(apply));
 }
 
 impl Loggers {
     fn exists(name: &str) -> bool {
-        name == ROOT || ["kafka.", "org.apache.kafka.", "klamm"].iter().any(|prefix| name.starts_with(prefix))
+        let prefixes = ["kafka.", "org.apache.kafka.", "klamm"];
+        name == ROOT || KAFKA.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
 
     /// The level that holds for a logger: its own, else that of the nearest name above it.
@@ -82,6 +104,7 @@ impl Loggers {
             }
             match above.rsplit_once('.') {
                 Some((package, _)) => above = package,
+                None if above.starts_with("klamm") => return self.set.get("klamm").copied().unwrap_or(self.root),
                 None => return self.root,
             }
         }
@@ -91,6 +114,9 @@ impl Loggers {
         let of =
             |level: &str| LEVELS.iter().find(|(name, _)| *name == level).map_or("info", |(_, ours)| *ours);
         let mut filter = of(self.root).to_owned();
+        if let Some(level) = self.set.get("klamm") {
+            filter.push_str(&format!(",klamm={}", of(level)));
+        }
         for (target, packages) in CRATES {
             let named = std::iter::once(target).chain(packages.iter().copied());
             if let Some(level) = named.filter_map(|name| self.set.get(name)).next() {
@@ -106,6 +132,7 @@ pub fn describe() -> Vec<Described> {
     let loggers = loggers();
     let known =
         CRATES.iter().flat_map(|(target, packages)| std::iter::once(*target).chain(packages.iter().copied()));
+    let known = known.chain(KAFKA);
     let mut names: Vec<String> = known.map(str::to_owned).chain(loggers.set.keys().cloned()).collect();
     names.push(ROOT.to_owned());
     names.sort();

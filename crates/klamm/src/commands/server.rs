@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use klamm_config::{BrokerConfig, properties};
+use klamm_config::{BrokerConfig, properties, providers};
 
 use crate::cli::Call;
 
@@ -71,7 +71,9 @@ fn default_properties() -> BTreeMap<String, String> {
 
 fn start(settings: &BTreeMap<String, String>, format_if_new: bool) -> anyhow::Result<ExitCode> {
     init_logging();
-    let config = BrokerConfig::from_properties(settings).context("the configuration cannot be used")?;
+    let config = providers::resolve(settings, &super::config::Machine)
+        .and_then(|settings| BrokerConfig::from_properties(&settings))
+        .context("the configuration cannot be used")?;
     if format_if_new {
         super::storage::format_if_new(&config)?;
     }
@@ -85,14 +87,22 @@ fn start(settings: &BTreeMap<String, String>, format_if_new: bool) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
+/// Logs to standard error by the filter in KLAMM_LOG (`info` without it). Clients may change levels at run time.
 fn init_logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("KLAMM_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let text = std::env::var("KLAMM_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = tracing_subscriber::EnvFilter::try_new(&text).unwrap_or_else(|_| "info".into());
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(filter);
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    klamm_server::broker_loggers::install(&text, move |directives| {
+        if let Ok(filter) = tracing_subscriber::EnvFilter::try_new(directives) {
+            let _ = handle.reload(filter);
+        }
+    });
 }
 
 /// One line that names the keys that are set and do nothing yet.

@@ -104,7 +104,9 @@ impl Loggers {
             }
             match above.rsplit_once('.') {
                 Some((package, _)) => above = package,
-                None if above.starts_with("klamm") => return self.set.get("klamm").copied().unwrap_or(self.root),
+                None if above.starts_with("klamm") => {
+                    return self.set.get("klamm").copied().unwrap_or(self.root);
+                }
                 None => return self.root,
             }
         }

@@ -5,7 +5,7 @@
 //! Only the leader knows. A node that does not lead passes the question on, as brokers do for all of their clients.
 
 use klamm_protocol::{
-    ErrorCode,
+    ErrorCode, Uuid,
     api::describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
 };
 use klamm_raft::{RaftRequest, RaftResponse};

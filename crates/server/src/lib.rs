@@ -24,4 +24,4 @@ pub mod topic_names;
 pub mod topic_settings;
 pub mod topics_creator;
 
-pub use start::{StartError, run};
+pub use start::{StartError, run, run_until};

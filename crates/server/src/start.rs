@@ -89,16 +89,29 @@ pub enum StartError {
 /// # Errors
 /// If it cannot be started.
 pub fn run(config: BrokerConfig, ready: impl FnOnce(&BrokerConfig)) -> Result<(), StartError> {
-    let clock_needs_runtime = async move { run_node(config, World::real(), ready).await };
+    run_until(config, async { drop(spawn::termination().await) }, ready)
+}
+
+/// As [`run`], until `stop` completes; the process's signals are left alone.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn run_until(
+    config: BrokerConfig,
+    stop: impl Future<Output = ()>,
+    ready: impl FnOnce(&BrokerConfig),
+) -> Result<(), StartError> {
+    let clock_needs_runtime = async move { run_node(config, World::real(), stop, ready).await };
     spawn::block_on(clock_needs_runtime)?
 }
 
 async fn run_node(
     config: BrokerConfig,
     world: World,
+    termination: impl Future<Output = ()>,
     ready: impl FnOnce(&BrokerConfig),
 ) -> Result<(), StartError> {
-    let termination = Box::pin(spawn::termination());
+    let mut termination = Box::pin(termination);
     let directories = open_directories(&config, &world)?;
     let mut bound = bind(&config)?;
     let shard_count = shard_count(&config);
@@ -147,7 +160,6 @@ async fn run_node(
     if is_broker {
         tasks.push(spawn::local(broker_lifecycle::run(Arc::clone(&node), advertised, wishes, stage)));
     }
-    let mut termination = termination;
     let starting = async {
         node.metadata.wait_for(0).await;
         if is_broker {
@@ -160,7 +172,7 @@ async fn run_node(
     };
     let started = tokio::select! {
         () = starting => true,
-        _ = &mut termination => false,
+        () = &mut termination => false,
     };
     if started {
         for (name, listener) in bound {
@@ -174,7 +186,7 @@ async fn run_node(
         tasks.push(spawn::local(checkpoint_loop(Arc::clone(&node), senders.clone())));
         info!(node = node.id, cluster_id = %node.cluster_id, shards = shard_count, "node started");
         ready(&config);
-        let _ = termination.await;
+        termination.await;
     }
     info!(node = node.id, "node stops");
     if started && is_broker {

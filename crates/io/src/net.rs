@@ -40,7 +40,10 @@ impl Listener {
             // One dual-stack socket where the machine has IPv6, as the JVM opens.
             vec![SocketAddr::from(([0u16; 8], port)), SocketAddr::from(([0u8; 4], port))]
         } else {
-            (host, port).to_socket_addrs()?.collect()
+            let mut resolved: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+            // As the JVM does: `localhost` is 127.0.0.1 where both families are there.
+            resolved.sort_by_key(SocketAddr::is_ipv6);
+            resolved
         };
         for address in targets {
             match Self::bind_address(address, backlog, options) {

@@ -68,7 +68,8 @@ pub async fn yield_now() {
 /// # Errors
 /// If the operating system refuses the runtime's descriptors.
 pub fn block_on<F: Future>(main: F) -> std::io::Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
     let output = tokio::task::LocalSet::new().block_on(&runtime, main);
     runtime.shutdown_background();
     Ok(output)

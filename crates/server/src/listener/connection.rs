@@ -31,11 +31,13 @@ use crate::{
     dispatch::{self, Refused},
     handlers::Contexts,
     node::ListenerName,
-    reply::{Chunk, Frame, Reply},
+    reply::{Chunk, Reply},
 };
 
 /// Requests of one connection that may wait for their response.
 const RESPONSES_MAX: usize = 64;
+/// How long the responses to what came before an unserviceable request may take.
+const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// File slices up to this size are read and sent together with what surrounds them: cheaper than a call of their own.
 const COPY_BYTES_MAX: u32 = 32 * 1024;
 
@@ -86,22 +88,22 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
         is_controller_listener: contexts.is_controller_listener(&listener),
         listener,
     });
-    let last_active = Cell::new(clock.now());
-    let (replies, responses) = mpsc::channel(RESPONSES_MAX);
-    let reading = read_loop(&stream, &connection, &contexts, options, &replies, &last_active, clock);
-    let writing = write_loop(&stream, responses, &last_active, clock);
-    let idle = idle_watch(options.idle_max, &last_active, clock);
-    let end = tokio::select! {
-        end = reading => end,
-        end = writing => end,
-        () = idle => End::Idle,
+    let serving = Serving {
+        stream,
+        connection,
+        contexts,
+        options,
+        clock,
+        last_active: Cell::new(clock.now()),
+        unanswered: Cell::new(0),
     };
-    match end {
+    match serving.run().await {
         End::Closed => debug!(%peer, "connection closed by the client"),
         End::Idle => debug!(%peer, "connection closed: idle for longer than connections.max.idle.ms"),
         End::Lost(error) => debug!(%peer, %error, "connection lost"),
         End::Refused(reason) => {
-            info!(%peer, listener = %connection.listener, reason, "connection closed: the client sent what cannot be served");
+            let listener = &serving.connection.listener;
+            info!(%peer, %listener, reason, "connection closed: the client sent what cannot be served");
         }
     }
     drop(permit);
@@ -114,42 +116,112 @@ enum End {
     Refused(String),
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the two loops borrow what `serve` owns; a struct would only rename it"
-)]
-async fn read_loop(
-    stream: &Stream,
-    connection: &Rc<Connection>,
-    contexts: &Rc<Contexts>,
+/// What the loops of one connection share.
+struct Serving {
+    stream: Stream,
+    connection: Rc<Connection>,
+    contexts: Rc<Contexts>,
     options: ConnectionOptions,
-    replies: &mpsc::Sender<Reply>,
-    last_active: &Cell<Instant>,
     clock: Clock,
-) -> End {
-    let mut frames = FrameReader::new(options.request_bytes_max);
-    loop {
-        match frames.next_frame() {
-            Ok(Some(frame)) => {
-                // A place in the queue is taken first, so that a client that does not read its responses cannot make
-                // us do more work for it.
-                let Ok(place) = replies.reserve().await else { return End::Closed };
-                let reply = guarded(dispatch::dispatch(contexts, connection, frame.freeze())).await;
-                match reply {
-                    Ok(Reply::Nothing) => {}
-                    Ok(reply) => place.send(reply),
-                    Err(Refused { reason }) => return End::Refused(reason),
+    /// When bytes last came or went.
+    last_active: Cell<Instant>,
+    /// Requests whose response is not written yet.
+    unanswered: Cell<usize>,
+}
+
+impl Serving {
+    async fn run(&self) -> End {
+        let (replies, responses) = mpsc::channel(RESPONSES_MAX);
+        let mut writing = pin!(self.write_loop(responses));
+        let end = tokio::select! {
+            end = self.read_loop(replies) => end,
+            end = &mut writing => end,
+            () = self.idle_watch() => End::Idle,
+        };
+        if matches!(end, End::Refused(_)) {
+            // What was asked properly before is answered still; the queue has no sender any more and runs dry.
+            let _ = self.clock.timeout(DRAIN_MAX, writing).await;
+        }
+        end
+    }
+
+    async fn read_loop(&self, replies: mpsc::Sender<Reply>) -> End {
+        let mut frames = FrameReader::new(self.options.request_bytes_max);
+        loop {
+            match frames.next_frame() {
+                Ok(Some(frame)) => {
+                    // A place in the queue is taken first, so that a client that does not read its responses cannot
+                    // make us do more work for it.
+                    let Ok(place) = replies.reserve().await else { return End::Closed };
+                    let reply =
+                        guarded(dispatch::dispatch(&self.contexts, &self.connection, frame.freeze())).await;
+                    match reply {
+                        Ok(Reply::Nothing) => {}
+                        Ok(reply) => {
+                            self.unanswered.set(self.unanswered.get() + 1);
+                            place.send(reply);
+                        }
+                        Err(Refused { reason }) => return End::Refused(reason),
+                    }
                 }
-            }
-            Ok(None) => match frames.room() {
-                Ok(room) => match stream.read(room).await {
-                    Ok(0) => return End::Closed,
-                    Ok(_) => last_active.set(clock.now()),
-                    Err(error) => return End::Lost(error),
+                Ok(None) => match frames.room() {
+                    Ok(room) => match self.stream.read(room).await {
+                        Ok(0) => return End::Closed,
+                        Ok(_) => self.last_active.set(self.clock.now()),
+                        Err(error) => return End::Lost(error),
+                    },
+                    Err(error) => return End::Refused(error.to_string()),
                 },
                 Err(error) => return End::Refused(error.to_string()),
-            },
-            Err(error) => return End::Refused(error.to_string()),
+            }
+        }
+    }
+
+    async fn write_loop(&self, mut responses: mpsc::Receiver<Reply>) -> End {
+        let mut pending = None;
+        loop {
+            let next = match pending.take() {
+                Some(reply) => reply,
+                None => match responses.recv().await {
+                    Some(reply) => reply,
+                    None => return End::Closed,
+                },
+            };
+            let mut chunks = next.settle().await.chunks;
+            let mut answered = 1;
+            // Whatever else is ready goes out in the same write.
+            while let Ok(mut reply) = responses.try_recv() {
+                match reply.poll_now() {
+                    Some(frame) => {
+                        chunks.extend(frame.chunks);
+                        answered += 1;
+                    }
+                    None => {
+                        pending = Some(reply);
+                        break;
+                    }
+                }
+            }
+            if let Err(error) = write(&self.stream, chunks).await {
+                return End::Lost(error);
+            }
+            self.unanswered.set(self.unanswered.get() - answered);
+            self.last_active.set(self.clock.now());
+        }
+    }
+
+    /// Completes when nothing has happened for too long. A client that waits for its response is not idle.
+    async fn idle_watch(&self) {
+        let Some(idle_max) = self.options.idle_max else { return std::future::pending().await };
+        loop {
+            let deadline = self.last_active.get() + idle_max;
+            if self.clock.now() < deadline {
+                self.clock.sleep_until(deadline).await;
+            } else if self.unanswered.get() > 0 {
+                self.clock.sleep(idle_max).await;
+            } else {
+                return;
+            }
         }
     }
 }
@@ -172,44 +244,6 @@ async fn guarded(request: impl Future<Output = Result<Reply, Refused>>) -> Resul
     .await
 }
 
-async fn write_loop(
-    stream: &Stream,
-    mut responses: mpsc::Receiver<Reply>,
-    last_active: &Cell<Instant>,
-    clock: Clock,
-) -> End {
-    let mut pending = None;
-    loop {
-        let next = match pending.take() {
-            Some(reply) => reply,
-            None => match responses.recv().await {
-                Some(reply) => reply,
-                None => return End::Closed,
-            },
-        };
-        let mut chunks = Vec::new();
-        append(&mut chunks, next.settle().await);
-        // Whatever else is ready goes out in the same write.
-        while let Ok(mut reply) = responses.try_recv() {
-            match reply.poll_now() {
-                Some(frame) => append(&mut chunks, frame),
-                None => {
-                    pending = Some(reply);
-                    break;
-                }
-            }
-        }
-        if let Err(error) = write(stream, chunks).await {
-            return End::Lost(error);
-        }
-        last_active.set(clock.now());
-    }
-}
-
-fn append(chunks: &mut Vec<Chunk>, frame: Frame) {
-    chunks.extend(frame.chunks);
-}
-
 async fn write(stream: &Stream, chunks: Vec<Chunk>) -> std::io::Result<()> {
     let mut bytes: Vec<Bytes> = Vec::with_capacity(chunks.len());
     for chunk in chunks {
@@ -228,15 +262,4 @@ async fn write(stream: &Stream, chunks: Vec<Chunk>) -> std::io::Result<()> {
         }
     }
     stream.write_all(&mut bytes).await
-}
-
-async fn idle_watch(idle_max: Option<Duration>, last_active: &Cell<Instant>, clock: Clock) {
-    let Some(idle_max) = idle_max else { return std::future::pending().await };
-    loop {
-        let deadline = last_active.get() + idle_max;
-        if clock.now() >= deadline {
-            return;
-        }
-        clock.sleep_until(deadline).await;
-    }
 }

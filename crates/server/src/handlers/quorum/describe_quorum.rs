@@ -19,6 +19,23 @@ pub async fn handle(
     call: &Call,
     request: DescribeQuorumRequest,
 ) -> DescribeQuorumResponse {
+    in_version(ask(cx, call, request).await, call.api_version)
+}
+
+/// Leaves out what a version cannot say and may not silently drop.
+fn in_version(mut response: DescribeQuorumResponse, version: i16) -> DescribeQuorumResponse {
+    if version < 2 {
+        response.nodes.clear();
+        for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            for replica in partition.current_voters.iter_mut().chain(&mut partition.observers) {
+                replica.replica_directory_id = Uuid::ZERO;
+            }
+        }
+    }
+    response
+}
+
+async fn ask(cx: &QuorumContext, call: &Call, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
     let controller = &cx.node.controller;
     if !call.connection.is_controller_listener && controller.leader_id() != cx.node.id {
         return match controller.describe_quorum(request, call.api_version).await {

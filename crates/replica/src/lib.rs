@@ -1,7 +1,8 @@
-//! What one node knows about replication: the leader's side of a partition, fetch sessions, and waiting requests.
+//! What one node knows about replication: both sides of a partition, fetch sessions, and waiting requests.
 //!
 //! What it is not: no log, no network, no clock. It never holds a record; offsets go in, decisions come out. The
-//! driver is a shard of `server`, which owns one [`leader::Leader`] per led partition beside the partition's log.
+//! driver is a shard of `server`, which owns one [`leader::Leader`] per led partition beside the partition's log, and one
+//! [`follower::Follower`] per followed one.
 //!
 //! Read first: [`leader`], then [`purgatory`], then [`fetch_session`].
 //!
@@ -14,6 +15,8 @@
 //!   [`leader::Leader::check_epoch`] (and `check_follower`), then read within [`leader::Leader::readable_range`]; for a
 //!   follower then [`leader::Input::Fetched`]. Too few bytes: a [`purgatory::DelayedFetch`]. At last
 //!   [`fetch_session::FetchSessions::finish`] writes the response.
+//! * **Following**: [`follower::Follower::ask`] says what to fetch; the answer is [`follower::Input::Fetched`], and its
+//!   actions change the log.
 //! * **Timers**: sleep until the earliest `next_deadline`; step leaders with [`leader::Input::Tick`], expire
 //!   purgatories.
 //! * **Metadata**: a new image's registration of a partition is [`leader::Input::Assignment`]; the set of brokers that
@@ -32,5 +35,6 @@
 //! * A fetch session keeps copies of topic names: a name sliced from a request would keep the whole request alive.
 
 pub mod fetch_session;
+pub mod follower;
 pub mod leader;
 pub mod purgatory;

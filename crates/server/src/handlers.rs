@@ -156,6 +156,7 @@ served! {
     DescribeConfigs          1..=4   Both     configs::describe_configs;
     AlterConfigs             0..=2   Both     configs::alter_configs;
     CreatePartitions         0..=3   Both     topics::create_partitions;
+    ElectLeaders             0..=2   Both     topics::elect_leaders;
     IncrementalAlterConfigs  0..=1   Both     configs::incremental_alter_configs;
     DescribeClientQuotas     0..=1   Brokers  configs::describe_client_quotas;
     AlterClientQuotas        0..=1   Both     configs::alter_client_quotas;
@@ -176,6 +177,8 @@ served! {
     BrokerRegistration       0..=4   Controllers brokers::broker_registration;
     BrokerHeartbeat          0..=2   Controllers brokers::broker_heartbeat;
     UnregisterBroker         0..=0   Both     brokers::unregister_broker;
+    AlterPartition           2..=3   Controllers brokers::alter_partition;
     AllocateProducerIds      0..=0   Controllers brokers::allocate_producer_ids;
+    AssignReplicasToDirs     0..=0   Controllers brokers::assign_replicas_to_dirs;
     ControllerRegistration   0..=0   Controllers brokers::controller_registration;
 }

@@ -1,6 +1,8 @@
 //! Handlers that brokers and controllers ask of the active controller.
 
 pub mod allocate_producer_ids;
+pub mod alter_partition;
+pub mod assign_replicas_to_dirs;
 pub mod broker_heartbeat;
 pub mod broker_registration;
 pub mod controller_registration;

@@ -4,6 +4,7 @@ pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_topic_partitions;
+pub mod elect_leaders;
 
 use std::{sync::Arc, time::Duration};
 

@@ -14,6 +14,8 @@ use klamm_protocol::{
         allocate_producer_ids::{AllocateProducerIdsRequest, AllocateProducerIdsResponse},
         alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse},
         alter_configs::{AlterConfigsRequest, AlterConfigsResponse},
+        alter_partition::{AlterPartitionRequest, AlterPartitionResponse},
+        assign_replicas_to_dirs::{AssignReplicasToDirsRequest, AssignReplicasToDirsResponse},
         broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse},
         broker_registration::{BrokerRegistrationRequest, BrokerRegistrationResponse},
         controller_registration::{ControllerRegistrationRequest, ControllerRegistrationResponse},
@@ -21,6 +23,7 @@ use klamm_protocol::{
         create_topics::{CreateTopicsRequest, CreateTopicsResponse},
         delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse},
         describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
+        elect_leaders::{ElectLeadersRequest, ElectLeadersResponse},
         incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse},
         unregister_broker::{UnregisterBrokerRequest, UnregisterBrokerResponse},
         update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse},
@@ -157,6 +160,12 @@ commands! {
     describe_quorum DescribeQuorum(DescribeQuorumRequest) -> DescribeQuorumResponse;
     /// Gives a broker a block of producer ids.
     allocate_producer_ids AllocateProducerIds(AllocateProducerIdsRequest) -> AllocateProducerIdsResponse;
+    /// A leader changes the in-sync replicas of its partitions.
+    alter_partition AlterPartition(AlterPartitionRequest) -> AlterPartitionResponse;
+    /// Elects preferred leaders, or any.
+    elect_leaders ElectLeaders(ElectLeadersRequest) -> ElectLeadersResponse;
+    /// A broker says which log directories its replicas are in.
+    assign_replicas_to_dirs AssignReplicasToDirs(AssignReplicasToDirsRequest) -> AssignReplicasToDirsResponse;
 }
 
 /// Talks to the controller's thread. Cheap to clone.

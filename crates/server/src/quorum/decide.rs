@@ -14,10 +14,11 @@ use klamm_metadata::MetadataImage;
 use klamm_protocol::{
     MetadataRecord,
     api::{
-        allocate_producer_ids::AllocateProducerIdsResponse, broker_heartbeat::BrokerHeartbeatResponse,
+        allocate_producer_ids::AllocateProducerIdsResponse, alter_partition::AlterPartitionResponse,
+        assign_replicas_to_dirs::AssignReplicasToDirsResponse, broker_heartbeat::BrokerHeartbeatResponse,
         broker_registration::BrokerRegistrationResponse,
         controller_registration::ControllerRegistrationResponse, delete_topics::DeleteTopicsResponse,
-        unregister_broker::UnregisterBrokerResponse,
+        elect_leaders::ElectLeadersResponse, unregister_broker::UnregisterBrokerResponse,
     },
 };
 use tracing::info;
@@ -173,6 +174,32 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             let outcome = outcome.unwrap_or_else(|error| {
                 let error_code = error.code.code();
                 Outcome::unchanged(AllocateProducerIdsResponse { error_code, ..Default::default() })
+            });
+            settle(driver, outcome, reply);
+        }
+        Command::AlterPartition { request, version, reply } => {
+            let outcome =
+                with_context(driver, |context, _| partitions::alter_partition(context, &request, version));
+            let outcome = outcome.unwrap_or_else(|error| {
+                let error_code = error.code.code();
+                Outcome::unchanged(AlterPartitionResponse { error_code, ..Default::default() })
+            });
+            settle(driver, outcome, reply);
+        }
+        Command::ElectLeaders { request, version: _, reply } => {
+            let outcome = with_context(driver, |context, _| partitions::elect_leaders(context, &request));
+            let outcome = outcome.unwrap_or_else(|error| {
+                let error_code = error.code.code();
+                Outcome::unchanged(ElectLeadersResponse { error_code, ..Default::default() })
+            });
+            settle(driver, outcome, reply);
+        }
+        Command::AssignReplicasToDirs { request, version: _, reply } => {
+            let outcome =
+                with_context(driver, |context, _| partitions::assign_replicas_to_dirs(context, &request));
+            let outcome = outcome.unwrap_or_else(|error| {
+                let error_code = error.code.code();
+                Outcome::unchanged(AssignReplicasToDirsResponse { error_code, ..Default::default() })
             });
             settle(driver, outcome, reply);
         }

@@ -3,11 +3,18 @@
 //! A new command is one file in `commands/` with `pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode>` and one
 //! row here.
 
+mod broker_api_versions;
 mod config;
+mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
 mod consumer_perf_test;
+mod delete_records;
+mod end_to_end_latency;
+mod features;
+mod get_offsets;
+mod metadata_quorum;
 mod producer_perf_test;
 mod server;
 mod storage;
@@ -56,12 +63,26 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: console_producer::run, about: "Write each line of standard input as a record" },
     Command { name: "console-consumer", script: "kafka-console-consumer", area: Area::Data,
         run: console_consumer::run, about: "Print the records of topics" },
+    Command { name: "get-offsets", script: "kafka-get-offsets", area: Area::Data, run: get_offsets::run,
+        about: "Print offsets of partitions: ends, beginnings, by time" },
+    Command { name: "delete-records", script: "kafka-delete-records", area: Area::Data, run: delete_records::run,
+        about: "Delete the records below given offsets" },
     Command { name: "consumer-groups", script: "kafka-consumer-groups", area: Area::Cluster,
         run: consumer_groups::run, about: "List, describe and delete groups; reset their offsets" },
+    Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,
+        about: "Describe and change configurations of topics, brokers, groups" },
+    Command { name: "features", script: "kafka-features", area: Area::Cluster, run: features::run,
+        about: "Show feature levels" },
+    Command { name: "metadata-quorum", script: "kafka-metadata-quorum", area: Area::Cluster,
+        run: metadata_quorum::run, about: "Show the state of the KRaft quorum" },
+    Command { name: "broker-api-versions", script: "kafka-broker-api-versions", area: Area::Cluster,
+        run: broker_api_versions::run, about: "Print the API versions that each broker serves" },
     Command { name: "producer-perf-test", script: "kafka-producer-perf-test", area: Area::Measure,
         run: producer_perf_test::run, about: "Measure how fast records can be written" },
     Command { name: "consumer-perf-test", script: "kafka-consumer-perf-test", area: Area::Measure,
         run: consumer_perf_test::run, about: "Measure how fast records can be read" },
+    Command { name: "end-to-end-latency", script: "kafka-e2e-latency", area: Area::Measure,
+        run: end_to_end_latency::run, about: "Measure the time from writing a record to reading it" },
 ];
 
 /// Runs what the command line asks for: by the name of the link it was called through, else by its first argument.

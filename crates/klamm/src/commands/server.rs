@@ -121,7 +121,9 @@ fn print_welcome(config: &BrokerConfig) {
     let at = config
         .advertised_listeners()
         .first()
-        .map(|endpoint| klamm_config::listener::host_port(endpoint.host.as_deref().unwrap_or("localhost"), endpoint.port))
+        .map(|endpoint| {
+            klamm_config::listener::host_port(endpoint.host.as_deref().unwrap_or("localhost"), endpoint.port)
+        })
         .unwrap_or_default();
     let program = std::env::args().next().unwrap_or_else(|| "klamm".to_owned());
     println!();
@@ -130,6 +132,8 @@ fn print_welcome(config: &BrokerConfig) {
     println!("Try, in another terminal:");
     println!("  {program} topics --bootstrap-server {at} --create --topic hello --partitions 3");
     println!("  seq 5 | {program} console-producer --bootstrap-server {at} --topic hello");
-    println!("  {program} console-consumer --bootstrap-server {at} --topic hello --from-beginning --max-messages 5");
+    println!(
+        "  {program} console-consumer --bootstrap-server {at} --topic hello --from-beginning --max-messages 5"
+    );
     println!();
 }

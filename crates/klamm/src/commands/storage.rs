@@ -250,7 +250,8 @@ pub(crate) fn standalone(config: &BrokerConfig, entropy: &Entropy) -> anyhow::Re
     if !config.is_controller() {
         bail!("You can only use --standalone on a controller.");
     }
-    let listener = config.advertised_controller_listeners().first().context("No controller listeners found.")?;
+    let listener =
+        config.advertised_controller_listeners().first().context("No controller listeners found.")?;
     Ok(DynamicVoter {
         id: config.node_id(),
         host: listener.host.clone().unwrap_or_else(|| "localhost".to_owned()),
@@ -264,9 +265,9 @@ fn name_and_level(text: &str) -> anyhow::Result<(String, i16)> {
         bail!("Can't parse feature=level string {text}: equals sign not found.");
     };
     let level = level.trim();
-    let parsed = level
-        .parse()
-        .with_context(|| format!("Can't parse feature=level string {text}: unable to parse {level} as a short."))?;
+    let parsed = level.parse().with_context(|| {
+        format!("Can't parse feature=level string {text}: unable to parse {level} as a short.")
+    })?;
     Ok((name.trim().to_owned(), parsed))
 }
 
@@ -283,7 +284,9 @@ fn version_mapping(release: Option<&str>) -> anyhow::Result<ExitCode> {
 fn feature_dependencies(features: &[String]) -> anyhow::Result<ExitCode> {
     for text in features {
         let Some((name, level)) = text.split_once('=') else {
-            bail!("Invalid feature format: {text}. Expected format: 'feature=version' (e.g. 'group.version=1')");
+            bail!(
+                "Invalid feature format: {text}. Expected format: 'feature=version' (e.g. 'group.version=1')"
+            );
         };
         let (name, level) = (name.trim(), level.trim());
         let Ok(level) = level.parse::<i16>() else {
@@ -307,7 +310,8 @@ fn feature_dependencies(features: &[String]) -> anyhow::Result<ExitCode> {
         }
         println!("{name}={level} requires:");
         for (dependency, least) in dependencies {
-            match MetadataVersion::from_level(*least).filter(|_| *dependency == MetadataVersion::FEATURE_NAME) {
+            match MetadataVersion::from_level(*least).filter(|_| *dependency == MetadataVersion::FEATURE_NAME)
+            {
                 Some(version) => println!("    {dependency}={least} ({version})"),
                 None => println!("    {dependency}={least}"),
             }

@@ -1,0 +1,104 @@
+# The cases of run.sh: compare exact|sorted|status COMMAND ARGUMENTS...
+# Cases build on each other: what one creates the next describes. What only one side may do (creating, deleting) is done
+# by ours, then looked at by both.
+
+t="$klamm topics --bootstrap-server $BOOTSTRAP"
+$t --create --topic plain --partitions 3 > /dev/null
+$t --create --topic kept --partitions 1 --config cleanup.policy=compact --config retention.ms=86400000 --config segment.bytes=1048576 > /dev/null
+for i in $(seq 20); do echo "k$i:v$i"; done > "$work/keyed"
+printf 'h1:a,h2:b\tk1\tv1\nh1:c\tk2\tNULL\n' > "$work/headers"
+input=$work/keyed; "$klamm" console-producer --bootstrap-server "$BOOTSTRAP" --topic plain --reader-property parse.key=true --reader-property key.separator=: < "$input"
+"$klamm" console-producer --bootstrap-server "$BOOTSTRAP" --topic kept --reader-property parse.key=true --reader-property parse.headers=true --reader-property null.marker=NULL < "$work/headers"
+unset input
+
+compare exact topics BS --list
+compare exact topics BS --describe
+compare exact topics BS --describe --topic plain
+compare exact topics BS --describe --topic 'ke.*|pl.*'
+compare exact topics BS --describe --topics-with-overrides
+compare exact topics BS --describe --under-replicated-partitions
+compare exact topics BS --describe --at-min-isr-partitions
+compare exact topics BS --describe --topic nope
+compare exact topics BS --describe --topic nope --if-exists
+compare exact topics BS --create --topic plain
+compare exact topics BS --create --topic 'bad name'
+compare exact topics BS --create --topic x --config nokey=1
+compare exact topics BS --create --topic x --config retention.ms=abc
+compare exact topics BS --create --topic x --replication-factor 3
+compare exact topics BS --create --topic x --partitions 0
+compare exact topics BS --alter --topic plain --partitions 2
+compare exact topics BS --delete --topic nope
+compare status topics --list
+compare status topics BS --list --create
+compare status topics BS
+
+compare exact console-consumer BS --topic kept --from-beginning --max-messages 2 --formatter-property print.key=true --formatter-property print.headers=true --formatter-property print.offset=true --formatter-property print.partition=true --formatter-property print.timestamp=true
+compare sorted console-consumer BS --topic plain --from-beginning --max-messages 20 --formatter-property print.key=true --formatter-property key.separator=/
+compare exact console-consumer BS --topic plain --partition 1 --offset earliest --timeout-ms 3000 --formatter-property print.offset=true
+compare exact console-consumer BS --topic plain --partition 1 --offset 2 --max-messages 1 --formatter-property print.key=true
+compare exact console-consumer BS --topic kept --partition 0 --from-beginning --max-messages 2 --formatter-property null.literal=- --key-deserializer org.apache.kafka.common.serialization.StringDeserializer
+compare status console-consumer BS --topic plain --offset 3
+compare status console-consumer BS
+
+"$klamm" console-consumer --bootstrap-server "$BOOTSTRAP" --topic plain --from-beginning --max-messages 15 --group g1 > /dev/null 2>&1
+compare sorted consumer-groups BS --list
+compare sorted consumer-groups BS --list --state
+compare sorted consumer-groups BS --list --type
+compare sorted consumer-groups BS --list --state empty
+compare exact consumer-groups BS --describe --group g1
+compare exact consumer-groups BS --describe --group g1 --verbose
+compare exact consumer-groups BS --describe --group g1 --state --verbose
+compare exact consumer-groups BS --describe --group g1 --members
+"$klamm" console-consumer --bootstrap-server "$BOOTSTRAP" --topic plain --group g2 > /dev/null 2>&1 & member=$!
+sleep 2
+compare exact consumer-groups BS --describe --group g2
+compare exact consumer-groups BS --describe --group g2 --members --verbose
+compare exact consumer-groups BS --describe --group g2 --state
+compare sorted consumer-groups BS --describe --all-groups
+compare sorted consumer-groups BS --reset-offsets --group g2 --topic plain --to-earliest --dry-run
+kill $member; wait $member 2> /dev/null
+for where in --to-earliest --to-latest --to-current '--to-offset 3' '--shift-by -1' '--shift-by 100' '--to-datetime 2020-01-01T00:00:00.000' '--by-duration P1D'; do
+  compare sorted consumer-groups BS --reset-offsets --group g1 --topic plain $where --dry-run
+done
+compare sorted consumer-groups BS --reset-offsets --group g1 --topic plain:0,1 --to-offset 1 --execute
+compare exact consumer-groups BS --describe --group g1
+compare sorted consumer-groups BS --reset-offsets --group g1 --all-topics --to-latest --dry-run --export
+printf 'plain,0,2\nplain,1,3\n' > "$work/plan.csv"
+compare sorted consumer-groups BS --reset-offsets --group g1 --from-file WORK/plan.csv --dry-run
+compare exact consumer-groups --validate-regex 'a.*'
+compare status consumer-groups BS --describe
+compare status consumer-groups BS --reset-offsets --group g1 --to-latest
+
+compare exact get-offsets BS
+compare exact get-offsets BS --topic plain --time earliest
+compare exact get-offsets BS --topic plain --time -3
+compare exact get-offsets BS --topic-partitions 'plain:1-,kept'
+compare exact get-offsets BS --topic nope
+compare exact get-offsets BS --time soon
+
+compare exact configs BS --describe --topic kept
+compare exact configs BS --describe --topic kept --all
+compare exact configs BS --describe --topic plain
+compare exact configs BS --describe --topic nope
+compare sorted configs BS --describe --entity-type topics
+compare exact configs BS --alter --topic plain --add-config 'retention.ms=1000,cleanup.policy=[compact,delete]'
+compare exact configs BS --describe --topic plain
+compare exact configs BS --alter --topic plain --delete-config retention.ms,cleanup.policy
+compare exact configs BS --describe --topic plain
+compare exact configs BS --alter --broker 0 --add-config log.cleaner.threads=2
+compare exact configs BS --describe --broker 0
+compare exact configs BS --alter --broker 0 --delete-config log.cleaner.threads
+compare exact configs BS --alter --broker-defaults --add-config message.max.bytes=2000000
+compare exact configs BS --describe --broker-defaults
+compare exact configs BS --describe --entity-type brokers
+compare exact configs BS --alter --broker-defaults --delete-config message.max.bytes
+compare exact configs BS --alter --topic plain --add-config nokey=1
+compare exact configs BS --alter --topic plain --add-config retention.ms=abc
+compare status configs BS --alter --topic plain
+
+echo '{"partitions": [{"topic": "plain", "partition": 0, "offset": 1}, {"topic": "plain", "partition": 1, "offset": 0}], "version": 1}' > "$work/offsets.json"
+# Kafka's words for its errors are its own; these cases show none.
+compare sorted delete-records BS --offset-json-file WORK/offsets.json
+compare exact broker-api-versions BS
+compare exact features BS describe
+compare sorted metadata-quorum BS describe --status

@@ -8,7 +8,7 @@
 use klamm_config::broker;
 use klamm_metadata::features::{self, MetadataVersion};
 use klamm_protocol::{
-    ErrorCode,
+    ApiKey, ErrorCode,
     api::api_versions::{
         ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
     },
@@ -56,7 +56,7 @@ pub async fn handle(cx: &ClusterContext, call: &Call, request: ApiVersionsReques
 pub fn own_range() -> Vec<ApiVersion> {
     handlers::SERVED
         .iter()
-        .filter(|api| api.key == klamm_protocol::ApiKey::ApiVersions)
+        .filter(|api| api.key == ApiKey::ApiVersions)
         .map(|api| ApiVersion {
             api_key: api.key.number(),
             min_version: api.min,
@@ -67,12 +67,14 @@ pub fn own_range() -> Vec<ApiVersion> {
 }
 
 fn api_versions(connection: &Connection) -> Vec<ApiVersion> {
+    let is_controller = connection.is_controller_listener;
     handlers::SERVED
         .iter()
-        .filter(|api| api.is_on(connection.is_controller_listener))
+        .filter(|api| api.is_on(is_controller))
         .map(|api| ApiVersion {
             api_key: api.key.number(),
-            min_version: api.min,
+            // librdkafka before 2.11 compresses only if it sees Produce v0 (KAFKA-18659); it never sends that.
+            min_version: if api.key == ApiKey::Produce && !is_controller { 0 } else { api.min },
             max_version: api.max,
             ..Default::default()
         })

@@ -36,7 +36,7 @@ areas! {
     transactions;
 }
 
-/// All keys of brokers and controllers, Klamm's own included.
+/// All keys of brokers and controllers.
 pub fn all() -> impl Iterator<Item = &'static crate::key::KeyDef> {
-    AREAS.iter().flat_map(|(_, defs)| defs.iter().copied()).chain(crate::klamm::DEFS.iter().copied())
+    AREAS.iter().flat_map(|(_, defs)| defs.iter().copied())
 }

@@ -182,7 +182,7 @@ fn convert(text: &str, factor: i64) -> String {
 
 /// Keys that Kafka lists although they are not set.
 fn is_listed(def: &KeyDef) -> bool {
-    !def.internal && !crate::alter::broker::is_dynamic_only(def.name) && !def.name.starts_with("klamm.")
+    !def.internal && !crate::alter::broker::is_dynamic_only(def.name)
 }
 
 fn described(

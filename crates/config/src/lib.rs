@@ -29,7 +29,6 @@ pub mod describe;
 pub mod error;
 pub mod group;
 pub mod key;
-pub mod klamm;
 pub mod listener;
 pub mod properties;
 pub mod providers;

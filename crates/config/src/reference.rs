@@ -160,8 +160,7 @@ fn broker_page() -> String {
         "# Configs of brokers and controllers\n\n{NOTE}*Update*: read-only keys stand in the properties file; per-broker and \
          cluster-wide ones may be altered at run time. Keys marked *internal* are for tests.\n"
     );
-    let areas = crate::broker::AREAS.iter().copied().chain([("klamm", crate::klamm::DEFS)]);
-    for (area, defs) in areas {
+    for (area, defs) in crate::broker::AREAS.iter().copied() {
         let mut defs: Vec<_> = defs.to_vec();
         defs.sort_by_key(|def| def.name);
         let _ = writeln!(page, "\n## {}\n", heading(area));

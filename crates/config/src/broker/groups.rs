@@ -4,13 +4,13 @@ use crate::keys;
 
 keys! { DEFS;
     /// Least time between two assignments of one consumer group, in milliseconds.
-    GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide;
+    GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide, supported;
 
     /// Assignors of the server for consumer groups, `uniform` and `range`; the first is the default.
-    GROUP_CONSUMER_ASSIGNORS: Vec<String> = "group.consumer.assignors", default("uniform,range"), SOME, Medium, ReadOnly;
+    GROUP_CONSUMER_ASSIGNORS: Vec<String> = "group.consumer.assignors", default("uniform,range"), SOME, Medium, ReadOnly, supported;
 
     /// Heartbeat interval told to members of consumer groups, in milliseconds.
-    GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS: i32 = "group.consumer.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly;
+    GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS: i32 = "group.consumer.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of `consumer.assignment.interval.ms` of a group, in milliseconds.
     GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly;
@@ -22,7 +22,7 @@ keys! { DEFS;
     GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS: i32 = "group.consumer.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly;
 
     /// Most members that one consumer group may have.
-    GROUP_CONSUMER_MAX_SIZE: i32 = "group.consumer.max.size", default(2147483647), at_least(1), Medium, ReadOnly;
+    GROUP_CONSUMER_MAX_SIZE: i32 = "group.consumer.max.size", default(2147483647), at_least(1), Medium, ReadOnly, supported;
 
     /// Which conversions between classic and consumer groups are allowed while in use: none, one direction
     /// or both.
@@ -41,7 +41,7 @@ keys! { DEFS;
     GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS: i32 = "group.consumer.regex.refresh.interval.ms", default(600000), at_least(10000), Medium, ReadOnly, internal;
 
     /// A member of a consumer group without a heartbeat for this long is removed, in milliseconds.
-    GROUP_CONSUMER_SESSION_TIMEOUT_MS: i32 = "group.consumer.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
+    GROUP_CONSUMER_SESSION_TIMEOUT_MS: i32 = "group.consumer.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;
 
     /// How long the group coordinator gathers records before it writes them, in milliseconds; -1: as long
     /// as other work is waiting.
@@ -54,22 +54,22 @@ keys! { DEFS;
     GROUP_COORDINATOR_CACHED_BUFFER_MAX_BYTES: i32 = "group.coordinator.cached.buffer.max.bytes", default(1048588), at_least(524288), Medium, ClusterWide;
 
     /// Group protocols served. The `share` protocol also depends on the feature level.
-    GROUP_COORDINATOR_REBALANCE_PROTOCOLS: Vec<String> = "group.coordinator.rebalance.protocols", default("classic,consumer,streams"), some_of(&["consumer", "classic", "share", "streams"]), Medium, ReadOnly;
+    GROUP_COORDINATOR_REBALANCE_PROTOCOLS: Vec<String> = "group.coordinator.rebalance.protocols", default("classic,consumer,streams"), some_of(&["consumer", "classic", "share", "streams"]), Medium, ReadOnly, supported;
 
     /// Number of threads of the group coordinator.
     GROUP_COORDINATOR_THREADS: i32 = "group.coordinator.threads", default(4), at_least(1), High, ReadOnly;
 
     /// How long a new classic group waits for more members before its first rebalance, in milliseconds.
-    GROUP_INITIAL_REBALANCE_DELAY_MS: i32 = "group.initial.rebalance.delay.ms", default(3000), Any, Medium, ReadOnly;
+    GROUP_INITIAL_REBALANCE_DELAY_MS: i32 = "group.initial.rebalance.delay.ms", default(3000), Any, Medium, ReadOnly, supported;
 
     /// Longest session timeout a member of a classic group may ask for, in milliseconds.
-    GROUP_MAX_SESSION_TIMEOUT_MS: i32 = "group.max.session.timeout.ms", default(1800000), Any, Medium, ReadOnly;
+    GROUP_MAX_SESSION_TIMEOUT_MS: i32 = "group.max.session.timeout.ms", default(1800000), Any, Medium, ReadOnly, supported;
 
     /// Most members that one classic group may have.
-    GROUP_MAX_SIZE: i32 = "group.max.size", default(2147483647), at_least(1), Medium, ReadOnly;
+    GROUP_MAX_SIZE: i32 = "group.max.size", default(2147483647), at_least(1), Medium, ReadOnly, supported;
 
     /// Shortest session timeout a member of a classic group may ask for, in milliseconds.
-    GROUP_MIN_SESSION_TIMEOUT_MS: i32 = "group.min.session.timeout.ms", default(6000), Any, Medium, ReadOnly;
+    GROUP_MIN_SESSION_TIMEOUT_MS: i32 = "group.min.session.timeout.ms", default(6000), Any, Medium, ReadOnly, supported;
 
     /// Least time between two assignments of one streams group, in milliseconds.
     GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide;
@@ -111,7 +111,7 @@ keys! { DEFS;
     GROUP_STREAMS_SESSION_TIMEOUT_MS: i32 = "group.streams.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
 
     /// Longest metadata text of a committed offset, in bytes.
-    OFFSET_METADATA_MAX_BYTES: i32 = "offset.metadata.max.bytes", default(4096), Any, High, ReadOnly;
+    OFFSET_METADATA_MAX_BYTES: i32 = "offset.metadata.max.bytes", default(4096), Any, High, ReadOnly, supported;
 
     /// How long an offset commit waits for the replicas of the offsets topic, in milliseconds.
     OFFSETS_COMMIT_TIMEOUT_MS: i32 = "offsets.commit.timeout.ms", default(5000), at_least(1), High, ReadOnly;
@@ -120,21 +120,21 @@ keys! { DEFS;
     OFFSETS_LOAD_BUFFER_SIZE: i32 = "offsets.load.buffer.size", default(5242880), at_least(1), High, ReadOnly;
 
     /// Time between two searches for expired offsets, in milliseconds.
-    OFFSETS_RETENTION_CHECK_INTERVAL_MS: i64 = "offsets.retention.check.interval.ms", default(600000), at_least(1), High, ReadOnly;
+    OFFSETS_RETENTION_CHECK_INTERVAL_MS: i64 = "offsets.retention.check.interval.ms", default(600000), at_least(1), High, ReadOnly, supported;
 
     /// How long offsets are kept after a group lost its last member or the last commit of a standalone
     /// consumer, in minutes.
-    OFFSETS_RETENTION_MINUTES: i32 = "offsets.retention.minutes", default(10080), at_least(1), High, ReadOnly;
+    OFFSETS_RETENTION_MINUTES: i32 = "offsets.retention.minutes", default(10080), at_least(1), High, ReadOnly, supported;
 
     /// Codec of the offsets topic by its number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
-    OFFSETS_TOPIC_COMPRESSION_CODEC: i32 = "offsets.topic.compression.codec", default(0), Any, High, ReadOnly;
+    OFFSETS_TOPIC_COMPRESSION_CODEC: i32 = "offsets.topic.compression.codec", default(0), Any, High, ReadOnly, supported;
 
     /// Number of partitions of the offsets topic. Not to be changed once it exists.
-    OFFSETS_TOPIC_NUM_PARTITIONS: i32 = "offsets.topic.num.partitions", default(50), at_least(1), High, ReadOnly;
+    OFFSETS_TOPIC_NUM_PARTITIONS: i32 = "offsets.topic.num.partitions", default(50), at_least(1), High, ReadOnly, supported;
 
     /// Number of replicas of the offsets topic. It is not created before enough brokers are there.
-    OFFSETS_TOPIC_REPLICATION_FACTOR: i16 = "offsets.topic.replication.factor", default(3), at_least(1), High, ReadOnly;
+    OFFSETS_TOPIC_REPLICATION_FACTOR: i16 = "offsets.topic.replication.factor", default(3), at_least(1), High, ReadOnly, supported;
 
     /// Segment size of the offsets topic, in bytes.
-    OFFSETS_TOPIC_SEGMENT_BYTES: i32 = "offsets.topic.segment.bytes", default(104857600), at_least(1), High, ReadOnly;
+    OFFSETS_TOPIC_SEGMENT_BYTES: i32 = "offsets.topic.segment.bytes", default(104857600), at_least(1), High, ReadOnly, supported;
 }

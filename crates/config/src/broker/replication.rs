@@ -7,13 +7,13 @@ keys! { DEFS;
     AUTO_LEADER_REBALANCE_ENABLE: bool = "auto.leader.rebalance.enable", default(true), Any, High, ReadOnly;
 
     /// Number of replicas of topics created automatically, or created with replication factor -1.
-    DEFAULT_REPLICATION_FACTOR: i32 = "default.replication.factor", default(1), Any, Medium, ReadOnly;
+    DEFAULT_REPLICATION_FACTOR: i32 = "default.replication.factor", default(1), Any, Medium, ReadOnly, supported;
 
     /// Number of finished requests after which the purgatory of DeleteRecords is cleaned.
     DELETE_RECORDS_PURGATORY_PURGE_INTERVAL_REQUESTS: i32 = "delete.records.purgatory.purge.interval.requests", default(1), Any, Medium, ReadOnly;
 
     /// Most bytes answered to one fetch request. The first batch is sent even when it is larger.
-    FETCH_MAX_BYTES: i32 = "fetch.max.bytes", default(57671680), at_least(1024), Medium, ReadOnly;
+    FETCH_MAX_BYTES: i32 = "fetch.max.bytes", default(57671680), at_least(1024), Medium, ReadOnly, supported;
 
     /// Number of finished requests after which the purgatory of Fetch is cleaned.
     FETCH_PURGATORY_PURGE_INTERVAL_REQUESTS: i32 = "fetch.purgatory.purge.interval.requests", default(1000), Any, Medium, ReadOnly;
@@ -22,7 +22,7 @@ keys! { DEFS;
     LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS: i64 = "leader.imbalance.check.interval.seconds", default(300), at_least(1), High, ReadOnly;
 
     /// Number of incremental fetch sessions that the broker keeps, over all shards.
-    MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS: i32 = "max.incremental.fetch.session.cache.slots", default(1000), at_least(0), Medium, ReadOnly;
+    MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS: i32 = "max.incremental.fetch.session.cache.slots", default(1000), at_least(0), Medium, ReadOnly, supported;
 
     /// Number of fetchers towards each source broker.
     NUM_REPLICA_FETCHERS: i32 = "num.replica.fetchers", default(1), at_least(1), High, ClusterWide;
@@ -47,7 +47,7 @@ keys! { DEFS;
     REPLICA_FETCH_WAIT_MAX_MS: i32 = "replica.fetch.wait.max.ms", default(500), Any, High, ReadOnly;
 
     /// Time between two writes of the high watermark checkpoint, in milliseconds.
-    REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS: i64 = "replica.high.watermark.checkpoint.interval.ms", default(5000), Any, High, ReadOnly;
+    REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS: i64 = "replica.high.watermark.checkpoint.interval.ms", default(5000), Any, High, ReadOnly, supported;
 
     /// A follower that has not caught up for this long leaves the in-sync replicas, in milliseconds.
     REPLICA_LAG_TIME_MAX_MS: i64 = "replica.lag.time.max.ms", default(30000), Any, High, ReadOnly;
@@ -63,7 +63,7 @@ keys! { DEFS;
     REPLICA_SOCKET_TIMEOUT_MS: i32 = "replica.socket.timeout.ms", default(30000), Any, High, ReadOnly;
 
     /// Whether a replica that was not in sync may become leader, at the price of lost records.
-    UNCLEAN_LEADER_ELECTION_ENABLE: bool = "unclean.leader.election.enable", default(false), Any, High, ClusterWide;
+    UNCLEAN_LEADER_ELECTION_ENABLE: bool = "unclean.leader.election.enable", default(false), Any, High, ClusterWide, supported;
 
     /// Time between two searches for partitions that an unclean election could bring back, in milliseconds.
     UNCLEAN_LEADER_ELECTION_INTERVAL_MS: i64 = "unclean.leader.election.interval.ms", default(300000), at_least(1), Medium, ReadOnly, internal;

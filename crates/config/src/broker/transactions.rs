@@ -12,16 +12,16 @@ keys! { DEFS;
     ADD_PARTITIONS_TO_TXN_RETRY_BACKOFF_MS: i32 = "add.partitions.to.txn.retry.backoff.ms", default(20), at_least(1), High, ReadOnly;
 
     /// Time between two searches for expired producer ids, in milliseconds.
-    PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS: i32 = "producer.id.expiration.check.interval.ms", default(600000), at_least(1), Low, ReadOnly, internal;
+    PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS: i32 = "producer.id.expiration.check.interval.ms", default(600000), at_least(1), Low, ReadOnly, internal, supported;
 
     /// How long a partition remembers an idle producer id, in milliseconds.
-    PRODUCER_ID_EXPIRATION_MS: i32 = "producer.id.expiration.ms", default(86400000), at_least(1), Low, ClusterWide;
+    PRODUCER_ID_EXPIRATION_MS: i32 = "producer.id.expiration.ms", default(86400000), at_least(1), Low, ClusterWide, supported;
 
     /// Time between two searches for transactions that have timed out, in milliseconds.
     TRANSACTION_ABORT_TIMED_OUT_TRANSACTION_CLEANUP_INTERVAL_MS: i32 = "transaction.abort.timed.out.transaction.cleanup.interval.ms", default(10000), at_least(1), Low, ReadOnly;
 
     /// Longest transaction timeout a producer may ask for, in milliseconds.
-    TRANSACTION_MAX_TIMEOUT_MS: i32 = "transaction.max.timeout.ms", default(900000), at_least(1), High, ReadOnly;
+    TRANSACTION_MAX_TIMEOUT_MS: i32 = "transaction.max.timeout.ms", default(900000), at_least(1), High, ReadOnly, supported;
 
     /// Whether a partition checks with the coordinator that a transaction is open before it takes its first
     /// batch.

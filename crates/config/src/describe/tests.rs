@@ -64,7 +64,6 @@ fn brokers() {
         ("unstable.api.versions.enable", "absent"),
         ("leader.replication.throttled.rate", "7 3: leader.replication.throttled.rate=7@3"),
         ("follower.replication.throttled.rate", "absent"),
-        ("klamm.shards", "absent"),
     ] {
         assert_eq!(shown(&all, name), expected, "{name}");
     }

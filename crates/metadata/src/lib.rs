@@ -27,5 +27,7 @@ pub mod checkpoint;
 pub mod features;
 pub mod format;
 pub mod image;
+mod snapshot_policy;
 
 pub use image::MetadataImage;
+pub use snapshot_policy::SnapshotPolicy;

@@ -92,7 +92,11 @@ impl Recovery {
             if header.next_offset() > base {
                 self.log.append_gap(base, header.next_offset(), header.partition_leader_epoch);
             }
-            self.control.note_batch(&batch);
+            // What the snapshot covers it has summed up already.
+            let covered = self.log.latest_snapshot().map_or(i64::MIN, |id| id.offset);
+            if header.next_offset() > covered {
+                self.control.note_batch(&batch);
+            }
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use klamm_config::{BrokerConfig, broker};
 use klamm_controller::{Heartbeats, Random};
 use klamm_io::spawn;
 use klamm_metadata::{
-    MetadataImage,
+    MetadataImage, SnapshotPolicy, checkpoint,
     image::{Loader, Provenance, record_version},
 };
 use klamm_protocol::{
@@ -88,6 +88,7 @@ enum Event {
     Answer(u64, Result<RaftResponse, RequestFailure>),
     Deadline,
     Synced(Result<klamm_log::Flushed, klamm_log::Error>),
+    Snapshot(OffsetAndEpoch, Bytes),
     Stop,
 }
 
@@ -120,6 +121,8 @@ pub(super) struct Driver {
     synced: mpsc::UnboundedSender<Result<klamm_log::Flushed, klamm_log::Error>>,
     peers: Peers,
     answers: mpsc::UnboundedSender<PeerAnswer>,
+    snapshots: mpsc::UnboundedSender<(OffsetAndEpoch, Bytes)>,
+    snapshot_policy: SnapshotPolicy,
     pub(super) active: Option<Active>,
     requests: FxHashMap<u64, oneshot::Sender<RaftResponse>>,
     next_token: u64,
@@ -143,10 +146,12 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
     } = start;
     let (synced, mut syncs) = mpsc::unbounded_channel();
     let (answers, mut peer_answers) = mpsc::unbounded_channel();
+    let (snapshots, mut encoded_snapshots) = mpsc::unbounded_channel();
     let clock = world.clock;
     let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
     let request_timeout = Duration::from_millis(u64::try_from(request_timeout).unwrap_or(2000));
     let config_id = config.node_id();
+    let snapshot_policy = snapshot_policy(&config, clock.now().since_start());
     let mut driver = Driver {
         config,
         cluster_id,
@@ -161,6 +166,8 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
         synced,
         peers: Peers::new(config_id, request_timeout, clock),
         answers,
+        snapshots,
+        snapshot_policy,
         active: None,
         requests: FxHashMap::default(),
         next_token: 0,
@@ -174,6 +181,7 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
             biased;
             () = &mut stop => Event::Stop,
             Some(synced) = syncs.recv() => Event::Synced(synced),
+            Some((id, content)) = encoded_snapshots.recv() => Event::Snapshot(id, content),
             Some((request_id, result)) = peer_answers.recv() => Event::Answer(request_id, result),
             Some(request) = requests.recv() => Event::Request(request),
             Some(command) = commands.recv() => Event::Command(command),
@@ -189,6 +197,7 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
                 driver.step(Input::Appended);
             }
             Event::Synced(Err(error)) => driver.fail(&error.into()),
+            Event::Snapshot(id, content) => driver.snapshot_encoded(id, &content),
             Event::Stop => break,
         }
     }
@@ -368,10 +377,52 @@ impl Driver {
         let control =
             ControlState::of_snapshot(id, content.clone()).map_err(|source| self.log.bad_batch(source))?;
         self.loader = load_snapshot(id, content);
+        self.snapshot_policy.reset(self.monotonic());
         self.touched = Touched::everything();
         self.publish();
         self.step(Input::SnapshotInstalled { id, control });
         Ok(())
+    }
+
+    /// Has the committed image encoded on another thread, since that of a large cluster takes a while.
+    fn begin_snapshot(&mut self) {
+        self.snapshot_policy.reset(self.monotonic());
+        let (image, provenance) = (self.loader.image().clone(), self.loader.provenance());
+        let id = OffsetAndEpoch { offset: provenance.last_offset + 1, epoch: provenance.last_epoch };
+        let (voters, kraft_version) = self.raft.control().at(id.offset);
+        let header = checkpoint::Header {
+            last_contained_timestamp_ms: provenance.last_timestamp_ms,
+            kraft_version,
+            voters: voters.map(klamm_raft::VoterSet::to_record),
+        };
+        let (snapshots, now_ms) = (self.snapshots.clone(), self.world.clock.wall_ms());
+        spawn::local(async move {
+            let encode = move || checkpoint::encode_image(&image, id.epoch, &header, now_ms);
+            match spawn::blocking(encode).await {
+                Some(Ok(content)) => drop(snapshots.send((id, content))),
+                Some(Err(error)) => error!(%error, "the metadata image cannot be written as a snapshot"),
+                None => {}
+            }
+        });
+    }
+
+    fn snapshot_encoded(&mut self, id: OffsetAndEpoch, content: &Bytes) {
+        if self.raft.log().latest_snapshot().is_some_and(|latest| latest >= id) {
+            return;
+        }
+        if let Err(error) = self.log.write_snapshot(id, content) {
+            return self.fail(&error);
+        }
+        info!(end_offset = id.offset, epoch = id.epoch, bytes = content.len(), "metadata snapshot written");
+        self.step(Input::SnapshotSaved { id });
+        let bytes_max = self.config.get(&broker::METADATA_MAX_RETENTION_BYTES);
+        match self.log.clean(bytes_max, self.raft.high_watermark().unwrap_or(0), self.world.clock.wall_ms()) {
+            Ok(None) => {}
+            Ok(Some((start_offset, earliest_snapshot))) => {
+                self.step(Input::LogTrimmed { start_offset, earliest_snapshot });
+            }
+            Err(error) => self.fail(&error),
+        }
     }
 
     fn publish(&mut self) {
@@ -392,6 +443,7 @@ impl Driver {
         let mut next = self.loader_end();
         let mut changed = false;
         while let Some((bytes, end)) = self.log.read(next, high_watermark, REPLAY_BYTES_MAX)? {
+            self.snapshot_policy.add(u64::try_from(bytes.len()).unwrap_or(0));
             for batch in BatchIter::new(bytes).flatten() {
                 let (records, provenance) = decode_batch(&batch);
                 for record in &records {
@@ -409,6 +461,9 @@ impl Driver {
         }
         if changed {
             self.publish();
+        }
+        if self.snapshot_policy.is_due(self.monotonic()) && !self.loader.is_in_transaction() {
+            self.begin_snapshot();
         }
         if let Some(active) = &mut self.active {
             active.timeline.commit(high_watermark);
@@ -516,6 +571,13 @@ impl Driver {
         self.failed = true;
         std::process::abort();
     }
+}
+
+fn snapshot_policy(config: &BrokerConfig, now: Duration) -> SnapshotPolicy {
+    let bytes_max = config.get(&broker::METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS);
+    let interval = config.get(&broker::METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS);
+    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(0));
+    SnapshotPolicy::new(u64::try_from(bytes_max).unwrap_or(u64::MAX), interval, now)
 }
 
 /// The records of a data batch; none of a control batch.

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use klamm_io::disk::{Disk, OpenMode};
 use klamm_log::{FlushHandle, Handles, Isolation, Log, LogConfig, OpenLog, TopicPartition};
+use klamm_metadata::checkpoint;
 use klamm_protocol::records::BatchError;
 use klamm_raft::{
     ControlState, LogState, METADATA_TOPIC, METADATA_TOPIC_ID, OffsetAndEpoch, QuorumState, Recovery,
@@ -233,6 +234,48 @@ impl MetadataLog {
         Ok(self.disk.replace_file(&self.dir.join(snapshot_name(id)), content)?)
     }
 
+    /// While log and snapshots take more than `bytes_max` together, forgets the oldest snapshot and the records that
+    /// only it needs; the newest snapshot always stays. Returns the new start of the log and the oldest snapshot left,
+    /// if anything was forgotten.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn clean(
+        &mut self,
+        bytes_max: i64,
+        high_watermark: i64,
+        now_ms: i64,
+    ) -> Result<Option<(i64, OffsetAndEpoch)>, MetadataLogError> {
+        let Ok(bytes_max) = u64::try_from(bytes_max) else { return Ok(None) };
+        let mut snapshots = Vec::new();
+        for entry in self.disk.read_dir(&self.dir)? {
+            if let Some(id) = parse_snapshot_name(&entry.name) {
+                let path = self.dir.join(&entry.name);
+                snapshots.push((id, self.disk.metadata(&path)?.len, path));
+            }
+        }
+        snapshots.sort_by_key(|(id, ..)| *id);
+        let mut size = self.log.size() + snapshots.iter().map(|(_, len, _)| len).sum::<u64>();
+        let mut trimmed = None;
+        for pair in snapshots.windows(2) {
+            let [(_, len, path), (next, ..)] = pair else { break };
+            if size <= bytes_max || next.offset > high_watermark {
+                break;
+            }
+            let before = self.log.size();
+            self.log.set_high_watermark(high_watermark);
+            self.log.advance_log_start_offset(next.offset)?;
+            self.log.delete_old_segments(now_ms)?;
+            for deletion in self.log.take_pending_deletions() {
+                deletion.remove(&self.disk)?;
+            }
+            self.disk.remove_file(path)?;
+            size -= len + (before - self.log.size());
+            trimmed = Some((self.log.log_start_offset(), *next));
+        }
+        Ok(trimmed)
+    }
+
     /// Writes a part of a snapshot that is being fetched; position 0 starts it anew.
     ///
     /// # Errors
@@ -286,16 +329,12 @@ impl MetadataLog {
     }
 }
 
-/// `<offset, 20 digits>-<epoch, 10 digits>.checkpoint` (KIP-630).
 fn snapshot_name(id: OffsetAndEpoch) -> String {
-    format!("{:020}-{:010}.checkpoint", id.offset, id.epoch)
+    checkpoint::file_name(id.offset, id.epoch)
 }
 
 fn parse_snapshot_name(name: &str) -> Option<OffsetAndEpoch> {
-    let (offset, epoch) = name.strip_suffix(".checkpoint")?.split_once('-')?;
-    (offset.len() == 20 && epoch.len() == 10)
-        .then(|| Some(OffsetAndEpoch { offset: offset.parse().ok()?, epoch: epoch.parse().ok()? }))
-        .flatten()
+    checkpoint::parse_file_name(name).map(|(offset, epoch)| OffsetAndEpoch { offset, epoch })
 }
 
 fn latest_snapshot(disk: &Disk, dir: &Path) -> Result<Option<(OffsetAndEpoch, Bytes)>, MetadataLogError> {

@@ -91,6 +91,8 @@ impl LogDir {
 #[derive(Debug)]
 pub struct LogDirs {
     dirs: Vec<LogDir>,
+    /// Directories of deleted partitions that the last run did not get to remove.
+    deleted: Mutex<Vec<PathBuf>>,
     /// Partitions that were found at the start and are not opened yet.
     found: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
 }
@@ -99,10 +101,16 @@ impl LogDirs {
     /// These directories, with what was loaded from each that could be.
     pub fn new(dirs: Vec<LogDir>, loaded: Vec<(usize, LoadedLogDir)>) -> Self {
         let mut found = BTreeMap::new();
+        let mut deleted = Vec::new();
         for (log_dir, loaded) in loaded {
             for dir in &loaded.partitions {
-                if dir.purpose != DirPurpose::Current {
-                    continue;
+                match dir.purpose {
+                    DirPurpose::Current => {}
+                    DirPurpose::Delete => {
+                        deleted.push(dir.path.clone());
+                        continue;
+                    }
+                    DirPurpose::Future | DirPurpose::Stray => continue,
                 }
                 let at = &dir.partition;
                 let offset = |of: &BTreeMap<_, i64>| of.get(at).copied().unwrap_or(0);
@@ -120,7 +128,7 @@ impl LogDirs {
                 }
             }
         }
-        Self { dirs, found: Mutex::new(found) }
+        Self { dirs, deleted: Mutex::new(deleted), found: Mutex::new(found) }
     }
 
     /// All of them, those that have failed included.
@@ -136,6 +144,11 @@ impl LogDirs {
     /// What was found of a partition at the start. Given once.
     pub fn take_found(&self, at: &TopicPartition) -> Option<FoundPartition> {
         self.found().remove(at)
+    }
+
+    /// Directories of partitions that were deleted in an earlier run and are to be removed. Given once.
+    pub fn take_deleted(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.deleted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What was found and nobody has taken.

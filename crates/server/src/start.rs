@@ -183,6 +183,7 @@ async fn run_node(
                 Rc::clone(&router),
             )));
         }
+        tasks.push(spawn::local(remove_deleted(Arc::clone(&node))));
         tasks.push(spawn::local(checkpoint_loop(Arc::clone(&node), senders.clone())));
         info!(node = node.id, cluster_id = %node.cluster_id, shards = shard_count, "node started");
         ready(&config);
@@ -523,6 +524,16 @@ fn set_strays_aside(node: &Arc<Node>) {
             Err(error) => {
                 warn!(topic = %at.topic, partition = at.index, %error, "a stray partition cannot be set aside")
             }
+        }
+    }
+}
+
+/// Removes what an earlier run deleted and did not get to remove.
+async fn remove_deleted(node: Arc<Node>) {
+    for path in node.log_dirs.take_deleted() {
+        let disk = node.world.disk.clone();
+        if let Some(Err(error)) = spawn::blocking(move || disk.remove_dir_all(&path)).await {
+            warn!(%error, "the directory of a deleted partition cannot be removed");
         }
     }
 }

@@ -31,6 +31,7 @@
 mod coordinator;
 mod effect;
 mod group;
+mod java_hash;
 mod offsets;
 mod record;
 mod request;
@@ -41,6 +42,7 @@ mod topics;
 pub use coordinator::{GroupCoordinator, Loader};
 pub use effect::{Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, TimerKey, Token};
 pub use group::GroupKind;
+pub use java_hash::java_hash;
 pub use record::{ConsumerRecord, GroupRecord};
 pub use request::{Request, RequestContext};
 pub use settings::GroupSettings;

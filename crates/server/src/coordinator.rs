@@ -13,6 +13,7 @@ mod topics;
 mod write;
 
 use klamm_config::broker;
+use klamm_coordinator::java_hash;
 use klamm_protocol::StrBytes;
 
 use crate::{node::Node, shard::requests::TopicPartition, topic_names};
@@ -27,33 +28,7 @@ pub fn partition_of(node: &Node, group: &str) -> i32 {
     java_hash(group).checked_abs().unwrap_or(0) % count
 }
 
-/// `String.hashCode` of Java: over UTF-16 units.
-fn java_hash(text: &str) -> i32 {
-    text.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
-}
-
 /// A partition of `__consumer_offsets`.
 pub fn group_metadata_partition(index: i32) -> TopicPartition {
     TopicPartition { topic: StrBytes::from(topic_names::GROUP_METADATA), index }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::java_hash;
-
-    #[test]
-    fn hashes_as_java_does() {
-        // An emoji is two UTF-16 units.
-        let emoji = 0xd83d * 31 + 0xde00;
-        let cases = [
-            ("", 0),
-            ("a", 97),
-            ("group", 98_629_247),
-            ("console-consumer-12345", 158_455_506),
-            ("\u{1f600}", emoji),
-        ];
-        for (text, hash) in cases {
-            assert_eq!(java_hash(text), hash, "{text}");
-        }
-    }
 }

@@ -5,12 +5,13 @@
 use crate::coordinator::GroupCoordinator;
 use crate::group::GroupState;
 use crate::group::classic::CONSUMER_PROTOCOL_TYPE;
+use crate::java_hash::table_order;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::list_groups::ListedGroup;
 
 impl GroupCoordinator {
-    /// The groups that exist as far as is committed. Filters are compared without regard to case; a type that does
-    /// not exist matches nothing.
+    /// The groups that exist as far as is committed, in the order in which Kafka lists them. Filters are compared without
+    /// regard to case; a type that does not exist matches nothing.
     pub(crate) fn list_groups(&self, states: &[StrBytes], types: &[StrBytes]) -> Vec<ListedGroup> {
         let wanted = |filter: &[StrBytes], name: &str| {
             filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(name))
@@ -34,6 +35,7 @@ impl GroupCoordinator {
                 });
             }
         }
+        listed.sort_by_cached_key(|group| table_order(&group.group_id));
         listed
     }
 }

@@ -84,7 +84,7 @@ fn resolve(
 ) -> (Values, BTreeSet<&'static str>, Vec<ConfigError>) {
     let mut overridden = BTreeSet::new();
     let mut errors = Vec::new();
-    let mut values = BTreeMap::new();
+    let mut values = rustc_hash::FxHashMap::default();
     for def in table.iter() {
         let mut value = broker_value(broker, def);
         match own.get(def.name).map(|text| def.parse(text)) {

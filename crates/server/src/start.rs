@@ -128,7 +128,7 @@ async fn run_node(
         fetch_sessions: Mutex::new(fetch_sessions(&config, &world)),
         shard_count,
         broker_epoch: watch::Sender::new(-1),
-        limits: limits(&config),
+        limits: ConnectionLimits::of(&config),
         config: ArcSwap::from_pointee(config.clone()),
         world: world.clone(),
     });
@@ -233,20 +233,6 @@ fn fetch_sessions(config: &BrokerConfig, world: &World) -> FetchSessions {
     let slots = usize::try_from(config.get(&broker::MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS)).unwrap_or(0);
     let limits = SessionLimits { eviction_after: SESSION_EVICTION, ..SessionLimits::for_shard(slots, 0, 1) };
     FetchSessions::new(limits, world.entropy.next_u64())
-}
-
-fn limits(config: &BrokerConfig) -> Arc<ConnectionLimits> {
-    let count = |value: i32| usize::try_from(value).unwrap_or(0);
-    let overrides = config
-        .connections_per_ip_overrides()
-        .into_iter()
-        .filter_map(|(host, max)| Some((host.parse().ok()?, count(max))))
-        .collect();
-    ConnectionLimits::new(
-        count(config.get(&broker::MAX_CONNECTIONS)),
-        count(config.get(&broker::MAX_CONNECTIONS_PER_IP)),
-        overrides,
-    )
 }
 
 /// What the log directories hold.

@@ -35,7 +35,7 @@ keys! { DEFS;
     MAX_REQUEST_PARTITION_SIZE_LIMIT: i32 = "max.request.partition.size.limit", default(2000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most shards that a node runs, each a thread with connections and partitions of its own; there is one for each
-    /// core up to this number.
+    /// core up to this number. Read at start only.
     NUM_IO_THREADS: i32 = "num.io.threads", default(8), at_least(1), High, ClusterWide, supported;
 
     /// Number of network threads of a listener in Kafka. Klamm runs one shard per core instead.

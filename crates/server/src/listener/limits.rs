@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use klamm_config::{BrokerConfig, broker};
 use tokio::sync::Notify;
 
 /// The limits and what counts against them.
@@ -46,6 +47,26 @@ impl ConnectionLimits {
     pub fn new(total_max: usize, per_ip_max: usize, per_ip_overrides: BTreeMap<IpAddr, usize>) -> Arc<Self> {
         let counts = Counts { total_max, per_ip_max, per_ip_overrides, total: 0, per_ip: BTreeMap::new() };
         Arc::new(Self { counts: Mutex::new(counts), freed: Notify::new() })
+    }
+
+    /// The limits of a config.
+    pub fn of(config: &BrokerConfig) -> Arc<Self> {
+        let limits = Self::new(0, 0, BTreeMap::new());
+        limits.apply(config);
+        limits
+    }
+
+    /// Puts the limits of another config in place. Connections that are open stay open.
+    pub fn apply(&self, config: &BrokerConfig) {
+        let count = |value: i32| usize::try_from(value).unwrap_or(0);
+        let overrides = config.connections_per_ip_overrides().into_iter();
+        let mut counts = self.lock();
+        counts.total_max = count(config.get(&broker::MAX_CONNECTIONS));
+        counts.per_ip_max = count(config.get(&broker::MAX_CONNECTIONS_PER_IP));
+        counts.per_ip_overrides =
+            overrides.filter_map(|(host, max)| Some((host.parse().ok()?, count(max)))).collect();
+        drop(counts);
+        self.freed.notify_waiters();
     }
 
     /// Waits until the broker has room for one more connection (`max.connections`).
@@ -110,6 +131,21 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_follow_the_config() {
+        let config = |more: &str| {
+            let text = "process.roles=broker,controller\nnode.id=1\nlisteners=PLAINTEXT://localhost:9092,CONTROLLER://:9093\n\
+                controller.listener.names=CONTROLLER\ncontroller.quorum.voters=1@localhost:9093\n";
+            BrokerConfig::from_properties(&klamm_config::properties::parse(&format!("{text}{more}")).unwrap()).unwrap()
+        };
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        let limits = ConnectionLimits::of(&config("max.connections.per.ip=1"));
+        let _first = limits.admit(ip).unwrap();
+        assert!(limits.admit(ip).is_err());
+        limits.apply(&config("max.connections.per.ip=1\nmax.connections.per.ip.overrides=127.0.0.1:2"));
+        assert!(limits.admit(ip).is_ok());
+    }
 
     #[test]
     fn an_address_gets_its_share_and_gets_it_back() {

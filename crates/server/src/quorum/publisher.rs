@@ -84,7 +84,10 @@ fn apply_broker_configs(node: &Node, published: &Published) {
     let (defaults, own) = (of(ConfigResource::broker(None)), of(ConfigResource::broker(Some(node.id))));
     let current: Arc<BrokerConfig> = node.config.load_full();
     match current.applied(&defaults, &own) {
-        Ok(altered) => node.config.store(Arc::new(altered)),
+        Ok(altered) => {
+            node.limits.apply(&altered);
+            node.config.store(Arc::new(altered));
+        }
         Err(errors) => warn!(%errors, "the altered config of this broker is not legal and does not count"),
     }
 }

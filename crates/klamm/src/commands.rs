@@ -11,6 +11,7 @@ mod console_producer;
 mod consumer_groups;
 mod consumer_perf_test;
 mod delete_records;
+mod dump_log;
 mod end_to_end_latency;
 mod features;
 mod get_offsets;
@@ -67,6 +68,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Print offsets of partitions: ends, beginnings, by time" },
     Command { name: "delete-records", script: "kafka-delete-records", area: Area::Data, run: delete_records::run,
         about: "Delete the records below given offsets" },
+    Command { name: "dump-log", script: "kafka-dump-log", area: Area::Data, run: dump_log::run,
+        about: "Print and check segments, indexes and snapshots of a log directory" },
     Command { name: "consumer-groups", script: "kafka-consumer-groups", area: Area::Cluster,
         run: consumer_groups::run, about: "List, describe and delete groups; reset their offsets" },
     Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,

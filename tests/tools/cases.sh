@@ -102,3 +102,24 @@ compare sorted delete-records BS --offset-json-file WORK/offsets.json
 compare exact broker-api-versions BS
 compare exact features BS describe
 compare sorted metadata-quorum BS describe --status
+
+if [ -n "${broker:-}" ]; then
+  # The broker is stopped first, so that its files stand still and its indexes are closed.
+  kill "$broker"; wait "$broker" 2> /dev/null; broker=
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.log
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.log,LOG/kept-0/00000000000000000000.log --print-data-log
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.log --deep-iteration --max-bytes 100
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.log --print-data-log --skip-record-metadata
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.index
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.index --index-sanity-check
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.timeindex
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.timeindex --verify-index-only
+  compare exact dump-log --files LOG/plain-1/00000000000000000000.timeindex --index-sanity-check
+  compare exact dump-log --files LOG/__consumer_offsets-0/00000000000000000000.log --offsets-decoder
+  compare exact dump-log --files LOG/__cluster_metadata-0/00000000000000000000.log --cluster-metadata-decoder
+  compare exact dump-log --files LOG/__cluster_metadata-0/00000000000000000000.log --cluster-metadata-decoder --skip-record-metadata
+  compare exact dump-log --files LOG/bootstrap.checkpoint --cluster-metadata-decoder
+  for snapshot in "$work"/log/plain-*/*.snapshot; do compare exact dump-log --files "$snapshot"; done
+  compare exact dump-log --files LOG/meta.properties
+  compare status dump-log --print-data-log
+fi

@@ -329,6 +329,7 @@ fn distinct(members: &[Member]) -> std::collections::BTreeSet<u32> {
         .collect()
 }
 
-fn wall_ms() -> i64 {
+/// Milliseconds since 1970.
+pub(crate) fn wall_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::clients::members::{Member, wait_until};
+use crate::clients::wall_ms;
 use crate::node::{Node, Product};
 use crate::shell::output;
 use crate::tally::Tally;
@@ -35,10 +36,12 @@ pub(crate) fn disk(first: Product, second: Product) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut node = Node::create(first, "disk", &[])?;
     let mut before = Served::default();
+    // Two hours back: neither of the future nor old enough for retention.
+    let base = (wall_ms() - 7_200_000).to_string();
     for (turn, product) in [first, second, first].into_iter().enumerate() {
         node.product = product;
         let name = format!("turn {turn} ({product:?})");
-        match take_turn(&mut node, turn as u32, &before) {
+        match take_turn(&mut node, turn as u32, &base, &before) {
             Ok(served) => before = served,
             Err(error) => {
                 tally.note(&name, Err(error));
@@ -61,7 +64,7 @@ struct Served {
 }
 
 /// Starts the server, compares what it serves with what the one before did, and adds to it.
-fn take_turn(node: &mut Node, turn: u32, before: &Served) -> Result<Served> {
+fn take_turn(node: &mut Node, turn: u32, base: &str, before: &Served) -> Result<Served> {
     node.start()?;
     if turn == 0 {
         for (topic, config, _, _) in TOPICS {
@@ -72,7 +75,7 @@ fn take_turn(node: &mut Node, turn: u32, before: &Served) -> Result<Served> {
         compare("records", &before.records, &records(node)?)?;
         compare("topics", &before.topics, &topics(node)?)?;
     }
-    read_new_records(node, turn)?;
+    read_new_records(node, turn, base)?;
     let served = Served { records: records(node)?, topics: topics(node)? };
     ensure!(served.records.len() == ((turn + 1) * RECORDS) as usize * TOPICS.len(), "records are missing");
     node.stop()?;
@@ -80,7 +83,7 @@ fn take_turn(node: &mut Node, turn: u32, before: &Served) -> Result<Served> {
 }
 
 /// A member of the group comes back: nothing old, all of what is then written.
-fn read_new_records(node: &Node, turn: u32) -> Result<()> {
+fn read_new_records(node: &Node, turn: u32, base: &str) -> Result<()> {
     let names: Vec<_> = TOPICS.iter().map(|(topic, ..)| *topic).collect();
     let mut member = Member::start(
         tools::java_client(&["group", &node.servers(), GROUP, &names.join(",")]),

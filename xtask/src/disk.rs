@@ -96,15 +96,7 @@ fn read_new_records(node: &Node, turn: u32, base: &str) -> Result<()> {
     for (topic, _, codec, start) in TOPICS {
         let first = start + turn * RECORDS;
         let (from, end) = (first.to_string(), (first + RECORDS).to_string());
-        output(&mut tools::java_client(&[
-            "produce",
-            &node.servers(),
-            topic,
-            codec,
-            &from,
-            &end,
-            "1700000000000",
-        ]))?;
+        output(&mut tools::java_client(&["produce", &node.servers(), topic, codec, &from, &end, base]))?;
     }
     let expected = RECORDS as usize * TOPICS.len();
     let complete = wait_until(Duration::from_secs(120), || Ok(member.count() >= expected));

@@ -71,7 +71,7 @@ pub(crate) fn print(stages: &[(String, Tally, Duration)]) -> Tally {
     }
     for (name, tally, _) in stages {
         for note in &tally.notes {
-            println!("{name}: {note}");
+            println!("{name}: {note:.300}");
         }
     }
     println!("\n{} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.skipped);

@@ -122,10 +122,10 @@ fn peek(frame: &Bytes) -> Result<(i16, i16, i32), Refused> {
     }
 }
 
-/// Decodes a request's body.
+/// Decodes a request's body. Bytes behind its end do not matter, as in Kafka.
 ///
 /// # Errors
-/// If it is not what its version prescribes; bytes after its end count as such.
+/// If it is not what its version prescribes.
 pub fn decode<R: Request>(call: &Call, mut reader: Reader) -> Result<R, Refused> {
     let request = R::decode(&mut reader, call.api_version).map_err(|error| Refused {
         reason: format!("{:?} version {}: {error}", call.api_key, call.api_version),

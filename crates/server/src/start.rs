@@ -142,12 +142,14 @@ async fn run_node(
     let (wish, wishes) = watch::channel(Wish::Fenced);
     let (stage, mut stages) = watch::channel(Stage::Starting);
     let mut acceptors = Vec::new();
-    // Controllers listen from the start: brokers wait for them, not the other way round.
+    // Controllers listen from the start: brokers wait for them, not the other way round. Their connections are counted by
+    // themselves, so that no crowd of clients keeps the nodes of the cluster apart.
+    let controller_limits = limits(&config);
     for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(&config, name)) {
         acceptors.push(spawn::local(acceptor::run(
             name,
             listener,
-            Arc::clone(&node.limits),
+            Arc::clone(&controller_limits),
             Rc::clone(&router),
         )));
     }

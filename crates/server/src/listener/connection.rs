@@ -96,6 +96,7 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
         clock,
         last_active: Cell::new(clock.now()),
         unanswered: Cell::new(0),
+        is_writing: Cell::new(false),
     };
     match serving.run().await {
         End::Closed => debug!(%peer, "connection closed by the client"),
@@ -127,6 +128,8 @@ struct Serving {
     last_active: Cell<Instant>,
     /// Requests whose response is not written yet.
     unanswered: Cell<usize>,
+    /// Whether a response is on its way into the socket.
+    is_writing: Cell<bool>,
 }
 
 impl Serving {
@@ -202,22 +205,26 @@ impl Serving {
                     }
                 }
             }
+            self.last_active.set(self.clock.now());
+            self.is_writing.set(true);
             if let Err(error) = write(&self.stream, chunks).await {
                 return End::Lost(error);
             }
+            self.is_writing.set(false);
             self.unanswered.set(self.unanswered.get() - answered);
             self.last_active.set(self.clock.now());
         }
     }
 
-    /// Completes when nothing has happened for too long. A client that waits for its response is not idle.
+    /// Completes when nothing has happened for too long. A client that waits for its response is not idle, one that does
+    /// not read it is.
     async fn idle_watch(&self) {
         let Some(idle_max) = self.options.idle_max else { return std::future::pending().await };
         loop {
             let deadline = self.last_active.get() + idle_max;
             if self.clock.now() < deadline {
                 self.clock.sleep_until(deadline).await;
-            } else if self.unanswered.get() > 0 {
+            } else if self.unanswered.get() > 0 && !self.is_writing.get() {
                 self.clock.sleep(idle_max).await;
             } else {
                 return;

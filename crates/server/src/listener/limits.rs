@@ -1,6 +1,6 @@
 //! How many connections there may be: `max.connections`, `max.connections.per.ip` and its overrides.
 //!
-//! Shared by all listeners and shards; the lock is taken when a connection comes and when it goes, never in between.
+//! Shared by the listeners for clients and by all shards; the lock is taken when a connection comes and when it goes, never in between.
 
 use std::{
     collections::BTreeMap,
@@ -88,6 +88,8 @@ impl ConnectionLimits {
     /// # Errors
     /// If the address has reached its limit.
     pub fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Permit, TooManyFromAddress> {
+        // A listener for both families sees an IPv4 address in the dress of IPv6.
+        let ip = ip.to_canonical();
         let mut counts = self.lock();
         let max = counts.per_ip_overrides.get(&ip).copied().unwrap_or(counts.per_ip_max);
         let open = counts.per_ip.entry(ip).or_insert(0);
@@ -150,11 +152,13 @@ mod tests {
     #[test]
     fn an_address_gets_its_share_and_gets_it_back() {
         let ip = |last| IpAddr::from([127, 0, 0, last]);
+        let mapped = |last| IpAddr::from([0, 0, 0, 0, 0, 0xFFFF, 0x7F00, last]);
         let limits = ConnectionLimits::new(100, 2, BTreeMap::from([(ip(9), 0), (ip(8), 3)]));
         assert_eq!(limits.admit(ip(9)).unwrap_err(), TooManyFromAddress { max: 0 });
         let first = limits.admit(ip(1)).unwrap();
         let _second = limits.admit(ip(1)).unwrap();
         assert_eq!(limits.admit(ip(1)).unwrap_err(), TooManyFromAddress { max: 2 });
+        assert_eq!(limits.admit(mapped(1)).unwrap_err(), TooManyFromAddress { max: 2 });
         let _other: Vec<_> = (0..3).map(|_| limits.admit(ip(8)).unwrap()).collect();
         drop(first);
         assert!(limits.admit(ip(1)).is_ok());

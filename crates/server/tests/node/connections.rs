@@ -1,0 +1,160 @@
+//! Clients that do not read, that do nothing, that come in crowds.
+#![expect(clippy::disallowed_methods, reason = "clients run beside the node")]
+
+use std::{
+    io::{ErrorKind, Write},
+    time::{Duration, Instant},
+};
+
+use klamm_protocol::{
+    ApiKey,
+    api::{api_versions::ApiVersionsRequest, metadata::MetadataRequest},
+};
+
+use crate::harness::{
+    Client, PATIENCE, TestNode, alone, assert_one_line_about, beside_others, eventually, forget_peak, framed,
+    log_lines, request_frame, resident,
+};
+
+#[test]
+fn clients_that_never_read_cost_a_bounded_amount() {
+    const CLIENTS: usize = 20;
+    let _alone = alone();
+    let node = TestNode::start("slow", &[]);
+    // An answer of some 100 KiB each.
+    node.create_topic("a-topic-with-many-partitions", 1500, &[]);
+    node.assert_serves_others();
+    let request = framed(&request_frame(
+        ApiKey::Metadata,
+        12,
+        1,
+        &MetadataRequest { topics: None, ..Default::default() },
+    ));
+    let (before, _) = resident();
+    forget_peak();
+    let requests = request.repeat(500);
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.stream.set_nonblocking(true).unwrap();
+    }
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until {
+        for client in &mut clients {
+            let _ = client.stream.write(&requests);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    node.assert_serves_others();
+    let (_, peak) = resident();
+    let grown = peak.saturating_sub(before);
+    // At most 64 answers each; without that bound it would be all 500 and more.
+    assert!(grown < CLIENTS as u64 * 16 << 20, "{grown} bytes for {CLIENTS} clients that do not read");
+    println!("{grown} bytes for {CLIENTS} clients that do not read");
+    // Gone with their clients.
+    drop(clients);
+    node.assert_serves_others();
+}
+
+#[test]
+fn an_address_gets_no_more_connections_than_it_may_have() {
+    let _shared = beside_others();
+    let node = TestNode::start("per-ip", &[("max.connections.per.ip", "5")]);
+    let mut clients: Vec<Client> = (0..4).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.metadata(None);
+    }
+    let mut last = node.connect();
+    last.metadata(None);
+    for _ in 0..3 {
+        let mut refused = node.connect();
+        let address = refused.address();
+        refused.assert_closed("one too many");
+        assert_one_line_about(address, "one too many");
+    }
+    drop(last);
+    eventually("a place that was given back is given again", || {
+        let mut client = node.connect();
+        client.send_frame(&request_frame(ApiKey::Metadata, 12, 1, &MetadataRequest::default()));
+        client.read_frame().is_some()
+    });
+    for client in &mut clients {
+        client.metadata(None);
+    }
+}
+
+#[test]
+fn connections_beyond_the_brokers_limit_wait() {
+    let _shared = beside_others();
+    let node = TestNode::start("max-connections", &[("max.connections", "3")]);
+    let mut clients: Vec<Client> = (0..3).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.metadata(None);
+    }
+    let mut waiting = node.connect();
+    waiting.send_request(&MetadataRequest::default(), 12);
+    waiting.stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut byte = [0];
+    assert!(waiting.stream.peek(&mut byte).is_err(), "there is no place for it");
+    // The controllers' listener has places of its own.
+    let versions = ApiVersionsRequest {
+        client_software_name: "test".into(),
+        client_software_version: "1".into(),
+        ..Default::default()
+    };
+    let mut controllers: Vec<Client> = (0..3).map(|_| Client::connect(node.controller_port)).collect();
+    for client in &mut controllers {
+        client.call(&versions, 4);
+    }
+    drop(clients.pop());
+    waiting.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(waiting.read_response::<MetadataRequest>(12).brokers.len(), 1);
+}
+
+#[test]
+fn idle_connections_are_closed_and_busy_ones_are_not() {
+    let _shared = beside_others();
+    let node = TestNode::start("idle", &[("connections.max.idle.ms", "1500")]);
+    let (mut idle, mut busy, mut within) = (node.connect(), node.connect(), node.connect());
+    // One that asks for more than the sockets hold, and reads none of it.
+    node.create_topic("many", 1000, &[]);
+    let mut deaf = node.connect();
+    deaf.stream.set_nonblocking(true).unwrap();
+    let request = MetadataRequest { topics: None, ..Default::default() };
+    let request = framed(&request_frame(ApiKey::Metadata, 12, 1, &request));
+    let _ = deaf.stream.write(&request.repeat(500));
+    // Half a frame is no reason to wait for ever.
+    within.send(&[0, 0, 1, 0, 1, 2, 3]);
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(3) {
+        busy.metadata(None);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    idle.assert_closed("idle");
+    within.assert_closed("idle within a frame");
+    eventually("a client that does not read is let go", || {
+        deaf.stream.write(&request).is_err_and(|error| error.kind() != ErrorKind::WouldBlock)
+    });
+    busy.metadata(None);
+    assert!(
+        log_lines(&format!("peer={} ", idle.address())).is_empty(),
+        "nothing to tell of an idle connection"
+    );
+}
+
+#[test]
+fn a_crowd_of_connections_costs_little() {
+    const CROWD: usize = 2000;
+    let _alone = alone();
+    let node = TestNode::start("crowd", &[]);
+    node.assert_serves_others();
+    let (before, _) = resident();
+    let mut crowd: Vec<Client> = (0..CROWD).map(|_| node.connect()).collect();
+    for client in crowd.iter_mut().step_by(100) {
+        client.metadata(None);
+    }
+    node.assert_serves_others();
+    let (after, _) = resident();
+    let each = after.saturating_sub(before) / CROWD as u64;
+    println!("{each} bytes for each idle connection");
+    assert!(each < 16 * 1024, "{each} bytes for each idle connection");
+}

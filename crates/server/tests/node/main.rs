@@ -1,0 +1,11 @@
+//! Whole nodes in this process, and what clients of all kinds do to them: bad input above all.
+//!
+//! Each test starts a node on a directory of its own, talks to it over sockets, byte by byte where it matters, and looks
+//! at what a client gets, what the log says, and what memory it costs. Other clients have to be served all the time.
+
+mod batches;
+mod connections;
+mod frames;
+mod fuzz;
+mod harness;
+mod names;

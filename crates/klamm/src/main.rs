@@ -22,5 +22,19 @@ mod session;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    end_with_the_reader();
     commands::dispatch(std::env::args_os().collect())
+}
+
+/// A reader that has seen enough (`klamm topics --list | head -1`) is no fault: the command ends as SIGPIPE would end it,
+/// which Rust programs ignore.
+fn end_with_the_reader() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if message.starts_with("failed printing to std") && message.contains("Broken pipe") {
+            std::process::exit(141);
+        }
+        report(panic);
+    }));
 }

@@ -119,7 +119,12 @@ pub struct Follower {
 
 impl Follower {
     /// Starts following in a leader epoch.
-    pub fn new(leader_epoch: i32, backoff: Duration, log: &impl FollowerLog, actions: &mut Vec<Action>) -> Self {
+    pub fn new(
+        leader_epoch: i32,
+        backoff: Duration,
+        log: &impl FollowerLog,
+        actions: &mut Vec<Action>,
+    ) -> Self {
         if log.latest_epoch().is_none() && log.log_end() > log.high_watermark() {
             actions.push(Action::TruncateTo(log.high_watermark()));
         }
@@ -172,7 +177,13 @@ impl Follower {
         }
     }
 
-    fn fetched(&mut self, now: Duration, answer: FetchAnswer, log: &impl FollowerLog, actions: &mut Vec<Action>) {
+    fn fetched(
+        &mut self,
+        now: Duration,
+        answer: FetchAnswer,
+        log: &impl FollowerLog,
+        actions: &mut Vec<Action>,
+    ) {
         match answer {
             FetchAnswer::Records { high_watermark, log_start } => {
                 actions.push(Action::Append { leader_epoch: self.leader_epoch });

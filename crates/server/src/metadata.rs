@@ -51,6 +51,14 @@ impl Metadata {
         let _ = self.last_offset.subscribe().wait_for(|last| *last >= offset).await;
     }
 
+    /// Waits until an image says what is wanted.
+    pub async fn wait_until(&self, is_there: impl Fn(&MetadataImage) -> bool) {
+        let mut offsets = self.last_offset.subscribe();
+        while !is_there(&self.load().image) {
+            let _ = offsets.changed().await;
+        }
+    }
+
     /// Completes at the next change after the one at `offset`.
     pub async fn changed_since(&self, offset: i64) {
         let _ = self.last_offset.subscribe().wait_for(|last| *last != offset).await;

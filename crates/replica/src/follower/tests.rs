@@ -95,7 +95,10 @@ fn follow(leader: &Log, log: &mut Log) -> Vec<Action> {
             other => panic!("{other:?}"),
         };
         follower.step(NOW, input, log, &mut actions);
-        if log.log_end() == leader.log_end() && log.epochs.last() == leader.epochs.last() && actions.len() == 3 {
+        if log.log_end() == leader.log_end()
+            && log.epochs.last() == leader.epochs.last()
+            && actions.len() == 3
+        {
             break;
         }
     }
@@ -108,8 +111,18 @@ fn ends_with_the_leaders_log() {
     let cases: &[(&str, Log, Log, &[Action])] = &[
         ("empty", Log::new(0, &[1, 1, 2], 3), Log::new(0, &[], 0), &[]),
         ("a part", Log::new(0, &[1, 1, 2], 3), Log::new(0, &[1], 1), &[]),
-        ("more in the same epoch", Log::new(0, &[1, 1, 2], 2), Log::new(0, &[1, 1, 1, 1], 2), &[TruncateTo(2)]),
-        ("an epoch of its own", Log::new(0, &[1, 1, 3, 3], 2), Log::new(0, &[1, 1, 2, 2], 2), &[TruncateTo(2)]),
+        (
+            "more in the same epoch",
+            Log::new(0, &[1, 1, 2], 2),
+            Log::new(0, &[1, 1, 1, 1], 2),
+            &[TruncateTo(2)],
+        ),
+        (
+            "an epoch of its own",
+            Log::new(0, &[1, 1, 3, 3], 2),
+            Log::new(0, &[1, 1, 2, 2], 2),
+            &[TruncateTo(2)],
+        ),
         (
             "several unknown epochs",
             Log::new(0, &[1, 1, 1, 4, 7], 2),
@@ -118,7 +131,12 @@ fn ends_with_the_leaders_log() {
         ),
         ("beyond an unclean leader", Log::new(0, &[1], 1), Log::new(0, &[1, 1, 1], 3), &[TruncateTo(1)]),
         ("the leader has lost all", Log::new(0, &[], 0), Log::new(0, &[1, 1, 1], 3), &[TruncateTo(0)]),
-        ("before the leader's start", Log::new(5, &[3, 3], 7), Log::new(0, &[1, 1], 2), &[TruncateTo(2), StartAt(5)]),
+        (
+            "before the leader's start",
+            Log::new(5, &[3, 3], 7),
+            Log::new(0, &[1, 1], 2),
+            &[TruncateTo(2), StartAt(5)],
+        ),
         ("before, without any record", Log::new(5, &[3, 3], 7), Log::new(0, &[], 0), &[StartAt(5)]),
     ];
     for (name, leader, log, cuts) in cases {

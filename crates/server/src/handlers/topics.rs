@@ -8,10 +8,9 @@ pub mod elect_leaders;
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{
-    node::Node,
-    quorum::{Answer, CommandError},
-};
+use klamm_metadata::MetadataImage;
+
+use crate::node::Node;
 
 /// What a broker waits for its own metadata to catch up with a change that it has asked for.
 const APPLY_WAIT: Duration = Duration::from_secs(2);
@@ -23,12 +22,10 @@ pub struct TopicsContext {
 }
 
 impl TopicsContext {
-    /// The response to a committed change, once this broker has applied the change too: whoever asked for it may go on at
-    /// once. A broker that lags answers all the same.
-    pub async fn settled<T>(&self, answer: Result<Answer<T>, CommandError>) -> Result<T, CommandError> {
-        let Answer { response, end_offset } = answer?;
-        let applied = self.node.metadata.wait_for(end_offset - 1);
-        let _ = self.node.world.clock.timeout(APPLY_WAIT, applied).await;
-        Ok(response)
+    /// Waits until this broker knows of a change that the controller has made, so that whoever asked for it may go on at
+    /// once. Where in the log the change is only the controller knows; here it counts what the image says. A broker that
+    /// lags answers all the same.
+    pub async fn applied(&self, is_there: impl Fn(&MetadataImage) -> bool) {
+        let _ = self.node.world.clock.timeout(APPLY_WAIT, self.node.metadata.wait_until(is_there)).await;
     }
 }

@@ -139,7 +139,8 @@ mod tests {
         let config = |more: &str| {
             let text = "process.roles=broker,controller\nnode.id=1\nlisteners=PLAINTEXT://localhost:9092,CONTROLLER://:9093\n\
                 controller.listener.names=CONTROLLER\ncontroller.quorum.voters=1@localhost:9093\n";
-            BrokerConfig::from_properties(&klamm_config::properties::parse(&format!("{text}{more}")).unwrap()).unwrap()
+            BrokerConfig::from_properties(&klamm_config::properties::parse(&format!("{text}{more}")).unwrap())
+                .unwrap()
         };
         let ip = IpAddr::from([127, 0, 0, 1]);
         let limits = ConnectionLimits::of(&config("max.connections.per.ip=1"));

@@ -5,7 +5,7 @@ use klamm_protocol::api::create_partitions::{
 };
 
 use super::TopicsContext;
-use crate::dispatch::Call;
+use crate::{dispatch::Call, quorum::Answer};
 
 /// Answers CreatePartitions.
 pub async fn handle(
@@ -14,17 +14,32 @@ pub async fn handle(
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
-    let answer = cx.node.controller.create_partitions(request, call.api_version).await;
-    cx.settled(answer).await.unwrap_or_else(|error| CreatePartitionsResponse {
-        results: names
-            .into_iter()
-            .map(|name| CreatePartitionsTopicResult {
-                name,
-                error_code: error.code().code(),
-                error_message: Some(error.to_string().into()),
-                ..Default::default()
-            })
-            .collect(),
-        ..Default::default()
-    })
+    let validate_only = request.validate_only;
+    let wanted: Vec<_> = request.topics.iter().map(|topic| (topic.name.clone(), topic.count)).collect();
+    match cx.node.controller.create_partitions(request, call.api_version).await {
+        Ok(Answer { response, .. }) => {
+            if !validate_only {
+                let grown = response.results.iter().filter(|topic| topic.error_code == 0);
+                let grown: Vec<_> =
+                    grown.filter_map(|topic| wanted.iter().find(|(name, _)| *name == topic.name)).collect();
+                cx.applied(|image| {
+                    grown.iter().all(|(name, count)| image.topics.partition(name, count - 1).is_some())
+                })
+                .await;
+            }
+            response
+        }
+        Err(error) => CreatePartitionsResponse {
+            results: names
+                .into_iter()
+                .map(|name| CreatePartitionsTopicResult {
+                    name,
+                    error_code: error.code().code(),
+                    error_message: Some(error.to_string().into()),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        },
+    }
 }

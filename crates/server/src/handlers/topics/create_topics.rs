@@ -7,22 +7,32 @@
 use klamm_protocol::api::create_topics::{CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse};
 
 use super::TopicsContext;
-use crate::dispatch::Call;
+use crate::{dispatch::Call, quorum::Answer};
 
 /// Answers CreateTopics.
 pub async fn handle(cx: &TopicsContext, call: &Call, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
-    let answer = cx.node.controller.create_topics(request, call.api_version).await;
-    cx.settled(answer).await.unwrap_or_else(|error| CreateTopicsResponse {
-        topics: names
-            .into_iter()
-            .map(|name| CreatableTopicResult {
-                name,
-                error_code: error.code().code(),
-                error_message: Some(error.to_string().into()),
-                ..Default::default()
-            })
-            .collect(),
-        ..Default::default()
-    })
+    let validate_only = request.validate_only;
+    match cx.node.controller.create_topics(request, call.api_version).await {
+        Ok(Answer { response, .. }) => {
+            if !validate_only {
+                let created = response.topics.iter().filter(|topic| topic.error_code == 0);
+                let names: Vec<_> = created.map(|topic| topic.name.clone()).collect();
+                cx.applied(|image| names.iter().all(|name| image.topics.by_name(name).is_some())).await;
+            }
+            response
+        }
+        Err(error) => CreateTopicsResponse {
+            topics: names
+                .into_iter()
+                .map(|name| CreatableTopicResult {
+                    name,
+                    error_code: error.code().code(),
+                    error_message: Some(error.to_string().into()),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        },
+    }
 }

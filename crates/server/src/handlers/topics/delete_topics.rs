@@ -11,7 +11,7 @@ use klamm_protocol::{
 };
 
 use super::TopicsContext;
-use crate::dispatch::Call;
+use crate::{dispatch::Call, quorum::Answer};
 
 /// Answers DeleteTopics.
 pub async fn handle(cx: &TopicsContext, call: &Call, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
@@ -20,9 +20,19 @@ pub async fn handle(cx: &TopicsContext, call: &Call, request: DeleteTopicsReques
             if call.api_version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
         return refused(&request, code, "delete.topic.enable is false on this cluster");
     }
-    let answer = cx.node.controller.delete_topics(request.clone(), call.api_version).await;
-    match cx.settled(answer).await {
-        Ok(response) => response,
+    let before = cx.node.metadata.load();
+    match cx.node.controller.delete_topics(request.clone(), call.api_version).await {
+        Ok(Answer { response, .. }) => {
+            let deleted = response.responses.iter().filter(|topic| topic.error_code == 0);
+            let ids: Vec<_> = deleted
+                .filter_map(|topic| match &topic.name {
+                    Some(name) => before.image.topics.by_name(name).map(|topic| topic.id),
+                    None => Some(topic.topic_id),
+                })
+                .collect();
+            cx.applied(|image| ids.iter().all(|id| image.topics.by_id(id).is_none())).await;
+            response
+        }
         Err(error) => refused(&request, error.code(), &error.to_string()),
     }
 }

@@ -144,7 +144,7 @@ async fn run_node(
     let mut acceptors = Vec::new();
     // Controllers listen from the start: brokers wait for them, not the other way round. Their connections are counted by
     // themselves, so that no crowd of clients keeps the nodes of the cluster apart.
-    let controller_limits = limits(&config);
+    let controller_limits = ConnectionLimits::of(&config);
     for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(&config, name)) {
         acceptors.push(spawn::local(acceptor::run(
             name,

@@ -60,6 +60,11 @@ pub(crate) fn conformance(product: Product, items: &[String], how: &How) -> Resu
     Ok(tally_of(&summary))
 }
 
+/// The short selection that every change has to pass.
+pub(crate) fn short() -> Result<Tally> {
+    conformance(Product::Klamm, &["ci".to_owned()], &How { batch: 40, ..How::default() })
+}
+
 /// A set may be named with or without its `@`.
 fn item_of(item: &str) -> String {
     let is_set = root().join("tests/conformance/sets").join(format!("{item}.txt")).exists();

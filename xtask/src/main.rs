@@ -18,6 +18,8 @@ mod conformance;
 mod crash;
 mod disk;
 mod docs;
+mod fuzz;
+mod hostile;
 mod node;
 mod setup;
 mod shell;
@@ -45,6 +47,9 @@ enum Task {
     Test {
         /// Only these stages (without any: all of them)
         stages: Vec<String>,
+        /// 100,000 records for each codec, 50 kills, five minutes for each fuzz target
+        #[arg(long)]
+        full: bool,
     },
     /// Installs what the tests need
     Setup,
@@ -68,6 +73,29 @@ enum Task {
         server: Product,
         #[command(flatten)]
         how: conformance::How,
+    },
+    /// Gives damaged bytes to every decoder and to log recovery, for a bounded time
+    Fuzz {
+        /// Only these targets (without any: all of them)
+        targets: Vec<String>,
+        /// Seconds for each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// The seed to begin with (without it: one that differs from day to day)
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Sends bad input of every kind to a running node
+    Hostile {
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+    },
+    /// Compares Klamm's tools with Kafka's: same arguments, same output, same status
+    Tools,
+    /// Starts a node in a fresh directory and leaves it to you until Ctrl-C
+    Cluster {
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
     },
     /// Measures our node and Apache Kafka in one run and writes bench/RESULTS.md
     Bench {
@@ -94,7 +122,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Check => check::check(),
         Task::Fix => check::fix(),
-        Task::Test { stages } => test::test(&stages),
+        Task::Test { stages, full } => test::test(&stages, full),
         Task::Setup => setup::setup(),
         Task::Clients { names, server, records } => {
             test::one("clients", || clients::clients(server, &names, records))
@@ -102,6 +130,10 @@ fn main() -> ExitCode {
         Task::Conformance { items, server, how } => {
             test::one("conformance", || conformance::conformance(server, &items, &how))
         }
+        Task::Fuzz { targets, seconds, seed } => test::one("fuzz", || fuzz::fuzz(&targets, seconds, seed)),
+        Task::Hostile { server } => test::one("hostile", || hostile::hostile(server)),
+        Task::Tools => test::one("tools", tools::compare),
+        Task::Cluster { server } => node::cluster(server),
         Task::Bench { size } => bench::bench(&size),
         Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),

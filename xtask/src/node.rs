@@ -189,6 +189,19 @@ impl Drop for Node {
     }
 }
 
+/// Starts a node in a fresh directory and waits until it ends, which Ctrl-C makes it do.
+pub(crate) fn cluster(product: Product) -> Result<()> {
+    product.prepare()?;
+    let mut node = Node::create(product, "cluster", &[])?;
+    let took = node.start()?;
+    println!("{product:?} serves at {} after {:.2} s", node.servers(), took.as_secs_f64());
+    println!("data: {}\nCtrl-C stops it", node.data().display());
+    while node.ended()?.is_none() {
+        sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
 fn properties(folder: &Path, port: u16, controller: u16, settings: &[(&str, &str)]) -> String {
     let mut text = format!(
         "process.roles=broker,controller\n\

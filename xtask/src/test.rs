@@ -6,28 +6,63 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::node::Product;
 use crate::shell::command;
 use crate::tally::{self, Tally};
+use crate::{clients, conformance, crash, disk, fuzz, hostile, tools};
+
+/// How much of what can be scaled is done.
+struct Scale {
+    client_records: u32,
+    crash_rounds: u32,
+    fuzz_seconds: u64,
+}
+
+/// What a change has to pass, within the time of a CI run.
+const QUICK: Scale = Scale { client_records: 10_000, crash_rounds: 5, fuzz_seconds: 20 };
+/// What the project promises.
+const FULL: Scale = Scale { client_records: 100_000, crash_rounds: 50, fuzz_seconds: 300 };
 
 /// One stage of the tests.
 struct Stage {
     name: &'static str,
-    run: fn() -> Result<Tally>,
+    /// What it should take at most on two cores, in seconds; more is said in the table, not failed.
+    budget: u64,
+    run: fn(&Scale) -> Result<Tally>,
 }
 
 /// The stages in the order in which they run: what is quick and says most comes first.
-const STAGES: &[Stage] = &[Stage { name: "unit", run: unit }];
+const STAGES: &[Stage] = &[
+    Stage { name: "unit", budget: 900, run: |_| unit() },
+    Stage { name: "hostile", budget: 120, run: |_| hostile::hostile(Product::Klamm) },
+    Stage {
+        name: "clients",
+        budget: 600,
+        run: |scale| clients::clients(Product::Klamm, &[], scale.client_records),
+    },
+    Stage { name: "disk", budget: 240, run: |_| disk::disk(Product::Klamm, Product::Kafka) },
+    Stage { name: "crash", budget: 180, run: |scale| crash::crash(Product::Klamm, scale.crash_rounds) },
+    Stage { name: "tools", budget: 300, run: |_| tools::compare() },
+    Stage { name: "conformance", budget: 300, run: |_| conformance::short() },
+    Stage { name: "fuzz", budget: 300, run: |scale| fuzz::fuzz(&[], scale.fuzz_seconds, None) },
+];
 
-/// Runs the named stages, or all of them. An error if a test failed.
-pub(crate) fn test(names: &[String]) -> Result<()> {
+/// Installs what is missing and runs the named stages, or all of them. An error if a test failed.
+pub(crate) fn test(names: &[String], full: bool) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| STAGES.iter().all(|stage| stage.name != name.as_str())) {
         let known: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
         bail!("no stage is called {unknown}; there are: {}", known.join(", "));
     }
+    let scale = if full { FULL } else { QUICK };
     let mut done = Vec::new();
     for stage in STAGES.iter().filter(|stage| names.is_empty() || names.iter().any(|name| name == stage.name))
     {
-        done.push(timed(stage.name, stage.run));
+        let mut stage_done = timed(stage.name, || (stage.run)(&scale));
+        let took = stage_done.2.as_secs();
+        if took > stage.budget && !full {
+            stage_done.1.notes.push(format!("took {took} s, {} are its budget", stage.budget));
+        }
+        done.push(stage_done);
     }
     close(&done)
 }

@@ -1,10 +1,13 @@
 //! Apache Kafka's tools and Java clients as commands.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::node::kafka_real;
+use anyhow::{Context, Result};
+
+use crate::node::{Product, kafka_real, klamm_binary};
 use crate::setup;
 use crate::shell::command;
+use crate::tally::{Tally, count_before};
 
 /// One of Kafka's command-line tools, by its class.
 pub(crate) fn kafka(class: &str, arguments: &[&str]) -> Command {
@@ -25,4 +28,24 @@ pub(crate) fn python(file: &str) -> Command {
     let mut python = command(&setup::clients().join("venv/bin/python").to_string_lossy(), &[]);
     python.arg(crate::shell::root().join("tests/clients/python").join(file));
     python
+}
+
+/// Klamm's tools beside Kafka's on one cluster (tests/tools/run.sh).
+pub(crate) fn compare() -> Result<Tally> {
+    Product::Klamm.prepare()?;
+    setup::kafka()?;
+    let mut run = command("tests/tools/run.sh", &[]);
+    let done = run
+        .arg(klamm_binary())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start tests/tools/run.sh")?;
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    print!("{text}");
+    let last = text.lines().last().unwrap_or_default();
+    let (passed, failed) = (count_before(last, " same"), count_before(last, " differ"));
+    if passed == 0 {
+        return Ok(Tally::failure(format!("tests/tools/run.sh ended with {}: {last}", done.status)));
+    }
+    Ok(Tally { passed, failed, ..Tally::default() })
 }

@@ -77,13 +77,15 @@ fn damage(file: &Path, chance: &mut Chance) -> usize {
 
 #[test]
 fn damage_anywhere_is_survived() {
-    // KLAMM_TEST_SEEDS=100000 for a longer run.
-    let rounds = std::env::var("KLAMM_TEST_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_u64);
+    // KLAMM_TEST_SEEDS=100000 for a longer run, KLAMM_FUZZ_SEED for one that starts elsewhere.
+    let setting = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let rounds = setting("KLAMM_TEST_SEEDS").unwrap_or(200);
+    let first = setting("KLAMM_FUZZ_SEED").unwrap_or(0);
     let (original, work) = (TempDir::new("damage-original"), TempDir::new("damage-work"));
     let config =
         Arc::new(LogConfig { segment_bytes: 2000, index_interval_bytes: 200, ..LogConfig::default() });
     let batches = write_log(&original.0, &config, &mut Chance(1));
-    for seed in 0..rounds {
+    for seed in first..first.saturating_add(rounds) {
         let mut chance = Chance(seed);
         let files = copy(&original.0, &work.0);
         let victim = &files[usize::try_from(chance.below(files.len() as u64)).unwrap()];

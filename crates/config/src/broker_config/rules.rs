@@ -54,13 +54,24 @@ fn node(config: &BrokerConfig, broken: &mut Broken) {
 }
 
 fn logs(config: &BrokerConfig, broken: &mut Broken) {
+    let named = |any: &str| {
+        let units = crate::describe::unit_synonyms(any).iter().copied();
+        units.into_iter().find(|name| config.text(name).is_some()).unwrap_or_default()
+    };
     let roll = config.log_roll_ms();
-    broken.unless(roll >= 1, || format!("log.roll.ms must be at least 1, yet it is {roll}"));
+    broken.unless(roll >= 1, || {
+        format!("{} must be at least 1, yet it comes to {roll} ms", named("log.roll.ms"))
+    });
     let jitter = config.log_roll_jitter_ms();
-    broken.unless(jitter >= 0, || format!("log.roll.jitter.ms must be at least 0, yet it is {jitter}"));
+    broken.unless(jitter >= 0, || {
+        format!("{} must be at least 0, yet it comes to {jitter} ms", named("log.roll.jitter.ms"))
+    });
     let retention = config.log_retention_ms();
     broken.unless(retention >= 1 || retention == -1, || {
-        format!("log.retention.ms must be -1 (unlimited) or at least 1, yet it is {retention}")
+        format!(
+            "{} must be -1 (unlimited) or at least 1, yet it comes to {retention} ms",
+            named("log.retention.ms")
+        )
     });
     broken.unless(!config.log_dirs().is_empty(), || {
         "log.dirs or log.dir must name at least one log directory".to_owned()

@@ -258,6 +258,7 @@ impl GroupCoordinator {
             TimerKey::ConsumerSession { group, member } => {
                 self.consumer_timer_fired(topics, (group, member), false, &mut step);
             }
+            TimerKey::ConsumerRegexes { group } => self.resolve_regexes(topics, group, &mut step),
             TimerKey::ConsumerRebalance { group, member } => {
                 self.consumer_timer_fired(topics, (group, member), true, &mut step);
             }

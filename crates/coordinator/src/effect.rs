@@ -99,6 +99,11 @@ pub enum TimerKey {
         /// The member.
         member: StrBytes,
     },
+    /// A consumer group's regular expressions are to be compared with the topics there are.
+    ConsumerRegexes {
+        /// The group.
+        group: StrBytes,
+    },
     /// The next search for expired offsets and groups; it sets itself again.
     Expiration,
 }

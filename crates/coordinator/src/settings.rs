@@ -21,6 +21,8 @@ pub struct GroupSettings {
     pub consumer_heartbeat_interval_ms: i32,
     /// `group.consumer.assignment.interval.ms`: assignments of a group are computed at most this often.
     pub consumer_assignment_interval_ms: i32,
+    /// `group.consumer.regex.refresh.interval.ms`: how long what a regular expression matches stays good.
+    pub consumer_regex_refresh_interval_ms: i32,
     /// `group.consumer.assignors`: the assignors that members may ask for; the first one is the default.
     pub consumer_assignors: Vec<String>,
     /// `offset.metadata.max.bytes`: compared, as in Kafka, with the length in UTF-16 units.
@@ -43,6 +45,7 @@ impl Default for GroupSettings {
             consumer_session_timeout_ms: 45_000,
             consumer_heartbeat_interval_ms: 5_000,
             consumer_assignment_interval_ms: 1_000,
+            consumer_regex_refresh_interval_ms: 600_000,
             consumer_assignors: vec!["uniform".to_owned(), "range".to_owned()],
             offset_metadata_length_max: 4096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,

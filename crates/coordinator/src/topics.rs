@@ -12,6 +12,8 @@ pub trait Topics {
     fn name(&self, id: Uuid) -> Option<StrBytes>;
     /// How many partitions a topic has.
     fn partition_count(&self, id: Uuid) -> Option<i32>;
+    /// The names of all topics for which `wanted` is true.
+    fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes>;
 }
 
 /// A cluster without topics.
@@ -33,5 +35,9 @@ impl Topics for NoTopics {
 
     fn partition_count(&self, _id: Uuid) -> Option<i32> {
         None
+    }
+
+    fn names(&self, _wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
+        Vec::new()
     }
 }

@@ -11,6 +11,7 @@ mod member;
 mod metadata;
 mod offsets;
 mod reconcile;
+mod regexes;
 mod replay;
 
 pub(crate) use decide::Draft;
@@ -49,7 +50,7 @@ impl State {
 }
 
 /// A consumer group.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConsumerGroup {
     /// Raised whenever members, subscriptions or topics change.
     epoch: i32,
@@ -65,10 +66,38 @@ pub(crate) struct ConsumerGroup {
     target: RedBlackTreeMapSync<StrBytes, Arc<Assignment>>,
     /// Partitions that members have or are giving up.
     owned: RedBlackTreeMapSync<(Uuid, i32), i32>,
-    /// What regular expressions match, as written by Kafka. Kept, so that they can be deleted.
-    regexes: RedBlackTreeMapSync<StrBytes, Arc<Vec<StrBytes>>>,
+    /// The regular expressions that members subscribe to, and what they match.
+    regexes: RedBlackTreeMapSync<StrBytes, Arc<ResolvedRegex>>,
     /// A record of Kafka before 4.1 is there and has to be deleted.
     has_partition_metadata: bool,
+}
+
+/// The topics that a regular expression matches.
+#[derive(Clone, Debug, PartialEq)]
+struct ResolvedRegex {
+    topics: Vec<StrBytes>,
+    /// Of the topics it has been compared with.
+    version: i64,
+    /// When that was.
+    timestamp_ms: i64,
+}
+
+impl Default for ConsumerGroup {
+    /// A group that is about to be. Its first members get epoch 2, as in Kafka.
+    fn default() -> Self {
+        Self {
+            epoch: 1,
+            metadata_hash: 0,
+            members: RedBlackTreeMapSync::default(),
+            static_members: RedBlackTreeMapSync::default(),
+            target_epoch: 1,
+            target_timestamp_ms: 0,
+            target: RedBlackTreeMapSync::default(),
+            owned: RedBlackTreeMapSync::default(),
+            regexes: RedBlackTreeMapSync::default(),
+            has_partition_metadata: false,
+        }
+    }
 }
 
 impl ConsumerGroup {
@@ -109,7 +138,7 @@ impl ConsumerGroup {
     /// The topics that a member reads, those of its regular expression included.
     fn topics_of<'a>(&'a self, member: &'a Member) -> impl Iterator<Item = &'a StrBytes> {
         let matched = member.regex.as_ref().and_then(|regex| self.regexes.get(regex));
-        member.topics.iter().chain(matched.into_iter().flat_map(|topics| topics.iter()))
+        member.topics.iter().chain(matched.into_iter().flat_map(|resolved| &resolved.topics))
     }
 
     pub(crate) fn is_subscribed_to(&self, topic: &str) -> bool {

@@ -45,6 +45,10 @@ impl Topics for Cluster {
     fn partition_count(&self, id: Uuid) -> Option<i32> {
         self.find(id).map(|(_, count)| *count)
     }
+
+    fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
+        self.partitions.keys().filter(|name| wanted(name)).map(StrBytes::from).collect()
+    }
 }
 
 /// One coordinator with its log, timers and requests.

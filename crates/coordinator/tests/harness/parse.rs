@@ -141,15 +141,9 @@ fn request(command: &str, line: &Line<'_>) -> (Request, i16) {
         "txn-commit" => (Request::TxnOffsetCommit(txn_commit(line)), 5),
         "fetch" => (fetch(line), 10),
         "delete-offset" => {
-            let partition =
-                OffsetDeleteRequestPartition { partition_index: line.number(2), ..Default::default() };
-            let topic = OffsetDeleteRequestTopic {
-                name: line.text(1),
-                partitions: vec![partition],
-                ..Default::default()
-            };
-            let request =
-                OffsetDeleteRequest { group_id: line.text(0), topics: vec![topic], ..Default::default() };
+            let partition = OffsetDeleteRequestPartition { partition_index: line.number(2) };
+            let topic = OffsetDeleteRequestTopic { name: line.text(1), partitions: vec![partition] };
+            let request = OffsetDeleteRequest { group_id: line.text(0), topics: vec![topic] };
             (Request::OffsetDelete(request), 0)
         }
         other => panic!("unknown command {other}"),
@@ -202,6 +196,7 @@ fn consume(line: &Line<'_>) -> ConsumerGroupHeartbeatRequest {
         instance_id: line.instance(),
         rebalance_timeout_ms: line.option("rebalance", -1),
         subscribed_topic_names: names,
+        subscribed_topic_regex: text("regex"),
         server_assignor: text("assignor"),
         topic_partitions: (!words.is_empty()).then(|| owned.collect()),
         ..Default::default()

@@ -64,7 +64,13 @@ fn consumer(record: &ConsumerRecord) -> String {
             )
         }
         ConsumerRecord::CurrentMember(member, None) => format!("{member} has nothing"),
-        ConsumerRecord::Regex(regex, _) => format!("regex {regex}"),
+        ConsumerRecord::Regex(regex, Some(value)) => {
+            format!(
+                "{regex} matches {}",
+                value.topics.iter().map(|name| &**name).collect::<Vec<_>>().join(",")
+            )
+        }
+        ConsumerRecord::Regex(regex, None) => format!("{regex} gone"),
     }
 }
 
@@ -133,6 +139,23 @@ pub(crate) fn reply(reply: &Reply) -> String {
             };
             groups.iter().map(one).collect::<Vec<_>>().join("; ")
         }
+        Reply::ListGroupsRefused(code) => error(code.code()),
+        Reply::ListGroups(groups) => {
+            let one = |group: &klamm_protocol::api::list_groups::ListedGroup| {
+                let (state, kind) = (&group.group_state, &group.group_type);
+                format!("{} {state} {kind} {:?}", group.group_id, &*group.protocol_type)
+            };
+            groups.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+        Reply::DeleteGroups(results) => {
+            results.iter().map(|result| error(result.error_code)).collect::<Vec<_>>().join(" ")
+        }
+        other => consumers(other),
+    }
+}
+
+fn consumers(reply: &Reply) -> String {
+    match reply {
         Reply::ConsumerGroupHeartbeat(heartbeat) => {
             let mut line = error(heartbeat.error_code);
             if heartbeat.error_code == 0 {
@@ -175,17 +198,6 @@ pub(crate) fn reply(reply: &Reply) -> String {
                 line
             };
             groups.iter().map(one).collect::<Vec<_>>().join("; ")
-        }
-        Reply::ListGroupsRefused(code) => error(code.code()),
-        Reply::ListGroups(groups) => {
-            let one = |group: &klamm_protocol::api::list_groups::ListedGroup| {
-                let (state, kind) = (&group.group_state, &group.group_type);
-                format!("{} {state} {kind} {:?}", group.group_id, &*group.protocol_type)
-            };
-            groups.iter().map(one).collect::<Vec<_>>().join("; ")
-        }
-        Reply::DeleteGroups(results) => {
-            results.iter().map(|result| error(result.error_code)).collect::<Vec<_>>().join(" ")
         }
         other => offsets(other),
     }

@@ -33,4 +33,8 @@ impl Topics for KnownTopics {
         let topic = self.0.image.topics.by_id(&id)?;
         i32::try_from(topic.partitions.size()).ok()
     }
+
+    fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
+        self.0.image.topics.names().filter(|name| wanted(name)).cloned().collect()
+    }
 }

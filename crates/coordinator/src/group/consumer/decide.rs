@@ -100,16 +100,6 @@ impl Draft<'_> {
         self.refresh_epoch(true);
     }
 
-    pub(super) fn remove_unused_regexes(&mut self) {
-        let is_used =
-            |regex: &StrBytes| self.group.members.values().any(|member| member.regex.as_ref() == Some(regex));
-        let unused: Vec<StrBytes> =
-            self.group.regexes.keys().filter(|regex| !is_used(regex)).cloned().collect();
-        for regex in unused {
-            self.write(ConsumerRecord::Regex(regex, None));
-        }
-    }
-
     pub(super) fn set_session_timer(&mut self, member: &StrBytes) {
         let timeout_ms = self.settings.consumer_session_timeout_ms;
         self.step.set_timer(session_key(&self.id, member), timeout_ms.into());

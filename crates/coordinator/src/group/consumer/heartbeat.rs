@@ -160,13 +160,13 @@ impl Draft<'_> {
         if updated != before {
             self.write(ConsumerRecord::Member(id.clone(), Some(Box::new(updated.to_metadata()))));
         }
-        let has_subscription_changed = updated.topics != before.topics;
-        if updated.regex != before.regex {
-            self.remove_unused_regexes();
+        let have_names_changed = updated.topics != before.topics;
+        let has_regex_changed = updated.regex != before.regex;
+        let must_bump = self.note_regex(&before, &updated)? || have_names_changed;
+        if must_bump || topics_are_new {
+            self.refresh_epoch(must_bump);
         }
-        if has_subscription_changed || topics_are_new {
-            self.refresh_epoch(has_subscription_changed);
-        }
+        let has_subscription_changed = have_names_changed || has_regex_changed;
         self.refresh_target();
         let after = self.reconcile(&id, has_subscription_changed, reported.as_ref())?;
         self.set_session_timer(&id);

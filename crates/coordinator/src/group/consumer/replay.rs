@@ -2,7 +2,7 @@
 //! them, are taken as far as they make sense.
 
 use super::member::{LEFT, Member, Partitions};
-use super::{ConsumerGroup, MemberState};
+use super::{ConsumerGroup, MemberState, ResolvedRegex};
 use crate::group::assignor::Assignment;
 use crate::record::ConsumerRecord;
 use klamm_protocol::StrBytes;
@@ -49,8 +49,12 @@ impl ConsumerGroup {
             }
             ConsumerRecord::CurrentMember(_, None) => {}
             ConsumerRecord::Regex(regex, Some(value)) => {
-                let topics = value.topics.iter().map(StrBytes::detached).collect();
-                self.regexes.insert_mut(regex.detached(), Arc::new(topics));
+                let resolved = ResolvedRegex {
+                    topics: value.topics.iter().map(StrBytes::detached).collect(),
+                    version: value.version,
+                    timestamp_ms: value.timestamp,
+                };
+                self.regexes.insert_mut(regex.detached(), Arc::new(resolved));
             }
             ConsumerRecord::Regex(regex, None) => drop(self.regexes.remove_mut(regex)),
         }

@@ -1,6 +1,6 @@
 //! ConsumerGroupHeartbeat (key 68), v0–1: all that a member of a consumer group says and learns (KIP-848).
 //!
-//! * v1  the member chooses its id (KIP-1082); regular expressions, which are not served yet
+//! * v1  regular expressions; the member chooses its id (KIP-1082)
 
 use klamm_coordinator::Request;
 use klamm_protocol::{

@@ -406,6 +406,16 @@ impl Leader {
         self.isr.committed_members().collect()
     }
 
+    /// The ids of the assigned replicas other than this one.
+    pub fn follower_ids(&self) -> impl Iterator<Item = i32> {
+        self.followers.keys().copied()
+    }
+
+    /// How many replicas are assigned beside this one.
+    pub fn follower_count(&self) -> usize {
+        self.followers.len()
+    }
+
     /// A follower's state; `None` if it is not assigned.
     pub fn follower(&self, replica_id: i32) -> Option<&FollowerState> {
         self.followers.get(&replica_id)

@@ -1,36 +1,66 @@
-//! One partition on this broker: its log, its role, and who waits for it.
+//! One partition on this broker: its log, its part in the replication, and who waits for it.
 //!
-//! Owned by its shard. A partition leads only while it is its own only in-sync replica: replication to others is not
-//! here yet, and without it no offset beyond this broker may count as replicated.
+//! Owned by its shard. What has to happen beyond the partition, as the answer to a produce that waited for replicas, is
+//! handed to the shard as [`Effects`], which it carries out once it has let go of its partitions.
 
-use std::sync::Arc;
+mod progress;
+mod replica;
+
+use std::{sync::Arc, time::Duration};
 
 use klamm_log::Log;
 use klamm_protocol::{ErrorCode, Uuid};
+use klamm_replica::{
+    follower::{self, Follower},
+    leader::{self, Acknowledged, Assignment, IsrChange, Leader, LogOffsets},
+};
+
+pub(crate) use replica::IsrAnswer;
+pub use replica::{Lead, LogView};
 
 use crate::{
     shard::{
         requests::{PartitionOffsets, PartitionSize, TopicPartition},
-        watch::Watchers,
+        watch::Readers,
     },
     topic_settings::TopicSettings,
 };
+use progress::Progress;
 
 /// What the metadata says that this broker is for a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Leads in an epoch.
-    Leader {
-        /// The leader epoch.
-        epoch: i32,
-        /// How many replicas are in sync, this one among them.
-        in_sync: usize,
-    },
+enum Role {
+    /// Leads.
+    Leader(Box<Leader>),
     /// Does not lead.
     Follower {
-        /// The leader epoch.
-        epoch: i32,
+        /// Who leads, if anybody does.
+        leader: Option<i32>,
+        /// Fetches from the leader.
+        follower: Follower,
     },
+    /// Has not heard of the metadata yet.
+    None,
+}
+
+/// What a change of a partition means to others.
+#[derive(Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Effects {
+    /// The high watermark has risen, or the ISR may have become smaller or larger.
+    pub high_watermark: bool,
+    /// The log start of the slowest replica has risen.
+    pub low_watermark: bool,
+    /// The controller has to be asked for this ISR.
+    pub isr_change: Option<IsrChange>,
+    /// This broker does not lead any more: whoever waits for replicas waits in vain.
+    pub resigned: bool,
+}
+
+impl Effects {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A partition.
@@ -44,13 +74,12 @@ pub struct Partition {
     /// The topic's config.
     pub settings: Arc<TopicSettings>,
     /// Fetches that wait for records.
-    pub watchers: Watchers,
-    /// Bytes that are in the log; what watchers have been told.
-    counted_bytes: u64,
+    pub readers: Readers,
+    progress: Progress,
 }
 
 impl Partition {
-    /// A partition with its log opened, not leading yet.
+    /// A partition with its log opened, neither leading nor following yet.
     pub fn new(
         at: TopicPartition,
         topic_id: Uuid,
@@ -63,10 +92,10 @@ impl Partition {
             topic_id,
             log_dir,
             log,
-            role: Role::Follower { epoch: -1 },
+            role: Role::None,
             settings,
-            watchers: Watchers::default(),
-            counted_bytes: 0,
+            readers: Readers::default(),
+            progress: Progress::default(),
         }
     }
 
@@ -85,57 +114,37 @@ impl Partition {
         self.log_dir
     }
 
-    /// What it is.
-    pub const fn role(&self) -> Role {
-        self.role
-    }
-
     /// The leader epoch of the metadata.
     pub const fn leader_epoch(&self) -> i32 {
-        match self.role {
-            Role::Leader { epoch, .. } | Role::Follower { epoch } => epoch,
+        match &self.role {
+            Role::Leader(leader) => leader.leader_epoch(),
+            Role::Follower { follower, .. } => follower.leader_epoch(),
+            Role::None => -1,
         }
     }
 
-    /// Takes a role. A new leader marks the start of its epoch in the log.
-    ///
-    /// # Errors
-    /// If the epoch cannot be written down.
-    pub fn assume(&mut self, role: Role) -> klamm_log::Result<()> {
-        if role == self.role {
-            return Ok(());
-        }
-        let was_epoch = self.leader_epoch();
-        self.role = role;
-        if let Role::Leader { epoch, .. } = role {
-            if epoch != was_epoch {
-                self.log.assign_epoch(epoch, self.log.log_end_offset())?;
-            }
-            self.advance();
-        }
-        self.watchers.wake_all();
-        Ok(())
-    }
-
-    /// Moves the high watermark to the log's end, as the only in-sync replica may, and tells waiting fetches.
-    pub fn advance(&mut self) {
-        if let Role::Leader { in_sync: 1, .. } = self.role {
-            self.log.set_high_watermark(self.log.log_end_offset());
+    /// The leader's view, if this broker leads.
+    pub fn leader(&self) -> Option<&Leader> {
+        match &self.role {
+            Role::Leader(leader) => Some(leader),
+            Role::Follower { .. } | Role::None => None,
         }
     }
 
-    /// Tells waiting fetches that a batch of so many bytes can be read.
-    pub fn appended(&mut self, bytes: u32) {
-        self.advance();
-        self.counted_bytes += u64::from(bytes);
-        self.watchers.count(u64::from(bytes));
+    /// Whom this broker follows.
+    pub const fn followed(&self) -> Option<i32> {
+        match &self.role {
+            Role::Follower { leader, .. } => *leader,
+            Role::Leader(_) | Role::None => None,
+        }
     }
 
-    /// Checks that this broker leads, in the epoch that the client believes in (-1: any).
+    /// Checks that a request is meant for this broker: it leads, or anything but a lead is asked for; and its epoch is
+    /// the one that the client believes in (-1: any). Returns the epoch.
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH.
-    pub fn check_leader(&self, current_leader_epoch: i32) -> Result<i32, ErrorCode> {
+    pub fn check(&self, current_leader_epoch: i32, leader_only: bool) -> Result<i32, ErrorCode> {
         let epoch = self.leader_epoch();
         if current_leader_epoch >= 0 {
             // The epoch goes before the role: a client that is ahead of this broker has to hear so (KIP-320).
@@ -145,17 +154,41 @@ impl Partition {
                 std::cmp::Ordering::Equal => {}
             }
         }
-        match self.role {
-            Role::Leader { .. } => Ok(epoch),
-            Role::Follower { .. } => Err(ErrorCode::NotLeaderOrFollower),
+        match &self.role {
+            Role::Leader(_) => Ok(epoch),
+            Role::Follower { .. } if !leader_only => Ok(epoch),
+            Role::Follower { .. } | Role::None => Err(ErrorCode::NotLeaderOrFollower),
+        }
+    }
+
+    /// Checks that this broker leads, in the epoch that the client believes in (-1: any).
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH.
+    pub fn check_leader(&self, current_leader_epoch: i32) -> Result<i32, ErrorCode> {
+        self.check(current_leader_epoch, true)
+    }
+
+    /// Whether a produce with acks=all is done whose last record lies before `end_offset`.
+    ///
+    /// # Errors
+    /// NOT_ENOUGH_REPLICAS_AFTER_APPEND, or NOT_LEADER_OR_FOLLOWER.
+    pub fn acknowledged(&self, end_offset: i64) -> Result<bool, ErrorCode> {
+        let leader = self.leader().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        match leader.acknowledged(end_offset) {
+            Acknowledged::Waiting => Ok(false),
+            Acknowledged::Done => Ok(true),
+            Acknowledged::TooFewReplicas => Err(ErrorCode::NotEnoughReplicasAfterAppend),
         }
     }
 
     /// Place and size.
     pub fn size(&self) -> PartitionSize {
-        let lag = match self.role {
-            Role::Leader { .. } => 0,
-            Role::Follower { .. } => (self.log.high_watermark() - self.log.log_end_offset()).max(0),
+        let lag = match &self.role {
+            Role::Leader(_) => 0,
+            Role::Follower { .. } | Role::None => {
+                (self.log.high_watermark() - self.log.log_end_offset()).max(0)
+            }
         };
         PartitionSize { at: self.at.clone(), log_dir: self.log_dir, bytes: self.log.size(), offset_lag: lag }
     }

@@ -1,6 +1,6 @@
 //! Appending clients' and coordinators' batches to the partitions of a shard.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use klamm_log::{Append, AppendOrigin as LogOrigin};
@@ -16,34 +16,70 @@ use super::{
 use crate::{
     error::ApiError,
     fault_to_api::log_error,
-    partition::{Partition, Role},
+    partition::{Effects, Partition},
+    replication::Cause,
 };
 
 impl Shard {
     pub(super) fn append(self: &Rc<Self>, request: AppendRequest) {
-        let AppendRequest { partitions, acks, timeout: _, api_version, origin, reply } = request;
-        let answers = partitions
-            .into_iter()
-            .map(|(at, records)| self.append_to(&at, records, Terms { acks, api_version, origin }))
-            .collect();
-        drop(reply.send(answers));
+        let AppendRequest { partitions, acks, timeout, api_version, origin, reply } = request;
+        let terms = Terms { acks, api_version, origin };
+        let mut answers = Vec::with_capacity(partitions.len());
+        let mut awaited = Vec::new();
+        for (at, records) in partitions {
+            let mut answer = self.append_and_settle(&at, records, terms);
+            if let (-1, Ok(done)) = (acks, &answer) {
+                match done.acknowledged {
+                    Ok(true) => {}
+                    Ok(false) => awaited.push((answers.len(), at, done.appended.end_offset)),
+                    Err(code) => answer = Err(ApiError::from(code).into()),
+                }
+            }
+            answers.push(answer.map(|done| done.appended));
+        }
+        if awaited.is_empty() {
+            drop(reply.send(answers));
+        } else {
+            self.replication().wait_for_replicas(self, awaited, answers, timeout, reply);
+        }
     }
 
-    /// Appends to one partition.
-    pub(crate) fn append_to(&self, at: &TopicPartition, records: Bytes, terms: Terms) -> AppendAnswer {
+    /// Appends to one partition, for a coordinator; does not wait for replicas.
+    pub(crate) fn append_to(
+        self: &Rc<Self>,
+        at: &TopicPartition,
+        records: Bytes,
+        terms: Terms,
+    ) -> AppendAnswer {
+        self.append_and_settle(at, records, terms).map(|done| done.appended)
+    }
+
+    fn append_and_settle(
+        self: &Rc<Self>,
+        at: &TopicPartition,
+        records: Bytes,
+        terms: Terms,
+    ) -> Result<Done, Box<AppendRefusal>> {
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(at) else {
             return Err(ApiError::from(self.missing(at)).into());
         };
-        let now_ms = self.node.world.clock.wall_ms();
-        let answer = append(partition, records, terms, now_ms);
+        let clock = self.node.world.clock;
+        let answer = append(partition, records, terms, clock.wall_ms(), clock.now().since_start());
         if let Err(Failed::Fault(error)) = &answer {
             self.node.log_dirs.fail(partition.log_dir(), error);
         }
-        answer.map_err(|failed| match failed {
+        drop(partitions);
+        let (done, effects) = answer.map_err(|failed| match failed {
             Failed::Refused(refusal) => refusal,
             Failed::Fault(error) => log_error(&error).into(),
-        })
+        })?;
+        let cause = match terms.origin {
+            AppendOrigin::Coordinator => Cause::Coordinator,
+            AppendOrigin::Client => Cause::Other,
+        };
+        self.settle(at, effects, cause);
+        Ok(done)
     }
 
     /// Why a partition is not here.
@@ -63,6 +99,12 @@ pub(crate) struct Terms {
     pub(crate) origin: AppendOrigin,
 }
 
+/// Batches that are in the log, and whether all in-sync replicas have them.
+struct Done {
+    appended: Appended,
+    acknowledged: Result<bool, ErrorCode>,
+}
+
 enum Failed {
     Refused(Box<AppendRefusal>),
     Fault(klamm_log::Error),
@@ -74,7 +116,13 @@ impl From<Box<AppendRefusal>> for Failed {
     }
 }
 
-fn append(partition: &mut Partition, records: Bytes, terms: Terms, now_ms: i64) -> Result<Appended, Failed> {
+fn append(
+    partition: &mut Partition,
+    records: Bytes,
+    terms: Terms,
+    now_ms: i64,
+    now: Duration,
+) -> Result<(Done, Effects), Failed> {
     let epoch =
         partition.check_leader(-1).map_err(|code| Box::<AppendRefusal>::from(ApiError::from(code)))?;
     check_in_sync(partition, terms.acks)?;
@@ -108,31 +156,36 @@ fn append(partition: &mut Partition, records: Bytes, terms: Terms, now_ms: i64) 
         Err(error) if error.is_fault() => return Err(Failed::Fault(error)),
         Err(error) => return Err(Box::<AppendRefusal>::from(log_error(&error)).into()),
     };
-    if done.bytes > 0 {
-        partition.appended(done.bytes);
-    }
-    Ok(Appended {
+    let effects = match done.bytes {
+        0 => Effects::default(),
+        bytes => partition.appended(bytes, now).map_err(Failed::Fault)?,
+    };
+    let appended = Appended {
         base_offset: done.first_offset,
         end_offset: done.last_offset + 1,
         log_append_time_ms: done.duplicate_timestamp.or(validated.log_append_time_ms).unwrap_or(-1),
         log_start_offset: partition.log.log_start_offset(),
-    })
+    };
+    let acknowledged = partition.acknowledged(appended.end_offset);
+    Ok((Done { appended, acknowledged }, effects))
 }
 
 /// acks=all needs `min.insync.replicas`.
 fn check_in_sync(partition: &Partition, acks: i16) -> Result<(), Failed> {
-    let Role::Leader { in_sync, .. } = partition.role() else { return Ok(()) };
-    let wanted = partition.settings.insync_replicas_min;
-    if acks == -1 && in_sync < wanted {
-        let at = partition.at();
-        let text = format!(
-            "The size of the current ISR : {in_sync} is insufficient to satisfy the min.isr requirement of {wanted} for \
-             partition {}-{}",
-            at.topic, at.index
-        );
-        return Err(Box::<AppendRefusal>::from(ApiError::new(ErrorCode::NotEnoughReplicas, text)).into());
-    }
-    Ok(())
+    let Some(leader) = partition.leader() else { return Ok(()) };
+    let Err(code) = leader.check_append(acks) else { return Ok(()) };
+    let (isr, wanted) = (leader.isr(), leader.effective_min_isr());
+    let ids: Vec<String> = isr.iter().map(ToString::to_string).collect();
+    let at = partition.at();
+    let text = format!(
+        "The size of the current ISR : {} is insufficient to satisfy the min.isr requirement of {wanted} for partition \
+         {}-{}, live replica(s) broker.id are : Set({})",
+        isr.len(),
+        at.topic,
+        at.index,
+        ids.join(", ")
+    );
+    Err(Box::<AppendRefusal>::from(ApiError::new(code, text)).into())
 }
 
 fn refused_records(partition: &Partition, refusal: ProduceRefusal) -> Box<AppendRefusal> {

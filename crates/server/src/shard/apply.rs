@@ -1,18 +1,20 @@
 //! Bringing the partitions of a shard in line with the metadata: opening, changing roles, dropping.
 
-use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
 use klamm_io::spawn;
 use klamm_log::{DirPurpose, Log, OpenLog, names};
 use klamm_metadata::image::{self, MetadataImage, Topic};
 use klamm_protocol::Uuid;
+use klamm_replica::leader::{Assignment, Broker, Input};
 use tracing::{error, info, warn};
 
 use super::{requests::TopicPartition, router::shard_of, run::Shard};
 use crate::{
     log_dirs::{FoundPartition, log_name},
     metadata_change::MetadataChange,
-    partition::{Partition, Role},
+    partition::{Effects, Lead, Partition},
+    replication::{self, Cause},
     topic_settings::TopicSettings,
 };
 
@@ -20,6 +22,9 @@ impl Shard {
     pub(super) fn apply_metadata(self: &Rc<Self>, change: &MetadataChange) {
         let (before, after) = (&change.before.image, &change.after.image);
         self.refresh_settings(change);
+        if change.touched.brokers {
+            self.tell_leaders_of_brokers(after);
+        }
         if change.touched.everything {
             for topic in before.topics.iter().filter(|topic| after.topics.by_id(&topic.id).is_none()) {
                 self.drop_topic(topic);
@@ -49,7 +54,7 @@ impl Shard {
         settings
     }
 
-    fn refresh_settings(&self, change: &MetadataChange) {
+    fn refresh_settings(self: &Rc<Self>, change: &MetadataChange) {
         let image = &change.after.image;
         let all = change.touched.everything || change.touched.broker_configs;
         let mut cache = self.settings.borrow_mut();
@@ -61,6 +66,8 @@ impl Shard {
             }
         }
         drop(cache);
+        let lag_max = replication::lag_max(&self.node.config.load());
+        let now = self.node.world.clock.now().since_start();
         let changed =
             image.topics.iter().filter(|topic| all || change.touched.topic_configs.contains(&topic.name));
         for topic in changed {
@@ -70,9 +77,16 @@ impl Shard {
                 continue;
             }
             let settings = self.settings_of(image, topic);
+            let mut settled = Vec::new();
             for partition in here {
                 partition.log.set_config(Arc::clone(&settings.log));
                 partition.settings = Arc::clone(&settings);
+                let effects = partition.configured(lag_max, now);
+                settled.push((partition.at().clone(), partition.log_dir(), effects));
+            }
+            drop(partitions);
+            for (at, log_dir, effects) in settled {
+                self.settle_or_fail(&at, log_dir, effects);
             }
         }
     }
@@ -113,16 +127,66 @@ impl Shard {
                 }
             }
         }
+        self.take_role(image, at, registered);
+    }
+
+    /// Has a partition lead or follow as the metadata says.
+    fn take_role(self: &Rc<Self>, image: &MetadataImage, at: &TopicPartition, registered: &image::Partition) {
+        let config = self.node.config.load();
+        let clock = self.node.world.clock;
+        let (now, now_ms) = (clock.now().since_start(), clock.wall_ms());
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(at) else { return };
         let epoch = registered.leader_epoch;
-        let role = if registered.leader == self.node.id {
-            Role::Leader { epoch, in_sync: registered.isr.len() }
+        let (leader, effects) = if registered.leader == self.node.id {
+            let lead = Lead {
+                local_id: self.node.id,
+                local_broker_epoch: self.node.broker_epoch(),
+                assignment: Assignment {
+                    leader_epoch: epoch,
+                    partition_epoch: registered.partition_epoch,
+                    replicas: registered.replicas.clone(),
+                    isr: registered.isr.clone(),
+                },
+                brokers: brokers_of(image, registered.replicas.iter().copied()),
+                lag_max: replication::lag_max(&config),
+            };
+            (None, partition.lead(lead, now))
         } else {
-            Role::Follower { epoch }
+            let leader = registered.has_leader().then_some(registered.leader);
+            (leader, partition.follow(epoch, leader, replication::fetch_backoff(&config), now_ms))
         };
-        if let Err(error) = partition.assume(role) {
-            self.node.log_dirs.fail(partition.log_dir(), &error);
+        let (at, log_dir) = (partition.at().clone(), partition.log_dir());
+        drop(partitions);
+        self.settle_or_fail(&at, log_dir, effects);
+        self.replication().follow(self, &at, leader);
+    }
+
+    /// Carries out what a partition's change means to others; a log that failed takes its directory offline.
+    pub(crate) fn settle_or_fail(
+        self: &Rc<Self>,
+        at: &TopicPartition,
+        log_dir: usize,
+        effects: klamm_log::Result<Effects>,
+    ) {
+        match effects {
+            Ok(effects) => self.settle(at, effects, Cause::Other),
+            Err(error) => self.node.log_dirs.fail(log_dir, &error),
+        }
+    }
+
+    /// Tells the leaders here which brokers may join their ISR.
+    fn tell_leaders_of_brokers(self: &Rc<Self>, image: &MetadataImage) {
+        let now = self.node.world.clock.now().since_start();
+        let mut settled = Vec::new();
+        for partition in self.partitions.borrow_mut().iter_mut() {
+            let Some(leader) = partition.leader().filter(|leader| leader.follower_count() > 0) else { continue };
+            let brokers = brokers_of(image, leader.follower_ids());
+            let effects = partition.step(Input::Brokers(brokers), now);
+            settled.push((partition.at().clone(), partition.log_dir(), effects));
+        }
+        for (at, log_dir, effects) in settled {
+            self.settle_or_fail(&at, log_dir, effects);
         }
     }
 
@@ -212,7 +276,10 @@ impl Shard {
             return;
         }
         let Some(mut partition) = self.partitions.borrow_mut().remove(at) else { return };
-        partition.watchers.wake_all();
+        partition.readers.wake_all();
+        let gone = Effects { resigned: true, ..Effects::default() };
+        self.settle(partition.at(), gone, Cause::Other);
+        self.replication().follow(self, partition.at(), None);
         info!(topic = %at.topic, partition = at.index, "partition deleted");
         if let Some(dir) = self.node.log_dirs.dir(partition.log_dir()) {
             dir.count(false);
@@ -243,4 +310,12 @@ impl Shard {
             }
         }
     }
+}
+
+/// Those of the brokers that are alive, as a leader has to know them.
+fn brokers_of(image: &MetadataImage, ids: impl Iterator<Item = i32>) -> BTreeMap<i32, Broker> {
+    let alive = ids.filter_map(|id| image.cluster.brokers.get(&id)).filter(|broker| !broker.fenced);
+    alive
+        .map(|broker| (broker.id, Broker { epoch: broker.epoch, may_join_isr: broker.is_active() }))
+        .collect()
 }

@@ -1,6 +1,6 @@
 //! Reading from the partitions of a shard.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use klamm_log::Error;
 use klamm_protocol::{
@@ -9,16 +9,25 @@ use klamm_protocol::{
 };
 
 use super::{
-    requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest},
+    requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, Reader},
     run::Shard,
     watch::FetchWatch,
 };
-use crate::{fault_to_api::log_error, partition::Partition};
+use crate::{
+    fault_to_api::log_error,
+    partition::{Effects, Partition},
+    replication::Cause,
+};
 
 impl Shard {
     pub(super) fn read(self: &Rc<Self>, request: ReadRequest) {
-        let ReadRequest { partitions, isolation, watch, reply } = request;
-        let answers = partitions.iter().map(|read| self.read_one(read, isolation, watch.as_ref())).collect();
+        let ReadRequest { partitions, isolation, reader, watch, reply } = request;
+        let mut answers = Vec::with_capacity(partitions.len());
+        for read in &partitions {
+            let (answer, effects) = self.read_one(read, isolation, reader, watch.as_ref());
+            answers.push(answer);
+            self.settle(&read.at, effects, Cause::Other);
+        }
         drop(reply.send(answers));
     }
 
@@ -26,33 +35,67 @@ impl Shard {
         &self,
         read: &PartitionRead,
         isolation: Isolation,
+        reader: Reader,
         watch: Option<&Arc<FetchWatch>>,
-    ) -> PartitionReadAnswer {
+    ) -> (PartitionReadAnswer, Effects) {
+        let refused = |code| (PartitionReadAnswer::failed(code), Effects::default());
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(&read.at) else {
-            return PartitionReadAnswer::failed(self.missing(&read.at));
+            return refused(self.missing(&read.at));
         };
         if read.topic_id != Uuid::ZERO && read.topic_id != partition.topic_id() {
-            return PartitionReadAnswer::failed(ErrorCode::InconsistentTopicId);
+            return refused(ErrorCode::InconsistentTopicId);
         }
-        if let Err(code) = partition.check_leader(read.current_leader_epoch) {
-            return PartitionReadAnswer::failed(code);
+        if let Err(code) = check(partition, read, reader) {
+            return refused(code);
         }
-        let answer = match read_log(partition, read, isolation) {
-            Ok(answer) => answer,
+        let now = self.node.world.clock.now().since_start();
+        let found = read_log(partition, read, isolation).and_then(|mut answer| {
+            let effects = note_follower(partition, read, reader, &mut answer, now)?;
+            Ok((answer, effects))
+        });
+        let (answer, effects) = match found {
+            Ok(found) => found,
             Err(error) => {
                 if error.is_fault() {
                     self.node.log_dirs.fail(partition.log_dir(), &error);
                 }
-                return PartitionReadAnswer::failed(log_error(&error).code);
+                return refused(log_error(&error).code);
             }
         };
         if let Some(watch) = watch {
             watch.count(u64::from(answer.bytes()));
-            partition.watchers.add(watch);
+            partition.readers.add(isolation, watch);
         }
-        answer
+        (answer, effects)
     }
+}
+
+fn check(partition: &Partition, read: &PartitionRead, reader: Reader) -> Result<(), ErrorCode> {
+    partition.check(read.current_leader_epoch, reader != Reader::OfAny)?;
+    if let (Reader::Follower { id, broker_epoch, .. }, Some(leader)) = (reader, partition.leader()) {
+        leader.check_follower(id, broker_epoch, read.current_leader_epoch)?;
+    }
+    Ok(())
+}
+
+/// A follower that reads from an offset has everything before it, unless its log has turned out to be another.
+fn note_follower(
+    partition: &mut Partition,
+    read: &PartitionRead,
+    reader: Reader,
+    answer: &mut PartitionReadAnswer,
+    now: Duration,
+) -> Result<Effects, Error> {
+    let Reader::Follower { id, broker_epoch, is_news: true } = reader else { return Ok(Effects::default()) };
+    if answer.diverging_epoch.is_some() {
+        return Ok(Effects::default());
+    }
+    let at = (read.fetch_offset, read.log_start_offset);
+    let effects = partition.fetched_by((id, broker_epoch), at, now)?;
+    // What has just become committed need not wait for the follower's next fetch.
+    answer.high_watermark = partition.log.high_watermark();
+    Ok(effects)
 }
 
 fn read_log(

@@ -1,16 +1,24 @@
 //! Looking things up in the partitions of a shard, and raising their start.
 
+use std::{rc::Rc, time::Duration};
+
 use klamm_log::{FoundOffset, OffsetSpec};
 use klamm_protocol::{
     ErrorCode,
     api::{describe_producers::ProducerState, fetch::EpochEndOffset},
 };
+use klamm_replica::leader::Leader;
 
 use super::{
-    requests::{Isolation, OffsetAnswer, OffsetQuery, TopicPartition},
+    requests::{Isolation, OffsetAnswer, OffsetQuery, Reply, TopicPartition},
     run::Shard,
 };
-use crate::{error::ApiError, fault_to_api::log_error, partition::Partition};
+use crate::{
+    error::ApiError,
+    fault_to_api::log_error,
+    partition::{Effects, Partition},
+    replication::Cause,
+};
 
 impl Shard {
     /// Runs `work` on a partition that this broker leads.
@@ -20,9 +28,19 @@ impl Shard {
         current_leader_epoch: i32,
         work: impl FnOnce(&mut Partition) -> klamm_log::Result<T>,
     ) -> Result<T, ApiError> {
+        self.with_replica(at, current_leader_epoch, true, work)
+    }
+
+    fn with_replica<T>(
+        &self,
+        at: &TopicPartition,
+        current_leader_epoch: i32,
+        leader_only: bool,
+        work: impl FnOnce(&mut Partition) -> klamm_log::Result<T>,
+    ) -> Result<T, ApiError> {
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(at) else { return Err(self.missing(at).into()) };
-        partition.check_leader(current_leader_epoch)?;
+        partition.check(current_leader_epoch, leader_only)?;
         work(partition).map_err(|error| {
             if error.is_fault() {
                 self.node.log_dirs.fail(partition.log_dir(), &error);
@@ -35,8 +53,10 @@ impl Shard {
         let Some(spec) = OffsetSpec::from_wire(query.timestamp) else {
             return Err(ErrorCode::UnsupportedVersion.into());
         };
-        self.with_leader(&query.at, query.current_leader_epoch, |partition| {
+        self.with_replica(&query.at, query.current_leader_epoch, !query.of_any, |partition| {
             let epoch = partition.leader_epoch();
+            let is_lagging = query.isolation != Isolation::LogEnd
+                && partition.leader().is_some_and(Leader::is_high_watermark_lagging);
             let log = &mut partition.log;
             let last_fetchable = match query.isolation {
                 Isolation::Committed => log.last_stable_offset(),
@@ -45,17 +65,22 @@ impl Shard {
             };
             let none = OffsetAnswer { timestamp: -1, offset: -1, leader_epoch: -1 };
             Ok(match spec {
+                OffsetSpec::Latest if is_lagging => Err(ErrorCode::OffsetNotAvailable),
                 OffsetSpec::Latest => {
-                    OffsetAnswer { timestamp: -1, offset: last_fetchable, leader_epoch: epoch }
+                    Ok(OffsetAnswer { timestamp: -1, offset: last_fetchable, leader_epoch: epoch })
                 }
                 OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
-                    log.find_offset(spec)?.map_or(none, answer)
+                    Ok(log.find_offset(spec)?.map_or(none, answer))
                 }
-                _ => {
-                    log.find_offset(spec)?.filter(|found| found.offset < last_fetchable).map_or(none, answer)
-                }
+                _ => match log.find_offset(spec)? {
+                    Some(found) if found.offset < last_fetchable => Ok(answer(found)),
+                    // A record that is there may turn out to be committed (KIP-207).
+                    Some(_) if is_lagging => Err(ErrorCode::OffsetNotAvailable),
+                    _ => Ok(none),
+                },
             })
-        })
+        })?
+        .map_err(ApiError::from)
     }
 
     pub(super) fn epoch_end(
@@ -71,13 +96,41 @@ impl Shard {
         })
     }
 
-    pub(super) fn delete_records(&self, at: &TopicPartition, offset: i64) -> Result<i64, ApiError> {
+    pub(super) fn delete_records(
+        self: &Rc<Self>,
+        queries: &[(TopicPartition, i64)],
+        timeout: Duration,
+        reply: Reply<Vec<Result<i64, ApiError>>>,
+    ) {
+        let mut answers = Vec::with_capacity(queries.len());
+        let mut awaited = Vec::new();
+        for (at, offset) in queries {
+            let (answer, effects) = self.delete_before(at, *offset);
+            self.settle(at, effects, Cause::Other);
+            if let Ok((log_start, low_watermark)) = answer
+                && low_watermark < log_start
+            {
+                awaited.push((answers.len(), at.clone(), log_start));
+            }
+            answers.push(answer.map(|(_, low_watermark)| low_watermark));
+        }
+        if awaited.is_empty() {
+            drop(reply.send(answers));
+        } else {
+            self.replication().wait_for_deletion(self, awaited, answers, timeout, reply);
+        }
+    }
+
+    /// Raises the log start. Returns the offset to be reached by all replicas, and what they have reached.
+    fn delete_before(&self, at: &TopicPartition, offset: i64) -> (Result<(i64, i64), ApiError>, Effects) {
         let mut is_compacted = false;
+        let mut effects = Effects::default();
+        let now = self.node.world.clock.now().since_start();
         let deleted = self.with_leader(at, -1, |partition| {
             // Only topics with `delete` among their policies lose records by request (KAFKA-7400).
             is_compacted = !partition.settings.log.delete;
             if is_compacted {
-                return Ok(-1);
+                return Ok((-1, -1));
             }
             let log = &mut partition.log;
             let offset = if offset == -1 { log.high_watermark() } else { offset };
@@ -89,9 +142,12 @@ impl Shard {
                 });
             }
             log.advance_log_start_offset(offset)?;
-            Ok(log.log_start_offset())
-        })?;
-        if is_compacted { Err(ErrorCode::PolicyViolation.into()) } else { Ok(deleted) }
+            effects = partition.log_start_moved(now)?;
+            let low_watermark = partition.leader().map_or(-1, Leader::low_watermark);
+            Ok((offset, low_watermark))
+        });
+        let deleted = if is_compacted { Err(ErrorCode::PolicyViolation.into()) } else { deleted };
+        (deleted, effects)
     }
 
     pub(super) fn producers(&self, at: &TopicPartition) -> Result<Vec<ProducerState>, ApiError> {

@@ -59,7 +59,9 @@ pub enum ShardRequest {
     DeleteRecords {
         /// Partition and first offset to keep; -1 is the high watermark.
         queries: Vec<(TopicPartition, i64)>,
-        /// The new log start offsets, in the same order.
+        /// How long to wait until every live replica has done so.
+        timeout: Duration,
+        /// The lowest log start offset of all live replicas, in the same order.
         reply: Reply<Vec<Result<i64, ApiError>>>,
     },
     /// Lists the producers that a partition knows.
@@ -162,10 +164,30 @@ pub struct ReadRequest {
     pub partitions: Vec<PartitionRead>,
     /// How far a reader may see.
     pub isolation: Isolation,
+    /// Who reads.
+    pub reader: Reader,
     /// If the read finds less than this many bytes, and no error, it leaves the watch with every partition.
     pub watch: Option<Arc<FetchWatch>>,
     /// Answers in the same order.
     pub reply: Reply<Vec<PartitionReadAnswer>>,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A consumer that may only read from the leader.
+    OfLeader,
+    /// A consumer that may read from any replica (KIP-392).
+    OfAny,
+    /// A follower, whose reading tells how far it is.
+    Follower {
+        /// Its broker's id.
+        id: i32,
+        /// Its broker's epoch, -1 if it does not say.
+        broker_epoch: i64,
+        /// False if it has told with an earlier read of the same request.
+        is_news: bool,
+    },
 }
 
 /// How far a reader may see.
@@ -188,6 +210,8 @@ pub struct PartitionRead {
     pub topic_id: Uuid,
     /// First offset wanted.
     pub fetch_offset: i64,
+    /// First offset of a follower's own log.
+    pub log_start_offset: i64,
     /// Most bytes wanted; a first batch that is larger comes whole.
     pub bytes_max: u32,
     /// The leader epoch that the client believes in; -1: any.
@@ -242,6 +266,8 @@ pub struct OffsetQuery {
     pub at: TopicPartition,
     /// The leader epoch that the client believes in; -1: any.
     pub current_leader_epoch: i32,
+    /// Whether any replica may answer, not just the leader.
+    pub of_any: bool,
     /// A time in milliseconds since 1970, or one of Kafka's negative codes.
     pub timestamp: i64,
     /// How far the caller may see.

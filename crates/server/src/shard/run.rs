@@ -24,6 +24,7 @@ use crate::{
     listener::connection::{self, ConnectionOptions},
     node::Node,
     partition::Partition,
+    replication::Replication,
     topic_settings::TopicSettings,
 };
 
@@ -81,10 +82,11 @@ impl Partitions {
 pub struct Shard {
     index: usize,
     pub(super) node: Arc<Node>,
-    pub(super) partitions: RefCell<Partitions>,
+    pub(crate) partitions: RefCell<Partitions>,
     pub(super) settings: RefCell<FxHashMap<StrBytes, Arc<TopicSettings>>>,
     pub(super) handles: Handles,
     coordinators: Coordinators,
+    replication: Replication,
     contexts: RefCell<Option<Rc<Contexts>>>,
     stopped: Cell<bool>,
 }
@@ -121,6 +123,7 @@ pub async fn run(start: ShardStart) {
         settings: RefCell::default(),
         handles: Handles::new(node.world.disk.clone(), open_files_max),
         coordinators: Coordinators::default(),
+        replication: Replication::default(),
         contexts: RefCell::new(None),
         stopped: Cell::new(false),
         node,
@@ -129,6 +132,7 @@ pub async fn run(start: ShardStart) {
     *shard.contexts.borrow_mut() = Some(Rc::new(contexts(router)));
     let upkeep = spawn::local(upkeep::run(Rc::clone(&shard)));
     let timers = spawn::local(Coordinators::run_timers(Rc::clone(&shard)));
+    let replication = Replication::start(&shard);
     while let Some(request) = queue.recv().await {
         shard.handle(request);
         if shard.stopped.get() {
@@ -137,6 +141,7 @@ pub async fn run(start: ShardStart) {
     }
     upkeep.abort();
     timers.abort();
+    replication.into_iter().for_each(|task| task.abort());
     // The router, the shard and the contexts refer to each other.
     shard.contexts.borrow_mut().take();
 }
@@ -155,6 +160,11 @@ impl Shard {
     /// The group coordinators of the partitions here.
     pub(crate) const fn coordinators(&self) -> &Coordinators {
         &self.coordinators
+    }
+
+    /// What the partitions here have to do with other brokers.
+    pub(crate) const fn replication(&self) -> &Replication {
+        &self.replication
     }
 
     /// Does something with a partition's log, if the partition is here and led by this broker.
@@ -202,9 +212,8 @@ impl Shard {
                 let answers = queries.iter().map(|(at, current, epoch)| self.epoch_end(at, *current, *epoch));
                 drop(reply.send(answers.collect()));
             }
-            ShardRequest::DeleteRecords { queries, reply } => {
-                let answers = queries.iter().map(|(at, offset)| self.delete_records(at, *offset));
-                drop(reply.send(answers.collect()));
+            ShardRequest::DeleteRecords { queries, timeout, reply } => {
+                self.delete_records(&queries, timeout, reply);
             }
             ShardRequest::Producers { partitions, reply } => {
                 drop(reply.send(partitions.iter().map(|at| self.producers(at)).collect()));
@@ -222,6 +231,7 @@ impl Shard {
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
             ShardRequest::Stop { reply } => {
                 self.coordinators.stop();
+                self.replication.stop();
                 drop(reply.send(self.close()));
                 self.stopped.set(true);
             }

@@ -91,15 +91,25 @@ impl Shard {
     }
 
     /// Deletes segments that retention lets go, and removes files whose time has come.
-    fn retain(&self) {
-        let now_ms = self.node.world.clock.wall_ms();
+    fn retain(self: &Rc<Self>) {
+        let clock = self.node.world.clock;
+        let (now, now_ms) = (clock.now().since_start(), clock.wall_ms());
+        let mut settled = Vec::new();
         for partition in self.partitions.borrow_mut().iter_mut() {
-            if let Err(error) = partition.log.delete_old_segments(now_ms) {
-                self.node.log_dirs.fail(partition.log_dir(), &error);
+            match partition.log.delete_old_segments(now_ms) {
+                Ok(0) => {}
+                Ok(_) => {
+                    let effects = partition.log_start_moved(now);
+                    settled.push((partition.at().clone(), partition.log_dir(), effects));
+                }
+                Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),
             }
             for pending in partition.log.take_pending_deletions() {
                 self.remove_later(pending, now_ms);
             }
+        }
+        for (at, log_dir, effects) in settled {
+            self.settle_or_fail(&at, log_dir, effects);
         }
     }
 
@@ -128,7 +138,7 @@ impl Shard {
         let mut partitions = self.partitions.borrow_mut();
         let mut closed = BTreeMap::new();
         for partition in partitions.iter_mut() {
-            partition.watchers.wake_all();
+            partition.readers.wake_all();
             match close(partition, now_ms) {
                 Ok(()) => drop(closed.insert(partition.at().clone(), partition.offsets())),
                 Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),

@@ -11,6 +11,8 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
+use super::requests::Isolation;
+
 /// What a waiting fetch and its partitions share.
 #[derive(Debug)]
 pub struct FetchWatch {
@@ -43,7 +45,36 @@ impl FetchWatch {
     }
 }
 
-/// The watches at one partition. Fetches that have been answered are forgotten as others come.
+/// The fetches that wait at one partition, by how far they may see: what is readable to one is not yet to another.
+#[derive(Debug, Default)]
+pub struct Readers {
+    /// Followers: up to the end of the log.
+    pub followers: Watchers,
+    /// Up to the high watermark.
+    pub uncommitted: Watchers,
+    /// Up to the last stable offset.
+    pub committed: Watchers,
+}
+
+impl Readers {
+    /// Adds a fetch.
+    pub fn add(&mut self, isolation: Isolation, watch: &Arc<FetchWatch>) {
+        match isolation {
+            Isolation::LogEnd => self.followers.add(watch),
+            Isolation::Uncommitted => self.uncommitted.add(watch),
+            Isolation::Committed => self.committed.add(watch),
+        }
+    }
+
+    /// Wakes every fetch.
+    pub fn wake_all(&mut self) {
+        self.followers.wake_all();
+        self.uncommitted.wake_all();
+        self.committed.wake_all();
+    }
+}
+
+/// The watches of one kind. Fetches that have been answered are forgotten as others come.
 #[derive(Debug, Default)]
 pub struct Watchers {
     watches: Vec<Weak<FetchWatch>>,

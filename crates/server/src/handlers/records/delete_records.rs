@@ -1,7 +1,9 @@
 //! DeleteRecords (key 21), v0–2: raises the log start offset (KIP-107).
 //!
-//! -1 stands for the high watermark. Partitions of the coordinators' topics are refused, but to Kafka's own admin tools
+//! Answered when every live replica has raised its own, or the request's time is over. -1 stands for the high watermark. Partitions of the coordinators' topics are refused, but to Kafka's own admin tools
 //! under the client id `__admin_client`.
+
+use std::time::Duration;
 
 use klamm_protocol::{
     ErrorCode,
@@ -39,7 +41,8 @@ pub async fn handle(
             });
         }
     }
-    ask(&cx.shards, work, &mut answers, |queries, reply| ShardRequest::DeleteRecords { queries, reply })
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    ask(&cx.shards, work, &mut answers, |queries, reply| ShardRequest::DeleteRecords { queries, timeout, reply })
         .await;
     let mut answers = answers.into_iter();
     let topics = request

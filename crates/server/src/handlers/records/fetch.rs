@@ -32,7 +32,7 @@ use crate::{
     reply::{Frame, Reply},
     shard::{
         ShardRequest, Shards,
-        requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, TopicPartition},
+        requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, Reader, TopicPartition},
         watch::FetchWatch,
     },
 };
@@ -73,6 +73,7 @@ struct Fetch {
     /// One for each partition of the context: what to read, or why not.
     reads: Vec<Result<PartitionRead, ErrorCode>>,
     isolation: Isolation,
+    reader: Reader,
     bytes_max: u32,
     bytes_min: u32,
     wait_max: Duration,
@@ -94,6 +95,7 @@ impl Fetch {
                 at: TopicPartition { topic, index: partition.fetch.partition },
                 topic_id: partition.topic_id,
                 fetch_offset: fetch.fetch_offset,
+                log_start_offset: fetch.log_start_offset,
                 bytes_max: u32::try_from(fetch.max_bytes).unwrap_or(0).min(bytes_max),
                 current_leader_epoch: fetch.current_leader_epoch,
                 last_fetched_epoch: fetch.last_fetched_epoch,
@@ -101,6 +103,7 @@ impl Fetch {
         });
         Self {
             reads: reads.collect(),
+            reader: reader(request, call.api_version),
             isolation: match (is_follower, request.isolation_level) {
                 (true, _) => Isolation::LogEnd,
                 (false, 1) => Isolation::Committed,
@@ -116,7 +119,7 @@ impl Fetch {
     async fn run(&self, shards: &Shards) -> Vec<PartitionReadAnswer> {
         let may_wait = !self.wait_max.is_zero() && self.reads.iter().any(Result::is_ok);
         let watch = may_wait.then(|| FetchWatch::new(i64::from(self.bytes_min)));
-        let answers = self.read(shards, watch.as_ref()).await;
+        let answers = self.read(shards, self.reader, watch.as_ref()).await;
         let Some(watch) = watch else { return answers };
         let found: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
         // An error of one partition is news that must not wait; a session's topic that is gone is.
@@ -127,10 +130,19 @@ impl Fetch {
             return answers;
         }
         let _ = shards.clock().timeout(self.wait_max, watch.woken()).await;
-        self.read(shards, None).await
+        let reader = match self.reader {
+            Reader::Follower { id, broker_epoch, .. } => Reader::Follower { id, broker_epoch, is_news: false },
+            consumer => consumer,
+        };
+        self.read(shards, reader, None).await
     }
 
-    async fn read(&self, shards: &Shards, watch: Option<&Arc<FetchWatch>>) -> Vec<PartitionReadAnswer> {
+    async fn read(
+        &self,
+        shards: &Shards,
+        reader: Reader,
+        watch: Option<&Arc<FetchWatch>>,
+    ) -> Vec<PartitionReadAnswer> {
         let mut work = ByShard::new(shards.count());
         let mut answers = Vec::with_capacity(self.reads.len());
         for (place, read) in self.reads.iter().enumerate() {
@@ -148,7 +160,7 @@ impl Fetch {
             let watch = watch.cloned();
             shards.send(
                 shard,
-                ShardRequest::Read(ReadRequest { partitions, isolation: self.isolation, watch, reply }),
+                ShardRequest::Read(ReadRequest { partitions, isolation: self.isolation, reader, watch, reply }),
             );
             waiting.push((places, answer));
         }
@@ -190,6 +202,20 @@ impl Fetch {
             }
             room -= slice.len;
         }
+    }
+}
+
+/// Who reads. Consumers that can say where they stand may read from any replica (KIP-392).
+const fn reader(request: &FetchRequest, version: i16) -> Reader {
+    match (fetch_session::is_follower(request, version), version) {
+        (true, 15..) => Reader::Follower {
+            id: request.replica_state.replica_id,
+            broker_epoch: request.replica_state.replica_epoch,
+            is_news: true,
+        },
+        (true, _) => Reader::Follower { id: request.replica_id, broker_epoch: -1, is_news: true },
+        (false, 11..) => Reader::OfAny,
+        (false, _) => Reader::OfLeader,
     }
 }
 

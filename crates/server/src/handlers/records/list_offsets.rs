@@ -29,6 +29,8 @@ use crate::{
 
 /// The replica id of a consumer.
 const CONSUMER: i32 = -1;
+/// The replica id of one who looks for errors, and wants to hear of any replica.
+const DEBUGGING: i32 = -2;
 
 /// Answers ListOffsets.
 pub async fn handle(cx: &RecordsContext, call: &Call, request: ListOffsetsRequest) -> ListOffsetsResponse {
@@ -53,6 +55,7 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: ListOffsetsReques
                 let query = OffsetQuery {
                     at,
                     current_leader_epoch: partition.current_leader_epoch,
+                    of_any: request.replica_id == DEBUGGING,
                     timestamp: partition.timestamp,
                     isolation,
                 };

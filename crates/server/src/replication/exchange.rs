@@ -1,0 +1,198 @@
+//! What a follower's broker says to a leader's, and how it takes the answers.
+
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use klamm_config::{BrokerConfig, broker};
+use klamm_protocol::{
+    ErrorCode, Records, Uuid,
+    api::{
+        fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData, ReplicaState},
+        list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic},
+    },
+};
+use klamm_replica::follower::{Ask, FetchAnswer, Input, LeaderOffsets, Position};
+
+use crate::{
+    node::Node,
+    shard::{requests::TopicPartition, run::Shard},
+};
+
+/// A partition to be fetched.
+pub(super) struct Wanted {
+    at: TopicPartition,
+    topic_id: Uuid,
+    position: Position,
+    log_start: i64,
+}
+
+/// What to ask one leader, for all partitions of this shard that follow it.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Partitions to fetch.
+    pub(super) wanted: Vec<Wanted>,
+    /// Partitions that have to know where the leader's log begins and ends, with their leader epochs.
+    pub(super) lost: Vec<(TopicPartition, i32)>,
+    /// When a partition that waits for its next try may have it.
+    pub(super) next: Option<Duration>,
+}
+
+impl Plan {
+    /// What the partitions want at this moment. `turn` says which of them comes first: answers are limited in size.
+    pub(super) fn new<'a>(
+        shard: &Shard,
+        followed: impl ExactSizeIterator<Item = &'a TopicPartition> + Clone,
+        turn: usize,
+        now: Duration,
+    ) -> Self {
+        let mut plan = Self::default();
+        let partitions = shard.partitions.borrow();
+        let first = turn.checked_rem(followed.len()).unwrap_or(0);
+        for at in followed.clone().skip(first).chain(followed.take(first)) {
+            let Some(partition) = partitions.get(at) else { continue };
+            match partition.ask_leader(now) {
+                Some(Ask::Fetch(position)) => plan.wanted.push(Wanted {
+                    at: at.clone(),
+                    topic_id: partition.topic_id(),
+                    position,
+                    log_start: partition.log.log_start_offset(),
+                }),
+                Some(Ask::Offsets { leader_epoch }) => plan.lost.push((at.clone(), leader_epoch)),
+                Some(Ask::Later(until)) => {
+                    plan.next = Some(plan.next.map_or(until, |next| next.min(until)));
+                }
+                Some(Ask::Never) | None => {}
+            }
+        }
+        plan
+    }
+
+    /// The fetch.
+    pub(super) fn fetch_request(&self, node: &Node, config: &BrokerConfig) -> FetchRequest {
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        let partition_max_bytes = config.get(&broker::REPLICA_FETCH_MAX_BYTES);
+        for wanted in &self.wanted {
+            let partition = FetchPartition {
+                partition: wanted.at.index,
+                current_leader_epoch: wanted.position.leader_epoch,
+                fetch_offset: wanted.position.offset,
+                last_fetched_epoch: wanted.position.last_fetched_epoch.unwrap_or(-1),
+                log_start_offset: wanted.log_start,
+                partition_max_bytes,
+                ..Default::default()
+            };
+            match topics.last_mut() {
+                Some(topic) if topic.topic_id == wanted.topic_id => topic.partitions.push(partition),
+                _ => topics.push(FetchTopic {
+                    topic: wanted.at.topic.clone(),
+                    topic_id: wanted.topic_id,
+                    partitions: vec![partition],
+                    ..Default::default()
+                }),
+            }
+        }
+        FetchRequest {
+            replica_state: ReplicaState {
+                replica_id: node.id,
+                replica_epoch: node.broker_epoch(),
+                ..Default::default()
+            },
+            max_wait_ms: config.get(&broker::REPLICA_FETCH_WAIT_MAX_MS),
+            min_bytes: config.get(&broker::REPLICA_FETCH_MIN_BYTES),
+            max_bytes: config.get(&broker::REPLICA_FETCH_RESPONSE_MAX_BYTES),
+            topics,
+            ..Default::default()
+        }
+    }
+
+    /// The lookup of the leader's first offset (-2) or end (-1).
+    pub(super) fn offsets_request(&self, node: &Node, timestamp: i64) -> ListOffsetsRequest {
+        let mut topics: Vec<ListOffsetsTopic> = Vec::new();
+        for (at, leader_epoch) in &self.lost {
+            let partition = ListOffsetsPartition {
+                partition_index: at.index,
+                current_leader_epoch: *leader_epoch,
+                timestamp,
+                ..Default::default()
+            };
+            match topics.last_mut() {
+                Some(topic) if topic.name == at.topic => topic.partitions.push(partition),
+                _ => topics.push(ListOffsetsTopic {
+                    name: at.topic.clone(),
+                    partitions: vec![partition],
+                    ..Default::default()
+                }),
+            }
+        }
+        ListOffsetsRequest { replica_id: node.id, topics, ..Default::default() }
+    }
+}
+
+/// The partitions of an answer, each with what it was asked for.
+pub(super) fn answers(plan: Plan, response: FetchResponse) -> Vec<(TopicPartition, Input, Option<Bytes>)> {
+    let mut asked: BTreeMap<(Uuid, i32), Wanted> =
+        plan.wanted.into_iter().map(|wanted| ((wanted.topic_id, wanted.at.index), wanted)).collect();
+    let mut answers = Vec::with_capacity(asked.len());
+    for topic in response.responses {
+        for mut data in topic.partitions {
+            let Some(wanted) = asked.remove(&(topic.topic_id, data.partition_index)) else { continue };
+            let records = data.records.take().and_then(|records| match records {
+                Records::Bytes(bytes) => Some(bytes),
+                Records::Gap { .. } => None,
+            });
+            answers.push((wanted.at, Input::Fetched { asked: wanted.position, answer: fetch_answer(&data) }, records));
+        }
+    }
+    answers
+}
+
+fn fetch_answer(data: &PartitionData) -> FetchAnswer {
+    match ErrorCode::from_code(data.error_code) {
+        ErrorCode::None if data.diverging_epoch.epoch >= 0 => FetchAnswer::Diverging {
+            epoch: data.diverging_epoch.epoch,
+            end_offset: data.diverging_epoch.end_offset,
+        },
+        ErrorCode::None => {
+            FetchAnswer::Records { high_watermark: data.high_watermark, log_start: data.log_start_offset }
+        }
+        error => FetchAnswer::Error(error),
+    }
+}
+
+/// Joins the two lookups of where the leaders' logs begin and end.
+pub(super) fn leader_offsets(
+    plan: &Plan,
+    starts: &ListOffsetsResponse,
+    ends: &ListOffsetsResponse,
+) -> Vec<(TopicPartition, Input)> {
+    let find = |response: &ListOffsetsResponse, at: &TopicPartition| {
+        let topic = response.topics.iter().find(|topic| topic.name == at.topic);
+        let partition = topic?.partitions.iter().find(|partition| partition.partition_index == at.index)?;
+        Some(match ErrorCode::from_code(partition.error_code) {
+            ErrorCode::None => Ok(partition.offset),
+            error => Err(error),
+        })
+    };
+    let missing = Err(ErrorCode::UnknownServerError);
+    let each = plan.lost.iter().map(|(at, leader_epoch)| {
+        let start = find(starts, at).unwrap_or(missing);
+        let end = find(ends, at).unwrap_or(missing);
+        let answer =
+            start.and_then(|log_start| end.map(|log_end| LeaderOffsets { log_start, log_end }));
+        (at.clone(), Input::LeaderOffsets { leader_epoch: *leader_epoch, answer })
+    });
+    each.collect()
+}
+
+impl Shard {
+    /// Gives a follower what its leader answered.
+    pub(super) fn take_leaders_answer(self: &Rc<Self>, at: &TopicPartition, input: Input, records: Option<Bytes>) {
+        let clock = self.node().world.clock;
+        let mut partitions = self.partitions.borrow_mut();
+        let Some(partition) = partitions.get_mut(at) else { return };
+        let answered = partition.leader_answered(input, records, clock.now().since_start(), clock.wall_ms());
+        if let Err(error) = answered {
+            self.node().log_dirs.fail(partition.log_dir(), &error);
+        }
+    }
+}

@@ -30,17 +30,26 @@ pub fn update_features(
     kraft_version: i16,
     quorum: &[i32],
 ) -> Outcome<UpdateFeaturesResponse> {
-    let respond = |error: Option<&ApiError>| {
+    let refuse = |error: &ApiError| UpdateFeaturesResponse {
+        error_code: error.code.code(),
+        error_message: Some(
+            format!(
+                "The update failed for all features since the following feature had an error: {}",
+                error.message.as_deref().unwrap_or_default()
+            )
+            .into(),
+        ),
+        ..Default::default()
+    };
+    let accept = || {
         let results = request.feature_updates.iter().map(|update| UpdatableFeatureResult {
             feature: update.feature.clone(),
-            error_code: error.map_or(0, |error| error.code.code()),
-            error_message: error.and_then(ApiError::wire_message),
+            error_message: None,
             ..Default::default()
         });
-        // From v2 on an error is the whole request's, and features without one are not listed.
         UpdateFeaturesResponse {
-            error_code: error.map_or(0, |error| error.code.code()),
-            error_message: error.and_then(ApiError::wire_message),
+            error_message: None,
+            // Later versions answer for the request as a whole.
             results: if version <= 1 { results.collect() } else { Vec::new() },
             ..Default::default()
         }
@@ -48,10 +57,10 @@ pub fn update_features(
     match decide(context, request, kraft_version, quorum) {
         Ok(records) if request.validate_only => {
             drop(records);
-            Outcome::unchanged(respond(None))
+            Outcome::unchanged(accept())
         }
-        Ok(records) => Outcome::new(records, respond(None)),
-        Err(error) => Outcome::unchanged(respond(Some(&error))),
+        Ok(records) => Outcome::new(records, accept()),
+        Err(error) => Outcome::unchanged(refuse(&error)),
     }
 }
 

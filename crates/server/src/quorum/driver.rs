@@ -119,7 +119,11 @@ pub(super) struct Driver {
     handle: ControllerHandle,
     updates: mpsc::UnboundedSender<Update>,
     synced: mpsc::UnboundedSender<Result<klamm_log::Flushed, klamm_log::Error>>,
+    /// For the quorum's protocol alone: a command that waits for its commit must not stand in front of the fetch that
+    /// commits it, since answers on a connection come in order.
     peers: Peers,
+    /// For commands that are passed on to the active controller.
+    forwarding: Peers,
     answers: mpsc::UnboundedSender<PeerAnswer>,
     snapshots: mpsc::UnboundedSender<(OffsetAndEpoch, Bytes)>,
     snapshot_policy: SnapshotPolicy,
@@ -165,6 +169,7 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
         updates,
         synced,
         peers: Peers::new(config_id, request_timeout, clock),
+        forwarding: Peers::new(config_id, request_timeout, clock),
         answers,
         snapshots,
         snapshot_policy,
@@ -265,7 +270,7 @@ impl Driver {
         // Another node leads: it is asked over the network.
         match self.raft.leader_server() {
             Some(leader) => {
-                let peers = self.peers.clone();
+                let peers = self.forwarding.clone();
                 spawn::local(async move { command.forward(&peers, &leader).await });
             }
             None => command.refuse(CommandError::NotController),

@@ -18,6 +18,14 @@ pub struct MetadataChange {
     pub touched: Touched,
 }
 
+impl MetadataChange {
+    /// Whether all that happens to topics is that some go.
+    pub fn only_removes_topics(&self) -> bool {
+        let gone = |id: &Uuid| self.after.image.topics.by_id(id).is_none();
+        !self.touched.everything && !self.touched.topics.is_empty() && self.touched.topics.iter().all(gone)
+    }
+}
+
 /// What records have touched. Kept beside the image, since comparing two images of 100,000 partitions takes longer than
 /// carrying out the change.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use klamm_replica::{
 use tracing::{info, warn};
 
 use super::{
-    Assignment, Duration, Effects, Follower, IsrChange, Leader, Log, LogOffsets, Partition, Role, follower, leader,
+    Assignment, Duration, Effects, Follower, IsrChange, Leader, Log, LogOffsets, Partition, Role, follower,
+    leader,
 };
 
 /// What a broker needs to lead.
@@ -291,7 +292,12 @@ impl Partition {
         Ok(())
     }
 
-    fn append_as_follower(&mut self, records: Bytes, leader_epoch: i32, now_ms: i64) -> klamm_log::Result<()> {
+    fn append_as_follower(
+        &mut self,
+        records: Bytes,
+        leader_epoch: i32,
+        now_ms: i64,
+    ) -> klamm_log::Result<()> {
         let log = &mut self.log;
         let appended = match log.append_as_follower(records.clone(), leader_epoch, now_ms) {
             // The leader's log starts in the middle of a batch, which it sends whole. A log that is empty takes it from

@@ -63,15 +63,22 @@ async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
     if update.touched.broker_configs {
         apply_broker_configs(node, &update.published);
     }
-    if !update.touched.is_empty() {
-        let change = Arc::new(MetadataChange {
-            before: node.metadata.load(),
-            after: Arc::clone(&update.published),
-            touched: update.touched,
-        });
+    let change = Arc::new(MetadataChange {
+        before: node.metadata.load(),
+        after: Arc::clone(&update.published),
+        touched: update.touched,
+    });
+    // What comes has to be there before clients hear of it; what goes, they need not hear of any longer.
+    let only_removes = change.only_removes_topics();
+    if only_removes {
+        node.metadata.publish(Arc::clone(&update.published));
+    }
+    if !change.touched.is_empty() {
         shards.ask_all(|reply| ShardRequest::ApplyMetadata { change: Arc::clone(&change), reply }).await;
     }
-    node.metadata.publish(update.published);
+    if !only_removes {
+        node.metadata.publish(update.published);
+    }
 }
 
 fn apply_broker_configs(node: &Node, published: &Published) {

@@ -140,7 +140,11 @@ pub(super) fn answers(plan: Plan, response: FetchResponse) -> Vec<(TopicPartitio
                 Records::Bytes(bytes) => Some(bytes),
                 Records::Gap { .. } => None,
             });
-            answers.push((wanted.at, Input::Fetched { asked: wanted.position, answer: fetch_answer(&data) }, records));
+            answers.push((
+                wanted.at,
+                Input::Fetched { asked: wanted.position, answer: fetch_answer(&data) },
+                records,
+            ));
         }
     }
     answers
@@ -177,8 +181,7 @@ pub(super) fn leader_offsets(
     let each = plan.lost.iter().map(|(at, leader_epoch)| {
         let start = find(starts, at).unwrap_or(missing);
         let end = find(ends, at).unwrap_or(missing);
-        let answer =
-            start.and_then(|log_start| end.map(|log_end| LeaderOffsets { log_start, log_end }));
+        let answer = start.and_then(|log_start| end.map(|log_end| LeaderOffsets { log_start, log_end }));
         (at.clone(), Input::LeaderOffsets { leader_epoch: *leader_epoch, answer })
     });
     each.collect()
@@ -186,7 +189,12 @@ pub(super) fn leader_offsets(
 
 impl Shard {
     /// Gives a follower what its leader answered.
-    pub(super) fn take_leaders_answer(self: &Rc<Self>, at: &TopicPartition, input: Input, records: Option<Bytes>) {
+    pub(super) fn take_leaders_answer(
+        self: &Rc<Self>,
+        at: &TopicPartition,
+        input: Input,
+        records: Option<Bytes>,
+    ) {
         let clock = self.node().world.clock;
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(at) else { return };

@@ -143,7 +143,9 @@ async fn run(shard: Weak<Shard>, node: Arc<Node>, leader: i32, followed: Rc<Foll
 fn tell(leader: i32, failed: &Failed) {
     match failed {
         Failed::Connection(error) => warn!(leader, %error, "cannot fetch from the leader; trying on"),
-        Failed::Refused(error) => warn!(leader, error = error.name(), "the leader refuses to be fetched from"),
+        Failed::Refused(error) => {
+            warn!(leader, error = error.name(), "the leader refuses to be fetched from")
+        }
         Failed::NoAddress => debug!(leader, "waiting for the leader's address"),
         Failed::Ended => {}
     }

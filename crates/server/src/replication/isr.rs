@@ -140,7 +140,9 @@ fn take_answers(
     let now = shard.node().world.clock.now().since_start();
     for topic in &response.topics {
         for answered in &topic.partitions {
-            let Some((at, change)) = asked.remove(&(topic.topic_id, answered.partition_index)) else { continue };
+            let Some((at, change)) = asked.remove(&(topic.topic_id, answered.partition_index)) else {
+                continue;
+            };
             let answer = isr_answer(answered);
             match &answer {
                 Ok(committed) => {

@@ -180,7 +180,9 @@ impl Shard {
         let now = self.node.world.clock.now().since_start();
         let mut settled = Vec::new();
         for partition in self.partitions.borrow_mut().iter_mut() {
-            let Some(leader) = partition.leader().filter(|leader| leader.follower_count() > 0) else { continue };
+            let Some(leader) = partition.leader().filter(|leader| leader.follower_count() > 0) else {
+                continue;
+            };
             let brokers = brokers_of(image, leader.follower_ids());
             let effects = partition.step(Input::Brokers(brokers), now);
             settled.push((partition.at().clone(), partition.log_dir(), effects));

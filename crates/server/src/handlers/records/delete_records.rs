@@ -42,8 +42,12 @@ pub async fn handle(
         }
     }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    ask(&cx.shards, work, &mut answers, |queries, reply| ShardRequest::DeleteRecords { queries, timeout, reply })
-        .await;
+    ask(&cx.shards, work, &mut answers, |queries, reply| ShardRequest::DeleteRecords {
+        queries,
+        timeout,
+        reply,
+    })
+    .await;
     let mut answers = answers.into_iter();
     let topics = request
         .topics

@@ -131,7 +131,9 @@ impl Fetch {
         }
         let _ = shards.clock().timeout(self.wait_max, watch.woken()).await;
         let reader = match self.reader {
-            Reader::Follower { id, broker_epoch, .. } => Reader::Follower { id, broker_epoch, is_news: false },
+            Reader::Follower { id, broker_epoch, .. } => {
+                Reader::Follower { id, broker_epoch, is_news: false }
+            }
             consumer => consumer,
         };
         self.read(shards, reader, None).await
@@ -160,7 +162,13 @@ impl Fetch {
             let watch = watch.cloned();
             shards.send(
                 shard,
-                ShardRequest::Read(ReadRequest { partitions, isolation: self.isolation, reader, watch, reply }),
+                ShardRequest::Read(ReadRequest {
+                    partitions,
+                    isolation: self.isolation,
+                    reader,
+                    watch,
+                    reply,
+                }),
             );
             waiting.push((places, answer));
         }

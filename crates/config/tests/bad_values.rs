@@ -33,7 +33,7 @@ const VALUES: [&str; 22] = [
 ];
 
 fn node() -> BTreeMap<String, String> {
-    properties::parse(NODE).unwrap()
+    properties::parse(NODE).expect("a plain text")
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! at what a client gets, what the log says, and what memory it costs. Other clients have to be served all the time.
 
 mod batches;
+mod configs;
 mod connections;
 mod frames;
 mod fuzz;

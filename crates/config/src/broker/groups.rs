@@ -38,7 +38,7 @@ keys! { DEFS;
     GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS: i32 = "group.consumer.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
 
     /// Time between two evaluations of regular expressions that members subscribed to, in milliseconds.
-    GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS: i32 = "group.consumer.regex.refresh.interval.ms", default(600000), at_least(10000), Medium, ReadOnly, internal;
+    GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS: i32 = "group.consumer.regex.refresh.interval.ms", default(600000), at_least(10000), Medium, ReadOnly, internal, supported;
 
     /// A member of a consumer group without a heartbeat for this long is removed, in milliseconds.
     GROUP_CONSUMER_SESSION_TIMEOUT_MS: i32 = "group.consumer.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;

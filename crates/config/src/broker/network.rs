@@ -19,7 +19,7 @@ keys! { DEFS;
 
     /// Name of the listener that brokers use among themselves. Unset: the one named like
     /// `security.inter.broker.protocol`. Only one of both may be set.
-    INTER_BROKER_LISTENER_NAME: Option<String> = "inter.broker.listener.name", null, Any, Medium, ReadOnly;
+    INTER_BROKER_LISTENER_NAME: Option<String> = "inter.broker.listener.name", null, Any, Medium, ReadOnly, supported;
 
     /// Security protocol of each listener name, `NAME:PROTOCOL,...`.
     LISTENER_SECURITY_PROTOCOL_MAP: String = "listener.security.protocol.map", default("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, Low, PerBroker, supported;

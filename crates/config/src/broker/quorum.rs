@@ -78,11 +78,11 @@ keys! { DEFS;
     METADATA_LOG_DIR: Option<String> = "metadata.log.dir", null, Any, High, ReadOnly, supported;
 
     /// Bytes of new metadata records after which a snapshot is written.
-    METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS: i64 = "metadata.log.max.record.bytes.between.snapshots", default(20971520), at_least(1), High, ReadOnly;
+    METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS: i64 = "metadata.log.max.record.bytes.between.snapshots", default(20971520), at_least(1), High, ReadOnly, supported;
 
     /// Time after which a snapshot is written when there are new metadata records, in milliseconds; 0:
     /// never by time.
-    METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS: i64 = "metadata.log.max.snapshot.interval.ms", default(3600000), at_least(0), High, ReadOnly;
+    METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS: i64 = "metadata.log.max.snapshot.interval.ms", default(3600000), at_least(0), High, ReadOnly, supported;
 
     /// Size at which the metadata log starts a new segment, in bytes.
     METADATA_LOG_SEGMENT_BYTES: i32 = "metadata.log.segment.bytes", default(1073741824), at_least(8388608), High, ReadOnly, supported;
@@ -95,7 +95,7 @@ keys! { DEFS;
     METADATA_MAX_IDLE_INTERVAL_MS: i32 = "metadata.max.idle.interval.ms", default(500), at_least(0), Low, ReadOnly, supported;
 
     /// Size of metadata log and snapshots together from which the oldest are deleted, in bytes.
-    METADATA_MAX_RETENTION_BYTES: i64 = "metadata.max.retention.bytes", default(104857600), Any, High, ReadOnly;
+    METADATA_MAX_RETENTION_BYTES: i64 = "metadata.max.retention.bytes", default(104857600), Any, High, ReadOnly, supported;
 
     /// Age from which segments of the metadata log and snapshots are deleted, in milliseconds.
     METADATA_MAX_RETENTION_MS: i64 = "metadata.max.retention.ms", default(604800000), Any, High, ReadOnly;

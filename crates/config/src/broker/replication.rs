@@ -31,26 +31,26 @@ keys! { DEFS;
     PRODUCER_PURGATORY_PURGE_INTERVAL_REQUESTS: i32 = "producer.purgatory.purge.interval.requests", default(1000), Any, Medium, ReadOnly;
 
     /// Wait of a follower after an error before it fetches again, in milliseconds.
-    REPLICA_FETCH_BACKOFF_MS: i32 = "replica.fetch.backoff.ms", default(1000), at_least(0), Medium, ReadOnly;
+    REPLICA_FETCH_BACKOFF_MS: i32 = "replica.fetch.backoff.ms", default(1000), at_least(0), Medium, ReadOnly, supported;
 
     /// Most bytes of one partition that a follower asks for in one fetch. The first batch is sent even when
     /// it is larger.
-    REPLICA_FETCH_MAX_BYTES: i32 = "replica.fetch.max.bytes", default(1048576), at_least(0), Medium, ReadOnly;
+    REPLICA_FETCH_MAX_BYTES: i32 = "replica.fetch.max.bytes", default(1048576), at_least(0), Medium, ReadOnly, supported;
 
     /// Least bytes that a follower's fetch waits for, up to `replica.fetch.wait.max.ms`.
-    REPLICA_FETCH_MIN_BYTES: i32 = "replica.fetch.min.bytes", default(1), Any, High, ReadOnly;
+    REPLICA_FETCH_MIN_BYTES: i32 = "replica.fetch.min.bytes", default(1), Any, High, ReadOnly, supported;
 
     /// Most bytes that a follower asks for in one fetch. The first batch is sent even when it is larger.
-    REPLICA_FETCH_RESPONSE_MAX_BYTES: i32 = "replica.fetch.response.max.bytes", default(10485760), at_least(0), Medium, ReadOnly;
+    REPLICA_FETCH_RESPONSE_MAX_BYTES: i32 = "replica.fetch.response.max.bytes", default(10485760), at_least(0), Medium, ReadOnly, supported;
 
     /// Longest wait of a follower's fetch, in milliseconds. Below `replica.lag.time.max.ms`.
-    REPLICA_FETCH_WAIT_MAX_MS: i32 = "replica.fetch.wait.max.ms", default(500), Any, High, ReadOnly;
+    REPLICA_FETCH_WAIT_MAX_MS: i32 = "replica.fetch.wait.max.ms", default(500), Any, High, ReadOnly, supported;
 
     /// Time between two writes of the high watermark checkpoint, in milliseconds.
     REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS: i64 = "replica.high.watermark.checkpoint.interval.ms", default(5000), Any, High, ReadOnly, supported;
 
     /// A follower that has not caught up for this long leaves the in-sync replicas, in milliseconds.
-    REPLICA_LAG_TIME_MAX_MS: i64 = "replica.lag.time.max.ms", default(30000), Any, High, ReadOnly;
+    REPLICA_LAG_TIME_MAX_MS: i64 = "replica.lag.time.max.ms", default(30000), Any, High, ReadOnly, supported;
 
     /// Class that chooses the replica a consumer fetches from. Kafka's RackAwareReplicaSelector is the one
     /// with effect.
@@ -60,7 +60,7 @@ keys! { DEFS;
     REPLICA_SOCKET_RECEIVE_BUFFER_BYTES: i32 = "replica.socket.receive.buffer.bytes", default(65536), Any, High, ReadOnly;
 
     /// Socket timeout of a follower's requests, in milliseconds. At least `replica.fetch.wait.max.ms`.
-    REPLICA_SOCKET_TIMEOUT_MS: i32 = "replica.socket.timeout.ms", default(30000), Any, High, ReadOnly;
+    REPLICA_SOCKET_TIMEOUT_MS: i32 = "replica.socket.timeout.ms", default(30000), Any, High, ReadOnly, supported;
 
     /// Whether a replica that was not in sync may become leader, at the price of lost records.
     UNCLEAN_LEADER_ELECTION_ENABLE: bool = "unclean.leader.election.enable", default(false), Any, High, ClusterWide, supported;

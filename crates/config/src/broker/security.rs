@@ -178,7 +178,7 @@ keys! { DEFS;
     SASL_SERVER_MAX_RECEIVE_SIZE: i32 = "sasl.server.max.receive.size", default(524288), Any, Medium, ReadOnly;
 
     /// Security protocol between brokers, used when `inter.broker.listener.name` is not set.
-    SECURITY_INTER_BROKER_PROTOCOL: String = "security.inter.broker.protocol", default("PLAINTEXT"), OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), Medium, ReadOnly;
+    SECURITY_INTER_BROKER_PROTOCOL: String = "security.inter.broker.protocol", default("PLAINTEXT"), OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), Medium, ReadOnly, supported;
 
     /// Classes of Java security providers. No effect in Klamm.
     SECURITY_PROVIDERS: Option<String> = "security.providers", null, Any, Low, ReadOnly;

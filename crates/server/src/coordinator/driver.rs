@@ -2,30 +2,29 @@
 //!
 //! Owned by its shard; nothing here waits. See [`GroupCoordinator::handle`] for the order of things.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use klamm_config::broker;
 use klamm_coordinator::{
     Completion, Continuation, GroupCoordinator, Outcome, Reply, Request, RequestContext, TimerKey, Token,
+    Topics,
 };
-use klamm_io::Instant;
+use klamm_io::{Clock, Entropy, Instant};
 use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::CompressionType};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::{
     timers::Timers,
-    topics::KnownTopics,
     write::{self, Writing},
 };
-use crate::node::Node;
+use crate::node::World;
 
-/// Appends to the partition that a coordinator keeps its records in.
+/// The partition that a coordinator keeps its records in, and the cluster around it.
 pub trait Partition {
+    /// See [`Partition::topics`].
+    type Topics: Topics;
+
     /// Appends a batch. The offset of its first record, or why not.
     ///
     /// # Errors
@@ -34,6 +33,9 @@ pub trait Partition {
 
     /// What is committed.
     fn high_watermark(&self) -> i64;
+
+    /// The topics of the cluster, as they are now.
+    fn topics(&self) -> Self::Topics;
 }
 
 /// A request to a coordinator, with where its answer goes.
@@ -69,7 +71,9 @@ struct Uncommitted {
 
 /// A coordinator with all that it needs.
 pub struct Driver<P> {
-    node: Arc<Node>,
+    clock: Clock,
+    entropy: Entropy,
+    compression: CompressionType,
     partition: P,
     coordinator: GroupCoordinator,
     timers: Timers,
@@ -83,13 +87,16 @@ pub struct Driver<P> {
 impl<P: Partition> Driver<P> {
     /// Takes over from the loader.
     pub fn start(
-        node: Arc<Node>,
+        world: &World,
+        compression: CompressionType,
         partition: P,
         (coordinator, outcome): (GroupCoordinator, Outcome),
         end_offset: i64,
     ) -> Self {
         let mut driver = Self {
-            node,
+            clock: world.clock,
+            entropy: world.entropy.clone(),
+            compression,
             partition,
             coordinator,
             timers: Timers::default(),
@@ -110,14 +117,14 @@ impl<P: Partition> Driver<P> {
             api_version: asked.api_version,
             client_id: asked.client_id.clone(),
             client_host: asked.client_host.clone(),
-            now_ms: self.node.world.clock.wall_ms(),
-            entropy: self.node.world.entropy.next_16(),
+            now_ms: self.now_ms(),
+            entropy: self.entropy.next_16(),
         };
         let transaction = match &asked.request {
             Request::TxnOffsetCommit(commit) => Some((commit.producer_id, commit.producer_epoch)),
             _ => None,
         };
-        let topics = KnownTopics::of(&self.node);
+        let topics = self.partition.topics();
         let outcome = self.coordinator.handle(&context, &topics, token, &asked.request);
         self.waiting.insert(token, asked);
         self.carry_out(outcome, transaction);
@@ -131,7 +138,7 @@ impl<P: Partition> Driver<P> {
     }
 
     fn fire(&mut self, key: &TimerKey) {
-        let topics = KnownTopics::of(&self.node);
+        let topics = self.partition.topics();
         let outcome = self.coordinator.timer_fired(self.now_ms(), &topics, key);
         self.carry_out(outcome, None);
     }
@@ -174,7 +181,7 @@ impl<P: Partition> Driver<P> {
     }
 
     fn now_ms(&self) -> i64 {
-        self.node.world.clock.wall_ms()
+        self.clock.wall_ms()
     }
 
     fn carry_out(&mut self, outcome: Outcome, transaction: Option<(i64, i16)>) {
@@ -182,7 +189,7 @@ impl<P: Partition> Driver<P> {
         for completion in response.now {
             self.complete(completion);
         }
-        let now = self.node.world.clock.now();
+        let now = self.clock.now();
         for change in timers {
             self.timers.change(now, change);
         }
@@ -210,8 +217,7 @@ impl<P: Partition> Driver<P> {
         transaction: Option<(i64, i16)>,
     ) -> Result<(), ErrorCode> {
         let now_ms = self.now_ms();
-        let codec = self.node.config.load().get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC);
-        let how = Writing { compression: compression_of(codec), transaction, now_ms };
+        let how = Writing { compression: self.compression, transaction, now_ms };
         for batch in write::batches(records, may_split, how)? {
             let base_offset = self.partition.append(batch.bytes)?;
             self.end_offset = base_offset + i64::try_from(batch.records.len()).unwrap_or(i64::MAX);
@@ -248,13 +254,5 @@ fn complete(waiting: &mut BTreeMap<Token, Asked>, completion: Completion) {
     }
 }
 
-/// The codec of an id in `offsets.topic.compression.codec`; an id that does not exist compresses nothing.
-fn compression_of(id: i32) -> CompressionType {
-    match id {
-        1 => CompressionType::Gzip,
-        2 => CompressionType::Snappy,
-        3 => CompressionType::Lz4,
-        4 => CompressionType::Zstd,
-        _ => CompressionType::None,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,8 @@ use tracing::{error, info};
 use super::{
     driver::{Asked, Driver},
     group_metadata_partition, load,
-    settings::group_settings,
+    settings::{self, group_settings},
+    topics::KnownTopics,
 };
 use crate::{
     metadata_change::MetadataChange,
@@ -32,11 +33,18 @@ const LOAD_BYTES: u32 = 1024 * 1024;
 
 /// A coordinator's partition, on this shard.
 struct OwnPartition {
+    node: Arc<Node>,
     shard: Weak<Shard>,
     at: TopicPartition,
 }
 
 impl super::driver::Partition for OwnPartition {
+    type Topics = KnownTopics;
+
+    fn topics(&self) -> KnownTopics {
+        KnownTopics::of(&self.node)
+    }
+
     fn append(&self, batch: Bytes) -> Result<i64, ErrorCode> {
         let Some(shard) = self.shard.upgrade() else { return Err(ErrorCode::NotLeaderOrFollower) };
         let terms = Terms { acks: -1, api_version: i16::MAX, origin: AppendOrigin::Coordinator };
@@ -224,7 +232,9 @@ async fn load_coordinator(shard: Weak<Shard>, node: Arc<Node>, partition: i32, a
             info!(partition, end_offset, took_ms, "group coordinator loaded");
             let at = group_metadata_partition(partition);
             let started = loader.finish(node.world.clock.wall_ms());
-            Ok(Driver::start(Arc::clone(&node), OwnPartition { shard, at }, started, end_offset))
+            let compression = settings::compression(&node.config.load());
+            let own = OwnPartition { node: Arc::clone(&node), shard, at };
+            Ok(Driver::start(&node.world, compression, own, started, end_offset))
         }
         Err(reason) => {
             error!(partition, reason, "group coordinator cannot be loaded");

@@ -2,6 +2,7 @@
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_coordinator::GroupSettings;
+use klamm_protocol::records::CompressionType;
 
 /// Reads the `group.*` and `offset*` keys.
 pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
@@ -32,4 +33,15 @@ fn assignor_names(configured: &[String]) -> Vec<String> {
         other => other.to_owned(),
     };
     configured.iter().map(name).collect()
+}
+
+/// The codec whose id `offsets.topic.compression.codec` has; an id that does not exist compresses nothing.
+pub(super) fn compression(config: &BrokerConfig) -> CompressionType {
+    match config.get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC) {
+        1 => CompressionType::Gzip,
+        2 => CompressionType::Snappy,
+        3 => CompressionType::Lz4,
+        4 => CompressionType::Zstd,
+        _ => CompressionType::None,
+    }
 }

@@ -57,8 +57,9 @@ pub(super) fn batches(
 }
 
 fn options(how: Writing) -> BatchOptions {
-    let mut options =
-        BatchOptions { compression: Compression::new(how.compression), ..BatchOptions::default() };
+    // Kafka's coordinators write sequence 0 in every batch, transactional or not.
+    let compression = Compression::new(how.compression);
+    let mut options = BatchOptions { compression, base_sequence: 0, ..BatchOptions::default() };
     if let Some((id, epoch)) = how.transaction {
         options.producer_id = id;
         options.producer_epoch = epoch;

@@ -97,8 +97,8 @@ macro_rules! commands {
             /// Asks another node, which leads, and answers what it answers.
             pub async fn forward(self, peers: &Peers, leader: &Server) {
                 match self {
-                    $(Self::$name { request, reply, .. } => {
-                        let answer = peers.call(leader, &request).await;
+                    $(Self::$name { request, version, reply } => {
+                        let answer = peers.call_version(leader, &request, version).await;
                         // Where in the log the decision is only the leader knows.
                         let answer = answer.map(|response| Answer { response, end_offset: -1 });
                         drop(reply.send(answer.map_err(|error| {

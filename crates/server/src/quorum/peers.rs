@@ -60,6 +60,22 @@ impl Peers {
         self.connection(to).await?.call(request).await
     }
 
+    /// Sends a request in the version that it came in (what a request says depends on it), or in the highest that the
+    /// server knows, if that is lower.
+    ///
+    /// # Errors
+    /// As [`Peers::call`].
+    pub async fn call_version<R: Request>(
+        &self,
+        to: &Server,
+        request: &R,
+        version: i16,
+    ) -> Result<R::Response, ConnectionError> {
+        let connection = self.connection(to).await?;
+        let version = version.min(connection.version_of::<R>()?);
+        connection.call_version(request, version).await
+    }
+
     /// Sends a request of the quorum's protocol.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ impl Peers {
     ) -> Result<R::Response, ConnectionError> {
         let connection = self.connection(to).await?;
         let version = version.min(connection.version_of::<R>()?);
-        connection.call_version(request, version).await
+        connection.call_version(request, version, Duration::ZERO).await
     }
 
     /// Sends a request of the quorum's protocol.

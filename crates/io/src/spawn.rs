@@ -1,7 +1,12 @@
 //! Threads and tasks.
 #![expect(clippy::disallowed_methods, reason = "the door")]
 
-use std::future::Future;
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 /// A running operating-system thread.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub type Task<T> = tokio::task::JoinHandle<T>;
 /// Starts a thread with a single-threaded runtime of its own and runs there the future that `main` makes. Tasks that it
 /// starts with [`local`] end with it.
 ///
+/// A panic of that future ends the process: what the thread was there for, nobody else does.
+///
 /// # Errors
 /// If the operating system refuses a thread or the runtime's descriptors.
 pub fn thread<M, F>(name: &str, main: M) -> std::io::Result<Thread>
@@ -37,7 +44,7 @@ where
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            tokio::task::LocalSet::new().block_on(&runtime, main());
+            tokio::task::LocalSet::new().block_on(&runtime, Essential(Box::pin(main())));
             // Work handed to `blocking` that has not ended (a flush, say) must not hold up the process.
             runtime.shutdown_background();
         })
@@ -50,6 +57,32 @@ where
     F: Future + 'static,
 {
     tokio::task::spawn_local(future)
+}
+
+/// As [`local`], for a task that nothing goes well without: a panic in it, which would otherwise go unnoticed, ends the
+/// process.
+pub fn essential<F>(future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+{
+    local(Essential(Box::pin(future)))
+}
+
+/// A future whose panic ends the process.
+struct Essential<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for Essential<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let future = self.0.as_mut();
+        std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))).unwrap_or_else(|_| {
+            let thread = std::thread::current();
+            let thread = thread.name().unwrap_or("main");
+            tracing::error!(thread, "a defect in what the process cannot do without: it ends");
+            std::process::abort()
+        })
+    }
 }
 
 /// Runs blocking work off the current thread. `None` if it panicked or the runtime is going down.

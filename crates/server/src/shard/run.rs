@@ -130,8 +130,8 @@ pub async fn run(start: ShardStart) {
     });
     let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
     *shard.contexts.borrow_mut() = Some(Rc::new(contexts(router)));
-    let upkeep = spawn::local(upkeep::run(Rc::clone(&shard)));
-    let timers = spawn::local(Coordinators::run_timers(Rc::clone(&shard)));
+    let upkeep = spawn::essential(upkeep::run(Rc::clone(&shard)));
+    let timers = spawn::essential(Coordinators::run_timers(Rc::clone(&shard)));
     let replication = Replication::start(&shard);
     while let Some(request) = queue.recv().await {
         shard.handle(request);

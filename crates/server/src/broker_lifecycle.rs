@@ -68,7 +68,7 @@ pub async fn run(
                 .log_dirs
                 .all()
                 .iter()
-                .filter(|dir| dir.is_offline())
+                .filter(|dir| dir.is_offline() && dir.id() != klamm_protocol::Uuid::ZERO)
                 .map(|dir| dir.id())
                 .collect(),
             ..Default::default()

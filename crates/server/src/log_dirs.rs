@@ -27,9 +27,22 @@ pub struct LogDir {
     id: Uuid,
     cordoned: bool,
     offline: AtomicBool,
+    /// Whether logs in it were never checked after the last run had ended without closing them.
+    unchecked: AtomicBool,
     partitions: AtomicUsize,
     /// Locked for as long as the node runs; `None` if it could not be opened.
     files: Option<klamm_log::log_dir::LogDir>,
+}
+
+/// What is left of a node after a log directory has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// The other directories.
+    Others,
+    /// No directory for partitions.
+    Nothing,
+    /// No metadata log.
+    NoMetadata,
 }
 
 /// A partition's directory that was there when the node started, and what the checkpoints said of it.
@@ -50,13 +63,14 @@ pub struct FoundPartition {
 }
 
 impl LogDir {
-    /// A directory that is online if `files` is there.
+    /// A directory that is online if `files` is there. `id` is zero if it could not be read.
     pub fn new(path: PathBuf, id: Uuid, cordoned: bool, files: Option<klamm_log::log_dir::LogDir>) -> Self {
         Self {
             path,
             id,
             cordoned,
             offline: AtomicBool::new(files.is_none()),
+            unchecked: AtomicBool::new(false),
             partitions: AtomicUsize::new(0),
             files,
         }
@@ -95,11 +109,14 @@ pub struct LogDirs {
     deleted: Mutex<Vec<PathBuf>>,
     /// Partitions that were found at the start and are not opened yet.
     found: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
+    /// Index of the one that holds the metadata log.
+    metadata: Option<usize>,
 }
 
 impl LogDirs {
-    /// These directories, with what was loaded from each that could be.
-    pub fn new(dirs: Vec<LogDir>, loaded: Vec<(usize, LoadedLogDir)>) -> Self {
+    /// These directories, with what was loaded from each that could be. The metadata log is in `metadata_dir`.
+    pub fn new(dirs: Vec<LogDir>, loaded: Vec<(usize, LoadedLogDir)>, metadata_dir: &Path) -> Self {
+        let metadata = dirs.iter().position(|dir| dir.path == metadata_dir);
         let mut found = BTreeMap::new();
         let mut deleted = Vec::new();
         for (log_dir, loaded) in loaded {
@@ -128,7 +145,7 @@ impl LogDirs {
                 }
             }
         }
-        Self { dirs, deleted: Mutex::new(deleted), found: Mutex::new(found) }
+        Self { dirs, deleted: Mutex::new(deleted), found: Mutex::new(found), metadata }
     }
 
     /// All of them, those that have failed included.
@@ -169,12 +186,62 @@ impl LogDirs {
             .map(|(index, _)| index)
     }
 
-    /// Takes a directory offline after its disk has failed.
+    /// The directory with this id, if it works.
+    pub fn online_by_id(&self, id: &Uuid) -> Option<usize> {
+        self.dirs.iter().position(|dir| dir.id == *id && !dir.is_offline())
+    }
+
+    /// Whether a directory has failed.
+    pub fn is_offline(&self, index: usize) -> bool {
+        self.dirs.get(index).is_none_or(LogDir::is_offline)
+    }
+
+    /// Whether any directory has failed.
+    pub fn has_offline(&self) -> bool {
+        self.dirs.iter().any(LogDir::is_offline)
+    }
+
+    /// Takes a directory offline after its disk has failed. The process ends if it cannot do without, as Kafka's does.
     pub fn fail(&self, index: usize, cause: &dyn std::error::Error) {
-        if let Some(dir) = self.dirs.get(index)
-            && !dir.offline.swap(true, Ordering::AcqRel)
-        {
-            error!(dir = %dir.path.display(), error = %cause, "log directory failed and is offline");
+        let Some(dir) = self.dirs.get(index) else { return };
+        if dir.offline.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        error!(dir = %dir.path.display(), error = %cause, "log directory failed and is offline");
+        let reason = match self.left() {
+            Left::Others => return,
+            Left::Nothing => "all log directories have failed",
+            Left::NoMetadata => "the log directory with the metadata log has failed",
+        };
+        error!(reason, "the node ends");
+        std::process::exit(1);
+    }
+
+    fn left(&self) -> Left {
+        if self.metadata.is_some_and(|index| self.is_offline(index)) {
+            Left::NoMetadata
+        } else if self.dirs.iter().all(LogDir::is_offline) {
+            Left::Nothing
+        } else {
+            Left::Others
+        }
+    }
+
+    /// For a stop before all partitions were opened: what the checkpoints said of those that were not stays true, and a
+    /// directory whose logs still have to be checked must not count as properly closed.
+    pub fn keep_what_was_not_opened(&self, offsets: &mut BTreeMap<TopicPartition, PartitionOffsets>) {
+        for (at, found) in self.take_rest() {
+            if !found.clean_shutdown
+                && let Some(dir) = self.dirs.get(found.log_dir)
+            {
+                dir.unchecked.store(true, Ordering::Release);
+            }
+            offsets.entry(at).or_insert(PartitionOffsets {
+                log_dir: found.log_dir,
+                recovery_point: found.recovery_point,
+                log_start_offset: found.log_start_offset,
+                high_watermark: found.high_watermark,
+            });
         }
     }
 
@@ -206,6 +273,9 @@ impl LogDirs {
     /// Notes in every directory that works that its logs were closed.
     pub fn write_clean_shutdown(&self, broker_epoch: i64) {
         for (index, dir) in self.dirs.iter().enumerate() {
+            if dir.unchecked.load(Ordering::Acquire) {
+                continue;
+            }
             let Some(files) = dir.files.as_ref().filter(|_| !dir.is_offline()) else { continue };
             if let Err(error) = files.write_clean_shutdown(broker_epoch) {
                 self.fail(index, &error);
@@ -217,4 +287,81 @@ impl LogDirs {
 /// A partition's name as the log knows it.
 pub fn log_name(at: &TopicPartition) -> klamm_log::TopicPartition {
     klamm_log::TopicPartition::new(at.topic.as_str(), at.index)
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_io::disk::Disk;
+
+    use super::*;
+
+    fn dirs(count: usize) -> Vec<LogDir> {
+        let dir = |index: usize| {
+            let path =
+                std::env::temp_dir().join(format!("klamm-log-dirs-{}-{count}-{index}", std::process::id()));
+            let files = klamm_log::log_dir::LogDir::lock(&Disk::real(), &path).unwrap();
+            LogDir::new(path, Uuid::from_bytes([u8::try_from(index).unwrap(); 16]), false, files)
+        };
+        (0..count).map(dir).collect()
+    }
+
+    fn loaded(clean_shutdown: bool, path: &Path) -> LoadedLogDir {
+        let partition = klamm_log::TopicPartition::new("topic", 3);
+        LoadedLogDir {
+            partitions: vec![klamm_log::log_dir::PartitionDir {
+                path: path.join("topic-3"),
+                partition: partition.clone(),
+                purpose: DirPurpose::Current,
+            }],
+            clean_shutdown,
+            broker_epoch: None,
+            recovery_points: BTreeMap::from([(partition.clone(), 70)]),
+            log_start_offsets: BTreeMap::from([(partition.clone(), 50)]),
+            high_watermarks: BTreeMap::from([(partition, 90)]),
+        }
+    }
+
+    #[test]
+    fn a_node_needs_its_metadata_and_one_directory() {
+        for (offline, left) in [
+            (vec![], Left::Others),
+            (vec![1], Left::Others),
+            (vec![2, 1], Left::Others),
+            (vec![0], Left::NoMetadata),
+        ] {
+            let dirs = dirs(3);
+            let metadata = dirs[0].path.clone();
+            let log_dirs = LogDirs::new(dirs, Vec::new(), &metadata);
+            for index in &offline {
+                log_dirs.dirs[*index].offline.store(true, Ordering::Release);
+            }
+            assert_eq!(log_dirs.left(), left, "{offline:?}");
+            assert_eq!(log_dirs.has_offline(), !offline.is_empty());
+            assert_eq!(log_dirs.online_by_id(&log_dirs.dirs[1].id), (!offline.contains(&1)).then_some(1));
+        }
+        let log_dirs = LogDirs::new(dirs(1), Vec::new(), Path::new("elsewhere"));
+        log_dirs.dirs[0].offline.store(true, Ordering::Release);
+        assert_eq!(log_dirs.left(), Left::Nothing);
+    }
+
+    #[test]
+    fn a_stop_before_the_logs_were_opened_loses_nothing_and_claims_nothing() {
+        for clean in [true, false] {
+            let dirs = dirs(2);
+            let (path, metadata) = (dirs[1].path.clone(), dirs[0].path.clone());
+            let log_dirs = LogDirs::new(dirs, vec![(1, loaded(clean, &path))], &metadata);
+            let mut offsets = BTreeMap::new();
+            log_dirs.keep_what_was_not_opened(&mut offsets);
+            log_dirs.write_checkpoints(&offsets);
+            log_dirs.write_clean_shutdown(7);
+            drop(log_dirs);
+            let files = klamm_log::log_dir::LogDir::lock(&Disk::real(), &path).unwrap().unwrap();
+            let found = files.load().unwrap();
+            assert_eq!(found.clean_shutdown, clean);
+            let at = klamm_log::TopicPartition::new("topic", 3);
+            let kept = [&found.recovery_points, &found.log_start_offsets, &found.high_watermarks]
+                .map(|map| map[&at]);
+            assert_eq!(kept, [70, 50, 90]);
+        }
+    }
 }

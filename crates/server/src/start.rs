@@ -23,7 +23,7 @@ use klamm_protocol::{StrBytes, Uuid, records::BatchIter};
 use klamm_raft::Raft;
 use klamm_replica::fetch_session::{FetchSessions, SessionLimits};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     broker_lifecycle::{self, Stage, Wish},
@@ -146,7 +146,7 @@ async fn run_node(
     // themselves, so that no crowd of clients keeps the nodes of the cluster apart.
     let controller_limits = ConnectionLimits::of(&config);
     for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(&config, name)) {
-        acceptors.push(spawn::local(acceptor::run(
+        acceptors.push(spawn::essential(acceptor::run(
             name,
             listener,
             Arc::clone(&controller_limits),
@@ -157,10 +157,10 @@ async fn run_node(
     let is_broker = config.is_broker();
     let mut tasks = Vec::new();
     if config.is_controller() {
-        tasks.push(spawn::local(controller_lifecycle::run(Arc::clone(&node))));
+        tasks.push(spawn::essential(controller_lifecycle::run(Arc::clone(&node))));
     }
     if is_broker {
-        tasks.push(spawn::local(broker_lifecycle::run(Arc::clone(&node), advertised, wishes, stage)));
+        tasks.push(spawn::essential(broker_lifecycle::run(Arc::clone(&node), advertised, wishes, stage)));
     }
     let starting = async {
         node.metadata.wait_for(0).await;
@@ -178,15 +178,15 @@ async fn run_node(
     };
     if started {
         for (name, listener) in bound {
-            acceptors.push(spawn::local(acceptor::run(
+            acceptors.push(spawn::essential(acceptor::run(
                 name,
                 listener,
                 Arc::clone(&node.limits),
                 Rc::clone(&router),
             )));
         }
-        tasks.push(spawn::local(remove_deleted(Arc::clone(&node))));
-        tasks.push(spawn::local(checkpoint_loop(Arc::clone(&node), senders.clone())));
+        tasks.push(spawn::essential(remove_deleted(Arc::clone(&node))));
+        tasks.push(spawn::essential(checkpoint_loop(Arc::clone(&node), senders.clone())));
         info!(node = node.id, cluster_id = %node.cluster_id, shards = shard_count, "node started");
         ready(&config);
         termination.await;
@@ -219,8 +219,11 @@ async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, q
         shard.join();
     }
     if node.config.load().is_broker() {
+        node.log_dirs.keep_what_was_not_opened(&mut offsets);
         node.log_dirs.write_checkpoints(&offsets);
-        node.log_dirs.write_clean_shutdown(node.broker_epoch());
+        let epoch = node.broker_epoch();
+        // A run that never was registered leaves the word of the one before it.
+        node.log_dirs.write_clean_shutdown(if epoch < 0 { node.previous_broker_epoch } else { epoch });
     }
     drop(quorum.stop);
     quorum.thread.join();
@@ -264,28 +267,24 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
     }
     let own_dirs = config.log_dirs().len();
     for (index, path) in paths.into_iter().enumerate() {
-        let files = klamm_log::log_dir::LogDir::lock(&world.disk, &path)?.ok_or_else(|| {
-            StartError::Directory(format!(
-                "log directory {} is in use by another process: stop that one, or choose another directory in log.dirs",
-                path.display()
-            ))
-        })?;
-        let meta = MetaProperties::read(&world.disk, &path)?.ok_or_else(|| {
-            StartError::Directory(format!(
-                "log directory {} is not formatted: run `klamm storage format -t <cluster id> -c <server.properties>`",
-                path.display()
-            ))
-        })?;
+        // A metadata directory beside the log directories takes no partitions.
+        let is_cordoned = index >= own_dirs || cordoned.iter().any(|dir| PathBuf::from(dir) == path);
+        let (files, meta, found) = match open_directory(world, &path) {
+            Ok(opened) => opened,
+            Err(StartError::Log(error)) if error.is_fault() && path != metadata_dir => {
+                error!(dir = %path.display(), %error, "log directory cannot be read and is offline");
+                dirs.push(LogDir::new(path, Uuid::ZERO, is_cordoned, None));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         check_meta(config, &meta, &path, &mut cluster_id)?;
         let id = meta.directory_id.unwrap_or(Uuid::ZERO);
         if path == metadata_dir {
             metadata_directory_id = Some(id);
         }
-        let found = files.load()?;
         previous_broker_epoch = previous_broker_epoch.min(found.broker_epoch.unwrap_or(-1));
         loaded.push((index, found));
-        // A metadata directory beside the log directories takes no partitions.
-        let is_cordoned = index >= own_dirs || cordoned.iter().any(|dir| PathBuf::from(dir) == path);
         dirs.push(LogDir::new(path, id, is_cordoned, Some(files)));
     }
     let Some((cluster_id, _)) = cluster_id else {
@@ -306,8 +305,27 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
         cluster_id: cluster_id.into(),
         metadata_directory_id,
         previous_broker_epoch: if previous_broker_epoch == i64::MAX { -1 } else { previous_broker_epoch },
-        log_dirs: LogDirs::new(dirs, loaded),
+        log_dirs: LogDirs::new(dirs, loaded, &metadata_dir),
     })
+}
+
+type OpenedDirectory = (klamm_log::log_dir::LogDir, MetaProperties, LoadedLogDir);
+
+fn open_directory(world: &World, path: &std::path::Path) -> Result<OpenedDirectory, StartError> {
+    let files = klamm_log::log_dir::LogDir::lock(&world.disk, path)?.ok_or_else(|| {
+        StartError::Directory(format!(
+            "log directory {} is in use by another process: stop that one, or choose another directory in log.dirs",
+            path.display()
+        ))
+    })?;
+    let meta = MetaProperties::read(&world.disk, path)?.ok_or_else(|| {
+        StartError::Directory(format!(
+            "log directory {} is not formatted: run `klamm storage format -t <cluster id> -c <server.properties>`",
+            path.display()
+        ))
+    })?;
+    let found = files.load()?;
+    Ok((files, meta, found))
 }
 
 fn check_meta(
@@ -458,7 +476,7 @@ fn start_quorum(
     let node = Arc::clone(node);
     // The state moves to its thread as a whole; nothing of it is shared afterwards.
     let thread = spawn::thread("klamm-quorum", move || async move {
-        spawn::local(publisher::run(node, senders, published));
+        spawn::essential(publisher::run(node, senders, published));
         driver::run(start, async move { drop(stopped.await) }).await;
     })?;
     Ok(Quorum { thread, stop })

@@ -64,6 +64,9 @@ impl Shard {
         let Some(partition) = partitions.get_mut(at) else {
             return Err(ApiError::from(self.missing(at)).into());
         };
+        if self.node.log_dirs.is_offline(partition.log_dir()) {
+            return Err(ApiError::from(ErrorCode::KafkaStorageError).into());
+        }
         let clock = self.node.world.clock;
         let answer = append(partition, records, terms, clock.wall_ms(), clock.now().since_start());
         if let Err(Failed::Fault(error)) = &answer {
@@ -85,6 +88,10 @@ impl Shard {
     /// Why a partition is not here.
     pub(super) fn missing(&self, at: &TopicPartition) -> ErrorCode {
         match self.node.metadata.load().image.topics.partition(&at.topic, at.index) {
+            // It is in a directory that has failed, or would have to be looked for there.
+            Some(placed) if self.node.log_dirs.has_offline() && placed.replicas.contains(&self.node.id) => {
+                ErrorCode::KafkaStorageError
+            }
             Some(_) => ErrorCode::NotLeaderOrFollower,
             None => ErrorCode::UnknownTopicOrPartition,
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc, time::Duratio
 
 use klamm_io::spawn;
 use klamm_log::{DirPurpose, Log, OpenLog, names};
-use klamm_metadata::image::{self, MetadataImage, Topic};
+use klamm_metadata::image::{self, MetadataImage, Topic, directory};
 use klamm_protocol::Uuid;
 use klamm_replica::leader::{Assignment, Broker, Input};
 use tracing::{error, info, warn};
@@ -18,6 +18,15 @@ use crate::{
     topic_settings::TopicSettings,
 };
 
+/// What the metadata says of where a partition is on this broker.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its directory, or that it has none yet.
+    assigned: Uuid,
+    /// Whether it was not here before.
+    is_new: bool,
+}
+
 impl Shard {
     pub(super) fn apply_metadata(self: &Rc<Self>, change: &MetadataChange) {
         let (before, after) = (&change.before.image, &change.after.image);
@@ -30,13 +39,13 @@ impl Shard {
                 self.drop_topic(topic);
             }
             for topic in after.topics.iter() {
-                self.apply_topic(after, topic);
+                self.apply_topic(change, topic);
             }
             return;
         }
         for id in &change.touched.topics {
             match (before.topics.by_id(id), after.topics.by_id(id)) {
-                (_, Some(topic)) => self.apply_topic(after, topic),
+                (_, Some(topic)) => self.apply_topic(change, topic),
                 (Some(topic), None) => self.drop_topic(topic),
                 (None, None) => {}
             }
@@ -66,32 +75,40 @@ impl Shard {
             }
         }
         drop(cache);
+        if all {
+            image.topics.iter().for_each(|topic| self.refresh_topic(image, topic));
+        } else {
+            let touched = change.touched.topic_configs.iter();
+            touched
+                .filter_map(|name| image.topics.by_name(name))
+                .for_each(|topic| self.refresh_topic(image, topic));
+        }
+    }
+
+    fn refresh_topic(self: &Rc<Self>, image: &MetadataImage, topic: &Topic) {
         let lag_max = replication::lag_max(&self.node.config.load());
         let now = self.node.world.clock.now().since_start();
-        let changed =
-            image.topics.iter().filter(|topic| all || change.touched.topic_configs.contains(&topic.name));
-        for topic in changed {
+        let mut settled = Vec::new();
+        {
             let mut partitions = self.partitions.borrow_mut();
             let mut here = partitions.of_topic(&topic.name).peekable();
             if here.peek().is_none() {
-                continue;
+                return;
             }
             let settings = self.settings_of(image, topic);
-            let mut settled = Vec::new();
             for partition in here {
                 partition.log.set_config(Arc::clone(&settings.log));
                 partition.settings = Arc::clone(&settings);
                 let effects = partition.configured(lag_max, now);
                 settled.push((partition.at().clone(), partition.log_dir(), effects));
             }
-            drop(partitions);
-            for (at, log_dir, effects) in settled {
-                self.settle_or_fail(&at, log_dir, effects);
-            }
+        }
+        for (at, log_dir, effects) in settled {
+            self.settle_or_fail(&at, log_dir, effects);
         }
     }
 
-    fn apply_topic(self: &Rc<Self>, image: &MetadataImage, topic: &Arc<Topic>) {
+    fn apply_topic(self: &Rc<Self>, change: &MetadataChange, topic: &Arc<Topic>) {
         let shards = self.shard_count();
         for (index, partition) in topic.partitions.iter() {
             if shard_of(&topic.name, *index, shards) != self.index() {
@@ -99,7 +116,7 @@ impl Shard {
             }
             let at = TopicPartition { topic: topic.name.clone(), index: *index };
             if partition.replicas.contains(&self.node.id) {
-                self.host(image, topic, &at, partition);
+                self.host(change, topic, &at, partition);
             } else {
                 self.drop_partition(&at, topic.id);
             }
@@ -108,7 +125,7 @@ impl Shard {
 
     fn host(
         self: &Rc<Self>,
-        image: &MetadataImage,
+        change: &MetadataChange,
         topic: &Arc<Topic>,
         at: &TopicPartition,
         registered: &image::Partition,
@@ -121,13 +138,17 @@ impl Shard {
                     // The topic was deleted and made anew under the same name.
                     self.drop_partition(at, id);
                 }
-                match self.open(image, topic, at) {
+                let place = Place {
+                    assigned: self.assigned_directory(registered),
+                    is_new: self.is_new(change, topic, at),
+                };
+                match self.open(&change.after.image, topic, at, place) {
                     Some(partition) => self.partitions.borrow_mut().insert(partition),
                     None => return,
                 }
             }
         }
-        self.take_role(image, at, registered);
+        self.take_role(&change.after.image, at, registered);
     }
 
     /// Has a partition lead or follow as the metadata says.
@@ -192,13 +213,34 @@ impl Shard {
         }
     }
 
-    fn open(self: &Rc<Self>, image: &MetadataImage, topic: &Topic, at: &TopicPartition) -> Option<Partition> {
+    /// The directory that the metadata names for this broker's replica.
+    fn assigned_directory(&self, registered: &image::Partition) -> Uuid {
+        let mine = registered.replicas.iter().position(|id| *id == self.node.id);
+        mine.and_then(|index| registered.directories.get(index)).copied().unwrap_or(directory::UNASSIGNED)
+    }
+
+    /// Whether this broker gets the partition with this change. While it starts, every partition may be one that was here
+    /// before.
+    fn is_new(&self, change: &MetadataChange, topic: &Topic, at: &TopicPartition) -> bool {
+        let before = &change.before;
+        let known = before.image.topics.by_id(&topic.id).and_then(|topic| topic.partitions.get(&at.index));
+        let was_here = known.is_some_and(|partition| partition.replicas.contains(&self.node.id));
+        before.provenance.last_offset >= 0 && !was_here
+    }
+
+    fn open(
+        self: &Rc<Self>,
+        image: &MetadataImage,
+        topic: &Topic,
+        at: &TopicPartition,
+        place: Place,
+    ) -> Option<Partition> {
         let found = self.node.log_dirs.take_found(at);
         let settings = self.settings_of(image, topic);
         let found = match found {
             Some(found) => match self.open_log(at, &settings, &found) {
                 Some(log) if log.topic_id().is_some_and(|id| id != topic.id) => {
-                    self.set_aside(log, DirPurpose::Stray);
+                    self.set_aside(log, found.log_dir, DirPurpose::Stray);
                     None
                 }
                 Some(log) => Some((found, log)),
@@ -209,7 +251,7 @@ impl Shard {
         let (found, mut log) = match found {
             Some(opened) => opened,
             None => {
-                let fresh = self.fresh(at)?;
+                let fresh = self.fresh(at, place)?;
                 let log = self.open_log(at, &settings, &fresh)?;
                 (fresh, log)
             }
@@ -226,9 +268,18 @@ impl Shard {
         Some(Partition::new(at, topic.id, found.log_dir, log, settings))
     }
 
-    /// A place for a partition that has no directory yet.
-    fn fresh(&self, at: &TopicPartition) -> Option<FoundPartition> {
-        let Some(log_dir) = self.node.log_dirs.for_new_partition() else {
+    /// A place for a partition that has no directory yet. A partition that may have one in a log directory that has
+    /// failed does not start anew elsewhere: its records would be lost without a word.
+    fn fresh(&self, at: &TopicPartition, place: Place) -> Option<FoundPartition> {
+        let log_dirs = &self.node.log_dirs;
+        let Place { assigned, is_new } = place;
+        let online = log_dirs.online_by_id(&assigned);
+        let is_unassigned = assigned == directory::UNASSIGNED && is_new;
+        if online.is_none() && !is_unassigned && log_dirs.has_offline() {
+            warn!(topic = %at.topic, partition = at.index, directory = %assigned, "partition may be in a log directory that is offline");
+            return None;
+        }
+        let Some(log_dir) = online.or_else(|| log_dirs.for_new_partition()) else {
             error!(topic = %at.topic, partition = at.index, "no log directory takes a new partition");
             return None;
         };
@@ -278,6 +329,7 @@ impl Shard {
             return;
         }
         let Some(mut partition) = self.partitions.borrow_mut().remove(at) else { return };
+        let log_dir = partition.log_dir();
         partition.readers.wake_all();
         let gone = Effects { resigned: true, ..Effects::default() };
         self.settle(partition.at(), gone, Cause::Other);
@@ -287,7 +339,7 @@ impl Shard {
             dir.count(false);
         }
         let delay = u64::try_from(partition.settings.log.file_delete_delay_ms).unwrap_or(0);
-        if let Some(path) = self.set_aside(partition.log, DirPurpose::Delete) {
+        if let Some(path) = self.set_aside(partition.log, log_dir, DirPurpose::Delete) {
             let (disk, clock) = (self.node.world.disk.clone(), self.node.world.clock);
             spawn::local(async move {
                 clock.sleep(Duration::from_millis(delay)).await;
@@ -300,14 +352,14 @@ impl Shard {
     }
 
     /// Renames the directory of a log that is not used any more. Returns where it is now.
-    fn set_aside(&self, mut log: Log, purpose: DirPurpose) -> Option<PathBuf> {
+    fn set_aside(&self, mut log: Log, log_dir: usize, purpose: DirPurpose) -> Option<PathBuf> {
         let unique: String =
             self.node.world.entropy.next_16().iter().map(|byte| format!("{byte:02x}")).collect();
         let name = names::dir_name(log.partition(), purpose, &unique);
         match log.rename_dir(&name) {
             Ok(()) => Some(log.dir().to_path_buf()),
             Err(error) => {
-                warn!(%error, name, "a partition's directory cannot be renamed");
+                self.node.log_dirs.fail(log_dir, &error);
                 None
             }
         }

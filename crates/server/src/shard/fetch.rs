@@ -46,6 +46,9 @@ impl Shard {
         if read.topic_id != Uuid::ZERO && read.topic_id != partition.topic_id() {
             return refused(ErrorCode::InconsistentTopicId);
         }
+        if self.node.log_dirs.is_offline(partition.log_dir()) {
+            return refused(ErrorCode::KafkaStorageError);
+        }
         if let Err(code) = check(partition, read, reader) {
             return refused(code);
         }

@@ -40,6 +40,9 @@ impl Shard {
     ) -> Result<T, ApiError> {
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(at) else { return Err(self.missing(at).into()) };
+        if self.node.log_dirs.is_offline(partition.log_dir()) {
+            return Err(ErrorCode::KafkaStorageError.into());
+        }
         partition.check(current_leader_epoch, leader_only)?;
         work(partition).map_err(|error| {
             if error.is_fault() {

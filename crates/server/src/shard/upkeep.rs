@@ -74,13 +74,16 @@ impl Shard {
                     continue;
                 }
             };
-            let (shard, at) = (Rc::clone(self), partition.at().clone());
+            let (shard, at, topic_id) = (Rc::clone(self), partition.at().clone(), partition.topic_id());
             spawn::local(async move {
                 let Some(done) = spawn::blocking(move || handle.sync()).await else { return };
                 match done {
                     Ok(flushed) => {
                         let now_ms = shard.node.world.clock.wall_ms();
-                        if let Some(partition) = shard.partitions.borrow_mut().get_mut(&at) {
+                        // By now it may be another topic's of the same name.
+                        if let Some(partition) = shard.partitions.borrow_mut().get_mut(&at)
+                            && partition.topic_id() == topic_id
+                        {
                             partition.log.mark_flushed(flushed, now_ms);
                         }
                     }
@@ -96,6 +99,9 @@ impl Shard {
         let (now, now_ms) = (clock.now().since_start(), clock.wall_ms());
         let mut settled = Vec::new();
         for partition in self.partitions.borrow_mut().iter_mut() {
+            if self.node.log_dirs.is_offline(partition.log_dir()) {
+                continue;
+            }
             match partition.log.delete_old_segments(now_ms) {
                 Ok(0) => {}
                 Ok(_) => {
@@ -139,6 +145,9 @@ impl Shard {
         let mut closed = BTreeMap::new();
         for partition in partitions.iter_mut() {
             partition.readers.wake_all();
+            if self.node.log_dirs.is_offline(partition.log_dir()) {
+                continue;
+            }
             match close(partition, now_ms) {
                 Ok(()) => drop(closed.insert(partition.at().clone(), partition.offsets())),
                 Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),

@@ -196,7 +196,7 @@ fn a_refused_batch_without_acks_closes_the_connection() {
 }
 
 /// A batch with one record of `size` bytes that compress well.
-fn large(size: usize, codec: CompressionType) -> Vec<u8> {
+pub(crate) fn large(size: usize, codec: CompressionType) -> Vec<u8> {
     let options = BatchOptions { compression: Compression::new(codec), ..Default::default() };
     let mut builder = BatchBuilder::new(options);
     builder.append(1_700_000_000_000, None, Some(&vec![0; size]), &[]).unwrap();

@@ -18,6 +18,7 @@ use klamm_protocol::{
     ApiKey, Message, Reader, Request, Writer,
     api::{
         create_topics::{CreatableTopic, CreateTopicsRequest},
+        delete_topics::{DeleteTopicState, DeleteTopicsRequest},
         metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse},
     },
     header::{RequestHeader, ResponseHeader},
@@ -121,6 +122,11 @@ impl TestNode {
         node
     }
 
+    /// Where it keeps what it has.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.dir.clone()
+    }
+
     /// Stops the node. Returns its directory.
     pub(crate) fn stop(mut self) -> PathBuf {
         self.stop_now();
@@ -159,6 +165,14 @@ impl TestNode {
         let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
         let response = self.connect().call(&request, 7);
         assert_eq!(response.topics[0].error_code, 0, "{response:?}");
+    }
+
+    /// Deletes a topic.
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let topics = vec![DeleteTopicState { name: Some(name.into()), ..Default::default() }];
+        let request = DeleteTopicsRequest { topics, timeout_ms: 60_000, ..Default::default() };
+        let response = self.connect().call(&request, 6);
+        assert_eq!(response.responses[0].error_code, 0, "{response:?}");
     }
 
     /// A client that does nothing wrong, on a connection of its own, is served.
@@ -305,6 +319,9 @@ pub(crate) const PANIC: &str = "DEFECT";
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if std::env::var_os("KLAMM_TEST_LOG").is_some() {
+            std::io::stderr().write_all(bytes)?;
+        }
         if let Some(log) = LOG.get() {
             log.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         }

@@ -10,3 +10,4 @@ mod frames;
 mod fuzz;
 mod harness;
 mod names;
+mod storage;

@@ -1,0 +1,162 @@
+//! Directories that are not what they have to be, that fail while the node runs, and nodes that are stopped at odd times.
+#![expect(clippy::disallowed_methods, reason = "the outside of a node: files, threads")]
+
+use std::{fs, path::Path};
+
+use klamm_protocol::{ErrorCode, records::CompressionType};
+use klamm_server::StartError;
+
+use crate::{
+    batches::{batch, produce},
+    harness::{Client, TestNode, beside_others, config, eventually, format, fresh_dir},
+};
+
+/// Why a node with these settings does not start.
+fn start_error(dir: &Path, port: u16, settings: &[(&str, &str)]) -> String {
+    let config = config(dir, port, 0, settings);
+    let error: StartError = std::thread::spawn(move || {
+        klamm_server::run_until(config, async {}, |_| {}).expect_err("it cannot start")
+    })
+    .join()
+    .unwrap();
+    error.to_string()
+}
+
+fn meta(dir: &Path, node_id: i32, cluster: &str) {
+    let text =
+        format!("version=1\nnode.id={node_id}\ncluster.id={cluster}\ndirectory.id=cbcdefghijklmnopqrstuA\n");
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("meta.properties"), text).unwrap();
+}
+
+#[test]
+fn a_node_that_cannot_start_says_what_to_do() {
+    let _shared = beside_others();
+    let dir = fresh_dir("cannot-start");
+    let path = |name: &str| dir.join(name).display().to_string();
+    fs::create_dir_all(dir.join("empty")).unwrap();
+    meta(&dir.join("other-node"), 2, "abcdefghijklmnopqrstuA");
+    meta(&dir.join("good"), 1, "abcdefghijklmnopqrstuA");
+    meta(&dir.join("other-cluster"), 1, "bbcdefghijklmnopqrstuA");
+    fs::create_dir_all(dir.join("damaged")).unwrap();
+    fs::write(dir.join("damaged/meta.properties"), "version=1\nnode.id=one\n").unwrap();
+    fs::write(dir.join("file"), "no directory").unwrap();
+    let both = |one: &str, other: &str| format!("{},{}", path(one), path(other));
+    for (dirs, said) in [
+        (path("empty"), "is not formatted: run `klamm storage format"),
+        (path("other-node"), "belongs to node 2, but node.id is 1"),
+        (both("good", "other-cluster"), "belongs to cluster bbcdefghijklmnopqrstuA, but"),
+        (path("damaged"), "meta.properties"),
+        (path("file"), "file"),
+    ] {
+        let error = start_error(&dir, 0, &[("log.dirs", &dirs)]);
+        assert!(error.contains(said), "{dirs}: {error}");
+    }
+    let node = TestNode::start("in-use", &[]);
+    let error = start_error(&node.dir(), 0, &[]);
+    assert!(error.contains("is in use by another process"), "{error}");
+    let error = start_error(&dir, node.port, &[("log.dirs", &path("good"))]);
+    assert!(error.contains(&format!("cannot listen on PLAINTEXT://127.0.0.1:{}", node.port)), "{error}");
+    node.assert_serves_others();
+}
+
+fn partition_error(client: &mut Client, topic: &str, records: Vec<u8>) -> ErrorCode {
+    let response = client.call(&produce(topic, Some(records), -1), 12);
+    ErrorCode::from_code(response.responses[0].partition_responses[0].error_code)
+}
+
+#[test]
+fn a_directory_that_fails_takes_its_partitions_with_it_and_no_others() {
+    let _shared = beside_others();
+    let dir = fresh_dir("offline");
+    let (first, second) = (dir.join("first"), dir.join("second"));
+    fs::create_dir_all(&first).unwrap();
+    format(&first, 1);
+    meta(&second, 1, "abcdefghijklmnopqrstuA");
+    let dirs = format!("{},{}", first.display(), second.display());
+    let settings = [("log.dirs", dirs.as_str())];
+    let node = TestNode::start_in(dir.clone(), &settings);
+    for name in ["one", "two"] {
+        node.create_topic(name, 1, &[("segment.bytes", "1048576")]);
+    }
+    let (lost, kept) = if second.join("one-0").exists() { ("one", "two") } else { ("two", "one") };
+    let mut client = node.connect();
+    let large = || crate::batches::large(900_000, CompressionType::None);
+    assert_eq!(partition_error(&mut client, kept, large()), ErrorCode::None);
+    assert_eq!(partition_error(&mut client, lost, large()), ErrorCode::None);
+    // The next segment has nowhere to go.
+    fs::rename(second.join(format!("{lost}-0")), dir.join("gone")).unwrap();
+    assert_eq!(partition_error(&mut client, lost, large()), ErrorCode::KafkaStorageError);
+    assert_eq!(
+        partition_error(&mut client, lost, batch(1, CompressionType::None)),
+        ErrorCode::KafkaStorageError
+    );
+    assert_eq!(partition_error(&mut client, kept, large()), ErrorCode::None);
+    node.create_topic("three", 1, &[]);
+    assert!(first.join("three-0").exists(), "new partitions go where it works");
+    let dir = node.stop();
+
+    // The directory is away at the next start: its partitions are not made anew elsewhere.
+    fs::rename(&second, dir.join("second.away")).unwrap();
+    fs::write(&second, "no directory").unwrap();
+    let node = TestNode::start_in(dir.clone(), &settings);
+    let mut client = node.connect();
+    assert_eq!(partition_error(&mut client, lost, large()), ErrorCode::KafkaStorageError);
+    assert_eq!(partition_error(&mut client, kept, large()), ErrorCode::None);
+    let dir = node.stop();
+
+    // Mended, everything is there again.
+    fs::remove_file(&second).unwrap();
+    fs::rename(dir.join("second.away"), &second).unwrap();
+    fs::rename(dir.join("gone"), second.join(format!("{lost}-0"))).unwrap();
+    let node = TestNode::start_in(dir, &settings);
+    let mut client = node.connect();
+    let response = client.call(&produce(lost, Some(large()), -1), 12);
+    assert_eq!(response.responses[0].partition_responses[0].base_offset, 1);
+}
+
+#[test]
+fn a_topic_that_is_deleted_and_made_anew_starts_empty() {
+    let _shared = beside_others();
+    let node = TestNode::start("anew", &[("log.flush.interval.ms", "100")]);
+    let mut client = node.connect();
+    for round in 0..5 {
+        node.create_topic("again", 1, &[]);
+        let response = client.call(&produce("again", Some(batch(3, CompressionType::None)), -1), 12);
+        assert_eq!(response.responses[0].partition_responses[0].base_offset, 0, "round {round}");
+        if round < 4 {
+            node.delete_topic("again");
+        }
+    }
+    let dir = node.stop();
+    let node = TestNode::start_in(dir, &[]);
+    let response = node.connect().call(&produce("again", Some(batch(3, CompressionType::None)), -1), 12);
+    assert_eq!(response.responses[0].partition_responses[0].base_offset, 3);
+    eventually("deleted directories go", || true);
+}
+
+#[test]
+fn a_node_that_is_stopped_while_it_starts_can_start_again() {
+    let _shared = beside_others();
+    let dir = fresh_dir("stopped-early");
+    format(&dir, 1);
+    let node = TestNode::start_in(dir.clone(), &[]);
+    node.create_topic("topic", 4, &[]);
+    let mut client = node.connect();
+    for _ in 0..10 {
+        assert_eq!(partition_error(&mut client, "topic", batch(3, CompressionType::None)), ErrorCode::None);
+    }
+    let dir = node.stop();
+    for wait_ms in [0, 1, 5, 20, 50, 100] {
+        let config = config(&dir, 0, 0, &[("controller.quorum.voters", "1@127.0.0.1:1")]);
+        std::thread::spawn(move || {
+            let stop = async move { tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await };
+            klamm_server::run_until(config, stop, |_| {}).unwrap();
+        })
+        .join()
+        .unwrap();
+    }
+    let node = TestNode::start_in(dir, &[]);
+    let response = node.connect().call(&produce("topic", Some(batch(3, CompressionType::None)), -1), 12);
+    assert_eq!(response.responses[0].partition_responses[0].base_offset, 30);
+}

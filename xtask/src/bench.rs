@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 
-use crate::node::{Node, Product};
+use crate::node::{Node, Product, use_release_build};
 use crate::shell::output;
 use crate::{setup, tools};
 use measure::{cpu_seconds, number_before, resident_mb};
@@ -39,7 +39,7 @@ pub(crate) struct Size {
 
 /// Measures both servers and writes bench/RESULTS.md.
 pub(crate) fn bench(size: &Size) -> Result<()> {
-    Product::Klamm.prepare()?;
+    use_release_build()?;
     Product::Kafka.prepare()?;
     setup::python()?;
     let mut all = Vec::new();

@@ -31,7 +31,9 @@ pub(crate) fn crash(product: Product, rounds: u32) -> Result<Tally> {
     product.prepare()?;
     setup::java_client()?;
     setup::python()?;
-    let mut node = Node::create(product, "crash", &[])?;
+    // A broker that comes back after a kill waits until the session of its former self has ended.
+    let settings = [("broker.session.timeout.ms", "1000"), ("broker.heartbeat.interval.ms", "200")];
+    let mut node = Node::create(product, "crash", &settings)?;
     node.start()?;
     for topic in ["librdkafka", "java"] {
         output(&mut tools::java_client(&["create", &node.servers(), topic, "3"]))?;

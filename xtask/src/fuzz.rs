@@ -58,7 +58,7 @@ fn repeat(target: &Target, limit: Duration, first: u64) -> Result<()> {
     let mut seed = first;
     while started.elapsed() < limit {
         run(target, seed, false).with_context(|| {
-            format!("KLAMM_FUZZ_SEED={seed} cargo test --profile fuzz {}", target.arguments.join(" "))
+            format!("KLAMM_FUZZ_SEED={seed} cargo test --profile checked {}", target.arguments.join(" "))
         })?;
         // Some targets use as many seeds as they have rounds.
         seed += 1_000_000;
@@ -68,7 +68,7 @@ fn repeat(target: &Target, limit: Duration, first: u64) -> Result<()> {
 }
 
 fn run(target: &Target, seed: u64, build_only: bool) -> Result<()> {
-    let mut test = command("cargo", &["test", "--quiet", "--profile", "fuzz"]);
+    let mut test = command("cargo", &["test", "--quiet", "--profile", "checked"]);
     test.args(target.arguments).env("KLAMM_FUZZ_SEED", seed.to_string());
     test.env("KLAMM_FUZZ_ROUNDS", "100000").env("KLAMM_TEST_SEEDS", "500");
     if build_only {

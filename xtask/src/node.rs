@@ -6,6 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ impl Product {
     /// Builds or resolves what the product needs to run.
     pub(crate) fn prepare(self) -> Result<()> {
         match self {
-            Self::Klamm if std::env::var_os("KLAMM_BIN").is_some() => Ok(()),
+            Self::Klamm if given_binary().is_some() => Ok(()),
             Self::Klamm => {
                 run(&mut command("cargo", &["build", "--quiet", "--release", "--package", "klamm"]))
             }
@@ -60,9 +61,24 @@ impl Product {
     }
 }
 
-/// The binary under test: that of the environment variable KLAMM_BIN, or the release build.
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
+
+/// The binary under test: that of the environment variable KLAMM_BIN, or the build with checks.
 pub(crate) fn klamm_binary() -> PathBuf {
-    std::env::var_os("KLAMM_BIN").map_or_else(|| target().join("release/klamm"), PathBuf::from)
+    BINARY.get_or_init(|| given_binary().unwrap_or_else(|| target().join("checked/klamm"))).clone()
+}
+
+/// Makes the release build the binary under test, unless KLAMM_BIN names another.
+pub(crate) fn use_release_build() -> Result<()> {
+    if given_binary().is_none() {
+        run(&mut command("cargo", &["build", "--quiet", "--release", "--package", "klamm"]))?;
+    }
+    BINARY.get_or_init(|| given_binary().unwrap_or_else(|| target().join("release/klamm")));
+    Ok(())
+}
+
+fn given_binary() -> Option<PathBuf> {
+    std::env::var_os("KLAMM_BIN").map(PathBuf::from)
 }
 
 /// One of the scripts that run Apache Kafka.

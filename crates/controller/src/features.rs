@@ -10,7 +10,7 @@ use klamm_protocol::ErrorCode;
 use klamm_protocol::api::update_features::{
     FeatureUpdateKey, UpdatableFeatureResult, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
-use klamm_protocol::metadata::{ConfigRecord, FeatureLevelRecord, MetadataRecord};
+use klamm_protocol::metadata::{ConfigRecord, FeatureLevelRecord, MetadataRecord, NoOpRecord};
 use std::collections::BTreeMap;
 
 /// How a level may move.
@@ -21,14 +21,31 @@ enum UpgradeType {
     UnsafeDowngrade,
 }
 
-/// Decides all updates together: all or none. `kraft_version` is the level that the log's control records say, and
-/// `quorum` the ids of the controllers.
+/// What the quorum says of itself.
+#[derive(Clone, Debug)]
+pub struct Quorum {
+    /// The level of `kraft.version` that the log's control records say.
+    pub kraft_version: i16,
+    /// The ids of the controllers.
+    pub ids: Vec<i32>,
+    /// Whether the level that [`kraft_upgrade`] names can be had; otherwise why not.
+    pub upgrade: Result<(), String>,
+}
+
+/// The level of `kraft.version` that a request raises the quorum to. If [`update_features`] then accepts the request,
+/// raft is to write it into the log before the records of the outcome are proposed.
+pub fn kraft_upgrade(request: &UpdateFeaturesRequest, kraft_version: i16) -> Option<i16> {
+    let mut updates = request.feature_updates.iter();
+    let update = updates.find(|update| update.feature == *Feature::KRaft.name())?;
+    Some(update.max_version_level).filter(|level| *level > kraft_version && Feature::KRaft.has_level(*level))
+}
+
+/// Decides all updates together: all or none.
 pub fn update_features(
     context: &Context<'_>,
     request: &UpdateFeaturesRequest,
     version: i16,
-    kraft_version: i16,
-    quorum: &[i32],
+    quorum: &Quorum,
 ) -> Outcome<UpdateFeaturesResponse> {
     let refuse = |error: &ApiError| UpdateFeaturesResponse {
         error_code: error.code.code(),
@@ -54,7 +71,7 @@ pub fn update_features(
             ..Default::default()
         }
     };
-    match decide(context, request, kraft_version, quorum) {
+    match decide(context, request, quorum) {
         Ok(records) if request.validate_only => {
             drop(records);
             Outcome::unchanged(accept())
@@ -67,8 +84,7 @@ pub fn update_features(
 fn decide(
     context: &Context<'_>,
     request: &UpdateFeaturesRequest,
-    kraft_version: i16,
-    quorum: &[i32],
+    quorum: &Quorum,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
     let mut proposed: BTreeMap<&str, i16> =
         context.image.features.levels.iter().map(|(name, level)| (name.as_ref(), *level)).collect();
@@ -78,8 +94,7 @@ fn decide(
     }
     let mut records = Vec::new();
     for update in &request.feature_updates {
-        let record = update_feature(context, update, &proposed, kraft_version, quorum)?;
-        records.extend(record.map(MetadataRecord::from));
+        records.extend(update_feature(context, update, &proposed, quorum)?);
     }
     let elr = Feature::EligibleLeaderReplicas.name();
     let enables_elr =
@@ -101,9 +116,8 @@ fn update_feature(
     context: &Context<'_>,
     update: &FeatureUpdateKey,
     proposed: &BTreeMap<&str, i16>,
-    kraft_version: i16,
-    quorum: &[i32],
-) -> Result<Option<FeatureLevelRecord>, ApiError> {
+    quorum: &Quorum,
+) -> Result<Option<MetadataRecord>, ApiError> {
     let (name, level) = (update.feature.as_ref(), update.max_version_level);
     let refuse = |message: &str| Err(invalid(name, level, message));
     let upgrade_type = match (update.upgrade_type, update.allow_downgrade) {
@@ -113,14 +127,14 @@ fn update_feature(
         _ => return refuse("The controller does not support the given upgrade type."),
     };
     let current = if name == Feature::KRaft.name() {
-        kraft_version
+        quorum.kraft_version
     } else {
         context.image.features.level_by_name(name).unwrap_or(0)
     };
     if level < 0 {
         return refuse("A feature version cannot be less than 0.");
     }
-    if let Some(reason) = reason_not_supported(context, name, level, quorum) {
+    if let Some(reason) = reason_not_supported(context, name, level, &quorum.ids) {
         return refuse(&reason);
     }
     if level < current && upgrade_type == UpgradeType::Upgrade {
@@ -140,13 +154,17 @@ fn update_feature(
         return match level {
             _ if level == current => Ok(None),
             _ if level < current => refuse("Can't downgrade the version of this feature."),
-            _ => refuse("Upgrading kraft.version of a running quorum is not supported."),
+            // The level is raft's to write; the record gives the request something to be committed with.
+            _ => match &quorum.upgrade {
+                Ok(()) => Ok(Some(NoOpRecord::default().into())),
+                Err(why) => refuse(why),
+            },
         };
     } else if let Some(feature) = Feature::from_name(name) {
         let finalized = |name: &str| proposed.get(name).copied();
         feature.validate_level(level, finalized).map_err(|message| invalid(name, level, &message))?;
     }
-    Ok(Some(record))
+    Ok(Some(record.into()))
 }
 
 fn check_metadata_version(

@@ -6,8 +6,8 @@ use crate::control::control_batch;
 use crate::message::ProposeError;
 use crate::voters::{ReplicaKey, VoterSet};
 use bytes::{Bytes, BytesMut};
-use klamm_protocol::StrBytes;
 use klamm_protocol::records::{BatchBuilder, BatchOptions};
+use klamm_protocol::{StrBytes, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(crate) struct Replica {
     /// The leader's log end at its last fetch.
     leader_end_at_fetch: i64,
     pub(crate) acknowledged: bool,
+    /// The directory that its last fetch named; a static quorum's voters have none in their key.
+    pub(crate) directory_id: Option<Uuid>,
 }
 
 impl Replica {
@@ -37,6 +39,7 @@ impl Replica {
             last_fetch_at: None,
             leader_end_at_fetch: -1,
             acknowledged: false,
+            directory_id: None,
         }
     }
 
@@ -171,6 +174,7 @@ impl Leader {
         }
         if let Some(replica) = self.voters.get_mut(&key.id) {
             replica.fetched(now, offset, log_end);
+            replica.directory_id = key.directory_id;
         }
         self.check_quorum(key.id, now.monotonic, fetch_timeout);
         self.update_high_watermark()

@@ -199,10 +199,16 @@ fn features_move_within_what_all_nodes_support() {
             }],
             ..Default::default()
         };
-        let outcome = features::update_features(&world.context(), &request, 2, 1, &[3000]);
+        let outcome = features::update_features(
+            &world.context(),
+            &request,
+            2,
+            &features::Quorum { kraft_version: 1, ids: vec![3000], upgrade: Ok(()) },
+        );
         let response = world.run(outcome);
         let prefix = "The update failed for all features since the following feature had an error: ";
-        let why = response.error_message.as_deref().map(|text| text.strip_prefix(prefix).expect("Kafka's prefix"));
+        let why =
+            response.error_message.as_deref().map(|text| text.strip_prefix(prefix).expect("Kafka's prefix"));
         assert_eq!(why, expect, "{feature} {level}");
     }
     assert_eq!(world.image.features.metadata_version, Some(MetadataVersion::V4_3_IV0));

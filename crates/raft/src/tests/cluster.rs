@@ -172,6 +172,17 @@ impl Cluster {
         Ok(end)
     }
 
+    /// Raises `kraft.version` on a leader.
+    pub(super) fn upgrade(&mut self, id: i32, version: i16) -> Result<(), String> {
+        let now = self.now();
+        let node = self.nodes.get_mut(&id).expect("exists");
+        let mut actions = Vec::new();
+        let epoch = node.raft.epoch();
+        node.raft.upgrade_kraft_version(now, epoch, version, false, &mut actions)?;
+        self.carry_out(id, actions);
+        Ok(())
+    }
+
     fn carry_out(&mut self, id: i32, actions: Vec<Action>) {
         let mut appended = false;
         for action in actions {

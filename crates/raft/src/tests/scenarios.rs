@@ -161,6 +161,31 @@ fn a_leader_without_a_majority_steps_down() {
 }
 
 #[test]
+fn a_static_quorum_becomes_a_dynamic_one() {
+    let mut cluster = Cluster::new(&[1, 2, 3], &[], 5);
+    let leader = cluster.elect();
+    cluster.run(SECOND);
+    let follower = [1, 2, 3].into_iter().find(|id| *id != leader).expect("one of three");
+    assert!(cluster.upgrade(follower, 1).is_err());
+    assert_eq!(cluster.upgrade(leader, 1), Ok(()));
+    cluster.run(SECOND);
+    for id in [1, 2, 3] {
+        let control = cluster.node(id).raft.control();
+        let (_, voters) = control.voters().expect("in the log");
+        let directories: Vec<_> = voters.iter().map(|voter| voter.key.directory_id).collect();
+        assert_eq!(directories, [1, 2, 3].map(|id| Some(directory(id))), "as node {id} sees it");
+        assert_eq!(control.kraft_version(), 1);
+    }
+    assert!(cluster.upgrade(leader, 0).is_err(), "there is no way back");
+    cluster.propose(leader, "a").expect("leads");
+    cluster.run(SECOND / 5);
+    cluster.crash(leader);
+    let next = cluster.elect();
+    cluster.run(SECOND);
+    assert_eq!(cluster.node(next).committed_records(), ["a"]);
+}
+
+#[test]
 fn describe_quorum_tells_how_far_everybody_is() {
     let mut cluster = Cluster::new(&[3000], &[0], 0);
     cluster.run(SECOND);

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use klamm_config::broker;
+use klamm_config::{BrokerConfig, broker};
 use klamm_controller::{
     Access, ApiError, Context, Heartbeats, Outcome, activation, brokers, client_quotas, configs, controllers,
     features, partitions, periodic, producer_ids, topics,
@@ -48,6 +48,51 @@ pub(super) fn activate(driver: &mut Driver, bootstrap: &[MetadataRecord], in_tra
 pub(super) fn idle(driver: &mut Driver) {
     let outcome = periodic::no_op();
     driver.propose(&outcome.records, Box::new(|_| {}));
+}
+
+/// How often leaders are brought back to the preferred replicas, if that is wanted.
+pub(super) fn balance_interval(config: &BrokerConfig) -> Option<Duration> {
+    let seconds = config.get(&broker::LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS);
+    config
+        .get(&broker::AUTO_LEADER_REBALANCE_ENABLE)
+        .then(|| Duration::from_secs(u64::try_from(seconds).unwrap_or(300)))
+}
+
+/// How often partitions without a leader are looked at.
+pub(super) fn unclean_interval(config: &BrokerConfig) -> Duration {
+    let ms = config.get(&broker::UNCLEAN_LEADER_ELECTION_INTERVAL_MS);
+    Duration::from_millis(u64::try_from(ms).unwrap_or(300_000).max(1))
+}
+
+/// The elections that nobody asks for, when their time has come. With more to elect than goes at once, again soon.
+pub(super) fn elections(driver: &mut Driver, now: Duration) {
+    let Some(active) = &mut driver.active else { return };
+    let balance = active.balance_deadline.is_some_and(|deadline| now >= deadline);
+    let unclean = now >= active.unclean_deadline;
+    let soon = now + Duration::from_millis(10);
+    if balance {
+        let outcome = with_context(driver, |context, ()| periodic::balance_leaders(context));
+        let interval = balance_interval(&driver.config).map(|interval| now + interval);
+        if let Some(active) = &mut driver.active {
+            active.balance_deadline = if outcome.response { Some(soon) } else { interval };
+        }
+        propose_elections(driver, &outcome.records);
+    }
+    if unclean {
+        let outcome = with_context(driver, |context, ()| periodic::elect_unclean_leaders(context));
+        let next = now + unclean_interval(&driver.config);
+        if let Some(active) = &mut driver.active {
+            active.unclean_deadline = if outcome.response { soon } else { next };
+        }
+        propose_elections(driver, &outcome.records);
+    }
+}
+
+fn propose_elections(driver: &mut Driver, records: &[MetadataRecord]) {
+    if !records.is_empty() {
+        info!(partitions = records.len(), "the controller elects leaders");
+        driver.propose(records, Box::new(|_| {}));
+    }
 }
 
 /// Fences brokers that have been silent for too long.
@@ -106,10 +151,17 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             settle(driver, outcome, reply);
         }
         Command::UpdateFeatures { request, version, reply } => {
-            let (kraft_version, quorum) = driver.quorum_features();
+            let (kraft_version, ids) = driver.quorum_features();
+            let upgrade = features::kraft_upgrade(&request, kraft_version);
+            let possible = upgrade.map_or(Ok(()), |level| driver.upgrade_kraft_version(level, true));
+            let quorum = features::Quorum { kraft_version, ids, upgrade: possible };
             let outcome = with_context(driver, |context, _| {
-                features::update_features(context, &request, version, kraft_version, &quorum)
+                features::update_features(context, &request, version, &quorum)
             });
+            if let Some(level) = upgrade.filter(|_| !outcome.records.is_empty()) {
+                // It was possible a moment ago, and the node has not stopped to lead since.
+                let _ = driver.upgrade_kraft_version(level, false);
+            }
             settle(driver, outcome, reply);
         }
         Command::RegisterBroker { request, version: _, reply } => {

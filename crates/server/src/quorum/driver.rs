@@ -101,6 +101,10 @@ pub(super) struct Active {
     waiting: VecDeque<(i64, Finish)>,
     /// When the next NoOp record is due (`metadata.max.idle.interval.ms`).
     idle_deadline: Option<Duration>,
+    /// When leaders are looked at unasked; `None` with `auto.leader.rebalance.enable` off.
+    pub(super) balance_deadline: Option<Duration>,
+    /// When partitions without a leader are looked at.
+    pub(super) unclean_deadline: Duration,
 }
 
 /// Gives an answer: with the end offset of what was committed, or why it was not.
@@ -231,6 +235,15 @@ impl Driver {
         Random::new(seed)
     }
 
+    /// Raises `kraft.version`, or only says whether it could be.
+    pub(super) fn upgrade_kraft_version(&mut self, level: i16, validate_only: bool) -> Result<(), String> {
+        let epoch = self.active.as_ref().map_or(-1, |active| active.epoch);
+        let mut actions = Vec::new();
+        let upgraded = self.raft.upgrade_kraft_version(self.now(), epoch, level, validate_only, &mut actions);
+        self.carry_out(actions);
+        upgraded
+    }
+
     /// The level of `kraft.version` and the ids of the voters.
     pub(super) fn quorum_features(&self) -> (i16, Vec<i32>) {
         let voters = self.raft.voters().iter().map(|voter| voter.key.id).collect();
@@ -241,7 +254,9 @@ impl Driver {
         let active = self.active.as_ref();
         let idle = active.and_then(|active| active.idle_deadline);
         let sessions = active.and_then(|active| active.heartbeats.next_deadline());
-        [self.raft.next_deadline(), idle, sessions].into_iter().flatten().min()
+        let balance = active.and_then(|active| active.balance_deadline);
+        let unclean = active.map(|active| active.unclean_deadline);
+        [self.raft.next_deadline(), idle, sessions, balance, unclean].into_iter().flatten().min()
     }
 
     fn deadline(&mut self) {
@@ -252,6 +267,7 @@ impl Driver {
                 decide::idle(self);
             }
         }
+        decide::elections(self, now.monotonic);
         if self
             .active
             .as_ref()
@@ -497,13 +513,16 @@ impl Driver {
     fn activate(&mut self, epoch: i32) {
         let image = self.loader.image().clone();
         let end_offset = self.raft.log().end_offset();
-        let heartbeats = decide::heartbeats(self, &image, self.now().monotonic);
+        let now = self.now().monotonic;
+        let heartbeats = decide::heartbeats(self, &image, now);
         self.active = Some(Active {
             epoch,
             timeline: Timeline::new(image, end_offset),
             heartbeats,
             waiting: VecDeque::new(),
             idle_deadline: None,
+            balance_deadline: decide::balance_interval(&self.config).map(|interval| now + interval),
+            unclean_deadline: now + decide::unclean_interval(&self.config),
         });
         self.set_idle_deadline();
         let bootstrap = std::mem::take(&mut self.bootstrap);

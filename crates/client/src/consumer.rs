@@ -48,7 +48,7 @@ enum Event {
     Joined(Box<Result<Joined, JoinFailed>>),
     Heartbeat(Identity, HeartbeatNews),
     Positions(Result<Vec<Found>, ClientError>),
-    Committed(Result<(), ClientError>),
+    Committed(Identity, Result<(), ClientError>),
     Refreshed,
 }
 
@@ -235,11 +235,11 @@ impl Consumer {
             Event::Joined(result) => self.take_joined(*result).await,
             Event::Heartbeat(identity, news) => self.take_heartbeat(&identity, news),
             Event::Positions(result) => self.take_positions(result),
-            Event::Committed(result) => {
+            Event::Committed(identity, result) => {
                 self.is_committing = false;
                 if let Err(error) = result {
                     tracing::warn!(%error, "offsets could not be committed in the background");
-                    self.after_commit_error(&error);
+                    self.after_commit_error(&identity, &error);
                 }
                 Ok(())
             }
@@ -500,4 +500,13 @@ impl Consumer {
 
 fn not_assigned(partition: &TopicPartition) -> ClientError {
     ClientError::Invalid(format!("No current assignment for partition {partition}"))
+}
+
+impl Drop for Consumer {
+    /// A consumer that is dropped without [`Consumer::close`] falls silent; its group takes it for dead when its session
+    /// ends.
+    fn drop(&mut self) {
+        self.membership.stop_heartbeats();
+        self.cluster.close();
+    }
 }

@@ -18,6 +18,7 @@ use std::{
 use bytes::Bytes;
 use klamm_config::client::ClientConfig;
 use klamm_io::Instant;
+use klamm_net::client::Connection;
 pub use klamm_protocol::records::RecordHeader;
 use tokio::{sync::Notify, task::JoinHandle};
 
@@ -78,12 +79,29 @@ struct Shared {
 struct State {
     accumulator: Accumulator,
     identity: Option<Identity>,
-    /// Requests under way, by broker.
-    in_flight: BTreeMap<i32, usize>,
+    /// Brokers that are written to.
+    links: BTreeMap<i32, Link>,
+    /// Why a broker could not be connected to.
+    last_error: Option<ClientError>,
     /// Brokers that asked for a pause.
     muted: BTreeMap<i32, Instant>,
     is_refreshing: bool,
     refresh_failures: u32,
+}
+
+/// The way to one broker.
+#[derive(Default)]
+struct Link {
+    connection: Option<Connection>,
+    is_connecting: bool,
+    /// Requests under way.
+    in_flight: usize,
+}
+
+impl Link {
+    fn is_open(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_open)
+    }
 }
 
 impl Shared {

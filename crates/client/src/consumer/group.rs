@@ -366,7 +366,7 @@ pub(super) async fn heartbeat(
     let mut told = false;
     loop {
         clock.sleep(settings.heartbeat_interval).await;
-        if pulse.stopped.load(Ordering::Relaxed) {
+        if pulse.stopped.load(Ordering::Relaxed) || events.is_closed() {
             return;
         }
         if pulse.since_poll(clock.now()) > settings.poll_interval_max {

@@ -45,7 +45,7 @@ impl Membership {
         }
     }
 
-    fn stop_heartbeats(&mut self) {
+    pub(super) fn stop_heartbeats(&mut self) {
         if let Some(pulse) = self.pulse.take() {
             pulse.stop();
         }
@@ -254,11 +254,15 @@ impl Consumer {
             let limit = cluster.request_timeout();
             let instance = settings.instance_id.as_deref();
             let result = offsets::commit(&cluster, &group_id, &identity, instance, &offsets, limit).await;
-            let _ = events.send(Event::Committed(result));
+            let _ = events.send(Event::Committed(identity, result));
         });
     }
 
-    pub(super) fn after_commit_error(&mut self, error: &ClientError) {
+    pub(super) fn after_commit_error(&mut self, identity: &Identity, error: &ClientError) {
+        if *identity != self.membership.identity {
+            // It was sent in an earlier generation, of which we know that it is over.
+            return;
+        }
         match error.code() {
             Some(code @ (ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration)) => {
                 self.forget_generation(code == ErrorCode::UnknownMemberId);
@@ -299,10 +303,10 @@ impl Consumer {
         let group_id = self.require_group("commit offsets")?.to_owned();
         let instance = self.settings.instance_id.as_deref();
         let limit = self.cluster.api_timeout();
-        let identity = &self.membership.identity;
-        let result = offsets::commit(&self.cluster, &group_id, identity, instance, offsets, limit).await;
+        let identity = self.membership.identity.clone();
+        let result = offsets::commit(&self.cluster, &group_id, &identity, instance, offsets, limit).await;
         if let Err(error) = &result {
-            self.after_commit_error(error);
+            self.after_commit_error(&identity, error);
         }
         result
     }

@@ -153,7 +153,7 @@ impl Accumulator {
         let partition = TopicPartition { topic: Arc::clone(&topic.name), partition: index };
         let mut batch = Batch::new(self.next_number, partition, builder, now);
         let delivery = add(&mut batch, record, callback)?;
-        self.next_number += 1;
+        self.next_number += super::batch::NUMBERS;
         self.memory_bytes += batch.charge();
         filled |= batch.plain_bytes >= limit || settings.linger.is_zero() || queue.batches.is_empty();
         self.incomplete.insert(batch.number, Arc::clone(&batch.completion));
@@ -212,6 +212,24 @@ impl Accumulator {
         let place =
             queue.batches.iter().position(|other| other.number > batch.number).unwrap_or(queue.batches.len());
         queue.batches.insert(place, batch);
+    }
+
+    /// Puts the parts of a batch that was too large in its place, to be sent at once.
+    pub(super) fn replace(&mut self, batch: &Batch, parts: [Batch; 2]) {
+        if let Some(queues) = self.topics.get_mut(&batch.partition.topic) {
+            // The guess how well the topic compresses was too bold.
+            queues.ratio = 1.0;
+        }
+        self.incomplete.remove(&batch.number);
+        for part in parts {
+            self.incomplete.insert(part.number, Arc::clone(&part.completion));
+            let Some(queue) = self.queue(&part.partition) else { continue };
+            let later = queue.batches.iter().position(|other| other.number > part.number);
+            queue.batches.insert(later.unwrap_or(queue.batches.len()), part);
+        }
+        if let Some(queue) = self.queue(&batch.partition) {
+            queue.in_flight -= 1;
+        }
     }
 
     /// Notes that a batch that was in flight is finished. `written` says whether the broker has it.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use klamm_io::Instant;
-use klamm_protocol::records::{BatchBuilder, BuildError};
+use klamm_protocol::records::{BatchBuilder, BatchOptions, BuildError, RecordBatch, increment_sequence};
 use tokio::sync::Notify;
 
 use crate::{ClientError, TopicPartition};
@@ -47,6 +47,8 @@ pub(super) enum Fate {
         /// Records that are to blame, by their place in the batch (KIP-467).
         records: BTreeMap<i32, String>,
     },
+    /// The batch was too large and is sent in two: the place of the second's first record, and both.
+    Split(i32, [Arc<Completion>; 2]),
 }
 
 /// Shared by a batch and all futures that wait for its records.
@@ -62,11 +64,24 @@ impl Completion {
         Self { partition, fate: OnceLock::new(), done: Notify::new() }
     }
 
-    pub(super) async fn wait(&self) {
-        let done = self.done.notified();
-        let mut done = std::pin::pin!(done);
-        done.as_mut().enable();
-        if self.fate.get().is_none() {
+    /// Waits until the fate of all records is known, whatever batches they end up in.
+    pub(super) async fn wait(self: Arc<Self>) {
+        let mut waiting = vec![self];
+        while let Some(completion) = waiting.pop() {
+            if let Fate::Split(_, parts) = completion.fate().await {
+                waiting.extend(parts.iter().cloned());
+            }
+        }
+    }
+
+    async fn fate(&self) -> &Fate {
+        loop {
+            let done = self.done.notified();
+            let mut done = std::pin::pin!(done);
+            done.as_mut().enable();
+            if let Some(fate) = self.fate.get() {
+                return fate;
+            }
             done.await;
         }
     }
@@ -91,7 +106,8 @@ impl Completion {
                 },
                 _ => error.clone(),
             }),
-            None => Err(ClientError::Closed),
+            // Whoever is told of single records waits for the parts.
+            Some(Fate::Split(..)) | None => Err(ClientError::Closed),
         }
     }
 }
@@ -116,8 +132,18 @@ impl Delivery {
     /// # Errors
     /// Why the record was not written, or not known to be written.
     pub async fn wait(self) -> Result<RecordMetadata, ClientError> {
-        self.completion.wait().await;
-        self.completion.result(self.index, self.timestamp)
+        let (mut completion, mut index) = (self.completion, self.index);
+        loop {
+            let Fate::Split(second_at, [first, second]) = completion.fate().await else {
+                return completion.result(index, self.timestamp);
+            };
+            completion = if index < *second_at {
+                Arc::clone(first)
+            } else {
+                index -= second_at;
+                Arc::clone(second)
+            };
+        }
     }
 }
 
@@ -130,9 +156,15 @@ impl IntoFuture for Delivery {
     }
 }
 
+/// Numbers that each batch has for its parts.
+pub(super) const NUMBERS: u64 = 1 << 20;
+
 /// Records of one partition that are sent together.
 pub(super) struct Batch {
+    /// Batches of a partition are sent in the order of their numbers.
     pub(super) number: u64,
+    /// Numbers from `number` on that belong to this batch alone, for its parts if it is split.
+    pub(super) numbers: u64,
     pub(super) partition: TopicPartition,
     /// Open for more records until the batch is sent for the first time.
     builder: Option<BatchBuilder>,
@@ -161,6 +193,7 @@ impl Batch {
     ) -> Self {
         Self {
             number,
+            numbers: NUMBERS,
             completion: Arc::new(Completion::new(partition.clone())),
             partition,
             plain_bytes: builder.uncompressed_size(),
@@ -215,6 +248,46 @@ impl Batch {
         Ok(self.built.clone().unwrap_or_default())
     }
 
+    /// Makes two batches of one that the broker finds too large. They keep its place in the order, and if it had
+    /// sequences, those. `None` if it has one record only, or cannot be read.
+    pub(super) fn split(&mut self, options: BatchOptions) -> Option<[Self; 2]> {
+        let built = self.built.clone().filter(|_| self.records_count > 1 && self.numbers > 1)?;
+        let records = RecordBatch::new(&built).ok()?.records().ok()?;
+        let half = self.records_count / 2;
+        let mut builders = [BatchBuilder::new(options), BatchBuilder::new(options)];
+        for (index, record) in (0..).zip(records) {
+            let record = record.ok()?;
+            let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            let builder = &mut builders[usize::from(index >= half)];
+            builder.append(record.timestamp, key, value, &record.headers).ok()?;
+        }
+        let step = self.numbers / 2;
+        let part = |number: u64, builder: BatchBuilder| {
+            let mut part = Self::new(number, self.partition.clone(), builder, self.created);
+            part.numbers = step;
+            part.attempts = self.attempts;
+            part.records_count = part.builder.as_ref().map_or(0, BatchBuilder::records_count);
+            part
+        };
+        let [first, second] = builders;
+        let (mut first, mut second) = (part(self.number, first), part(self.number + step, second));
+        if let Some((identity, sequence)) = self.identity {
+            first.identity = self.identity;
+            second.identity = Some((identity, increment_sequence(sequence, half)));
+        }
+        for (index, timestamp, callback) in std::mem::take(&mut self.callbacks) {
+            if index < half {
+                first.callbacks.push((index, timestamp, callback));
+            } else {
+                second.callbacks.push((index - half, timestamp, callback));
+            }
+        }
+        // What counts against the buffer stays counted, once.
+        first.memory_bytes = self.memory_bytes;
+        self.memory_bytes = 0;
+        Some([first, second])
+    }
+
     /// Tells everybody who waits.
     pub(super) fn finish(self, fate: Fate) {
         let _ = self.completion.fate.set(fate);
@@ -238,8 +311,6 @@ fn with_identity(built: &Bytes, identity: Identity, sequence: i32) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use klamm_protocol::records::{BatchOptions, RecordBatch};
-
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! The task that sends what the accumulator holds.
 //!
-//! One task per producer decides what goes; each request then has a task of its own that waits for the answer and
-//! tells the accumulator. Both work on the producer's shared state under its one lock, which is never held across an
+//! One task per producer decides what goes and hands it to the connections, so that the order of batches is the order
+//! on the wire; each request then has a task of its own that waits for the answer and tells the accumulator. Both work on the producer's shared state under its one lock, which is never held across an
 //! await.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use klamm_net::client::Connection;
+use klamm_net::client::Answer;
 use klamm_protocol::{
     ErrorCode, Records, StrBytes, Uuid,
     api::{
@@ -20,10 +20,11 @@ use klamm_protocol::{
             PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
         },
     },
+    records::BatchOptions,
 };
 
 use super::{
-    Shared,
+    Link, Shared,
     accumulator::{Circumstances, Ready},
     batch::{Batch, Fate, Identity},
 };
@@ -45,7 +46,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             continue;
         }
-        let ready = look(&shared);
+        let (ready, unconnected) = look(&shared);
+        for node in unconnected {
+            connect(&shared, node);
+        }
         let next = ready.next;
         let sent = send_all(&shared, ready);
         if shared.is_done() {
@@ -68,20 +72,29 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Decides what goes now.
-fn look(shared: &Shared) -> Ready {
+/// Decides what goes now. Gives besides the brokers that have to be connected to first.
+fn look(shared: &Shared) -> (Ready, BTreeSet<i32>) {
     let metadata = shared.cluster.metadata();
     let mut state = shared.lock();
     let now = shared.cluster.clock().now();
     let state = &mut *state;
-    let (in_flight, muted) = (&state.in_flight, &state.muted);
+    let (links, muted) = (&state.links, &state.muted);
     let in_flight_max = shared.settings.in_flight_max;
+    let unconnected = std::cell::RefCell::new(BTreeSet::new());
     let circumstances = Circumstances {
         now,
         identity: state.identity,
         leader: &|topic, partition| metadata.leader(topic, partition).map(|(leader, _)| leader),
         is_free: &|node| {
-            in_flight.get(&node).copied().unwrap_or(0) < in_flight_max
+            let link = links.get(&node);
+            if !link.is_some_and(Link::is_open) {
+                // What is under way on a broken connection has to come back first, lest it be overtaken.
+                if link.is_none_or(|link| link.in_flight == 0 && !link.is_connecting) {
+                    unconnected.borrow_mut().insert(node);
+                }
+                return false;
+            }
+            link.is_some_and(|link| link.in_flight < in_flight_max)
                 && muted.get(&node).is_none_or(|until| *until <= now)
         },
     };
@@ -95,7 +108,37 @@ fn look(shared: &Shared) -> Ready {
     }
     let unmute = muted.values().filter(|until| **until > now).min().copied();
     ready.next = [ready.next, unmute].into_iter().flatten().min();
-    ready
+    (ready, unconnected.into_inner())
+}
+
+/// Connects to a broker in a task of its own.
+fn connect(shared: &Arc<Shared>, node: i32) {
+    shared.lock().links.entry(node).or_default().is_connecting = true;
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let result = shared.cluster.connection(node).await;
+        let failed = {
+            let mut state = shared.lock();
+            let state = &mut *state;
+            let link = state.links.entry(node).or_default();
+            link.is_connecting = false;
+            match result {
+                Ok(connection) => {
+                    link.connection = Some(connection);
+                    false
+                }
+                Err(error) => {
+                    state.last_error = Some(error);
+                    true
+                }
+            }
+        };
+        if failed {
+            // The partitions may be led by another broker by now.
+            refresh(&shared, shared.refresh_topics());
+        }
+        shared.wake.notify_one();
+    });
 }
 
 /// Sends what is ready. Says whether there was anything.
@@ -105,7 +148,7 @@ fn send_all(shared: &Arc<Shared>, ready: Ready) -> bool {
         let error = ClientError::TimedOut {
             doing: format!("sending {} record(s) to {}", batch.records_count, batch.partition),
             after: waited,
-            cause: None,
+            cause: shared.lock().last_error.clone().map(Box::new),
         };
         finish(shared, batch, Fate::Failed { error, records: BTreeMap::new() }, false);
     }
@@ -114,8 +157,18 @@ fn send_all(shared: &Arc<Shared>, ready: Ready) -> bool {
     }
     let some = !ready.by_node.is_empty();
     for (node, batches) in ready.by_node {
-        *shared.lock().in_flight.entry(node).or_default() += 1;
-        tokio::spawn(exchange(Arc::clone(shared), node, batches));
+        // Requests are handed over here, one after the other, so that their order is that of the sequences.
+        let (batches, data) = close_batches(shared, batches);
+        if batches.is_empty() {
+            continue;
+        }
+        match start(shared, node, request(shared, &batches, data)) {
+            Ok(answer) => {
+                shared.lock().links.entry(node).or_default().in_flight += 1;
+                tokio::spawn(exchange(Arc::clone(shared), node, batches, answer));
+            }
+            Err(error) => give_back(shared, batches, &error),
+        }
     }
     some
 }
@@ -180,15 +233,21 @@ fn give_up_all(shared: &Shared, error: &ClientError) {
     }
 }
 
-/// One request to one broker, with all that follows from its answer.
-async fn exchange(shared: Arc<Shared>, node: i32, batches: Vec<Batch>) {
-    let (batches, data) = close_batches(&shared, batches);
-    let request = request(&shared, &batches, data);
-    let result = if batches.is_empty() { Ok(None) } else { send(&shared, node, request).await };
+/// Waits for the answer to one request and does all that follows from it.
+async fn exchange(
+    shared: Arc<Shared>,
+    node: i32,
+    batches: Vec<Batch>,
+    answer: Option<Answer<ProduceRequest>>,
+) {
+    let result = match answer {
+        Some(answer) => answer.wait(Duration::ZERO).await.map(Some).map_err(ClientError::from),
+        None => Ok(None),
+    };
     {
         let mut state = shared.lock();
-        if let Some(count) = state.in_flight.get_mut(&node) {
-            *count -= 1;
+        if let Some(link) = state.links.get_mut(&node) {
+            link.in_flight -= 1;
         }
         if let Ok(Some(answer)) = &result
             && answer.throttle_time_ms > 0
@@ -204,14 +263,18 @@ async fn exchange(shared: Arc<Shared>, node: i32, batches: Vec<Batch>) {
                 finish(&shared, batch, Fate::Written { base_offset: -1, log_append_time_ms: -1 }, true);
             }
         }
-        Err(error) => {
-            if error.is_retriable() {
-                refresh(&shared, batches.iter().map(|batch| Arc::clone(&batch.partition.topic)).collect());
-            }
-            for batch in batches {
-                retry_or_fail(&shared, batch, error.clone(), BTreeMap::new());
-            }
-        }
+        Err(error) => give_back(&shared, batches, &error),
+    }
+    shared.wake.notify_one();
+}
+
+/// A whole request failed: its batches are sent again, or fail with it.
+fn give_back(shared: &Arc<Shared>, batches: Vec<Batch>, error: &ClientError) {
+    if error.is_retriable() {
+        refresh(shared, batches.iter().map(|batch| Arc::clone(&batch.partition.topic)).collect());
+    }
+    for batch in batches {
+        retry_or_fail(shared, batch, error.clone(), BTreeMap::new());
     }
     shared.wake.notify_one();
 }
@@ -267,13 +330,16 @@ fn request(shared: &Shared, batches: &[Batch], data: Vec<Bytes>) -> (ProduceRequ
     (request, all_have_ids)
 }
 
-/// Sends the request; `None` if acks=0 lets no answer come.
-async fn send(
+/// Hands a request over to the broker's connection; `None` if acks=0 lets no answer come.
+fn start(
     shared: &Shared,
     node: i32,
     (request, all_have_ids): (ProduceRequest, bool),
-) -> Result<Option<ProduceResponse>, ClientError> {
-    let connection: Connection = shared.cluster.connection(node).await?;
+) -> Result<Option<Answer<ProduceRequest>>, ClientError> {
+    let connection = shared.lock().links.get(&node).and_then(|link| link.connection.clone());
+    let Some(connection) = connection else {
+        return Err(ClientError::Broker { code: ErrorCode::LeaderNotAvailable, message: None });
+    };
     let mut version = connection.version_of::<ProduceRequest>()?;
     if !all_have_ids {
         version = version.min(PRODUCE_WITH_NAMES);
@@ -282,9 +348,7 @@ async fn send(
         connection.send_unanswered(&request, version)?;
         return Ok(None);
     }
-    let answer = connection.start_version(&request, version)?;
-    drop(request);
-    Ok(Some(answer.wait(Duration::ZERO).await?))
+    Ok(Some(connection.start_version(&request, version)?))
 }
 
 fn take_answer(shared: &Arc<Shared>, batches: Vec<Batch>, answer: &ProduceResponse) {
@@ -351,6 +415,17 @@ fn is_about_leader(code: ErrorCode) -> bool {
 }
 
 fn retry_or_fail(shared: &Shared, batch: Batch, error: ClientError, records: BTreeMap<i32, String>) {
+    let mut batch = batch;
+    if error.code() == Some(ErrorCode::MessageTooLarge) {
+        let options = BatchOptions { compression: shared.settings.compression, ..Default::default() };
+        if let Some(parts) = batch.split(options) {
+            let half = parts[0].records_count;
+            let completions = [Arc::clone(&parts[0].completion), Arc::clone(&parts[1].completion)];
+            shared.lock().accumulator.replace(&batch, parts);
+            batch.finish(Fate::Split(half, completions));
+            return;
+        }
+    }
     let now = shared.cluster.clock().now();
     let in_time = now - batch.created < shared.settings.delivery_timeout;
     let may_retry =

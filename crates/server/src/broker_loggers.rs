@@ -43,12 +43,15 @@ const CRATES: [(&str, &[&str]); 7] = [
 ];
 
 /// Loggers of Kafka that its documentation, its configuration files or its tests name.
-const KAFKA: [&str; 9] = [
+const KAFKA: [&str; 12] = [
+    "kafka",
     "kafka.authorizer.logger",
+    "kafka.cluster.Replica",
     "kafka.controller.KafkaController",
     "kafka.log.LogCleaner",
     "kafka.network.RequestChannel$",
     "kafka.request.logger",
+    "kafka.server.ControllerServer",
     "kafka.server.KafkaApis",
     "kafka.server.ReplicaManager",
     "org.apache.kafka.server.quota.ClientQuotaManager$ThrottledChannelReaper",
@@ -97,17 +100,20 @@ impl Loggers {
 
     /// The level that holds for a logger: its own, else that of the nearest name above it.
     fn level(&self, name: &str) -> &'static str {
+        self.own_level(name).unwrap_or(self.root)
+    }
+
+    /// The level that was set for a logger or a name above it.
+    fn own_level(&self, name: &str) -> Option<&'static str> {
         let mut above = name;
         loop {
             if let Some(level) = self.set.get(above) {
-                return level;
+                return Some(level);
             }
             match above.rsplit_once('.') {
                 Some((package, _)) => above = package,
-                None if above.starts_with("klamm") => {
-                    return self.set.get("klamm").copied().unwrap_or(self.root);
-                }
-                None => return self.root,
+                None if above.starts_with("klamm") => return self.set.get("klamm").copied(),
+                None => return None,
             }
         }
     }
@@ -121,7 +127,7 @@ impl Loggers {
         }
         for (target, packages) in CRATES {
             let named = std::iter::once(target).chain(packages.iter().copied());
-            if let Some(level) = named.filter_map(|name| self.set.get(name)).next() {
+            if let Some(level) = named.filter_map(|name| self.own_level(name)).next() {
                 filter.push_str(&format!(",{target}={}", of(level)));
             }
         }

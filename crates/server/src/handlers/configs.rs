@@ -106,7 +106,7 @@ fn check_addressed<'a>(
     let mut seen = BTreeSet::new();
     for key in keys {
         if !seen.insert(key) {
-            return Err(invalid(format!("Error due to duplicate config keys: {key}")));
+            return Err(invalid("Error due to duplicate config keys".to_owned()));
         }
     }
     ResourceKind::from_code(resource.0)

@@ -22,7 +22,9 @@ pub async fn handle(
     let all = std::mem::take(&mut request.resources);
     let mut refusals: Vec<Option<ApiError>> = Vec::with_capacity(all.len());
     for resource in &all {
-        let refusal = cx.check_replacement(resource, &all).err();
+        // What a controller's listener takes has been checked by a broker, or is for the controller to judge.
+        let is_checked = call.connection.is_controller_listener;
+        let refusal = if is_checked { None } else { cx.check_replacement(resource, &all).err() };
         if refusal.is_none() {
             request.resources.push(resource.clone());
         }

@@ -24,7 +24,12 @@ pub async fn handle(
     let all = std::mem::take(&mut request.resources);
     let mut answers: Vec<Option<AlterConfigsResourceResponse>> = Vec::with_capacity(all.len());
     for resource in &all {
-        let answer = match cx.check(resource, &all, request.validate_only) {
+        let checked = if call.connection.is_controller_listener {
+            cx.check_for_controller(resource, request.validate_only)
+        } else {
+            cx.check(resource, &all, request.validate_only)
+        };
+        let answer = match checked {
             // Done here, and not for the controller.
             Ok(ResourceKind::BrokerLogger) => Some(answer(resource, ErrorCode::None, None)),
             Ok(_) => None,
@@ -63,6 +68,26 @@ pub async fn handle(
 }
 
 impl ConfigsContext {
+    /// What a controller's listener takes comes from a broker, which has checked its own keys, or from somebody who goes
+    /// past the brokers. Only log levels are this node's own affair then.
+    fn check_for_controller(
+        &self,
+        resource: &AlterConfigsResource,
+        validate_only: bool,
+    ) -> Result<ResourceKind, ApiError> {
+        if ResourceKind::from_code(resource.resource_type) == Some(ResourceKind::BrokerLogger) {
+            broker_loggers::alter(
+                self.node.id,
+                &resource.resource_name,
+                &alterations(resource)?,
+                validate_only,
+            )?;
+            return Ok(ResourceKind::BrokerLogger);
+        }
+        // Anything but a logger is for the controller to judge, kinds that are not known included.
+        Ok(ResourceKind::Topic)
+    }
+
     fn check(
         &self,
         resource: &AlterConfigsResource,

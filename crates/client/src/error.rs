@@ -33,7 +33,7 @@ pub enum ClientError {
         /// How long it was tried.
         after: Duration,
         /// The last failure on the way.
-        cause: Option<Box<ClientError>>,
+        cause: Option<Box<Self>>,
     },
     /// A connection failed.
     #[error(transparent)]

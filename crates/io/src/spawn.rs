@@ -1,5 +1,4 @@
 //! Threads and tasks.
-#![expect(clippy::disallowed_methods, reason = "the door")]
 
 use std::{
     future::Future,

@@ -112,101 +112,149 @@ async fn run_node(
     ready: impl FnOnce(&BrokerConfig),
 ) -> Result<(), StartError> {
     let mut termination = Box::pin(termination);
-    let directories = open_directories(&config, &world)?;
-    let mut bound = bind(&config)?;
-    let shard_count = shard_count(&config);
-    let (handle, commands) = ControllerHandle::channel();
-    let (quorum_requests, requests) = mpsc::unbounded_channel();
-    let node = Arc::new(Node {
-        id: config.node_id(),
-        cluster_id: directories.cluster_id.clone(),
-        incarnation_id: Uuid::from_bytes(world.entropy.next_16()),
-        controller: handle.with_quorum(quorum_requests),
-        metadata: Metadata::default(),
-        previous_broker_epoch: directories.previous_broker_epoch,
-        log_dirs: directories.log_dirs,
-        fetch_sessions: Mutex::new(fetch_sessions(&config, &world)),
-        shard_count,
-        broker_epoch: watch::Sender::new(-1),
-        limits: ConnectionLimits::of(&config),
-        config: ArcSwap::from_pointee(config.clone()),
-        world: world.clone(),
-    });
-    let (senders, queues): (Vec<_>, Vec<_>) = (0..shard_count).map(|_| mpsc::unbounded_channel()).unzip();
-    let senders = ShardSenders::new(senders);
-    let quorum =
-        start_quorum(&node, &config, commands, requests, senders.clone(), directories.metadata_directory_id)?;
-    let shards = start_shards(&node, &senders, queues)?;
-    let router = Rc::new(Shards::remote(senders.clone(), world.clock));
-
-    let (wish, wishes) = watch::channel(Wish::Fenced);
-    let (stage, mut stages) = watch::channel(Stage::Starting);
-    let mut acceptors = Vec::new();
-    // Controllers listen from the start: brokers wait for them, not the other way round. Their connections are counted by
-    // themselves, so that no crowd of clients keeps the nodes of the cluster apart.
-    let controller_limits = ConnectionLimits::of(&config);
-    for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(&config, name)) {
-        acceptors.push(spawn::essential(acceptor::run(
-            name,
-            listener,
-            Arc::clone(&controller_limits),
-            Rc::clone(&router),
-        )));
-    }
-    let advertised = advertised(&config, &bound);
-    let is_broker = config.is_broker();
-    let mut tasks = Vec::new();
-    if config.is_controller() {
-        tasks.push(spawn::essential(controller_lifecycle::run(Arc::clone(&node))));
-    }
-    if is_broker {
-        tasks.push(spawn::essential(broker_lifecycle::run(Arc::clone(&node), advertised, wishes, stage)));
-    }
-    let starting = async {
-        node.metadata.wait_for(0).await;
-        if is_broker {
-            set_strays_aside(&node);
-            wish.send_replace(Wish::Serving);
-            let _ = stages.wait_for(|stage| *stage == Stage::Active).await;
-            // Whoever connects finds this broker in the metadata that it is told.
-            wait_until_visible(&node).await;
-        }
-    };
+    let running = Running::start(&config, world)?;
+    let mut lifecycle = Lifecycle::start(&config, &running);
     let started = tokio::select! {
-        () = starting => true,
+        () = lifecycle.until_serving(&running) => true,
         () = &mut termination => false,
     };
     if started {
-        for (name, listener) in bound {
-            acceptors.push(spawn::essential(acceptor::run(
-                name,
-                listener,
-                Arc::clone(&node.limits),
-                Rc::clone(&router),
-            )));
-        }
-        tasks.push(spawn::essential(remove_deleted(Arc::clone(&node))));
-        tasks.push(spawn::essential(checkpoint_loop(Arc::clone(&node), senders.clone())));
-        info!(node = node.id, cluster_id = %node.cluster_id, shards = shard_count, "node started");
+        lifecycle.serve(&running);
         ready(&config);
         termination.await;
     }
-    info!(node = node.id, "node stops");
-    if started && is_broker {
-        wish.send_replace(Wish::ShutDown);
-        let gone = async {
-            let _ = stages.wait_for(|stage| *stage == Stage::Gone).await;
-        };
-        if world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {
-            warn!("the controller did not let the broker go in time");
+    info!(node = running.node.id, "node stops");
+    lifecycle.end(&running, started).await;
+    running.stop().await;
+    Ok(())
+}
+
+/// The parts of a node that run on threads of their own.
+struct Running {
+    node: Arc<Node>,
+    senders: ShardSenders,
+    shards: Vec<spawn::Thread>,
+    quorum: Quorum,
+    /// Listeners that are bound and nobody accepts on yet.
+    bound: std::cell::RefCell<Vec<(ListenerName, Listener)>>,
+}
+
+impl Running {
+    fn start(config: &BrokerConfig, world: World) -> Result<Self, StartError> {
+        let directories = open_directories(config, &world)?;
+        let bound = bind(config)?;
+        let shard_count = shard_count(config);
+        let (handle, commands) = ControllerHandle::channel();
+        let (quorum_requests, requests) = mpsc::unbounded_channel();
+        let node = Arc::new(Node {
+            id: config.node_id(),
+            cluster_id: directories.cluster_id.clone(),
+            incarnation_id: Uuid::from_bytes(world.entropy.next_16()),
+            controller: handle.with_quorum(quorum_requests),
+            metadata: Metadata::default(),
+            previous_broker_epoch: directories.previous_broker_epoch,
+            log_dirs: directories.log_dirs,
+            fetch_sessions: Mutex::new(fetch_sessions(config, &world)),
+            shard_count,
+            broker_epoch: watch::Sender::new(-1),
+            limits: ConnectionLimits::of(config),
+            config: ArcSwap::from_pointee(config.clone()),
+            world,
+        });
+        let (senders, queues): (Vec<_>, Vec<_>) = (0..shard_count).map(|_| mpsc::unbounded_channel()).unzip();
+        let senders = ShardSenders::new(senders);
+        let directory_id = directories.metadata_directory_id;
+        let quorum = start_quorum(&node, config, commands, requests, senders.clone(), directory_id)?;
+        let shards = start_shards(&node, &senders, queues)?;
+        Ok(Self { node, senders, shards, quorum, bound: bound.into() })
+    }
+
+    async fn stop(self) {
+        stop(&self.node, &self.senders, self.shards, self.quorum).await;
+        info!(node = self.node.id, "node stopped");
+    }
+}
+
+/// The tasks by which a node comes into its cluster, serves and leaves.
+struct Lifecycle {
+    wish: watch::Sender<Wish>,
+    stages: watch::Receiver<Stage>,
+    tasks: Vec<spawn::Task<()>>,
+    is_broker: bool,
+}
+
+impl Lifecycle {
+    fn start(config: &BrokerConfig, running: &Running) -> Self {
+        let node = &running.node;
+        let (wish, wishes) = watch::channel(Wish::Fenced);
+        let (stage, stages) = watch::channel(Stage::Starting);
+        let is_broker = config.is_broker();
+        let mut lifecycle = Self { wish, stages, tasks: Vec::new(), is_broker };
+        // Controllers listen from the start: brokers wait for them, not the other way round. Their connections are counted
+        // by themselves, so that no crowd of clients keeps the nodes of the cluster apart.
+        let limits = ConnectionLimits::of(config);
+        let mut bound = running.bound.borrow_mut();
+        for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(config, name)) {
+            lifecycle.accept(running, name, listener, &limits);
+        }
+        let advertised = advertised(config, &bound);
+        if config.is_controller() {
+            lifecycle.tasks.push(spawn::essential(controller_lifecycle::run(Arc::clone(node))));
+        }
+        if is_broker {
+            let broker = broker_lifecycle::run(Arc::clone(node), advertised, wishes, stage);
+            lifecycle.tasks.push(spawn::essential(broker));
+        }
+        lifecycle
+    }
+
+    fn accept(
+        &mut self,
+        running: &Running,
+        name: ListenerName,
+        listener: Listener,
+        limits: &Arc<ConnectionLimits>,
+    ) {
+        let shards = Rc::new(Shards::remote(running.senders.clone(), running.node.world.clock));
+        self.tasks.push(spawn::essential(acceptor::run(name, listener, Arc::clone(limits), shards)));
+    }
+
+    /// Completes when the node may serve its clients.
+    async fn until_serving(&mut self, running: &Running) {
+        let node = &running.node;
+        node.metadata.wait_for(0).await;
+        if self.is_broker {
+            set_strays_aside(node);
+            self.wish.send_replace(Wish::Serving);
+            let _ = self.stages.wait_for(|stage| *stage == Stage::Active).await;
+            // Whoever connects finds this broker in the metadata that it is told.
+            wait_until_visible(node).await;
         }
     }
-    for task in tasks.into_iter().chain(acceptors) {
-        task.abort();
+
+    fn serve(&mut self, running: &Running) {
+        let node = &running.node;
+        for (name, listener) in running.bound.take() {
+            self.accept(running, name, listener, &node.limits);
+        }
+        self.tasks.push(spawn::essential(remove_deleted(Arc::clone(node))));
+        self.tasks.push(spawn::essential(checkpoint_loop(Arc::clone(node), running.senders.clone())));
+        info!(node = node.id, cluster_id = %node.cluster_id, shards = node.shard_count, "node started");
     }
-    stop(&node, &senders, shards, quorum).await;
-    info!(node = node.id, "node stopped");
-    Ok(())
+
+    /// Leaves the cluster, if the node was in it, and accepts no more connections.
+    async fn end(mut self, running: &Running, was_serving: bool) {
+        if was_serving && self.is_broker {
+            self.wish.send_replace(Wish::ShutDown);
+            let gone = self.stages.wait_for(|stage| *stage == Stage::Gone);
+            if running.node.world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {
+                warn!("the controller did not let the broker go in time");
+            }
+        }
+        for task in self.tasks {
+            task.abort();
+        }
+    }
 }
 
 /// Closes logs, writes what the next start relies on, ends the threads.
@@ -268,7 +316,7 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
     let own_dirs = config.log_dirs().len();
     for (index, path) in paths.into_iter().enumerate() {
         // A metadata directory beside the log directories takes no partitions.
-        let is_cordoned = index >= own_dirs || cordoned.iter().any(|dir| PathBuf::from(dir) == path);
+        let is_cordoned = index >= own_dirs || cordoned.iter().any(|dir| path == std::path::Path::new(dir));
         let (files, meta, found) = match open_directory(world, &path) {
             Ok(opened) => opened,
             Err(StartError::Log(error)) if error.is_fault() && path != metadata_dir => {

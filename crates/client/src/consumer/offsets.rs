@@ -11,6 +11,7 @@ use klamm_protocol::{
         offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         offset_fetch::{
             OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+            OffsetFetchResponse,
         },
     },
 };
@@ -185,6 +186,9 @@ pub(crate) async fn fetch(
         .await
 }
 
+/// One row of an answer: topic, partition, offset, leader epoch, metadata, error code.
+type Row = (Arc<str>, i32, i64, i32, Option<StrBytes>, i16);
+
 async fn fetch_once(
     cluster: &Cluster,
     group_id: &str,
@@ -228,38 +232,8 @@ async fn fetch_once(
         OffsetFetchRequest { group_id: group, topics, require_stable, ..Default::default() }
     };
     let answer = connection.call_version(&request, version, std::time::Duration::ZERO).await?;
-    let mut rows = Vec::new();
-    ClientError::check(answer.error_code, None)?;
-    for topic in &answer.topics {
-        for p in &topic.partitions {
-            rows.push((
-                Arc::from(&*topic.name),
-                p.partition_index,
-                p.committed_offset,
-                p.committed_leader_epoch,
-                p.metadata.clone(),
-                p.error_code,
-            ));
-        }
-    }
-    for group in &answer.groups {
-        ClientError::check(group.error_code, None)?;
-        for topic in &group.topics {
-            let name = name_of(&ids, topic.topic_id, &topic.name);
-            for p in &topic.partitions {
-                rows.push((
-                    Arc::clone(&name),
-                    p.partition_index,
-                    p.committed_offset,
-                    p.committed_leader_epoch,
-                    p.metadata.clone(),
-                    p.error_code,
-                ));
-            }
-        }
-    }
     let mut found = BTreeMap::new();
-    for (topic, partition, offset, leader_epoch, metadata, code) in rows {
+    for (topic, partition, offset, leader_epoch, metadata, code) in rows(&answer, &ids)? {
         ClientError::check(code, None)?;
         if offset >= 0 {
             let metadata = metadata.map(|text| text.to_string()).unwrap_or_default();
@@ -270,4 +244,28 @@ async fn fetch_once(
         }
     }
     Ok(found)
+}
+
+/// The partitions of an answer, in whichever form its version has them.
+fn rows(answer: &OffsetFetchResponse, ids: &BTreeMap<Arc<str>, Uuid>) -> Result<Vec<Row>, ClientError> {
+    ClientError::check(answer.error_code, None)?;
+    let mut rows = Vec::new();
+    for topic in &answer.topics {
+        let name: Arc<str> = Arc::from(&*topic.name);
+        rows.extend(topic.partitions.iter().map(|p| {
+            let (offset, epoch) = (p.committed_offset, p.committed_leader_epoch);
+            (Arc::clone(&name), p.partition_index, offset, epoch, p.metadata.clone(), p.error_code)
+        }));
+    }
+    for group in &answer.groups {
+        ClientError::check(group.error_code, None)?;
+        for topic in &group.topics {
+            let name = name_of(ids, topic.topic_id, &topic.name);
+            rows.extend(topic.partitions.iter().map(|p| {
+                let (offset, epoch) = (p.committed_offset, p.committed_leader_epoch);
+                (Arc::clone(&name), p.partition_index, offset, epoch, p.metadata.clone(), p.error_code)
+            }));
+        }
+    }
+    Ok(rows)
 }

@@ -111,6 +111,7 @@ fn producer_ids_come_in_blocks() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn features_move_within_what_all_nodes_support() {
     let mut world = World::with_brokers(MetadataVersion::V4_2_IV1, 1);
     world.image.cluster.controllers.insert_mut(

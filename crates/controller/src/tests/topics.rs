@@ -29,6 +29,7 @@ fn assigned(replicas: &[(i32, &[i32])]) -> CreatableTopic {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_topic_that_cannot_be_is_refused_with_kafkas_words() {
     let mut world = world();
     world.create(&CreateTopicsRequest {

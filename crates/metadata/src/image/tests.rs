@@ -70,6 +70,7 @@ fn config(resource_type: i8, resource: &str, name: &str, value: Option<&str>) ->
 }
 
 /// A cluster with something of everything in it.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn everything() -> Vec<MetadataRecord> {
     vec![
         feature("metadata.version", 30),

@@ -17,11 +17,11 @@ use klamm_protocol::{
         allocate_producer_ids::AllocateProducerIdsResponse, alter_partition::AlterPartitionResponse,
         assign_replicas_to_dirs::AssignReplicasToDirsResponse, broker_heartbeat::BrokerHeartbeatResponse,
         broker_registration::BrokerRegistrationResponse,
-        controller_registration::ControllerRegistrationResponse, delete_topics::DeleteTopicsResponse,
-        elect_leaders::ElectLeadersResponse, unregister_broker::UnregisterBrokerResponse,
+        controller_registration::ControllerRegistrationResponse, elect_leaders::ElectLeadersResponse,
+        unregister_broker::UnregisterBrokerResponse,
     },
 };
-use tracing::info;
+use tracing::{debug, info};
 
 use super::{
     command::{Answer, AnswerSender, Command},
@@ -36,7 +36,7 @@ pub(super) fn heartbeats(driver: &Driver, image: &MetadataImage, now: Duration) 
 
 /// The first thing that a new controller does: what a new cluster starts with, if this is one.
 pub(super) fn activate(driver: &mut Driver, bootstrap: &[MetadataRecord], in_transaction: bool) {
-    let records = with_context(driver, |context, _| activation::activate(context, bootstrap, in_transaction));
+    let records = with_context(driver, |context| activation::activate(context, bootstrap, in_transaction));
     if records.is_empty() {
         return;
     }
@@ -71,7 +71,7 @@ pub(super) fn elections(driver: &mut Driver, now: Duration) {
     let unclean = now >= active.unclean_deadline;
     let soon = now + Duration::from_millis(10);
     if balance {
-        let outcome = with_context(driver, |context, ()| periodic::balance_leaders(context));
+        let outcome = with_context(driver, |context| periodic::balance_leaders(context));
         let interval = balance_interval(&driver.config).map(|interval| now + interval);
         if let Some(active) = &mut driver.active {
             active.balance_deadline = if outcome.response { Some(soon) } else { interval };
@@ -79,7 +79,7 @@ pub(super) fn elections(driver: &mut Driver, now: Duration) {
         propose_elections(driver, &outcome.records);
     }
     if unclean {
-        let outcome = with_context(driver, |context, ()| periodic::elect_unclean_leaders(context));
+        let outcome = with_context(driver, |context| periodic::elect_unclean_leaders(context));
         let next = now + unclean_interval(&driver.config);
         if let Some(active) = &mut driver.active {
             active.unclean_deadline = if outcome.response { soon } else { next };
@@ -108,54 +108,46 @@ pub(super) fn sessions(driver: &mut Driver) {
 }
 
 /// Answers a command when its decision is committed.
+#[expect(clippy::too_many_lines, reason = "one arm for each command, each a call of the decision")]
 pub(super) fn command(driver: &mut Driver, command: Command) {
     let now = driver.monotonic();
     let next_offset = driver.next_offset();
+    let mut random = driver.random();
     match command {
         Command::CreateTopics { request, version: _, reply } => {
-            let mut random = driver.random();
-            let outcome = with_context(driver, |context, _| {
-                topics::create_topics(context, &mut random, Access::ALL, &request)
-            });
-            settle(driver, outcome, reply);
+            let decide = |cx: &Context<'_>| topics::create_topics(cx, &mut random, Access::ALL, &request);
+            settle(driver, with_context(driver, decide), reply);
         }
         Command::DeleteTopics { request, version, reply } => {
-            let mut random = driver.random();
-            let outcome = with_context(driver, |context, _| {
-                topics::delete_topics(context, &mut random, Access::ALL, &request, version)
-            });
+            let decide =
+                |cx: &Context<'_>| topics::delete_topics(cx, &mut random, Access::ALL, &request, version);
             // Only `delete.topic.enable` refuses as a whole, and the broker has looked at that before.
-            let outcome = outcome.unwrap_or_else(|_| Outcome::unchanged(DeleteTopicsResponse::default()));
-            settle(driver, outcome, reply);
+            let outcome = with_context(driver, decide);
+            settle(driver, outcome.unwrap_or_else(|_| Outcome::unchanged(Default::default())), reply);
         }
         Command::CreatePartitions { request, version: _, reply } => {
-            let mut random = driver.random();
-            let outcome = with_context(driver, |context, _| {
-                partitions::create_partitions(context, &mut random, Access::ALL, &request)
-            });
-            settle(driver, outcome, reply);
+            let decide =
+                |cx: &Context<'_>| partitions::create_partitions(cx, &mut random, Access::ALL, &request);
+            settle(driver, with_context(driver, decide), reply);
         }
         Command::IncrementalAlterConfigs { request, version: _, reply } => {
-            let outcome =
-                with_context(driver, |context, _| configs::incremental_alter_configs(*context, &request));
-            settle(driver, outcome, reply);
+            let decide = |cx: &Context<'_>| configs::incremental_alter_configs(*cx, &request);
+            settle(driver, with_context(driver, decide), reply);
         }
         Command::AlterConfigs { request, version: _, reply } => {
-            let outcome = with_context(driver, |context, _| configs::alter_configs(*context, &request));
-            settle(driver, outcome, reply);
+            let decide = |cx: &Context<'_>| configs::alter_configs(*cx, &request);
+            settle(driver, with_context(driver, decide), reply);
         }
         Command::AlterClientQuotas { request, version: _, reply } => {
-            let outcome = with_context(driver, |context, _| {
-                client_quotas::alter_client_quotas(context.image, &request)
-            });
-            settle(driver, outcome, reply);
+            let decide = |cx: &Context<'_>| client_quotas::alter_client_quotas(cx.image, &request);
+            settle(driver, with_context(driver, decide), reply);
         }
         Command::UpdateFeatures { request, version, reply } => {
             let (kraft_version, ids) = driver.quorum_features();
             let upgrade = features::kraft_upgrade(&request, kraft_version);
             let possible = upgrade.map_or(Ok(()), |level| driver.upgrade_kraft_version(level, true));
             let quorum = features::Quorum { kraft_version, ids, upgrade: possible };
-            let outcome = with_context(driver, |context, _| {
+            let outcome = with_context(driver, |context| {
                 features::update_features(context, &request, version, &quorum)
             });
             if let Some(level) = upgrade.filter(|_| !outcome.records.is_empty()) {
@@ -166,104 +158,91 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
         }
         Command::RegisterBroker { request, version: _, reply } => {
             let cluster_id = driver.cluster_id.clone();
-            let outcome = with_heartbeats(driver, |context, heartbeats| {
-                brokers::register(context, heartbeats, now, &cluster_id, &request, next_offset)
+            let outcome = with_heartbeats(driver, |cx, heartbeats| {
+                brokers::register(cx, heartbeats, now, &cluster_id, &request, next_offset)
             });
-            let outcome = outcome.unwrap_or_else(|error| {
-                info!(broker = request.broker_id, %error, "broker registration refused");
-                let error_code = error.code.code();
-                Outcome::unchanged(BrokerRegistrationResponse { error_code, ..Default::default() })
-            });
-            settle(driver, outcome, reply);
+            settle_or_refuse(driver, outcome, reply);
         }
         Command::BrokerHeartbeat { request, version: _, reply } => {
-            let outcome = with_heartbeats(driver, |context, heartbeats| {
-                brokers::heartbeat(context, heartbeats, now, &request, next_offset)
+            let outcome = with_heartbeats(driver, |cx, heartbeats| {
+                brokers::heartbeat(cx, heartbeats, now, &request, next_offset)
             });
-            let outcome = match outcome {
-                Ok(outcome) => outcome.map(|answer| BrokerHeartbeatResponse {
-                    is_caught_up: answer.is_caught_up,
-                    is_fenced: answer.is_fenced,
-                    should_shut_down: answer.should_shut_down,
-                    ..Default::default()
-                }),
-                Err(error) => Outcome::unchanged(BrokerHeartbeatResponse {
-                    error_code: error.code.code(),
-                    ..Default::default()
-                }),
-            };
-            settle(driver, outcome, reply);
+            settle_or_refuse(driver, outcome, reply);
         }
         Command::UnregisterBroker { request, version: _, reply } => {
-            let outcome = with_heartbeats(driver, |context, heartbeats| {
-                brokers::unregister(context, heartbeats, request.broker_id)
+            let outcome = with_heartbeats(driver, |cx, heartbeats| {
+                brokers::unregister(cx, heartbeats, request.broker_id)
             });
-            let outcome = match outcome {
-                Ok(outcome) => outcome.map(|()| UnregisterBrokerResponse::default()),
-                Err(error) => Outcome::unchanged(UnregisterBrokerResponse {
-                    error_code: error.code.code(),
-                    error_message: error.wire_message(),
-                    ..Default::default()
-                }),
-            };
-            settle(driver, outcome, reply);
+            settle_or_refuse(driver, outcome.map(|outcome| outcome.map(|()| Default::default())), reply);
         }
         Command::RegisterController { request, version: _, reply } => {
-            let outcome = with_context(driver, |context, ()| controllers::register(context, &request));
-            let outcome = outcome.unwrap_or_else(|error| {
-                Outcome::unchanged(ControllerRegistrationResponse {
-                    error_code: error.code.code(),
-                    error_message: error.wire_message(),
-                    ..Default::default()
-                })
-            });
-            settle(driver, outcome, reply);
+            let outcome = with_context(driver, |cx| controllers::register(cx, &request));
+            settle_or_refuse(driver, outcome, reply);
         }
         Command::DescribeQuorum { request, version: _, reply } => driver.describe_quorum(request, reply),
         Command::AllocateProducerIds { request, version: _, reply } => {
-            let outcome: Result<_, ApiError> =
-                with_context(driver, |context, _| producer_ids::allocate(context, &request));
-            let outcome = outcome.unwrap_or_else(|error| {
-                let error_code = error.code.code();
-                Outcome::unchanged(AllocateProducerIdsResponse { error_code, ..Default::default() })
-            });
-            settle(driver, outcome, reply);
+            let outcome = with_context(driver, |cx| producer_ids::allocate(cx, &request));
+            settle_or_refuse(driver, outcome, reply);
         }
         Command::AlterPartition { request, version, reply } => {
-            let outcome =
-                with_context(driver, |context, _| partitions::alter_partition(context, &request, version));
-            let outcome = outcome.unwrap_or_else(|error| {
-                let error_code = error.code.code();
-                Outcome::unchanged(AlterPartitionResponse { error_code, ..Default::default() })
-            });
-            settle(driver, outcome, reply);
+            let outcome = with_context(driver, |cx| partitions::alter_partition(cx, &request, version));
+            settle_or_refuse(driver, outcome, reply);
         }
         Command::ElectLeaders { request, version: _, reply } => {
-            let outcome = with_context(driver, |context, _| partitions::elect_leaders(context, &request));
-            let outcome = outcome.unwrap_or_else(|error| {
-                let error_code = error.code.code();
-                Outcome::unchanged(ElectLeadersResponse { error_code, ..Default::default() })
-            });
-            settle(driver, outcome, reply);
+            let outcome = with_context(driver, |cx| partitions::elect_leaders(cx, &request));
+            settle_or_refuse(driver, outcome, reply);
         }
         Command::AssignReplicasToDirs { request, version: _, reply } => {
-            let outcome =
-                with_context(driver, |context, _| partitions::assign_replicas_to_dirs(context, &request));
-            let outcome = outcome.unwrap_or_else(|error| {
-                let error_code = error.code.code();
-                Outcome::unchanged(AssignReplicasToDirsResponse { error_code, ..Default::default() })
-            });
-            settle(driver, outcome, reply);
+            let outcome = with_context(driver, |cx| partitions::assign_replicas_to_dirs(cx, &request));
+            settle_or_refuse(driver, outcome, reply);
         }
     }
 }
 
+/// A response that can refuse the whole request.
+trait Refusal: Default {
+    fn refused(error: &ApiError) -> Self;
+}
+
+macro_rules! refusals {
+    ($($response:ident $($message:ident)?;)+) => {
+        $(impl Refusal for $response {
+            fn refused(error: &ApiError) -> Self {
+                Self { error_code: error.code.code(), $($message: error.wire_message(),)? ..Default::default() }
+            }
+        })+
+    };
+}
+
+refusals! {
+    BrokerRegistrationResponse;
+    BrokerHeartbeatResponse;
+    UnregisterBrokerResponse error_message;
+    ControllerRegistrationResponse error_message;
+    AllocateProducerIdsResponse;
+    AlterPartitionResponse;
+    ElectLeadersResponse;
+    AssignReplicasToDirsResponse;
+}
+
+fn settle_or_refuse<T: Refusal + Send + 'static>(
+    driver: &mut Driver,
+    outcome: Result<Outcome<T>, ApiError>,
+    reply: AnswerSender<T>,
+) {
+    let outcome = outcome.unwrap_or_else(|error| {
+        debug!(%error, "the controller refuses a request");
+        Outcome::unchanged(T::refused(&error))
+    });
+    settle(driver, outcome, reply);
+}
+
 /// Runs a decision on the tentative image.
-fn with_context<T>(driver: &Driver, decide: impl FnOnce(&Context<'_>, ()) -> T) -> T {
+fn with_context<T>(driver: &Driver, decide: impl FnOnce(&Context<'_>) -> T) -> T {
     let config = Arc::clone(&driver.config);
     let empty = MetadataImage::default();
     let image = driver.active.as_ref().map_or(&empty, |active| active.timeline.tentative());
-    decide(&Context { image, config: &config, forwarded: true }, ())
+    decide(&Context { image, config: &config, forwarded: true })
 }
 
 /// Runs a decision on the tentative image that also changes the brokers' sessions.

@@ -79,9 +79,7 @@ pub struct QuorumRequest {
     pub reply: oneshot::Sender<RaftResponse>,
 }
 
-/// The outcome of a request to another node.
-type PeerAnswer = (u64, Result<RaftResponse, RequestFailure>);
-
+/// Everything that happens to the quorum.
 enum Event {
     Command(Command),
     Request(QuorumRequest),
@@ -89,7 +87,6 @@ enum Event {
     Deadline,
     Synced(Result<klamm_log::Flushed, klamm_log::Error>),
     Snapshot(OffsetAndEpoch, Bytes),
-    Stop,
 }
 
 /// What only the active controller has.
@@ -122,14 +119,13 @@ pub(super) struct Driver {
     bootstrap: Vec<MetadataRecord>,
     handle: ControllerHandle,
     updates: mpsc::UnboundedSender<Update>,
-    synced: mpsc::UnboundedSender<Result<klamm_log::Flushed, klamm_log::Error>>,
+    /// Where work that was started brings its outcome.
+    events: mpsc::UnboundedSender<Event>,
     /// For the quorum's protocol alone: a command that waits for its commit must not stand in front of the fetch that
     /// commits it, since answers on a connection come in order.
     peers: Peers,
     /// For commands that are passed on to the active controller.
     forwarding: Peers,
-    answers: mpsc::UnboundedSender<PeerAnswer>,
-    snapshots: mpsc::UnboundedSender<(OffsetAndEpoch, Bytes)>,
     snapshot_policy: SnapshotPolicy,
     pub(super) active: Option<Active>,
     requests: FxHashMap<u64, oneshot::Sender<RaftResponse>>,
@@ -139,76 +135,22 @@ pub(super) struct Driver {
 
 /// Runs the quorum until `stop` completes.
 pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
-    let QuorumStart {
-        config,
-        cluster_id,
-        world,
-        log,
-        raft,
-        loader,
-        bootstrap,
-        handle,
-        mut commands,
-        mut requests,
-        updates,
-    } = start;
-    let (synced, mut syncs) = mpsc::unbounded_channel();
-    let (answers, mut peer_answers) = mpsc::unbounded_channel();
-    let (snapshots, mut encoded_snapshots) = mpsc::unbounded_channel();
-    let clock = world.clock;
-    let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
-    let request_timeout = Duration::from_millis(u64::try_from(request_timeout).unwrap_or(2000));
-    let config_id = config.node_id();
-    let snapshot_policy = snapshot_policy(&config, clock.now().since_start());
-    let mut driver = Driver {
-        config,
-        cluster_id,
-        world,
-        log,
-        raft,
-        loader,
-        touched: Touched::everything(),
-        bootstrap,
-        handle,
-        updates,
-        synced,
-        peers: Peers::new(config_id, request_timeout, clock),
-        forwarding: Peers::new(config_id, request_timeout, clock),
-        answers,
-        snapshots,
-        snapshot_policy,
-        active: None,
-        requests: FxHashMap::default(),
-        next_token: 0,
-        failed: false,
-    };
+    let (events, mut happened) = mpsc::unbounded_channel();
+    let clock = start.world.clock;
+    let (mut driver, mut commands, mut requests) = Driver::new(start, events);
     driver.step(Input::Tick);
     let mut stop = std::pin::pin!(stop);
     while !driver.failed {
         let deadline = driver.next_deadline();
         let event = tokio::select! {
             biased;
-            () = &mut stop => Event::Stop,
-            Some(synced) = syncs.recv() => Event::Synced(synced),
-            Some((id, content)) = encoded_snapshots.recv() => Event::Snapshot(id, content),
-            Some((request_id, result)) = peer_answers.recv() => Event::Answer(request_id, result),
+            () = &mut stop => break,
+            Some(event) = happened.recv() => event,
             Some(request) = requests.recv() => Event::Request(request),
             Some(command) = commands.recv() => Event::Command(command),
             () = clock.sleep_until_any(deadline.map(klamm_io::Instant::from_start)) => Event::Deadline,
         };
-        match event {
-            Event::Command(command) => driver.command(command),
-            Event::Request(request) => driver.request(request),
-            Event::Answer(request_id, result) => driver.step(Input::Response { request_id, result }),
-            Event::Deadline => driver.deadline(),
-            Event::Synced(Ok(flushed)) => {
-                driver.log.mark_flushed(flushed, clock.wall_ms());
-                driver.step(Input::Appended);
-            }
-            Event::Synced(Err(error)) => driver.fail(&error.into()),
-            Event::Snapshot(id, content) => driver.snapshot_encoded(id, &content),
-            Event::Stop => break,
-        }
+        driver.handle(event);
     }
     driver.resign(CommandError::ShuttingDown);
     if let Err(error) = driver.log.close() {
@@ -216,7 +158,54 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
     }
 }
 
+type Commands = mpsc::UnboundedReceiver<Command>;
+type Requests = mpsc::UnboundedReceiver<QuorumRequest>;
+
 impl Driver {
+    fn new(start: QuorumStart, events: mpsc::UnboundedSender<Event>) -> (Self, Commands, Requests) {
+        let clock = start.world.clock;
+        let config = start.config;
+        let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
+        let request_timeout = Duration::from_millis(u64::try_from(request_timeout).unwrap_or(2000));
+        let peers = || Peers::new(config.node_id(), request_timeout, clock);
+        let driver = Self {
+            peers: peers(),
+            forwarding: peers(),
+            snapshot_policy: snapshot_policy(&config, clock.now().since_start()),
+            config: Arc::clone(&config),
+            cluster_id: start.cluster_id,
+            world: start.world,
+            log: start.log,
+            raft: start.raft,
+            loader: start.loader,
+            touched: Touched::everything(),
+            bootstrap: start.bootstrap,
+            handle: start.handle,
+            updates: start.updates,
+            events,
+            active: None,
+            requests: FxHashMap::default(),
+            next_token: 0,
+            failed: false,
+        };
+        (driver, start.commands, start.requests)
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Command(command) => self.command(command),
+            Event::Request(request) => self.request(request),
+            Event::Answer(request_id, result) => self.step(Input::Response { request_id, result }),
+            Event::Deadline => self.deadline(),
+            Event::Synced(Ok(flushed)) => {
+                self.log.mark_flushed(flushed, self.world.clock.wall_ms());
+                self.step(Input::Appended);
+            }
+            Event::Synced(Err(error)) => self.fail(&error.into()),
+            Event::Snapshot(id, content) => self.snapshot_encoded(id, &content),
+        }
+    }
+
     fn now(&self) -> Now {
         Now { monotonic: self.world.clock.now().since_start(), wall_ms: self.world.clock.wall_ms() }
     }
@@ -262,10 +251,9 @@ impl Driver {
     fn deadline(&mut self) {
         self.step(Input::Tick);
         let now = self.now();
-        if let Some(active) = &mut self.active {
-            if active.idle_deadline.is_some_and(|deadline| now.monotonic >= deadline) {
-                decide::idle(self);
-            }
+        let idle_deadline = self.active.as_ref().and_then(|active| active.idle_deadline);
+        if idle_deadline.is_some_and(|deadline| now.monotonic >= deadline) {
+            decide::idle(self);
         }
         decide::elections(self, now.monotonic);
         if self
@@ -343,7 +331,7 @@ impl Driver {
             Action::PersistQuorumState { content, .. } => self.log.write_quorum_state(&content)?,
             Action::Append { batches, sync, .. } => {
                 let handle = self.log.append(batches, now_ms)?;
-                let synced = self.synced.clone();
+                let events = self.events.clone();
                 spawn::local(async move {
                     let done = if sync {
                         spawn::blocking(move || handle.sync()).await
@@ -351,16 +339,16 @@ impl Driver {
                         Some(handle.unsynced())
                     };
                     if let Some(done) = done {
-                        let _ = synced.send(done);
+                        let _ = events.send(Event::Synced(done));
                     }
                 });
             }
             Action::Truncate { end_offset } => self.log.truncate(end_offset, now_ms)?,
             Action::Send { request_id, to, request } => {
-                let (peers, answers) = (self.peers.clone(), self.answers.clone());
+                let (peers, events) = (self.peers.clone(), self.events.clone());
                 spawn::local(async move {
                     let result = peers.send(&to, request).await;
-                    let _ = answers.send((request_id, result));
+                    let _ = events.send(Event::Answer(request_id, result));
                 });
             }
             Action::Respond { token, response } => self.respond(token, response),
@@ -416,11 +404,11 @@ impl Driver {
             kraft_version,
             voters: voters.map(klamm_raft::VoterSet::to_record),
         };
-        let (snapshots, now_ms) = (self.snapshots.clone(), self.world.clock.wall_ms());
+        let (events, now_ms) = (self.events.clone(), self.world.clock.wall_ms());
         spawn::local(async move {
             let encode = move || checkpoint::encode_image(&image, id.epoch, &header, now_ms);
             match spawn::blocking(encode).await {
-                Some(Ok(content)) => drop(snapshots.send((id, content))),
+                Some(Ok(content)) => drop(events.send(Event::Snapshot(id, content))),
                 Some(Err(error)) => error!(%error, "the metadata image cannot be written as a snapshot"),
                 None => {}
             }

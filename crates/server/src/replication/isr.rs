@@ -71,11 +71,9 @@ pub(super) async fn run(shard: Rc<Shard>) {
         };
         if !refused.is_empty() {
             // A newer proposal of the same partition goes first.
-            let mut pending = changes.pending.borrow_mut();
             for (key, change) in refused {
-                pending.entry(key).or_insert(change);
+                changes.pending.borrow_mut().entry(key).or_insert(change);
             }
-            drop(pending);
             clock.sleep(RETRY).await;
             forget_outdated(&shard, changes);
         }

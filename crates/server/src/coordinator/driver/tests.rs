@@ -187,7 +187,7 @@ fn many_tombstones_are_written_in_batches_of_bounded_size() {
         ask(&mut driver, commit(&group(index), 1));
     }
     let before = partition.0.borrow().batches.len();
-    driver.topics_deleted(&[("t".into(), klamm_protocol::Uuid::ZERO)]);
+    driver.topics_deleted(&[("t".into(), Uuid::ZERO)]);
     assert_eq!(partition.0.borrow().batches.len() - before, 4);
     assert!(committed_offset(&mut driver, &group(7)).is_empty());
 }

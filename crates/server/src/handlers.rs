@@ -157,6 +157,8 @@ served! {
     AlterConfigs             0..=2   Both     configs::alter_configs;
     CreatePartitions         0..=3   Both     topics::create_partitions;
     ElectLeaders             0..=2   Both     topics::elect_leaders;
+    AlterPartitionReassignments 0..=1 Both  topics::alter_partition_reassignments;
+    ListPartitionReassignments 0..=0 Both   topics::list_partition_reassignments;
     IncrementalAlterConfigs  0..=1   Both     configs::incremental_alter_configs;
     DescribeClientQuotas     0..=1   Brokers  configs::describe_client_quotas;
     AlterClientQuotas        0..=1   Both     configs::alter_client_quotas;

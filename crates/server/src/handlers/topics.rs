@@ -1,10 +1,12 @@
 //! Handlers that create, change, delete and describe topics.
 
+pub mod alter_partition_reassignments;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_topic_partitions;
 pub mod elect_leaders;
+pub mod list_partition_reassignments;
 
 use std::{sync::Arc, time::Duration};
 

@@ -15,6 +15,9 @@ use klamm_protocol::{
         alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse},
         alter_configs::{AlterConfigsRequest, AlterConfigsResponse},
         alter_partition::{AlterPartitionRequest, AlterPartitionResponse},
+        alter_partition_reassignments::{
+            AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
+        },
         assign_replicas_to_dirs::{AssignReplicasToDirsRequest, AssignReplicasToDirsResponse},
         broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse},
         broker_registration::{BrokerRegistrationRequest, BrokerRegistrationResponse},
@@ -25,6 +28,7 @@ use klamm_protocol::{
         describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
         elect_leaders::{ElectLeadersRequest, ElectLeadersResponse},
         incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse},
+        list_partition_reassignments::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse},
         unregister_broker::{UnregisterBrokerRequest, UnregisterBrokerResponse},
         update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse},
     },
@@ -162,6 +166,10 @@ commands! {
     allocate_producer_ids AllocateProducerIds(AllocateProducerIdsRequest) -> AllocateProducerIdsResponse;
     /// A leader changes the in-sync replicas of its partitions.
     alter_partition AlterPartition(AlterPartitionRequest) -> AlterPartitionResponse;
+    /// Moves partitions to other brokers.
+    alter_partition_reassignments AlterPartitionReassignments(AlterPartitionReassignmentsRequest) -> AlterPartitionReassignmentsResponse;
+    /// Tells which partitions are being moved.
+    list_partition_reassignments ListPartitionReassignments(ListPartitionReassignmentsRequest) -> ListPartitionReassignmentsResponse;
     /// Elects preferred leaders, or any.
     elect_leaders ElectLeaders(ElectLeadersRequest) -> ElectLeadersResponse;
     /// A broker says which log directories its replicas are in.

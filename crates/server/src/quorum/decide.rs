@@ -188,6 +188,16 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             let outcome = with_context(driver, |cx| partitions::alter_partition(cx, &request, version));
             settle_or_refuse(driver, outcome, reply);
         }
+        Command::AlterPartitionReassignments { request, version: _, reply } => {
+            let outcome =
+                with_context(driver, |context, _| partitions::alter_partition_reassignments(context, &request));
+            settle(driver, outcome, reply);
+        }
+        Command::ListPartitionReassignments { request, version: _, reply } => {
+            let response =
+                with_context(driver, |context, _| partitions::list_partition_reassignments(context, &request));
+            settle(driver, Outcome::unchanged(response), reply);
+        }
         Command::ElectLeaders { request, version: _, reply } => {
             let outcome = with_context(driver, |cx| partitions::elect_leaders(cx, &request));
             settle_or_refuse(driver, outcome, reply);

@@ -4,6 +4,7 @@
 //! What is decided is in `klamm-replica`; a partition carries its part out (`partition/replica.rs`). Here is what lies
 //! beyond one partition.
 
+mod directories;
 mod exchange;
 mod fetcher;
 mod isr;
@@ -13,6 +14,7 @@ use std::{rc::Rc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_io::{Instant, spawn};
+use klamm_protocol::Uuid;
 use klamm_replica::leader::Input;
 
 use crate::{
@@ -24,6 +26,7 @@ use crate::{
     },
     topic_names,
 };
+use directories::Directories;
 use fetcher::Fetchers;
 use isr::IsrChanges;
 use waiting::Waiting;
@@ -53,12 +56,17 @@ pub struct Replication {
     waiting: Waiting,
     isr_changes: IsrChanges,
     fetchers: Fetchers,
+    directories: Directories,
 }
 
 impl Replication {
     /// Starts what runs beside the shard's requests.
-    pub(crate) fn start(shard: &Rc<Shard>) -> [spawn::Task<()>; 2] {
-        [spawn::local(run_timers(Rc::clone(shard))), spawn::local(isr::run(Rc::clone(shard)))]
+    pub(crate) fn start(shard: &Rc<Shard>) -> [spawn::Task<()>; 3] {
+        [
+            spawn::local(run_timers(Rc::clone(shard))),
+            spawn::local(isr::run(Rc::clone(shard))),
+            spawn::local(directories::run(Rc::clone(shard))),
+        ]
     }
 
     /// Stops fetching.
@@ -69,6 +77,11 @@ impl Replication {
     /// Fetches a partition from its leader from now on, or not any more.
     pub(crate) fn follow(&self, shard: &Rc<Shard>, at: &TopicPartition, leader: Option<i32>) {
         self.fetchers.follow(shard, at, leader);
+    }
+
+    /// Tells the controller which log directory a replica is in.
+    pub(crate) fn tell_directory(&self, topic_id: Uuid, index: i32, directory: Uuid) {
+        self.directories.tell(topic_id, index, directory);
     }
 
     /// Answers a produce when all in-sync replicas have the `awaited` partitions' batches: places in `answers`, with the

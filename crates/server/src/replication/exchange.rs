@@ -50,6 +50,9 @@ impl Plan {
         let first = turn.checked_rem(followed.len()).unwrap_or(0);
         for at in followed.clone().skip(first).chain(followed.take(first)) {
             let Some(partition) = partitions.get(at) else { continue };
+            if shard.node().log_dirs.is_offline(partition.log_dir()) {
+                continue;
+            }
             match partition.ask_leader(now) {
                 Some(Ask::Fetch(position)) => plan.wanted.push(Wanted {
                     at: at.clone(),

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::{requests::TopicPartition, router::shard_of, run::Shard};
 use crate::{
-    log_dirs::{FoundPartition, log_name},
+    log_dirs::{FoundPartition, LogDir, log_name},
     metadata_change::MetadataChange,
     partition::{Effects, Lead, Partition},
     replication::{self, Cause},
@@ -177,10 +177,18 @@ impl Shard {
             let leader = registered.has_leader().then_some(registered.leader);
             (leader, partition.follow(epoch, leader, replication::fetch_backoff(&config), now_ms))
         };
-        let (at, log_dir) = (partition.at().clone(), partition.log_dir());
+        let (at, log_dir, topic_id) = (partition.at().clone(), partition.log_dir(), partition.topic_id());
         drop(partitions);
         self.settle_or_fail(&at, log_dir, effects);
         self.replication().follow(self, &at, leader);
+        let directory = self.node.log_dirs.dir(log_dir).filter(|dir| !dir.is_offline()).map(LogDir::id);
+        if let Some(directory) = directory
+            && directory != Uuid::ZERO
+            && registered.directory_of(self.node.id).is_some_and(|told| told != directory)
+            && image.features.metadata_version_or_minimum().is_directory_assignment_supported()
+        {
+            self.replication().tell_directory(topic_id, at.index, directory);
+        }
     }
 
     /// Carries out what a partition's change means to others; a log that failed takes its directory offline.

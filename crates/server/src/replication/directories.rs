@@ -1,0 +1,102 @@
+//! Telling the controller which log directory each replica of this shard is in, where it does not know (KIP-858): a broker
+//! with several chooses one itself for a new replica.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use klamm_protocol::{
+    ErrorCode, Uuid,
+    api::assign_replicas_to_dirs::{
+        AssignReplicasToDirsRequest, AssignReplicasToDirsRequestDirectoryData,
+        AssignReplicasToDirsRequestPartitionData, AssignReplicasToDirsRequestTopicData,
+    },
+};
+use tokio::sync::Notify;
+use tracing::{debug, info};
+
+use crate::{node::Node, shard::run::Shard};
+
+const VERSION: i16 = 0;
+/// What comes up within this time is told together.
+const GATHER: Duration = Duration::from_millis(20);
+/// Between two tries.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Directory, topic and partition: the order that the request has.
+type Placed = (Uuid, Uuid, i32);
+
+/// Replicas whose directory is to be told.
+#[derive(Default)]
+pub(super) struct Directories {
+    pending: RefCell<BTreeMap<(Uuid, i32), Uuid>>,
+    changed: Notify,
+}
+
+impl Directories {
+    pub(super) fn tell(&self, topic_id: Uuid, index: i32, directory: Uuid) {
+        self.pending.borrow_mut().insert((topic_id, index), directory);
+        self.changed.notify_one();
+    }
+}
+
+/// Tells for as long as the shard runs.
+pub(super) async fn run(shard: Rc<Shard>) {
+    let directories = &shard.replication().directories;
+    let clock = shard.node().world.clock;
+    loop {
+        if directories.pending.borrow().is_empty() {
+            directories.changed.notified().await;
+            clock.sleep(GATHER).await;
+        }
+        if shard.node().broker_epoch() < 0 {
+            clock.sleep(RETRY).await;
+            continue;
+        }
+        let told = std::mem::take(&mut *directories.pending.borrow_mut());
+        let request = request(shard.node(), &told);
+        let answer = shard.node().controller.assign_replicas_to_dirs(request, VERSION).await;
+        let failed = match answer {
+            // What the controller does not take now has changed, and the metadata will tell.
+            Ok(answer) if answer.response.error_code == ErrorCode::None.code() => continue,
+            Ok(answer) => ErrorCode::from_code(answer.response.error_code),
+            Err(error) => error.code(),
+        };
+        if failed == ErrorCode::UnsupportedVersion {
+            info!("the cluster's metadata version knows no log directories");
+            continue;
+        }
+        debug!(error = failed.name(), "the controller does not take the replicas' directories");
+        let mut pending = directories.pending.borrow_mut();
+        for (replica, directory) in told {
+            pending.entry(replica).or_insert(directory);
+        }
+        drop(pending);
+        clock.sleep(RETRY).await;
+    }
+}
+
+fn request(node: &Node, told: &BTreeMap<(Uuid, i32), Uuid>) -> AssignReplicasToDirsRequest {
+    let mut placed: Vec<Placed> =
+        told.iter().map(|((topic, index), directory)| (*directory, *topic, *index)).collect();
+    placed.sort_unstable();
+    let mut directories: Vec<AssignReplicasToDirsRequestDirectoryData> = Vec::new();
+    for (directory, topic_id, partition_index) in placed {
+        if directories.last().is_none_or(|last| last.id != directory) {
+            directories.push(AssignReplicasToDirsRequestDirectoryData { id: directory, ..Default::default() });
+        }
+        let Some(last) = directories.last_mut() else { continue };
+        if last.topics.last().is_none_or(|last| last.topic_id != topic_id) {
+            last.topics.push(AssignReplicasToDirsRequestTopicData { topic_id, ..Default::default() });
+        }
+        if let Some(topic) = last.topics.last_mut() {
+            topic
+                .partitions
+                .push(AssignReplicasToDirsRequestPartitionData { partition_index, ..Default::default() });
+        }
+    }
+    AssignReplicasToDirsRequest {
+        broker_id: node.id,
+        broker_epoch: node.broker_epoch(),
+        directories,
+        ..Default::default()
+    }
+}

@@ -214,7 +214,7 @@ impl Log {
     }
 
     fn count_in(&mut self, ready: &Ready<'_>, changes: ProducerChanges) -> Result<()> {
-        let mut new_epoch = false;
+        let mut new_epoch = self.epochs_unwritten;
         for header in &ready.headers {
             if header.partition_leader_epoch > NO_PARTITION_LEADER_EPOCH {
                 let entry =

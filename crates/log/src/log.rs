@@ -66,6 +66,8 @@ pub struct Log {
     pub(crate) high_watermark_at: Option<OffsetMetadata>,
     pub(crate) first_unstable_at: Option<OffsetMetadata>,
     pub(crate) epochs: LeaderEpochs,
+    // Whether the last epoch is not in the file yet, since it has no records.
+    pub(crate) epochs_unwritten: bool,
     pub(crate) producers: ProducerState,
     pub(crate) last_flushed_ms: i64,
     pub(crate) unsynced: Unsynced,
@@ -192,10 +194,15 @@ impl Log {
         &self.epochs
     }
 
-    /// Notes that a leader's epoch begins at `start_offset`.
+    /// Notes that a leader's epoch begins at `start_offset`. It is written down with the first record of the epoch: what
+    /// an epoch without records was is of no use to anybody, and a start with many partitions need not write them all.
     pub fn assign_epoch(&mut self, epoch: i32, start_offset: i64) -> Result<()> {
         if self.epochs.assign(EpochEntry { epoch, start_offset }) {
-            self.write_epochs()?;
+            if start_offset < self.log_end_offset {
+                self.write_epochs()?;
+            } else {
+                self.epochs_unwritten = true;
+            }
         }
         Ok(())
     }
@@ -207,6 +214,7 @@ impl Log {
 
     pub(crate) fn write_epochs(&mut self) -> Result<()> {
         self.unsynced.epochs = true;
+        self.epochs_unwritten = false;
         self.epochs.write(self.files.disk(), self.files.dir())
     }
 

@@ -62,6 +62,7 @@ impl Log {
             high_watermark_at: None,
             first_unstable_at: None,
             epochs,
+            epochs_unwritten: false,
             producers,
             last_flushed_ms: open.now_ms,
             unsynced: Unsynced { snapshots, ..Unsynced::default() },

@@ -3,10 +3,11 @@
 
 use std::{
     collections::BTreeMap,
+    hash::{Hash, Hasher},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -16,6 +17,7 @@ use klamm_log::{
     log_dir::LoadedLogDir,
 };
 use klamm_protocol::Uuid;
+use rustc_hash::FxHasher;
 use tracing::{error, warn};
 
 use crate::shard::requests::{PartitionOffsets, TopicPartition};
@@ -30,6 +32,8 @@ pub struct LogDir {
     /// Whether logs in it were never checked after the last run had ended without closing them.
     unchecked: AtomicBool,
     partitions: AtomicUsize,
+    /// Digest of what the checkpoint files say.
+    checkpointed: AtomicU64,
     /// Locked for as long as the node runs; `None` if it could not be opened.
     files: Option<klamm_log::log_dir::LogDir>,
 }
@@ -72,6 +76,7 @@ impl LogDir {
             offline: AtomicBool::new(files.is_none()),
             unchecked: AtomicBool::new(false),
             partitions: AtomicUsize::new(0),
+            checkpointed: AtomicU64::new(u64::MAX),
             files,
         }
     }
@@ -245,11 +250,17 @@ impl LogDirs {
         }
     }
 
-    /// Writes the three checkpoint files of every directory that works.
+    /// Writes the three checkpoint files of every directory that works and whose partitions have moved since the last time.
     pub fn write_checkpoints(&self, partitions: &BTreeMap<TopicPartition, PartitionOffsets>) {
         for (index, dir) in self.dirs.iter().enumerate() {
             let Some(files) = dir.files.as_ref().filter(|_| !dir.is_offline()) else { continue };
             let here = || partitions.iter().filter(|(_, offsets)| offsets.log_dir == index);
+            let mut hasher = FxHasher::default();
+            here().for_each(|entry| entry.hash(&mut hasher));
+            let digest = hasher.finish();
+            if dir.checkpointed.load(Ordering::Acquire) == digest {
+                continue;
+            }
             let map = |of: fn(&PartitionOffsets) -> i64| -> BTreeMap<_, i64> {
                 here().map(|(at, offsets)| (log_name(at), of(offsets))).collect()
             };
@@ -264,8 +275,9 @@ impl LogDirs {
                 .and_then(|()| {
                     files.write_checkpoint(HIGH_WATERMARK_FILE, &map(|offsets| offsets.high_watermark))
                 });
-            if let Err(error) = written {
-                self.fail(index, &error);
+            match written {
+                Ok(()) => dir.checkpointed.store(digest, Ordering::Release),
+                Err(error) => self.fail(index, &error),
             }
         }
     }

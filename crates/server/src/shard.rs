@@ -9,6 +9,7 @@ pub mod append;
 pub mod apply;
 pub mod fetch;
 pub mod lookup;
+pub mod partitions;
 pub mod requests;
 pub mod router;
 pub mod run;

@@ -299,7 +299,7 @@ pub struct PartitionSize {
 }
 
 /// What the checkpoint files say of one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PartitionOffsets {
     /// Index of its log directory.
     pub log_dir: usize,

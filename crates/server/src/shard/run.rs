@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tracing::error;
 
-use super::{ShardRequest, Shards, requests::TopicPartition, router::ShardSenders, upkeep};
+use super::{ShardRequest, Shards, partitions::Partitions, requests::TopicPartition, router::ShardSenders, upkeep};
 use crate::{
     coordinator::on_shard::Coordinators,
     handlers::Contexts,
@@ -28,56 +28,6 @@ use crate::{
     topic_settings::TopicSettings,
 };
 
-/// The partitions of a shard, by topic and index.
-#[derive(Default)]
-pub struct Partitions {
-    topics: FxHashMap<StrBytes, FxHashMap<i32, Partition>>,
-}
-
-impl Partitions {
-    /// One partition.
-    pub fn get(&self, at: &TopicPartition) -> Option<&Partition> {
-        self.topics.get(&at.topic)?.get(&at.index)
-    }
-
-    /// One partition, to change.
-    pub fn get_mut(&mut self, at: &TopicPartition) -> Option<&mut Partition> {
-        self.topics.get_mut(&at.topic)?.get_mut(&at.index)
-    }
-
-    /// Adds a partition.
-    pub fn insert(&mut self, partition: Partition) {
-        // Names outlive the message they came in.
-        let at = TopicPartition { topic: partition.at().topic.detached(), index: partition.at().index };
-        self.topics.entry(at.topic).or_default().insert(at.index, partition);
-    }
-
-    /// Takes a partition out.
-    pub fn remove(&mut self, at: &TopicPartition) -> Option<Partition> {
-        let topic = self.topics.get_mut(&at.topic)?;
-        let partition = topic.remove(&at.index);
-        if topic.is_empty() {
-            self.topics.remove(&at.topic);
-        }
-        partition
-    }
-
-    /// The partitions of a topic, in no order.
-    pub fn of_topic(&mut self, topic: &str) -> impl Iterator<Item = &mut Partition> {
-        self.topics.get_mut(topic).into_iter().flat_map(FxHashMap::values_mut)
-    }
-
-    /// All partitions, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Partition> {
-        self.topics.values().flat_map(FxHashMap::values)
-    }
-
-    /// All partitions, to change, in no order.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
-        self.topics.values_mut().flat_map(FxHashMap::values_mut)
-    }
-}
-
 /// What one thread owns.
 pub struct Shard {
     index: usize,
@@ -85,6 +35,8 @@ pub struct Shard {
     pub(crate) partitions: RefCell<Partitions>,
     pub(super) settings: RefCell<FxHashMap<StrBytes, Arc<TopicSettings>>>,
     pub(super) handles: Handles,
+    /// Syncs under way.
+    pub(super) syncs: Cell<usize>,
     coordinators: Coordinators,
     replication: Replication,
     contexts: RefCell<Option<Rc<Contexts>>>,
@@ -122,6 +74,7 @@ pub async fn run(start: ShardStart) {
         partitions: RefCell::default(),
         settings: RefCell::default(),
         handles: Handles::new(node.world.disk.clone(), open_files_max),
+        syncs: Cell::new(0),
         coordinators: Coordinators::default(),
         replication: Replication::default(),
         contexts: RefCell::new(None),

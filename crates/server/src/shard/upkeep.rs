@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use klamm_config::broker;
 use klamm_io::{Instant, spawn};
-use klamm_log::PendingDeletion;
+use klamm_log::{FlushHandle, PendingDeletion};
 use tracing::warn;
 
 use super::{
@@ -18,6 +18,9 @@ use crate::partition::Partition;
 
 /// How often partitions are looked at for what is due; flushes by time are as punctual as this.
 const TICK: Duration = Duration::from_millis(500);
+
+/// Syncs that a shard may have under way; each may hold several files open.
+const SYNCS_MAX: usize = 64;
 
 /// Runs until the shard ends.
 pub(super) async fn run(shard: Rc<Shard>) {
@@ -39,6 +42,7 @@ pub(super) async fn run(shard: Rc<Shard>) {
     };
     loop {
         clock.sleep(TICK).await;
+        shard.partitions.borrow_mut().wake_timed();
         shard.flush_due();
         if due(&mut next_retention, retention) {
             shard.retain();
@@ -58,39 +62,56 @@ impl Shard {
         self.node.shard_count
     }
 
-    /// Starts a sync of every partition that is due.
+    /// Starts a sync of every partition that is due, as many as may be under way at once.
     fn flush_due(self: &Rc<Self>) {
         let now_ms = self.node.world.clock.wall_ms();
         let mut partitions = self.partitions.borrow_mut();
-        for partition in partitions.iter_mut().filter(|partition| partition.log.needs_flush(now_ms)) {
-            let log_dir = partition.log_dir();
+        while self.syncs.get() < SYNCS_MAX
+            && let Some(partition) = partitions.next_noted()
+        {
+            if self.node.log_dirs.is_offline(partition.log_dir()) {
+                continue;
+            }
+            if !partition.log.needs_flush(now_ms) {
+                if partition.log.flush_deadline_ms().is_some() {
+                    let at = partition.at().clone();
+                    partitions.look_later(at);
+                }
+                continue;
+            }
             let unflushed = partition.log.log_end_offset() - partition.log.recovery_point();
             let config = partition.log.config();
             let include_active = config.flush_ms < i64::MAX || unflushed >= config.flush_messages;
-            let handle = match partition.log.flush_handle(include_active) {
-                Ok(handle) => handle,
-                Err(error) => {
-                    self.node.log_dirs.fail(log_dir, &error);
-                    continue;
-                }
-            };
-            let (shard, at, topic_id) = (Rc::clone(self), partition.at().clone(), partition.topic_id());
-            spawn::local(async move {
-                let Some(done) = spawn::blocking(move || handle.sync()).await else { return };
-                match done {
-                    Ok(flushed) => {
-                        let now_ms = shard.node.world.clock.wall_ms();
-                        // By now it may be another topic's of the same name.
-                        if let Some(partition) = shard.partitions.borrow_mut().get_mut(&at)
-                            && partition.topic_id() == topic_id
-                        {
-                            partition.log.mark_flushed(flushed, now_ms);
-                        }
-                    }
-                    Err(error) => shard.node.log_dirs.fail(log_dir, &error),
-                }
-            });
+            match partition.log.flush_handle(include_active) {
+                Ok(handle) => self.sync(partition, handle),
+                Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),
+            }
         }
+    }
+
+    /// Syncs on another thread; the partition is looked at again when that is done.
+    fn sync(self: &Rc<Self>, partition: &Partition, handle: FlushHandle) {
+        let (at, topic_id, log_dir) = (partition.at().clone(), partition.topic_id(), partition.log_dir());
+        let shard = Rc::clone(self);
+        self.syncs.set(self.syncs.get() + 1);
+        spawn::essential(async move {
+            let done = spawn::blocking(move || handle.sync()).await;
+            shard.syncs.set(shard.syncs.get() - 1);
+            match done {
+                Some(Ok(flushed)) => {
+                    let now_ms = shard.node.world.clock.wall_ms();
+                    // By now it may be another topic's of the same name.
+                    if let Some(partition) = shard.partitions.borrow_mut().get_mut(&at)
+                        && partition.topic_id() == topic_id
+                    {
+                        partition.log.mark_flushed(flushed, now_ms);
+                    }
+                    shard.flush_due();
+                }
+                Some(Err(error)) => shard.node.log_dirs.fail(log_dir, &error),
+                None => {}
+            }
+        });
     }
 
     /// Deletes segments that retention lets go, and removes files whose time has come.
@@ -115,6 +136,7 @@ impl Shard {
             }
         }
         for (at, log_dir, effects) in settled {
+            self.partitions.borrow_mut().note(&at);
             self.settle_or_fail(&at, log_dir, effects);
         }
     }

@@ -160,3 +160,37 @@ fn a_node_that_is_stopped_while_it_starts_can_start_again() {
     let response = node.connect().call(&produce("topic", Some(batch(3, CompressionType::None)), -1), 12);
     assert_eq!(response.responses[0].partition_responses[0].base_offset, 30);
 }
+
+/// What the recovery point checkpoint says of a partition.
+fn recovery_point(dir: &Path, partition: &str) -> i64 {
+    let text = fs::read_to_string(dir.join("recovery-point-offset-checkpoint")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(partition));
+    line.and_then(|offset| offset.trim().parse().ok()).unwrap_or(-1)
+}
+
+#[test]
+fn partitions_are_flushed_when_they_are_due() {
+    let _shared = beside_others();
+    let node = TestNode::start("flush", &[("replica.high.watermark.checkpoint.interval.ms", "100")]);
+    node.create_topic("by-time", 1, &[("flush.ms", "300")]);
+    node.create_topic("by-count", 1, &[("flush.messages", "5")]);
+    node.create_topic("by-segment", 1, &[("segment.bytes", "1048576")]);
+    node.create_topic("never", 1, &[]);
+    let mut client = node.connect();
+    let mut produce = |topic: &str, records| assert_eq!(partition_error(&mut client, topic, records), ErrorCode::None);
+    for round in 1..=2 {
+        produce("by-time", batch(3, CompressionType::None));
+        produce("by-count", batch(5, CompressionType::None));
+        produce("never", batch(3, CompressionType::None));
+        eventually("by time", || recovery_point(&node.dir(), "by-time 0 ") == 3 * round);
+        eventually("by count", || recovery_point(&node.dir(), "by-count 0 ") == 5 * round);
+    }
+    for _ in 0..3 {
+        produce("by-segment", crate::batches::large(900_000, CompressionType::None));
+    }
+    eventually("closed segments", || recovery_point(&node.dir(), "by-segment 0 ") == 2);
+    assert_eq!(recovery_point(&node.dir(), "never 0 "), 0);
+    let dir = node.stop();
+    assert_eq!(recovery_point(&dir, "never 0 "), 6, "at a proper end");
+    fs::remove_dir_all(dir).unwrap();
+}

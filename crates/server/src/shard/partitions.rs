@@ -1,0 +1,118 @@
+//! The partitions of a shard, and which of them somebody has had in hand since upkeep last looked.
+//!
+//! Of ten thousand partitions few change within a second. Whoever takes one to change it leaves a note, and upkeep looks
+//! at those, so that the others cost nothing.
+
+use klamm_protocol::StrBytes;
+use rustc_hash::FxHashMap;
+
+use super::requests::TopicPartition;
+use crate::partition::Partition;
+
+/// The partitions of a shard, by topic and index.
+#[derive(Default)]
+pub struct Partitions {
+    topics: FxHashMap<StrBytes, FxHashMap<i32, Slot>>,
+    /// Each partition whose slot says that it is noted, and perhaps some that are gone.
+    noted: Vec<TopicPartition>,
+    /// Noted partitions that become due by time alone.
+    timed: Vec<TopicPartition>,
+}
+
+struct Slot {
+    partition: Partition,
+    is_noted: bool,
+}
+
+impl Slot {
+    fn note(&mut self, noted: &mut Vec<TopicPartition>) -> &mut Partition {
+        if !self.is_noted {
+            self.is_noted = true;
+            noted.push(self.partition.at().clone());
+        }
+        &mut self.partition
+    }
+}
+
+impl Partitions {
+    /// One partition.
+    pub fn get(&self, at: &TopicPartition) -> Option<&Partition> {
+        Some(&self.topics.get(&at.topic)?.get(&at.index)?.partition)
+    }
+
+    /// One partition, to change.
+    pub fn get_mut(&mut self, at: &TopicPartition) -> Option<&mut Partition> {
+        let Self { topics, noted, .. } = self;
+        Some(topics.get_mut(&at.topic)?.get_mut(&at.index)?.note(noted))
+    }
+
+    /// Adds a partition.
+    pub fn insert(&mut self, partition: Partition) {
+        // Names outlive the message they came in.
+        let at = TopicPartition { topic: partition.at().topic.detached(), index: partition.at().index };
+        let mut slot = Slot { partition, is_noted: false };
+        slot.note(&mut self.noted);
+        self.topics.entry(at.topic).or_default().insert(at.index, slot);
+    }
+
+    /// Takes a partition out.
+    pub fn remove(&mut self, at: &TopicPartition) -> Option<Partition> {
+        let topic = self.topics.get_mut(&at.topic)?;
+        let slot = topic.remove(&at.index);
+        if topic.is_empty() {
+            self.topics.remove(&at.topic);
+        }
+        slot.map(|slot| slot.partition)
+    }
+
+    /// The partitions of a topic, to change, in no order.
+    pub fn of_topic(&mut self, topic: &str) -> impl Iterator<Item = &mut Partition> {
+        let Self { topics, noted, .. } = self;
+        let slots = topics.get_mut(topic).into_iter().flat_map(FxHashMap::values_mut);
+        slots.map(|slot| slot.note(noted))
+    }
+
+    /// All partitions, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Partition> {
+        self.topics.values().flat_map(FxHashMap::values).map(|slot| &slot.partition)
+    }
+
+    /// All partitions, in no order, to change in a way that makes no flush due.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
+        self.topics.values_mut().flat_map(FxHashMap::values_mut).map(|slot| &mut slot.partition)
+    }
+
+    /// Takes one of those that somebody had in hand. Whoever has it in hand next notes it again.
+    pub fn next_noted(&mut self) -> Option<&mut Partition> {
+        let at = loop {
+            let at = self.noted.pop()?;
+            // It may be gone, or be another of the same name, which then is looked at twice.
+            if self.get(&at).is_some() {
+                break at;
+            }
+        };
+        let slot = self.topics.get_mut(&at.topic)?.get_mut(&at.index)?;
+        slot.is_noted = false;
+        Some(&mut slot.partition)
+    }
+
+    /// Has upkeep look at a partition.
+    pub fn note(&mut self, at: &TopicPartition) {
+        let _ = self.get_mut(at);
+    }
+
+    /// Has a partition looked at again after [`Self::wake_timed`].
+    pub fn look_later(&mut self, at: TopicPartition) {
+        if let Some(slot) = self.topics.get_mut(&at.topic).and_then(|topic| topic.get_mut(&at.index))
+            && !slot.is_noted
+        {
+            slot.is_noted = true;
+            self.timed.push(at);
+        }
+    }
+
+    /// Notes those that were to be looked at later.
+    pub fn wake_timed(&mut self) {
+        self.noted.append(&mut self.timed);
+    }
+}

@@ -120,9 +120,13 @@ def first(servers, topic):
     """Sends one record to servers that may not be up yet; prints the time of its acknowledgement."""
     producer = Producer({"bootstrap.servers": servers, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 20,
                          "retry.backoff.ms": 5, "topic.metadata.refresh.fast.interval.ms": 10, "linger.ms": 0})
-    producer.produce(topic, b"first", on_delivery=lambda error, _: error or print(time.time()))
-    if producer.flush(60):
-        raise SystemExit("the first record was not acknowledged")
+    acknowledged = []
+    # A topic that cannot be created yet fails the record for good; another one is sent then.
+    while not acknowledged:
+        producer.produce(topic, b"first", on_delivery=lambda error, _: error or acknowledged.append(time.time()))
+        if producer.flush(60):
+            raise SystemExit("the first record was not acknowledged")
+    print(acknowledged[0])
 
 
 if __name__ == "__main__":

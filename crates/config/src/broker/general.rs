@@ -19,7 +19,7 @@ keys! { DEFS;
     BROKER_RACK: Option<String> = "broker.rack", null, Any, Medium, ReadOnly, supported;
 
     /// Names of the config providers that resolve `${provider:...}` placeholders; each is described by
-    /// `config.providers.NAME.class`.
+    /// `config.providers.NAME.class`. Kafka's own are there: environment variables, files, directories.
     CONFIG_PROVIDERS: Vec<String> = "config.providers", default(""), LIST, Low, ClusterWide, supported;
 
     /// Whether a stopping broker first hands over its leaderships.

@@ -4,7 +4,7 @@ use crate::keys;
 
 keys! { DEFS;
     /// Whether the controller moves leadership back to preferred leaders from time to time.
-    AUTO_LEADER_REBALANCE_ENABLE: bool = "auto.leader.rebalance.enable", default(true), Any, High, ReadOnly;
+    AUTO_LEADER_REBALANCE_ENABLE: bool = "auto.leader.rebalance.enable", default(true), Any, High, ReadOnly, supported;
 
     /// Number of replicas of topics created automatically, or created with replication factor -1.
     DEFAULT_REPLICATION_FACTOR: i32 = "default.replication.factor", default(1), Any, Medium, ReadOnly, supported;
@@ -19,7 +19,7 @@ keys! { DEFS;
     FETCH_PURGATORY_PURGE_INTERVAL_REQUESTS: i32 = "fetch.purgatory.purge.interval.requests", default(1000), Any, Medium, ReadOnly;
 
     /// Time between two checks for partitions that are not led by their preferred leader, in seconds.
-    LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS: i64 = "leader.imbalance.check.interval.seconds", default(300), at_least(1), High, ReadOnly;
+    LEADER_IMBALANCE_CHECK_INTERVAL_SECONDS: i64 = "leader.imbalance.check.interval.seconds", default(300), at_least(1), High, ReadOnly, supported;
 
     /// Number of incremental fetch sessions that the broker keeps, over all shards.
     MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS: i32 = "max.incremental.fetch.session.cache.slots", default(1000), at_least(0), Medium, ReadOnly, supported;
@@ -66,5 +66,5 @@ keys! { DEFS;
     UNCLEAN_LEADER_ELECTION_ENABLE: bool = "unclean.leader.election.enable", default(false), Any, High, ClusterWide, supported;
 
     /// Time between two searches for partitions that an unclean election could bring back, in milliseconds.
-    UNCLEAN_LEADER_ELECTION_INTERVAL_MS: i64 = "unclean.leader.election.interval.ms", default(300000), at_least(1), Medium, ReadOnly, internal;
+    UNCLEAN_LEADER_ELECTION_INTERVAL_MS: i64 = "unclean.leader.election.interval.ms", default(300000), at_least(1), Medium, ReadOnly, internal, supported;
 }

@@ -1,6 +1,8 @@
 //! Producer, consumer and admin client against a real cluster: whatever listens at `KLAMM_TEST_BOOTSTRAP`, Apache Kafka
 //! or Klamm. Without the variable nothing is tested, and each test says so.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its helpers fail")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},

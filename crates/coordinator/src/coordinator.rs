@@ -3,6 +3,7 @@
 //! Owned by its driver, on the shard of that partition. It is built by a [`Loader`] that replays the partition, and
 //! dropped when the partition's leadership is lost.
 
+use crate::cluster::Cluster;
 use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, Token};
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
 use crate::group::consumer::{self, ConsumerGroup, Draft, Refusal};
@@ -11,7 +12,6 @@ use crate::record::GroupRecord;
 use crate::request::{Request, RequestContext, coordinator_error};
 use crate::settings::GroupSettings;
 use crate::state::{GroupsState, LogRecord};
-use crate::topics::Topics;
 use klamm_protocol::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use klamm_protocol::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use klamm_protocol::api::join_group::JoinGroupRequest;
@@ -41,7 +41,7 @@ impl Loader {
 
     /// The coordinator, and what it asks for to begin with: timers, and the rebalance of groups that are larger than
     /// is now allowed.
-    pub fn finish(self, now_ms: i64) -> (GroupCoordinator, Outcome) {
+    pub fn finish(self, now_ms: i64, cluster: &dyn Cluster) -> (GroupCoordinator, Outcome) {
         let mut step = Step::new(now_ms);
         let mut classic = BTreeMap::new();
         for (id, group) in self.timeline.tentative().groups() {
@@ -51,7 +51,10 @@ impl Loader {
                     group.loaded(&self.settings, &mut step);
                     classic.insert(id.clone(), group);
                 }
-                GroupState::Consumer(group) => group.loaded(id, &self.settings, &mut step),
+                GroupState::Consumer(group) => {
+                    let timing = cluster.consumer_timing(id).unwrap_or(self.settings.consumer_timing);
+                    group.loaded(id, timing, &mut step);
+                }
             }
         }
         step.set_timer(TimerKey::Expiration, self.settings.offsets_retention_check_interval_ms);
@@ -83,7 +86,7 @@ impl GroupCoordinator {
     pub fn handle(
         &mut self,
         context: &RequestContext,
-        topics: &dyn Topics,
+        cluster: &dyn Cluster,
         token: Token,
         request: &Request,
     ) -> Outcome {
@@ -103,7 +106,7 @@ impl GroupCoordinator {
                 step.complete_when_committed(token, Reply::Heartbeat(response));
             }
             Request::LeaveGroup(request) => {
-                let response = self.leave_group(topics, request, &mut step);
+                let response = self.leave_group(cluster, request, &mut step);
                 step.complete_when_committed(token, Reply::LeaveGroup(response));
             }
             Request::DescribeGroups { groups } => {
@@ -120,9 +123,9 @@ impl GroupCoordinator {
             Request::OffsetCommit(_)
             | Request::TxnOffsetCommit(_)
             | Request::OffsetFetch { .. }
-            | Request::OffsetDelete(_) => self.handle_offsets(context, topics, (token, request), &mut step),
+            | Request::OffsetDelete(_) => self.handle_offsets(context, cluster, (token, request), &mut step),
             Request::ConsumerGroupHeartbeat(request) => {
-                let response = self.consumer_heartbeat(context, topics, request, &mut step);
+                let response = self.consumer_heartbeat(context, cluster, request, &mut step);
                 let response = response.unwrap_or_else(|refusal| {
                     step.discard();
                     refuse_heartbeat(refusal)
@@ -130,7 +133,7 @@ impl GroupCoordinator {
                 step.complete_when_committed(token, Reply::ConsumerGroupHeartbeat(response));
             }
             Request::ConsumerGroupDescribe { groups } => {
-                let groups = groups.iter().map(|id| self.describe_consumer_group(id, topics)).collect();
+                let groups = groups.iter().map(|id| self.describe_consumer_group(id, cluster)).collect();
                 step.complete(token, Reply::ConsumerGroupDescribe(groups));
             }
         }
@@ -140,7 +143,7 @@ impl GroupCoordinator {
     fn handle_offsets(
         &self,
         context: &RequestContext,
-        topics: &dyn Topics,
+        cluster: &dyn Cluster,
         (token, request): (Token, &Request),
         step: &mut Step,
     ) {
@@ -151,7 +154,7 @@ impl GroupCoordinator {
             }
             Request::TxnOffsetCommit(commit) if commit.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
             Request::TxnOffsetCommit(commit) => {
-                self.commit_transactional_offsets(commit, topics, step).map(Reply::TxnOffsetCommit)
+                self.commit_transactional_offsets(commit, cluster, step).map(Reply::TxnOffsetCommit)
             }
             Request::OffsetDelete(delete) if delete.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
             Request::OffsetDelete(delete) => self.delete_offsets(delete, step).map(Reply::OffsetDelete),
@@ -223,7 +226,7 @@ impl GroupCoordinator {
 
     fn leave_group(
         &mut self,
-        topics: &dyn Topics,
+        cluster: &dyn Cluster,
         request: &LeaveGroupRequest,
         step: &mut Step,
     ) -> LeaveGroupResponse {
@@ -235,7 +238,7 @@ impl GroupCoordinator {
             (Some(group), _) => group.leave(request, &self.settings, step),
             (None, Some(GroupState::Consumer(group))) => {
                 let (id, group) = (request.group_id.clone(), ConsumerGroup::clone(group));
-                Draft { id, group, settings: &self.settings, topics, step }.leave_group(request)
+                Draft::new(id, group, &self.settings, cluster, step).leave_group(request)
             }
             (None, _) => {
                 let unknown = |member: &klamm_protocol::api::leave_group::MemberIdentity| MemberResponse {
@@ -251,16 +254,16 @@ impl GroupCoordinator {
     }
 
     /// A timer has fired. As with [`Self::handle`].
-    pub fn timer_fired(&mut self, now_ms: i64, topics: &dyn Topics, key: &TimerKey) -> Outcome {
+    pub fn timer_fired(&mut self, now_ms: i64, cluster: &dyn Cluster, key: &TimerKey) -> Outcome {
         let mut step = Step::new(now_ms);
         match key {
             TimerKey::Expiration => self.expire(&mut step),
             TimerKey::ConsumerSession { group, member } => {
-                self.consumer_timer_fired(topics, (group, member), false, &mut step);
+                self.consumer_timer_fired(cluster, (group, member), false, &mut step);
             }
-            TimerKey::ConsumerRegexes { group } => self.resolve_regexes(topics, group, &mut step),
+            TimerKey::ConsumerRegexes { group } => self.resolve_regexes(cluster, group, &mut step),
             TimerKey::ConsumerRebalance { group, member } => {
-                self.consumer_timer_fired(topics, (group, member), true, &mut step);
+                self.consumer_timer_fired(cluster, (group, member), true, &mut step);
             }
             TimerKey::ClassicHeartbeat { group, member } => {
                 if let Some(group) = self.classic.get_mut(group) {

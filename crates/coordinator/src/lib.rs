@@ -28,6 +28,7 @@
 //! * Ids and metadata that are kept are copied: a slice of a request would keep its whole frame in memory.
 //! * Where Kafka leaves a request of a removed or replaced member without an answer, here it gets one.
 
+mod cluster;
 mod coordinator;
 mod effect;
 mod group;
@@ -37,14 +38,13 @@ mod record;
 mod request;
 mod settings;
 mod state;
-mod topics;
 
+pub use cluster::{Cluster, NoCluster};
 pub use coordinator::{GroupCoordinator, Loader};
 pub use effect::{Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, TimerKey, Token};
 pub use group::GroupKind;
 pub use java_hash::java_hash;
 pub use record::{ConsumerRecord, GroupRecord};
 pub use request::{Request, RequestContext};
-pub use settings::GroupSettings;
+pub use settings::{ConsumerTiming, GroupSettings};
 pub use state::{GroupsState, LogRecord};
-pub use topics::{NoTopics, Topics};

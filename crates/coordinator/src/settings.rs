@@ -15,12 +15,8 @@ pub struct GroupSettings {
     pub classic_new_member_join_timeout_ms: i32,
     /// `group.consumer.max.size`.
     pub consumer_size_max: usize,
-    /// `group.consumer.session.timeout.ms`.
-    pub consumer_session_timeout_ms: i32,
-    /// `group.consumer.heartbeat.interval.ms`.
-    pub consumer_heartbeat_interval_ms: i32,
-    /// `group.consumer.assignment.interval.ms`: assignments of a group are computed at most this often.
-    pub consumer_assignment_interval_ms: i32,
+    /// For groups without configs of their own.
+    pub consumer_timing: ConsumerTiming,
     /// `group.consumer.regex.refresh.interval.ms`: how long what a regular expression matches stays good.
     pub consumer_regex_refresh_interval_ms: i32,
     /// `group.consumer.assignors`: the assignors that members may ask for; the first one is the default.
@@ -42,14 +38,30 @@ impl Default for GroupSettings {
             classic_initial_rebalance_delay_ms: 3_000,
             classic_new_member_join_timeout_ms: 5 * 60 * 1000,
             consumer_size_max: i32::MAX as usize,
-            consumer_session_timeout_ms: 45_000,
-            consumer_heartbeat_interval_ms: 5_000,
-            consumer_assignment_interval_ms: 1_000,
+            consumer_timing: ConsumerTiming::default(),
             consumer_regex_refresh_interval_ms: 600_000,
             consumer_assignors: vec!["uniform".to_owned(), "range".to_owned()],
             offset_metadata_length_max: 4096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
             offsets_retention_check_interval_ms: 600_000,
         }
+    }
+}
+
+/// The pace of a consumer group, which a group may have configs of its own for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsumerTiming {
+    /// `group.consumer.session.timeout.ms`, or the group's `consumer.session.timeout.ms`.
+    pub session_timeout_ms: i32,
+    /// `group.consumer.heartbeat.interval.ms`, or the group's `consumer.heartbeat.interval.ms`.
+    pub heartbeat_interval_ms: i32,
+    /// `group.consumer.assignment.interval.ms`, or the group's `consumer.assignment.interval.ms`: assignments are
+    /// computed at most this often.
+    pub assignment_interval_ms: i32,
+}
+
+impl Default for ConsumerTiming {
+    fn default() -> Self {
+        Self { session_timeout_ms: 45_000, heartbeat_interval_ms: 5_000, assignment_interval_ms: 1_000 }
     }
 }

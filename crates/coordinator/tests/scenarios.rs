@@ -37,7 +37,7 @@ fn settings(line: &str) -> GroupSettings {
         match name {
             "size" => settings.classic_size_max = value as usize,
             "delay" => settings.classic_initial_rebalance_delay_ms = value as i32,
-            "interval" => settings.consumer_assignment_interval_ms = value as i32,
+            "interval" => settings.consumer_timing.assignment_interval_ms = value as i32,
             "retention" => settings.offsets_retention_ms = value,
             "check" => settings.offsets_retention_check_interval_ms = value,
             "metadata" => settings.offset_metadata_length_max = value as usize,

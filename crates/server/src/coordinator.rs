@@ -4,12 +4,12 @@
 //! What groups are and how requests are decided is in `klamm-coordinator`. Here is what it lacks: the log, timers, and
 //! the requests that wait.
 
+mod cluster;
 pub mod driver;
 mod load;
 pub mod on_shard;
 mod settings;
 mod timers;
-mod topics;
 mod write;
 
 use klamm_config::broker;

@@ -20,7 +20,7 @@ use member::{Member, MemberState};
 
 use crate::effect::Step;
 use crate::group::assignor::Assignment;
-use crate::settings::GroupSettings;
+use crate::settings::ConsumerTiming;
 use klamm_protocol::{StrBytes, Uuid};
 use rpds::RedBlackTreeMapSync;
 use std::sync::Arc;
@@ -114,9 +114,9 @@ impl ConsumerGroup {
     }
 
     /// Starts the members' sessions after a change of leader.
-    pub(crate) fn loaded(&self, id: &StrBytes, settings: &GroupSettings, step: &mut Step) {
+    pub(crate) fn loaded(&self, id: &StrBytes, timing: ConsumerTiming, step: &mut Step) {
         for (member_id, member) in self.members.iter() {
-            step.set_timer(decide::session_key(id, member_id), settings.consumer_session_timeout_ms.into());
+            step.set_timer(decide::session_key(id, member_id), timing.session_timeout_ms.into());
             if member.state == MemberState::UnrevokedPartitions {
                 step.set_timer(decide::rebalance_key(id, member_id), member.rebalance_timeout_ms.into());
             }

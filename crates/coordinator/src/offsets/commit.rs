@@ -3,11 +3,11 @@
 //! * OffsetCommit v2-4 a retention time of the commit's own  * v6 leader epoch (KIP-320)  * v7 static members
 //!   (KIP-345)  * v9 a missing group is GROUP_ID_NOT_FOUND (KIP-848)  * v10 topic ids (KIP-848)
 
+use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::Step;
 use crate::group::GroupRef;
 use crate::record::GroupRecord;
-use crate::topics::Topics;
 use klamm_protocol::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
@@ -100,7 +100,7 @@ impl GroupCoordinator {
     pub(crate) fn commit_transactional_offsets(
         &self,
         request: &TxnOffsetCommitRequest,
-        topics: &dyn Topics,
+        cluster: &dyn Cluster,
         step: &mut Step,
     ) -> Result<TxnOffsetCommitResponse, ErrorCode> {
         let committer = Committer {
@@ -113,7 +113,7 @@ impl GroupCoordinator {
             Some(GroupRef::Classic(group)) => group.check_commit(&committer)?,
             Some(GroupRef::Consumer(group)) => {
                 let partitions = request.topics.iter().flat_map(|topic| {
-                    let id = topics.id(&topic.name).unwrap_or(Uuid::ZERO);
+                    let id = cluster.id(&topic.name).unwrap_or(Uuid::ZERO);
                     topic.partitions.iter().map(move |partition| (id, partition.partition_index))
                 });
                 group.check_commit(&committer, 0, partitions)?;

@@ -1,8 +1,8 @@
 //! A driver of the coordinator without a server: a log in memory, a clock that is moved by hand, and text in and out.
 
 use klamm_coordinator::{
-    Completion, Continuation, GroupCoordinator, GroupRecord, GroupSettings, GroupsState, Loader, LogRecord,
-    Outcome, Request, RequestContext, TimerKey, Token, Topics,
+    Completion, ConsumerTiming, Continuation, GroupCoordinator, GroupRecord, GroupSettings, GroupsState,
+    Loader, LogRecord, Outcome, Request, RequestContext, TimerKey, Token,
 };
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_timeline::{StateMachine, TimerChange};
@@ -13,12 +13,12 @@ pub(crate) mod print;
 
 /// Topics by name, with their partition counts.
 #[derive(Default)]
-pub(crate) struct Cluster {
+pub(crate) struct Topics {
     version: i64,
     partitions: BTreeMap<String, i32>,
 }
 
-impl Cluster {
+impl Topics {
     pub(crate) fn set(&mut self, topic: &str, partitions: i32) {
         self.version += 1;
         self.partitions.insert(topic.to_owned(), partitions);
@@ -29,7 +29,7 @@ impl Cluster {
     }
 }
 
-impl Topics for Cluster {
+impl klamm_coordinator::Cluster for Topics {
     fn version(&self) -> i64 {
         self.version
     }
@@ -49,12 +49,17 @@ impl Topics for Cluster {
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
         self.partitions.keys().filter(|name| wanted(name)).map(StrBytes::from).collect()
     }
+
+    fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming> {
+        // A group that is called so has a session of its own length.
+        (group == "short").then(|| ConsumerTiming { session_timeout_ms: 1000, ..ConsumerTiming::default() })
+    }
 }
 
 /// One coordinator with its log, timers and requests.
 pub(crate) struct Harness {
     settings: GroupSettings,
-    pub(crate) topics: Cluster,
+    pub(crate) topics: Topics,
     coordinator: Option<GroupCoordinator>,
     pub(crate) log: Vec<LogRecord>,
     pub(crate) now_ms: i64,
@@ -73,7 +78,7 @@ impl Harness {
     pub(crate) fn new(settings: GroupSettings) -> Self {
         let mut harness = Self {
             settings,
-            topics: Cluster::default(),
+            topics: Topics::default(),
             coordinator: None,
             log: Vec::new(),
             now_ms: 1_000_000,
@@ -239,7 +244,7 @@ impl Harness {
         if end > 0 {
             loader.replay(&self.log, end, end);
         }
-        let (coordinator, outcome) = loader.finish(self.now_ms);
+        let (coordinator, outcome) = loader.finish(self.now_ms, &self.topics);
         self.coordinator = Some(coordinator);
         self.carry_out(outcome, None, None);
     }

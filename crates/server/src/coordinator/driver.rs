@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use klamm_coordinator::{
-    Completion, Continuation, GroupCoordinator, Outcome, Reply, Request, RequestContext, TimerKey, Token,
-    Topics,
+    Cluster, Completion, Continuation, GroupCoordinator, Outcome, Reply, Request, RequestContext, TimerKey,
+    Token,
 };
 use klamm_io::{Clock, Entropy, Instant};
 use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::CompressionType};
@@ -22,8 +22,8 @@ use crate::node::World;
 
 /// The partition that a coordinator keeps its records in, and the cluster around it.
 pub trait Partition {
-    /// See [`Partition::topics`].
-    type Topics: Topics;
+    /// See [`Partition::cluster`].
+    type Cluster: Cluster;
 
     /// Appends a batch. The offset of its first record, or why not.
     ///
@@ -34,8 +34,8 @@ pub trait Partition {
     /// What is committed.
     fn high_watermark(&self) -> i64;
 
-    /// The topics of the cluster, as they are now.
-    fn topics(&self) -> Self::Topics;
+    /// The cluster as it is now.
+    fn cluster(&self) -> Self::Cluster;
 }
 
 /// A request to a coordinator, with where its answer goes.
@@ -124,8 +124,8 @@ impl<P: Partition> Driver<P> {
             Request::TxnOffsetCommit(commit) => Some((commit.producer_id, commit.producer_epoch)),
             _ => None,
         };
-        let topics = self.partition.topics();
-        let outcome = self.coordinator.handle(&context, &topics, token, &asked.request);
+        let cluster = self.partition.cluster();
+        let outcome = self.coordinator.handle(&context, &cluster, token, &asked.request);
         self.waiting.insert(token, asked);
         self.carry_out(outcome, transaction);
     }
@@ -138,8 +138,8 @@ impl<P: Partition> Driver<P> {
     }
 
     fn fire(&mut self, key: &TimerKey) {
-        let topics = self.partition.topics();
-        let outcome = self.coordinator.timer_fired(self.now_ms(), &topics, key);
+        let cluster = self.partition.cluster();
+        let outcome = self.coordinator.timer_fired(self.now_ms(), &cluster, key);
         self.carry_out(outcome, None);
     }
 

@@ -16,10 +16,10 @@ use tokio::sync::Notify;
 use tracing::{error, info};
 
 use super::{
+    cluster::KnownCluster,
     driver::{Asked, Driver},
     group_metadata_partition, load,
     settings::{self, group_settings},
-    topics::KnownTopics,
 };
 use crate::{
     metadata_change::MetadataChange,
@@ -39,10 +39,10 @@ struct OwnPartition {
 }
 
 impl super::driver::Partition for OwnPartition {
-    type Topics = KnownTopics;
+    type Cluster = KnownCluster;
 
-    fn topics(&self) -> KnownTopics {
-        KnownTopics::of(&self.node)
+    fn cluster(&self) -> KnownCluster {
+        KnownCluster::of(&self.node)
     }
 
     fn append(&self, batch: Bytes) -> Result<i64, ErrorCode> {
@@ -231,7 +231,7 @@ async fn load_coordinator(shard: Weak<Shard>, node: Arc<Node>, partition: i32, a
             let took_ms = node.world.clock.now().saturating_since(started).as_millis();
             info!(partition, end_offset, took_ms, "group coordinator loaded");
             let at = group_metadata_partition(partition);
-            let started = loader.finish(node.world.clock.wall_ms());
+            let started = loader.finish(node.world.clock.wall_ms(), &KnownCluster::of(&node));
             let compression = settings::compression(&node.config.load());
             let own = OwnPartition { node: Arc::clone(&node), shard, at };
             Ok(Driver::start(&node.world, compression, own, started, end_offset))

@@ -1,7 +1,7 @@
 //! The coordinator's settings, from the broker's config.
 
 use klamm_config::{BrokerConfig, broker};
-use klamm_coordinator::GroupSettings;
+use klamm_coordinator::{ConsumerTiming, GroupSettings};
 use klamm_protocol::records::CompressionType;
 
 /// Reads the `group.*` and `offset*` keys.
@@ -12,9 +12,11 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
         classic_session_timeout_ms_max: config.get(&broker::GROUP_MAX_SESSION_TIMEOUT_MS),
         classic_initial_rebalance_delay_ms: config.get(&broker::GROUP_INITIAL_REBALANCE_DELAY_MS),
         consumer_size_max: usize::try_from(config.get(&broker::GROUP_CONSUMER_MAX_SIZE)).unwrap_or(1),
-        consumer_session_timeout_ms: config.get(&broker::GROUP_CONSUMER_SESSION_TIMEOUT_MS),
-        consumer_heartbeat_interval_ms: config.get(&broker::GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS),
-        consumer_assignment_interval_ms: config.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS),
+        consumer_timing: ConsumerTiming {
+            session_timeout_ms: config.get(&broker::GROUP_CONSUMER_SESSION_TIMEOUT_MS),
+            heartbeat_interval_ms: config.get(&broker::GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS),
+            assignment_interval_ms: config.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS),
+        },
         consumer_regex_refresh_interval_ms: config.get(&broker::GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS),
         consumer_assignors: assignor_names(&config.get(&broker::GROUP_CONSUMER_ASSIGNORS)),
         offset_metadata_length_max: usize::try_from(config.get(&broker::OFFSET_METADATA_MAX_BYTES))

@@ -2,11 +2,11 @@
 
 use super::ConsumerGroup;
 use super::member::Member;
+use crate::cluster::Cluster;
 use crate::effect::{Step, TimerKey};
 use crate::group::assignor::{Assignment, Assignor, GroupSpec, Subscriber};
 use crate::record::{ConsumerRecord, GroupRecord};
-use crate::settings::GroupSettings;
-use crate::topics::Topics;
+use crate::settings::{ConsumerTiming, GroupSettings};
 use klamm_protocol::StrBytes;
 use klamm_protocol::coordinator::group::consumer_group_target_assignment_member::TopicPartition;
 use klamm_protocol::coordinator::group::{
@@ -18,11 +18,25 @@ use std::collections::BTreeMap;
 /// A consumer group as it will be: each record of the decision is written down and carried out on the draft at once, so
 /// that what follows sees it.
 pub(crate) struct Draft<'a> {
-    pub(crate) id: StrBytes,
-    pub(crate) group: ConsumerGroup,
-    pub(crate) settings: &'a GroupSettings,
-    pub(crate) topics: &'a dyn Topics,
-    pub(crate) step: &'a mut Step,
+    pub(super) id: StrBytes,
+    pub(super) group: ConsumerGroup,
+    pub(super) settings: &'a GroupSettings,
+    pub(super) cluster: &'a dyn Cluster,
+    pub(super) step: &'a mut Step,
+    pub(super) timing: ConsumerTiming,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(
+        id: StrBytes,
+        group: ConsumerGroup,
+        settings: &'a GroupSettings,
+        cluster: &'a dyn Cluster,
+        step: &'a mut Step,
+    ) -> Self {
+        let timing = cluster.consumer_timing(&id).unwrap_or(settings.consumer_timing);
+        Self { id, group, settings, cluster, step, timing }
+    }
 }
 
 impl Draft<'_> {
@@ -33,7 +47,7 @@ impl Draft<'_> {
 
     /// Raises the group's epoch if asked to, or if the subscribed topics have changed.
     pub(super) fn refresh_epoch(&mut self, must_bump: bool) {
-        let metadata_hash = self.group.compute_metadata_hash(self.topics);
+        let metadata_hash = self.group.compute_metadata_hash(self.cluster);
         if must_bump || metadata_hash != self.group.metadata_hash {
             let epoch = self.group.epoch.saturating_add(1);
             let value = ConsumerGroupMetadataValue { epoch, metadata_hash, ..Default::default() };
@@ -46,7 +60,7 @@ impl Draft<'_> {
 
     /// Computes the target assignment of the group's epoch, unless the last one is too fresh.
     pub(super) fn refresh_target(&mut self) {
-        let interval_ms = i64::from(self.settings.consumer_assignment_interval_ms);
+        let interval_ms = i64::from(self.timing.assignment_interval_ms);
         let last_ms = self.group.target_timestamp_ms;
         let may_compute =
             last_ms == 0 || interval_ms == 0 || self.step.now_ms >= last_ms.saturating_add(interval_ms);
@@ -74,12 +88,12 @@ impl Draft<'_> {
 
     fn assignor_spec(&self) -> GroupSpec {
         let mut spec = GroupSpec::default();
-        for (name, id) in self.group.subscribed_topics(self.topics) {
-            debug_assert!(self.topics.name(id).is_some_and(|known| known == name));
-            spec.partition_counts.insert(id, self.topics.partition_count(id).unwrap_or(0));
+        for (name, id) in self.group.subscribed_topics(self.cluster) {
+            debug_assert!(self.cluster.name(id).is_some_and(|known| known == name));
+            spec.partition_counts.insert(id, self.cluster.partition_count(id).unwrap_or(0));
         }
         for (id, member) in self.group.members.iter() {
-            let topics = self.group.topics_of(member).filter_map(|name| self.topics.id(name)).collect();
+            let topics = self.group.topics_of(member).filter_map(|name| self.cluster.id(name)).collect();
             let current = self.group.target_of(id);
             spec.members
                 .insert(id.clone(), Subscriber { instance: member.instance.clone(), topics, current });
@@ -101,7 +115,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn set_session_timer(&mut self, member: &StrBytes) {
-        let timeout_ms = self.settings.consumer_session_timeout_ms;
+        let timeout_ms = self.timing.session_timeout_ms;
         self.step.set_timer(session_key(&self.id, member), timeout_ms.into());
     }
 

@@ -4,10 +4,11 @@
 
 use super::ConsumerGroup;
 use super::member::Member;
+use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::group::GroupState;
+use crate::java_hash::table_order;
 use crate::settings::GroupSettings;
-use crate::topics::Topics;
 use klamm_protocol::api::consumer_group_describe::{
     Assignment, DescribedGroup, Member as DescribedMember, TopicPartitions,
 };
@@ -16,9 +17,9 @@ use std::collections::BTreeMap;
 
 impl GroupCoordinator {
     /// Describes one group, as far as it is committed.
-    pub(crate) fn describe_consumer_group(&self, id: &StrBytes, topics: &dyn Topics) -> DescribedGroup {
+    pub(crate) fn describe_consumer_group(&self, id: &StrBytes, cluster: &dyn Cluster) -> DescribedGroup {
         let what = match self.committed_state().group(id) {
-            Some(GroupState::Consumer(group)) => return group.describe(id, self.settings(), topics),
+            Some(GroupState::Consumer(group)) => return group.describe(id, self.settings(), cluster),
             Some(_) => "is not a consumer group",
             None => "not found",
         };
@@ -32,23 +33,22 @@ impl GroupCoordinator {
 }
 
 impl ConsumerGroup {
-    fn describe(&self, id: &StrBytes, settings: &GroupSettings, topics: &dyn Topics) -> DescribedGroup {
+    fn describe(&self, id: &StrBytes, settings: &GroupSettings, cluster: &dyn Cluster) -> DescribedGroup {
+        let mut members: Vec<_> =
+            self.members.iter().map(|(id, member)| self.describe_member(id, member, cluster)).collect();
+        members.sort_by_cached_key(|member| table_order(&member.member_id));
         DescribedGroup {
             group_id: id.clone(),
             group_state: StrBytes::from(self.state().name()),
             group_epoch: self.epoch,
             assignment_epoch: self.target_epoch,
             assignor_name: StrBytes::from(self.preferred_assignor(settings).name()),
-            members: self
-                .members
-                .iter()
-                .map(|(id, member)| self.describe_member(id, member, topics))
-                .collect(),
+            members,
             ..Default::default()
         }
     }
 
-    fn describe_member(&self, id: &StrBytes, member: &Member, topics: &dyn Topics) -> DescribedMember {
+    fn describe_member(&self, id: &StrBytes, member: &Member, cluster: &dyn Cluster) -> DescribedMember {
         let target = self.target_of(id);
         let target =
             target.iter().flat_map(|(topic, indexes)| indexes.iter().map(move |index| (*topic, *index)));
@@ -61,8 +61,8 @@ impl ConsumerGroup {
             client_host: member.client_host.clone(),
             subscribed_topic_names: member.topics.iter().cloned().collect(),
             subscribed_topic_regex: member.regex.clone(),
-            assignment: describe_partitions(member.all_partitions(), topics),
-            target_assignment: describe_partitions(target, topics),
+            assignment: describe_partitions(member.all_partitions(), cluster),
+            target_assignment: describe_partitions(target, cluster),
             member_type: i8::from(!member.uses_classic_protocol()),
             ..Default::default()
         }
@@ -70,13 +70,13 @@ impl ConsumerGroup {
 }
 
 /// Topics that are gone have no name and are left out.
-fn describe_partitions(partitions: impl Iterator<Item = (Uuid, i32)>, topics: &dyn Topics) -> Assignment {
+fn describe_partitions(partitions: impl Iterator<Item = (Uuid, i32)>, cluster: &dyn Cluster) -> Assignment {
     let mut by_topic: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
     for (topic, index) in partitions {
         by_topic.entry(topic).or_default().push(index);
     }
     let described = by_topic.into_iter().filter_map(|(topic_id, partitions)| {
-        let topic_name = topics.name(topic_id)?;
+        let topic_name = cluster.name(topic_id)?;
         Some(TopicPartitions { topic_id, topic_name, partitions, ..Default::default() })
     });
     Assignment { topic_partitions: described.collect(), ..Default::default() }

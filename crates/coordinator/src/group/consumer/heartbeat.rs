@@ -8,6 +8,7 @@ use super::decide::Draft;
 use super::member::{LEFT, LEFT_FOR_A_WHILE, Member, Partitions};
 use super::reconcile::Goal;
 use super::{ConsumerGroup, MemberState};
+use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::Step;
 use crate::group::assignor::Assignment;
@@ -16,7 +17,6 @@ use crate::group::{GroupRef, GroupState};
 use crate::record::{ConsumerRecord, GroupRecord};
 use crate::request::RequestContext;
 use crate::settings::GroupSettings;
-use crate::topics::Topics;
 use klamm_protocol::api::consumer_group_heartbeat::{
     Assignment as ResponseAssignment, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
     ConsumerGroupHeartbeatResponseTopicPartitions,
@@ -45,16 +45,16 @@ impl GroupCoordinator {
     pub(crate) fn consumer_heartbeat(
         &mut self,
         context: &RequestContext,
-        topics: &dyn Topics,
+        cluster: &dyn Cluster,
         request: &ConsumerGroupHeartbeatRequest,
         step: &mut Step,
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
         check(request, context.api_version, self.settings())?;
         let is_leaving = matches!(request.member_epoch, LEFT | LEFT_FOR_A_WHILE);
         let group = self.consumer_group_to_join(&request.group_id, request.member_epoch == 0, step)?;
-        let topics_are_new = !is_leaving && self.note_topics_seen(&request.group_id, topics.version());
+        let topics_are_new = !is_leaving && self.note_topics_seen(&request.group_id, cluster.version());
         let id = request.group_id.clone();
-        let mut draft = Draft { id, group, settings: self.settings(), topics, step };
+        let mut draft = Draft::new(id, group, self.settings(), cluster, step);
         if is_leaving { draft.leave(request) } else { draft.heartbeat(context, request, topics_are_new) }
     }
 
@@ -82,7 +82,7 @@ impl GroupCoordinator {
     /// A member's session is over, or its time for giving up partitions.
     pub(crate) fn consumer_timer_fired(
         &self,
-        topics: &dyn Topics,
+        cluster: &dyn Cluster,
         (id, member_id): (&StrBytes, &StrBytes),
         only_unrevoked: bool,
         step: &mut Step,
@@ -91,7 +91,7 @@ impl GroupCoordinator {
         let Some(member) = group.member(member_id) else { return };
         if !only_unrevoked || member.state == MemberState::UnrevokedPartitions {
             let group = ConsumerGroup::clone(group);
-            let mut draft = Draft { id: id.clone(), group, settings: self.settings(), topics, step };
+            let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
             draft.remove(std::slice::from_ref(member_id));
         }
     }
@@ -178,7 +178,7 @@ impl Draft<'_> {
         Ok(ConsumerGroupHeartbeatResponse {
             member_id: Some(id),
             member_epoch: after.epoch,
-            heartbeat_interval_ms: self.settings.consumer_heartbeat_interval_ms,
+            heartbeat_interval_ms: self.timing.heartbeat_interval_ms,
             assignment: tells.then(|| response_assignment(&after.assigned)),
             ..Default::default()
         })
@@ -269,7 +269,7 @@ impl Draft<'_> {
             return Ok(Member::clone(&member));
         }
         let subscribed: BTreeSet<Uuid> =
-            self.group.topics_of(&member).filter_map(|name| self.topics.id(name)).collect();
+            self.group.topics_of(&member).filter_map(|name| self.cluster.id(name)).collect();
         let goal = Goal {
             epoch,
             target: &self.group.target_of(id),

@@ -7,11 +7,11 @@ use super::decide::Draft;
 use super::heartbeat::Refusal;
 use super::member::Member;
 use super::{ConsumerGroup, ResolvedRegex};
+use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, TimerKey};
 use crate::group::GroupState;
 use crate::record::ConsumerRecord;
-use crate::topics::Topics;
 use klamm_protocol::coordinator::group::ConsumerGroupRegularExpressionValue;
 use klamm_protocol::{ErrorCode, StrBytes};
 use regex::{Regex, RegexBuilder};
@@ -54,7 +54,7 @@ impl Draft<'_> {
         let resolved: Vec<&Arc<ResolvedRegex>> = self.group.regexes.values().collect();
         let last_ms = resolved.iter().map(|resolved| resolved.timestamp_ms).max();
         let age_ms = last_ms.map_or(i64::MAX, |last_ms| self.step.now_ms.saturating_sub(last_ms));
-        let is_outdated = resolved.iter().any(|resolved| resolved.version < self.topics.version())
+        let is_outdated = resolved.iter().any(|resolved| resolved.version < self.cluster.version())
             || age_ms > i64::from(self.settings.consumer_regex_refresh_interval_ms);
         age_ms > REFRESH_INTERVAL_MS_MIN && (is_new || used.len() != resolved.len() || is_outdated)
     }
@@ -75,13 +75,13 @@ impl Draft<'_> {
             // What Kafka has let in may not be understood here; it matches nothing then.
             let compiled = compile(&regex).ok();
             let matches = |name: &str| compiled.as_ref().is_some_and(|compiled| compiled.is_match(name));
-            let mut topics = self.topics.names(&matches);
+            let mut topics = self.cluster.names(&matches);
             topics.sort();
             let before = self.group.regexes.get(&regex);
             has_changed |= before.map_or(!topics.is_empty(), |before| before.topics != topics);
             let value = ConsumerGroupRegularExpressionValue {
                 topics,
-                version: self.topics.version(),
+                version: self.cluster.version(),
                 timestamp: self.step.now_ms,
                 ..Default::default()
             };
@@ -115,9 +115,9 @@ fn compile(regex: &str) -> Result<Regex, Refusal> {
 
 impl GroupCoordinator {
     /// Compares a group's expressions with the topics there are.
-    pub(crate) fn resolve_regexes(&self, topics: &dyn Topics, id: &StrBytes, step: &mut Step) {
+    pub(crate) fn resolve_regexes(&self, cluster: &dyn Cluster, id: &StrBytes, step: &mut Step) {
         let Some(GroupState::Consumer(group)) = self.state().group(id) else { return };
         let group = ConsumerGroup::clone(group);
-        Draft { id: id.clone(), group, settings: self.settings(), topics, step }.look_up();
+        Draft::new(id.clone(), group, self.settings(), cluster, step).look_up();
     }
 }

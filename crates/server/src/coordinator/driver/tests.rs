@@ -1,6 +1,6 @@
 use std::{cell::RefCell, rc::Rc};
 
-use klamm_coordinator::{GroupSettings, Loader, NoTopics};
+use klamm_coordinator::{GroupSettings, Loader, NoCluster};
 use klamm_io::{Entropy, disk::Disk};
 use klamm_protocol::{
     Message, Writer,
@@ -30,7 +30,7 @@ struct Log {
 struct FakePartition(Rc<RefCell<Log>>);
 
 impl Partition for FakePartition {
-    type Topics = NoTopics;
+    type Cluster = NoCluster;
 
     fn append(&self, batch: Bytes) -> Result<i64, ErrorCode> {
         let mut log = self.0.borrow_mut();
@@ -53,8 +53,8 @@ impl Partition for FakePartition {
         self.0.borrow().high_watermark
     }
 
-    fn topics(&self) -> NoTopics {
-        NoTopics
+    fn cluster(&self) -> NoCluster {
+        NoCluster
     }
 }
 
@@ -67,7 +67,7 @@ fn start(partition: &FakePartition) -> Driver<FakePartition> {
         end_offset = batch.end_offset;
         loader.replay(&batch.records, end_offset, i64::MAX);
     }
-    let started = loader.finish(world.clock.wall_ms());
+    let started = loader.finish(world.clock.wall_ms(), &NoCluster);
     Driver::start(&world, CompressionType::Zstd, partition.clone(), started, end_offset)
 }
 

@@ -1,9 +1,10 @@
-//! What the coordinator has to know of the cluster's topics.
+//! What the coordinator has to know of the cluster.
 
+use crate::settings::ConsumerTiming;
 use klamm_protocol::{StrBytes, Uuid};
 
-/// The topics of the cluster, as the broker's metadata has them.
-pub trait Topics {
+/// The cluster's topics and configs, as the broker's metadata has them.
+pub trait Cluster {
     /// Changes whenever a topic may have.
     fn version(&self) -> i64;
     /// The id of a topic.
@@ -14,13 +15,15 @@ pub trait Topics {
     fn partition_count(&self, id: Uuid) -> Option<i32>;
     /// The names of all topics for which `wanted` is true.
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes>;
+    /// The pace of a consumer group that has configs of its own.
+    fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming>;
 }
 
-/// A cluster without topics.
+/// A cluster without topics and configs.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoTopics;
+pub struct NoCluster;
 
-impl Topics for NoTopics {
+impl Cluster for NoCluster {
     fn version(&self) -> i64 {
         0
     }
@@ -39,5 +42,9 @@ impl Topics for NoTopics {
 
     fn names(&self, _wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
         Vec::new()
+    }
+
+    fn consumer_timing(&self, _group: &str) -> Option<ConsumerTiming> {
+        None
     }
 }

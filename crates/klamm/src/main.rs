@@ -17,6 +17,7 @@
 mod cli;
 mod commands;
 mod java;
+mod message_json;
 mod session;
 
 use std::process::ExitCode;

@@ -450,3 +450,6 @@ impl Queue {
         Some(batch)
     }
 }
+
+#[cfg(test)]
+mod tests;

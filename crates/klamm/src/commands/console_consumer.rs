@@ -59,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     formatter_config: Option<PathBuf>,
     /// Formatter: Kafka's DefaultMessageFormatter, NoOpMessageFormatter, OffsetsMessageFormatter,
-    /// GroupMetadataMessageFormatter or TransactionLogMessageFormatter.
+    /// GroupMetadataMessageFormatter, TransactionLogMessageFormatter or ShareGroupStateMessageFormatter.
     #[arg(long, value_name = "CLASS")]
     formatter: Option<String>,
     /// Reads keys as Kafka's deserializer of this name does (StringDeserializer, LongDeserializer, ...).

@@ -5,7 +5,6 @@
 
 mod decoder;
 mod index;
-mod json;
 mod segment;
 mod snapshot;
 

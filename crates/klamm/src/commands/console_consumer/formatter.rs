@@ -2,17 +2,32 @@
 
 use std::io::Write;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use klamm_client::consumer::{ConsumerRecord, TimestampType};
+use klamm_protocol::{
+    Reader,
+    coordinator::{
+        group::{GroupRecordKey, GroupRecordValue},
+        share::{ShareRecordKey, ShareRecordValue},
+        transaction::{TransactionRecordKey, TransactionRecordValue},
+    },
+    schema::MessageSchema,
+};
 
 use super::deserializer::Deserializer;
+use crate::message_json;
 use crate::session::Properties;
 
 /// Prints records.
 pub(super) enum Formatter {
     Default(Box<Columns>),
     NoOp,
+    /// Records of a coordinator's topic, as JSON: descriptions of keys and values, and the types that are shown.
+    Coordinator(Schemas, Schemas, &'static [i16]),
 }
+
+/// Descriptions of messages.
+type Schemas = &'static [&'static MessageSchema];
 
 pub(super) struct Columns {
     timestamp: bool,
@@ -39,6 +54,18 @@ impl Formatter {
                 Ok(Self::Default(Box::new(Columns::new(properties)?)))
             }
             Some("NoOpMessageFormatter") => Ok(Self::NoOp),
+            Some("OffsetsMessageFormatter") => {
+                Ok(Self::Coordinator(GroupRecordKey::SCHEMAS, GroupRecordValue::SCHEMAS, &[0, 1]))
+            }
+            Some("GroupMetadataMessageFormatter") => {
+                Ok(Self::Coordinator(GroupRecordKey::SCHEMAS, GroupRecordValue::SCHEMAS, &[2]))
+            }
+            Some("TransactionLogMessageFormatter") => {
+                Ok(Self::Coordinator(TransactionRecordKey::SCHEMAS, TransactionRecordValue::SCHEMAS, &[0]))
+            }
+            Some("ShareGroupStateMessageFormatter") => {
+                Ok(Self::Coordinator(ShareRecordKey::SCHEMAS, ShareRecordValue::SCHEMAS, &[0, 1]))
+            }
             Some(other) => {
                 bail!("--formatter {other}: Java classes cannot be loaded, and this one is not built in")
             }
@@ -49,8 +76,44 @@ impl Formatter {
         match self {
             Self::Default(columns) => columns.write(record, out),
             Self::NoOp => Ok(()),
+            Self::Coordinator(keys, values, shown) => {
+                if let Some(json) = coordinator_json(record, keys, values, shown)? {
+                    // Kafka's formatters put nothing behind a record.
+                    out.write_all(json.as_bytes())?;
+                }
+                Ok(())
+            }
         }
     }
+}
+
+/// A record of a coordinator's topic; `None` if it is of a type that is not shown.
+fn coordinator_json(
+    record: &ConsumerRecord,
+    keys: Schemas,
+    values: Schemas,
+    shown: &[i16],
+) -> anyhow::Result<Option<String>> {
+    let Some(key) = &record.key else { return Ok(None) };
+    let mut reader = Reader::new(key.clone());
+    let kind = reader.i16()?;
+    let find = |list: Schemas| list.iter().find(|schema| schema.key == Some(kind));
+    let (Some(key_schema), Some(value_schema), true) = (find(keys), find(values), shown.contains(&kind))
+    else {
+        return Ok(None);
+    };
+    let failed = || format!("Could not read record at offset {}", record.offset);
+    let key = message_json::message(key_schema, 0, &mut reader).with_context(failed)?;
+    let value = match &record.value {
+        None => "null".to_owned(),
+        Some(value) => {
+            let mut reader = Reader::new(value.clone());
+            let version = reader.i16()?;
+            let data = message_json::message(value_schema, version, &mut reader).with_context(failed)?;
+            format!("{{\"version\":{version},\"data\":{data}}}")
+        }
+    };
+    Ok(Some(format!("{{\"key\":{{\"type\":{kind},\"data\":{key}}},\"value\":{value}}}")))
 }
 
 impl Columns {

@@ -14,7 +14,7 @@ use klamm_protocol::{
     schema::MessageSchema,
 };
 
-use super::json;
+use crate::message_json as json;
 
 /// What records are taken for.
 pub(super) enum Decoder {

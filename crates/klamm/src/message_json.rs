@@ -13,7 +13,7 @@ const DEPTH_MAX: usize = 16;
 
 /// What stands at a message's place if it cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum JsonError {
+pub(crate) enum JsonError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error("version {version} of {name} is not known")]
@@ -27,7 +27,7 @@ pub(super) enum JsonError {
 }
 
 /// Reads one message of this version.
-pub(super) fn message(
+pub(crate) fn message(
     schema: &MessageSchema,
     version: i16,
     reader: &mut Reader,

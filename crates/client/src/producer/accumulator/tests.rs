@@ -1,0 +1,187 @@
+use klamm_config::client::{ClientConfig, ClientKind};
+use klamm_protocol::{ErrorCode, Uuid};
+
+use super::*;
+use crate::cluster::Partition;
+
+struct Bench {
+    accumulator: Accumulator,
+    settings: Settings,
+    topic: Topic,
+    entropy: Entropy,
+    now: Instant,
+    identity: Option<Identity>,
+}
+
+fn bench(partitions: i32, pairs: &[(&str, &str)]) -> Bench {
+    let partition = |index| Partition {
+        index,
+        leader: Some(1),
+        leader_epoch: 0,
+        replicas: vec![1],
+        isr: vec![1],
+        offline: Vec::new(),
+        error: ErrorCode::None,
+    };
+    let config = ClientConfig::new(ClientKind::Producer, pairs.iter().copied()).unwrap();
+    Bench {
+        accumulator: Accumulator::default(),
+        settings: Settings::new(&config).unwrap(),
+        topic: Topic {
+            name: "t".into(),
+            id: Uuid::ZERO,
+            is_internal: false,
+            error: ErrorCode::None,
+            partitions: (0..partitions).map(partition).collect(),
+        },
+        entropy: Entropy::seeded(1),
+        now: Instant::default(),
+        identity: Some(Identity { id: 9, epoch: 0 }),
+    }
+}
+
+impl Bench {
+    /// Adds a record of `bytes`; says whether there was room.
+    fn add(&mut self, bytes: usize) -> bool {
+        let value = vec![0; bytes];
+        let record = Pending { timestamp: 0, key: None, value: Some(&value), headers: &[] };
+        let around = (&self.settings, &self.entropy, self.now);
+        let appended = self.accumulator.append(&self.topic, Some(0), &record, None, around).unwrap();
+        matches!(appended, Appended::Yes(..))
+    }
+
+    fn drain(&mut self) -> (Vec<Batch>, Ready) {
+        let at = Circumstances {
+            now: self.now,
+            identity: self.identity,
+            leader: &|_, _| Some(1),
+            is_free: &|_| true,
+        };
+        let mut ready = self.accumulator.drain(&self.settings, &at);
+        (ready.by_node.remove(&1).unwrap_or_default(), ready)
+    }
+
+    fn one(&mut self) -> Batch {
+        let (mut batches, _) = self.drain();
+        assert_eq!(batches.len(), 1);
+        batches.remove(0)
+    }
+
+    fn none(&mut self) -> Ready {
+        let (batches, ready) = self.drain();
+        assert!(batches.is_empty());
+        ready
+    }
+}
+
+fn sequence(batch: &Batch) -> (i16, i32) {
+    batch.identity.map_or((-1, -1), |(identity, sequence)| (identity.epoch, sequence))
+}
+
+#[test]
+fn a_batch_waits_for_company_or_its_time() {
+    let mut bench = bench(1, &[("linger.ms", "10"), ("batch.size", "1000")]);
+    assert!(bench.add(100));
+    assert_eq!(bench.none().next, Some(bench.now + Duration::from_millis(10)));
+    for _ in 0..8 {
+        bench.add(100);
+    }
+    assert!(bench.one().records_count >= 7, "it is full");
+    bench.now = bench.now + Duration::from_millis(10);
+    assert!(bench.one().records_count <= 2, "its time has come");
+}
+
+#[test]
+fn what_is_sent_again_keeps_its_place() {
+    let mut bench = bench(1, &[("linger.ms", "0"), ("batch.size", "100")]);
+    for _ in 0..3 {
+        bench.add(90);
+    }
+    let (first, second) = (bench.one(), bench.one());
+    assert_eq!((sequence(&first), sequence(&second)), ((0, 0), (0, 1)));
+    bench.accumulator.put_back(first, bench.now);
+    bench.none();
+    bench.accumulator.put_back(second, bench.now);
+    let first = bench.one();
+    assert_eq!(sequence(&first), (0, 0));
+    bench.accumulator.landed(&first, true);
+    let second = bench.one();
+    assert!(bench.accumulator.is_next(&second));
+    bench.accumulator.landed(&second, true);
+    let third = bench.one();
+    assert_eq!(sequence(&third), (0, 2));
+    bench.accumulator.landed(&third, true);
+    assert_eq!((bench.accumulator.memory_bytes, bench.accumulator.incomplete().len()), (0, 0));
+}
+
+#[test]
+fn a_batch_that_was_given_up_calls_for_a_new_epoch() {
+    let mut bench = bench(1, &[("linger.ms", "0"), ("batch.size", "100")]);
+    for _ in 0..3 {
+        bench.add(90);
+    }
+    let (first, second) = (bench.one(), bench.one());
+    bench.accumulator.landed(&first, false);
+    assert!(!bench.none().wants_epoch, "the second is under way yet");
+    bench.accumulator.put_back(second, bench.now);
+    assert!(bench.none().wants_epoch);
+    bench.identity = Some(Identity { id: 9, epoch: 1 });
+    let second = bench.one();
+    assert_eq!(sequence(&second), (1, 0));
+    bench.accumulator.landed(&second, true);
+    assert_eq!(sequence(&bench.one()), (1, 1));
+}
+
+#[test]
+fn parts_of_a_batch_take_its_place_and_its_sequences() {
+    let mut bench = bench(1, &[("linger.ms", "0"), ("batch.size", "1000")]);
+    for _ in 0..4 {
+        bench.add(100);
+    }
+    bench.accumulator.hurried = 1;
+    let mut whole = bench.one();
+    whole.bytes().unwrap();
+    bench.add(100);
+    let parts = whole.split(BatchOptions::default()).unwrap();
+    bench.accumulator.replace(&whole, parts);
+    for (expected, records) in [((0, 0), 2), ((0, 2), 2), ((0, 4), 1)] {
+        let part = bench.one();
+        assert_eq!((sequence(&part), part.records_count), (expected, records));
+        bench.accumulator.landed(&part, true);
+    }
+    assert_eq!(bench.accumulator.incomplete().len(), 0);
+}
+
+#[test]
+fn the_buffer_has_an_end_and_records_too() {
+    let mut bench = bench(1, &[("buffer.memory", "1000"), ("linger.ms", "0")]);
+    let mut count = 0;
+    while bench.add(100) {
+        count += 1;
+    }
+    assert!((5..9).contains(&count), "{count}");
+    bench.now = bench.now + Duration::from_secs(200);
+    assert_eq!(bench.none().expired.len(), 1);
+}
+
+#[test]
+fn keys_choose_partitions_and_nothing_else_does_not() {
+    let mut bench = bench(8, &[("batch.size", "300")]);
+    let choose = |bench: &mut Bench, key: Option<&[u8]>| {
+        let record = Pending { timestamp: 0, key, value: Some(&[0; 50]), headers: &[] };
+        let around = (&bench.settings, &bench.entropy, bench.now);
+        match bench.accumulator.append(&bench.topic, None, &record, None, around).unwrap() {
+            Appended::Yes(delivery, _) => delivery.partition().partition,
+            Appended::Full(_) => -1,
+        }
+    };
+    let expected = partition_of_key(b"k", 8);
+    for _ in 0..5 {
+        assert_eq!(choose(&mut bench, Some(b"k")), expected);
+    }
+    let chosen: Vec<i32> = (0..200).map(|_| choose(&mut bench, None)).collect();
+    let changes = chosen.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert!(changes < 100, "it stays with a partition until a batch is full: {changes}");
+    let distinct: std::collections::BTreeSet<i32> = chosen.into_iter().collect();
+    assert!(distinct.len() >= 6, "and then goes to another: {distinct:?}");
+}

@@ -190,12 +190,12 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
         }
         Command::AlterPartitionReassignments { request, version: _, reply } => {
             let outcome =
-                with_context(driver, |context, _| partitions::alter_partition_reassignments(context, &request));
+                with_context(driver, |context| partitions::alter_partition_reassignments(context, &request));
             settle(driver, outcome, reply);
         }
         Command::ListPartitionReassignments { request, version: _, reply } => {
             let response =
-                with_context(driver, |context, _| partitions::list_partition_reassignments(context, &request));
+                with_context(driver, |context| partitions::list_partition_reassignments(context, &request));
             settle(driver, Outcome::unchanged(response), reply);
         }
         Command::ElectLeaders { request, version: _, reply } => {

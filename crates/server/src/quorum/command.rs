@@ -28,7 +28,9 @@ use klamm_protocol::{
         describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
         elect_leaders::{ElectLeadersRequest, ElectLeadersResponse},
         incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse},
-        list_partition_reassignments::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse},
+        list_partition_reassignments::{
+            ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+        },
         unregister_broker::{UnregisterBrokerRequest, UnregisterBrokerResponse},
         update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse},
     },

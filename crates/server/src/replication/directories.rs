@@ -81,7 +81,8 @@ fn request(node: &Node, told: &BTreeMap<(Uuid, i32), Uuid>) -> AssignReplicasToD
     let mut directories: Vec<AssignReplicasToDirsRequestDirectoryData> = Vec::new();
     for (directory, topic_id, partition_index) in placed {
         if directories.last().is_none_or(|last| last.id != directory) {
-            directories.push(AssignReplicasToDirsRequestDirectoryData { id: directory, ..Default::default() });
+            directories
+                .push(AssignReplicasToDirsRequestDirectoryData { id: directory, ..Default::default() });
         }
         let Some(last) = directories.last_mut() else { continue };
         if last.topics.last().is_none_or(|last| last.topic_id != topic_id) {

@@ -17,7 +17,9 @@ use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tracing::error;
 
-use super::{ShardRequest, Shards, partitions::Partitions, requests::TopicPartition, router::ShardSenders, upkeep};
+use super::{
+    ShardRequest, Shards, partitions::Partitions, requests::TopicPartition, router::ShardSenders, upkeep,
+};
 use crate::{
     coordinator::on_shard::Coordinators,
     handlers::Contexts,

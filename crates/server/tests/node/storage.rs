@@ -177,7 +177,8 @@ fn partitions_are_flushed_when_they_are_due() {
     node.create_topic("by-segment", 1, &[("segment.bytes", "1048576")]);
     node.create_topic("never", 1, &[]);
     let mut client = node.connect();
-    let mut produce = |topic: &str, records| assert_eq!(partition_error(&mut client, topic, records), ErrorCode::None);
+    let mut produce =
+        |topic: &str, records| assert_eq!(partition_error(&mut client, topic, records), ErrorCode::None);
     for round in 1..=2 {
         produce("by-time", batch(3, CompressionType::None));
         produce("by-count", batch(5, CompressionType::None));

@@ -4,7 +4,9 @@
 //!
 //! Decided by the controller.
 
-use klamm_protocol::api::alter_partition_reassignments::{AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse};
+use klamm_protocol::api::alter_partition_reassignments::{
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
+};
 
 use super::TopicsContext;
 use crate::dispatch::Call;

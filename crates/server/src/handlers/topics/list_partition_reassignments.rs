@@ -1,6 +1,8 @@
 //! ListPartitionReassignments (key 46), v0: tells which partitions are being moved (KIP-455). Answered by the controller.
 
-use klamm_protocol::api::list_partition_reassignments::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse};
+use klamm_protocol::api::list_partition_reassignments::{
+    ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+};
 
 use super::TopicsContext;
 use crate::dispatch::Call;

@@ -1,5 +1,6 @@
 //! Quorums in one process: every node's log is a list of batches, messages are handed over by the test.
 
 mod cluster;
+mod faults;
 mod files;
 mod scenarios;

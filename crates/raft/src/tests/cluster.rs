@@ -18,6 +18,34 @@ pub(super) struct Node {
     pub(super) leader: (i32, Option<i32>),
     pub(super) up: bool,
     pub(super) shut_down: bool,
+    /// So many batches of the log survive a crash.
+    synced: usize,
+    /// When the append under way will be durable.
+    append_due: Option<Duration>,
+    /// Which life of the node this is.
+    pub(super) life: u32,
+}
+
+/// A network and disks that are not to be relied on.
+pub(super) struct Chaos {
+    random: u64,
+    drop_percent: u64,
+    delay_ms_max: u64,
+    append_ms_max: u64,
+}
+
+impl Chaos {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { random: seed * 2 + 1, drop_percent: 8, delay_ms_max: 60, append_ms_max: 40 }
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        // xorshift64
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % end.max(1)
+    }
 }
 
 impl Node {
@@ -63,6 +91,8 @@ pub(super) struct Cluster {
     open: BTreeMap<u64, (i32, u64)>,
     next_token: u64,
     now: Duration,
+    pub(super) chaos: Option<Chaos>,
+    delayed: Vec<(Duration, Message)>,
 }
 
 pub(super) fn directory(id: i32) -> Uuid {
@@ -93,6 +123,8 @@ impl Cluster {
             open: BTreeMap::new(),
             next_token: 1,
             now: Duration::from_secs(1),
+            chaos: None,
+            delayed: Vec::new(),
         };
         for id in voters.iter().chain(observers) {
             cluster.add(config(*id, voters, seed), None);
@@ -122,6 +154,9 @@ impl Cluster {
             leader: (0, None),
             up: true,
             shut_down: false,
+            synced: 0,
+            append_due: None,
+            life: 0,
         };
         let (log, control) = node.recover().finish();
         node.raft = Raft::new(now, node.config.clone(), log, control, None);
@@ -139,8 +174,17 @@ impl Cluster {
     /// Kills a node: what is not on its disk is gone, and so is what was under way.
     pub(super) fn crash(&mut self, id: i32) {
         self.nodes.get_mut(&id).expect("exists").up = false;
-        self.open.clear();
-        self.messages.clear();
+        if self.chaos.is_none() {
+            self.open.clear();
+            self.messages.clear();
+        }
+        self.open.retain(|_, (asker, _)| *asker != id);
+        let chaos = self.chaos.is_some();
+        let node = self.nodes.get_mut(&id).expect("exists");
+        if chaos {
+            node.log.truncate(node.synced);
+        }
+        node.append_due = None;
     }
 
     pub(super) fn restart(&mut self, id: i32) {
@@ -149,7 +193,9 @@ impl Cluster {
         let (log, control) = node.recover().finish();
         node.raft = Raft::new(now, node.config.clone(), log, control, node.quorum_state);
         node.up = true;
+        node.life += 1;
         node.committed = -1;
+        node.synced = node.log.len();
     }
 
     /// Steps a node and does what it asks for.
@@ -205,10 +251,13 @@ impl Cluster {
                 Action::Truncate { end_offset } => {
                     assert!(node.committed <= end_offset, "committed records were truncated");
                     node.log.retain(|batch| log_end(std::slice::from_ref(batch)) <= end_offset);
+                    node.synced = node.synced.min(node.log.len());
                 }
                 Action::Send { request_id, to, request } => {
                     let to = i32::from(to.port) - 1000;
-                    self.messages.push_back(Message::Request { from: id, request_id, to, request });
+                    let message = Message::Request { from: id, request_id, to, request };
+                    let through = self.gets_through(message);
+                    self.messages.extend(through);
                 }
                 Action::Respond { token, response } => self.respond(token, response),
                 Action::RespondFetch { token, mut response, range } => {
@@ -225,14 +274,58 @@ impl Cluster {
                 other => panic!("not expected here: {other:?}"),
             }
         }
-        if appended {
-            self.step(id, Input::Appended);
+        if !appended {
+            return;
         }
+        match &mut self.chaos {
+            Some(chaos) => {
+                let due = self.now + Duration::from_millis(chaos.below(chaos.append_ms_max));
+                self.nodes.get_mut(&id).expect("exists").append_due = Some(due);
+            }
+            None => self.finish_append(id),
+        }
+    }
+
+    fn finish_append(&mut self, id: i32) {
+        let node = self.nodes.get_mut(&id).expect("exists");
+        node.append_due = None;
+        node.synced = node.log.len();
+        self.step(id, Input::Appended);
+    }
+
+    /// What the time has come for.
+    fn awaken(&mut self) {
+        let now = self.now;
+        let (due, later) = std::mem::take(&mut self.delayed).into_iter().partition(|(at, _)| *at <= now);
+        self.delayed = later;
+        self.messages.extend(due.into_iter().map(|(_, message): (_, Message)| message));
+        let appended: Vec<i32> = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.up && node.append_due.is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in appended {
+            self.finish_append(id);
+        }
+    }
+
+    /// Whether the message gets through now; it may come later, or never.
+    fn gets_through(&mut self, message: Message) -> Option<Message> {
+        let Some(chaos) = &mut self.chaos else { return Some(message) };
+        if chaos.below(100) < chaos.drop_percent {
+            return None;
+        }
+        let delay = chaos.below(chaos.delay_ms_max);
+        self.delayed.push((self.now + Duration::from_millis(delay), message));
+        None
     }
 
     fn respond(&mut self, token: u64, response: RaftResponse) {
         if let Some((to, request_id)) = self.open.remove(&token) {
-            self.messages.push_back(Message::Response { to, request_id, result: Ok(response) });
+            let message = Message::Response { to, request_id, result: Ok(response) };
+            let through = self.gets_through(message);
+            self.messages.extend(through);
         }
     }
 
@@ -240,26 +333,30 @@ impl Cluster {
     pub(super) fn deliver(&mut self) {
         for _ in 0..10_000 {
             let Some(message) = self.messages.pop_front() else { return };
-            match message {
-                Message::Request { from, request_id, to, request } => {
-                    if self.nodes.get(&to).is_none_or(|node| !node.up) {
-                        let result = Err(RequestFailure::Disconnected);
-                        self.messages.push_back(Message::Response { to: from, request_id, result });
-                        continue;
-                    }
-                    let token = self.next_token;
-                    self.next_token += 1;
-                    self.open.insert(token, (from, request_id));
-                    self.step(to, Input::Request { token, listener: "CONTROLLER".into(), request });
+            self.hand_over(message);
+        }
+        panic!("messages without end");
+    }
+
+    fn hand_over(&mut self, message: Message) {
+        match message {
+            Message::Request { from, request_id, to, request } => {
+                if self.nodes.get(&to).is_none_or(|node| !node.up) {
+                    let result = Err(RequestFailure::Disconnected);
+                    self.messages.push_back(Message::Response { to: from, request_id, result });
+                    return;
                 }
-                Message::Response { to, request_id, result } => {
-                    if self.nodes[&to].up {
-                        self.step(to, Input::Response { request_id, result });
-                    }
+                let token = self.next_token;
+                self.next_token += 1;
+                self.open.insert(token, (from, request_id));
+                self.step(to, Input::Request { token, listener: "CONTROLLER".into(), request });
+            }
+            Message::Response { to, request_id, result } => {
+                if self.nodes[&to].up {
+                    self.step(to, Input::Response { request_id, result });
                 }
             }
         }
-        panic!("messages without end");
     }
 
     /// Lets time pass, in small steps.
@@ -270,7 +367,15 @@ impl Cluster {
             for id in ids {
                 self.step(id, Input::Tick);
             }
-            self.deliver();
+            if self.chaos.is_some() {
+                self.awaken();
+                while let Some(message) = self.messages.pop_front() {
+                    self.hand_over(message);
+                }
+            } else {
+                self.awaken();
+                self.deliver();
+            }
             self.now += Duration::from_millis(10);
         }
     }

@@ -24,11 +24,12 @@ pub async fn run(node: Arc<Node>) {
         node.metadata.wait_for(0).await;
         let published = node.metadata.load();
         let known = published.image.cluster.controllers.get(&node.id).map(|known| known.incarnation_id);
-        let is_supported = published
-            .image
-            .features
-            .metadata_version
-            .is_some_and(|version| version.is_controller_registration_supported());
+        let Some(version) = published.image.features.metadata_version else {
+            // A new cluster, of which only the election is in the log so far.
+            node.world.clock.sleep(RETRY).await;
+            continue;
+        };
+        let is_supported = version.is_controller_registration_supported();
         if known == Some(node.incarnation_id) || !is_supported {
             node.world.clock.sleep(CHECK).await;
             continue;

@@ -5,7 +5,9 @@
 //! producer's records must be in order, and the offsets must have no holes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, sleep};
@@ -40,9 +42,10 @@ pub(crate) fn crash(product: Product, rounds: u32) -> Result<Tally> {
     }
     let mut python = tools::python("confluent_client.py");
     python.args(["load", &node.servers(), "librdkafka", RATE]);
+    let log = node.folder.join("producers.log");
     let mut producers = [
-        Producer::start(python)?,
-        Producer::start(tools::java_client(&["load", &node.servers(), "java", RATE]))?,
+        Producer::start(python, &log)?,
+        Producer::start(tools::java_client(&["load", &node.servers(), "java", RATE]), &log)?,
     ];
     let killed = kill_again_and_again(&mut node, &producers, rounds);
     let mut tally = Tally::default();
@@ -79,8 +82,11 @@ struct Producer {
 }
 
 impl Producer {
-    fn start(mut program: Command) -> Result<Self> {
-        let mut child = program.stdout(Stdio::piped()).spawn().context("cannot start a producer")?;
+    fn start(mut program: Command, log: &Path) -> Result<Self> {
+        // Clients say a lot about every lost connection.
+        let log = OpenOptions::new().create(true).append(true).open(log)?;
+        let mut child =
+            program.stdout(Stdio::piped()).stderr(log).spawn().context("cannot start a producer")?;
         let stdout = child.stdout.take().context("the output is piped")?;
         let acks = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&acks);

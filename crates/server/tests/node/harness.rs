@@ -187,7 +187,14 @@ impl Drop for TestNode {
             return;
         }
         self.stop_now();
-        let _ = fs::remove_dir_all(&self.dir);
+        remove(&self.dir);
+    }
+}
+
+/// Removes a directory, unless `KLAMM_TEST_KEEP` is set.
+pub(crate) fn remove(dir: &Path) {
+    if std::env::var_os("KLAMM_TEST_KEEP").is_none() {
+        let _ = fs::remove_dir_all(dir);
     }
 }
 

@@ -8,7 +8,7 @@ use klamm_server::StartError;
 
 use crate::{
     batches::{batch, produce},
-    harness::{Client, TestNode, beside_others, config, eventually, format, fresh_dir},
+    harness::{Client, TestNode, beside_others, config, eventually, format, fresh_dir, remove},
 };
 
 /// Why a node with these settings does not start.
@@ -193,5 +193,56 @@ fn partitions_are_flushed_when_they_are_due() {
     assert_eq!(recovery_point(&node.dir(), "never 0 "), 0);
     let dir = node.stop();
     assert_eq!(recovery_point(&dir, "never 0 "), 6, "at a proper end");
-    fs::remove_dir_all(dir).unwrap();
+    remove(&dir);
+}
+
+fn snapshots(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir.join("__cluster_metadata-0")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".checkpoint") && !name.starts_with("00000000000000000000-")).collect()
+}
+
+/// What the cluster is made of, for a client.
+fn described(node: &TestNode) -> String {
+    let mut topics = node.connect().metadata(None).topics;
+    topics.sort_by(|one, other| one.name.cmp(&other.name));
+    // Leader epochs go up when the node restarts.
+    for partition in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        partition.leader_epoch = 0;
+    }
+    format!("{topics:?}")
+}
+
+#[test]
+fn a_node_starts_from_its_metadata_snapshot() {
+    let _shared = beside_others();
+    let settings = [
+        ("metadata.log.max.record.bytes.between.snapshots", "2000"),
+        ("metadata.max.retention.bytes", "4000"),
+        ("metadata.max.idle.interval.ms", "50"),
+    ];
+    let mut dir = fresh_dir("snapshots");
+    format(&dir, 1);
+    let mut before: Option<(String, Vec<String>)> = None;
+    for round in 0..4 {
+        let node = TestNode::start_in(dir, &settings);
+        if let Some((description, _)) = &before {
+            assert_eq!(&described(&node), description, "round {round}");
+        }
+        for topic in 0..15 {
+            node.create_topic(&format!("topic-{round}-{topic}"), 3, &[("retention.ms", "86400000")]);
+        }
+        node.delete_topic(&format!("topic-{round}-7"));
+        let old = before.take().map(|(_, snapshots)| snapshots).unwrap_or_default();
+        eventually("a newer snapshot", || snapshots(&node.dir()).iter().any(|name| !old.contains(name)));
+        let description = described(&node);
+        assert!(
+            description.contains(&format!("topic-{round}-14"))
+                && !description.contains(&format!("topic-{round}-7\""))
+        );
+        dir = node.stop();
+        before = Some((description, snapshots(&dir)));
+        assert!(snapshots(&dir).len() < 12, "old ones go: {:?}", snapshots(&dir));
+    }
+    remove(&dir);
 }

@@ -2,7 +2,10 @@
 //!
 //! Owned by its shard; nothing here waits. See [`GroupCoordinator::handle`] for the order of things.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use klamm_coordinator::{
@@ -62,9 +65,20 @@ impl Asked {
     }
 }
 
+/// What a driver needs of the broker's config.
+#[derive(Debug, Clone, Copy)]
+pub struct DriverSettings {
+    /// `offsets.topic.compression.codec`.
+    pub compression: CompressionType,
+    /// `offsets.commit.timeout.ms`: how long records may take to be committed.
+    pub commit_timeout: Duration,
+}
+
 /// What waits for the high watermark.
 struct Uncommitted {
     end_offset: i64,
+    /// When it has waited for too long.
+    deadline: Instant,
     completion: Option<Completion>,
     continuation: Option<Continuation>,
 }
@@ -74,6 +88,7 @@ pub struct Driver<P> {
     clock: Clock,
     entropy: Entropy,
     compression: CompressionType,
+    commit_timeout: Duration,
     partition: P,
     coordinator: GroupCoordinator,
     timers: Timers,
@@ -88,7 +103,7 @@ impl<P: Partition> Driver<P> {
     /// Takes over from the loader.
     pub fn start(
         world: &World,
-        compression: CompressionType,
+        settings: DriverSettings,
         partition: P,
         (coordinator, outcome): (GroupCoordinator, Outcome),
         end_offset: i64,
@@ -96,7 +111,8 @@ impl<P: Partition> Driver<P> {
         let mut driver = Self {
             clock: world.clock,
             entropy: world.entropy.clone(),
-            compression,
+            compression: settings.compression,
+            commit_timeout: settings.commit_timeout,
             partition,
             coordinator,
             timers: Timers::default(),
@@ -130,8 +146,9 @@ impl<P: Partition> Driver<P> {
         self.carry_out(outcome, transaction);
     }
 
-    /// Fires the timers that are due.
+    /// Fires the timers that are due, and ends the waiting of what was not committed in time.
     pub fn fire_timers(&mut self, now: Instant) {
+        self.end_waiting(now);
         while let Some(key) = self.timers.take_due(now) {
             self.fire(&key);
         }
@@ -143,9 +160,31 @@ impl<P: Partition> Driver<P> {
         self.carry_out(outcome, None);
     }
 
-    /// When the next timer fires.
+    /// Answers what has waited for too long. It may be committed yet: clients have to be ready for either.
+    fn end_waiting(&mut self, now: Instant) {
+        let error = ErrorCode::RequestTimedOut;
+        let mut undone = Vec::new();
+        for late in self.uncommitted.iter_mut().take_while(|waiting| waiting.deadline <= now) {
+            let token = late.completion.take().map(|completion| completion.token);
+            if let Some(asked) = token.and_then(|token| self.waiting.remove(&token)) {
+                asked.refuse(error);
+            }
+            // A new group stays: its record is in the log.
+            let is_new_group = matches!(late.continuation, Some(Continuation::NewGroup { .. }));
+            undone.extend(late.continuation.take().filter(|_| !is_new_group));
+        }
+        for continuation in undone {
+            let outcome = self.coordinator.append_failed(self.now_ms(), &continuation, error);
+            self.carry_out(outcome, None);
+        }
+    }
+
+    /// When [`Self::fire_timers`] has something to do next.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next_deadline()
+        let is_waiting =
+            |waiting: &&Uncommitted| waiting.completion.is_some() || waiting.continuation.is_some();
+        let waiting = self.uncommitted.iter().find(is_waiting).map(|waiting| waiting.deadline);
+        [self.timers.next_deadline(), waiting].into_iter().flatten().min()
     }
 
     /// Topics, by name and id, have been deleted.
@@ -200,6 +239,7 @@ impl<P: Partition> Driver<P> {
                 if !may_split {
                     self.uncommitted.push_back(Uncommitted {
                         end_offset: self.end_offset,
+                        deadline: now + self.commit_timeout,
                         completion: response.committed,
                         continuation: response.continuation,
                     });

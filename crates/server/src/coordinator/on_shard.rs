@@ -19,7 +19,7 @@ use super::{
     cluster::KnownCluster,
     driver::{Asked, Driver},
     group_metadata_partition, load,
-    settings::{self, group_settings},
+    settings::{driver_settings, group_settings},
 };
 use crate::{
     metadata_change::MetadataChange,
@@ -232,9 +232,9 @@ async fn load_coordinator(shard: Weak<Shard>, node: Arc<Node>, partition: i32, a
             info!(partition, end_offset, took_ms, "group coordinator loaded");
             let at = group_metadata_partition(partition);
             let started = loader.finish(node.world.clock.wall_ms(), &KnownCluster::of(&node));
-            let compression = settings::compression(&node.config.load());
+            let settings = driver_settings(&node.config.load());
             let own = OwnPartition { node: Arc::clone(&node), shard, at };
-            Ok(Driver::start(&node.world, compression, own, started, end_offset))
+            Ok(Driver::start(&node.world, settings, own, started, end_offset))
         }
         Err(reason) => {
             error!(partition, reason, "group coordinator cannot be loaded");

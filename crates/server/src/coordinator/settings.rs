@@ -1,8 +1,12 @@
 //! The coordinator's settings, from the broker's config.
 
+use std::time::Duration;
+
 use klamm_config::{BrokerConfig, broker};
 use klamm_coordinator::{ConsumerTiming, GroupSettings};
 use klamm_protocol::records::CompressionType;
+
+use super::driver::DriverSettings;
 
 /// Reads the `group.*` and `offset*` keys.
 pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
@@ -37,13 +41,18 @@ fn assignor_names(configured: &[String]) -> Vec<String> {
     configured.iter().map(name).collect()
 }
 
-/// The codec whose id `offsets.topic.compression.codec` has; an id that does not exist compresses nothing.
-pub(super) fn compression(config: &BrokerConfig) -> CompressionType {
-    match config.get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC) {
+/// Reads what the driver needs. A codec id that does not exist compresses nothing.
+pub(super) fn driver_settings(config: &BrokerConfig) -> DriverSettings {
+    let timeout_ms = config.get(&broker::OFFSETS_COMMIT_TIMEOUT_MS);
+    let compression = match config.get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC) {
         1 => CompressionType::Gzip,
         2 => CompressionType::Snappy,
         3 => CompressionType::Lz4,
         4 => CompressionType::Zstd,
         _ => CompressionType::None,
+    };
+    DriverSettings {
+        compression,
+        commit_timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)),
     }
 }

@@ -68,7 +68,9 @@ fn start(partition: &FakePartition) -> Driver<FakePartition> {
         loader.replay(&batch.records, end_offset, i64::MAX);
     }
     let started = loader.finish(world.clock.wall_ms(), &NoCluster);
-    Driver::start(&world, CompressionType::Zstd, partition.clone(), started, end_offset)
+    let commit_timeout = Duration::from_secs(5);
+    let settings = DriverSettings { compression: CompressionType::Zstd, commit_timeout };
+    Driver::start(&world, settings, partition.clone(), started, end_offset)
 }
 
 fn ask(driver: &mut Driver<FakePartition>, request: Request) -> oneshot::Receiver<Reply> {
@@ -139,6 +141,22 @@ fn a_commit_is_answered_when_it_is_committed_and_not_seen_before() {
     driver.settle();
     assert_eq!(commit_error(&mut answer), Some(ErrorCode::None));
     assert_eq!(committed_offset(&mut driver, "g"), [5]);
+}
+
+#[test]
+fn what_is_not_committed_in_time_is_refused_and_may_still_happen() {
+    let partition = FakePartition::default();
+    let mut driver = start(&partition);
+    partition.0.borrow_mut().lags = true;
+    let mut answer = ask(&mut driver, commit("g", 5));
+    drop(ask(&mut driver, join("h")));
+    let late = driver.clock.now() + Duration::from_secs(6);
+    driver.fire_timers(late);
+    assert_eq!(commit_error(&mut answer), Some(ErrorCode::CoordinatorNotAvailable));
+    partition.0.borrow_mut().high_watermark = 2;
+    driver.settle();
+    assert_eq!(committed_offset(&mut driver, "g"), [5]);
+    driver.coordinator.check_invariants();
 }
 
 #[test]

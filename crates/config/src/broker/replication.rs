@@ -54,7 +54,7 @@ keys! { DEFS;
 
     /// Class that chooses the replica a consumer fetches from. Kafka's RackAwareReplicaSelector is the one
     /// with effect.
-    REPLICA_SELECTOR_CLASS: Option<String> = "replica.selector.class", null, Any, Medium, ReadOnly;
+    REPLICA_SELECTOR_CLASS: Option<String> = "replica.selector.class", null, Any, Medium, ReadOnly, supported;
 
     /// Receive buffer of a follower's sockets, in bytes; -1: the system's default.
     REPLICA_SOCKET_RECEIVE_BUFFER_BYTES: i32 = "replica.socket.receive.buffer.bytes", default(65536), Any, High, ReadOnly;

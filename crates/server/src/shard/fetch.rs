@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use klamm_log::Error;
+use klamm_log::{Error, Log};
 use klamm_protocol::{
     ErrorCode, Uuid,
     api::fetch::{AbortedTransaction, EpochEndOffset},
@@ -21,10 +21,11 @@ use crate::{
 
 impl Shard {
     pub(super) fn read(self: &Rc<Self>, request: ReadRequest) {
-        let ReadRequest { partitions, isolation, reader, watch, reply } = request;
+        let ReadRequest { partitions, isolation, reader, closer, watch, reply } = request;
+        let how = How { isolation, reader, closer: closer.as_deref() };
         let mut answers = Vec::with_capacity(partitions.len());
         for read in &partitions {
-            let (answer, effects) = self.read_one(read, isolation, reader, watch.as_ref());
+            let (answer, effects) = self.read_one(read, how, watch.as_ref());
             answers.push(answer);
             self.settle(&read.at, effects, Cause::Other);
         }
@@ -34,10 +35,10 @@ impl Shard {
     fn read_one(
         &self,
         read: &PartitionRead,
-        isolation: Isolation,
-        reader: Reader,
+        how: How<'_>,
         watch: Option<&Arc<FetchWatch>>,
     ) -> (PartitionReadAnswer, Effects) {
+        let How { isolation, reader, closer } = how;
         let refused = |code| (PartitionReadAnswer::failed(code), Effects::default());
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(&read.at) else {
@@ -51,6 +52,10 @@ impl Shard {
         }
         if let Err(code) = check(partition, read, reader) {
             return refused(code);
+        }
+        if let Some(replica) = closer.and_then(|closer| preferred(partition, closer, read.fetch_offset)) {
+            let bounds = bounds(&partition.log);
+            return (PartitionReadAnswer { preferred_replica: Some(replica), ..bounds }, Effects::default());
         }
         let now = self.node.world.clock.now().since_start();
         let found = read_log(partition, read, isolation).and_then(|mut answer| {
@@ -71,6 +76,40 @@ impl Shard {
             partition.readers.add(isolation, watch);
         }
         (answer, effects)
+    }
+}
+
+/// How to read.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    isolation: Isolation,
+    reader: Reader,
+    closer: Option<&'a [i32]>,
+}
+
+/// Of the followers among `closer`, the one that has most, if it is in sync and has the offset.
+fn preferred(partition: &Partition, closer: &[i32], offset: i64) -> Option<i32> {
+    let leader = partition.leader()?;
+    let isr = leader.isr();
+    let candidates = closer.iter().filter(|id| isr.contains(id)).filter_map(|id| {
+        let follower = leader.follower(*id)?;
+        let has_it = follower.log_end >= offset && follower.log_start <= offset;
+        has_it.then_some((follower.log_end, follower.last_caught_up, *id))
+    });
+    candidates.max().map(|(.., id)| id)
+}
+
+/// An answer that tells of the log, without records.
+fn bounds(log: &Log) -> PartitionReadAnswer {
+    PartitionReadAnswer {
+        error: ErrorCode::None,
+        high_watermark: log.high_watermark(),
+        last_stable_offset: log.last_stable_offset(),
+        log_start_offset: log.log_start_offset(),
+        diverging_epoch: None,
+        aborted_transactions: None,
+        records: None,
+        preferred_replica: None,
     }
 }
 
@@ -108,15 +147,7 @@ fn read_log(
 ) -> Result<PartitionReadAnswer, Error> {
     let diverging_epoch = diverging_epoch(partition, read)?;
     let log = &mut partition.log;
-    let mut answer = PartitionReadAnswer {
-        error: ErrorCode::None,
-        high_watermark: log.high_watermark(),
-        last_stable_offset: log.last_stable_offset(),
-        log_start_offset: log.log_start_offset(),
-        diverging_epoch,
-        aborted_transactions: None,
-        records: None,
-    };
+    let mut answer = PartitionReadAnswer { diverging_epoch, ..bounds(log) };
     if answer.diverging_epoch.is_some() {
         return Ok(answer);
     }

@@ -166,6 +166,9 @@ pub struct ReadRequest {
     pub isolation: Isolation,
     /// Who reads.
     pub reader: Reader,
+    /// Brokers closer to the consumer than this one (KIP-392): a partition whose leader is here sends the consumer to
+    /// the one that has most, if any of them is in sync.
+    pub closer: Option<Arc<[i32]>>,
     /// If the read finds less than this many bytes, and no error, it leaves the watch with every partition.
     pub watch: Option<Arc<FetchWatch>>,
     /// Answers in the same order.
@@ -237,6 +240,8 @@ pub struct PartitionReadAnswer {
     pub aborted_transactions: Option<Vec<AbortedTransaction>>,
     /// The batches.
     pub records: Option<FileSlice>,
+    /// The replica to read from instead.
+    pub preferred_replica: Option<i32>,
 }
 
 impl PartitionReadAnswer {
@@ -250,6 +255,7 @@ impl PartitionReadAnswer {
             diverging_epoch: None,
             aborted_transactions: None,
             records: None,
+            preferred_replica: None,
         }
     }
 

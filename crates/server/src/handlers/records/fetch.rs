@@ -37,6 +37,9 @@ use crate::{
     },
 };
 
+/// The one choice of replicas that there is beside "the leader" (`replica.selector.class`).
+const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// Answers Fetch.
 pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> Made {
     if call.connection.is_controller_listener {
@@ -74,6 +77,7 @@ struct Fetch {
     reads: Vec<Result<PartitionRead, ErrorCode>>,
     isolation: Isolation,
     reader: Reader,
+    closer: Option<Arc<[i32]>>,
     bytes_max: u32,
     bytes_min: u32,
     wait_max: Duration,
@@ -104,6 +108,7 @@ impl Fetch {
         Self {
             reads: reads.collect(),
             reader: reader(request, call.api_version),
+            closer: closer(node, request, call.api_version),
             isolation: match (is_follower, request.isolation_level) {
                 (true, _) => Isolation::LogEnd,
                 (false, 1) => Isolation::Committed,
@@ -124,7 +129,9 @@ impl Fetch {
         let found: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
         // An error of one partition is news that must not wait; a session's topic that is gone is.
         let has_news = answers.iter().zip(&self.reads).any(|(answer, read)| {
-            (read.is_ok() && answer.error != ErrorCode::None) || answer.diverging_epoch.is_some()
+            (read.is_ok() && answer.error != ErrorCode::None)
+                || answer.diverging_epoch.is_some()
+                || answer.preferred_replica.is_some()
         });
         if found >= u64::from(self.bytes_min) || has_news {
             return answers;
@@ -166,6 +173,7 @@ impl Fetch {
                     partitions,
                     isolation: self.isolation,
                     reader,
+                    closer: self.closer.clone(),
                     watch,
                     reply,
                 }),
@@ -225,6 +233,27 @@ const fn reader(request: &FetchRequest, version: i16) -> Reader {
         (false, 11..) => Reader::OfAny,
         (false, _) => Reader::OfLeader,
     }
+}
+
+/// The brokers that are in the consumer's rack, if this one is not and consumers are to be sent there.
+fn closer(node: &Node, request: &FetchRequest, version: i16) -> Option<Arc<[i32]>> {
+    if request.rack_id.is_empty() || reader(request, version) != Reader::OfAny {
+        return None;
+    }
+    let config = node.config.load();
+    let selector = config.get(&broker::REPLICA_SELECTOR_CLASS)?;
+    if selector.as_str() != RACK_AWARE_SELECTOR {
+        return None;
+    }
+    let published = node.metadata.load();
+    let mates: Vec<i32> = published
+        .image
+        .cluster
+        .unfenced()
+        .filter(|broker| broker.rack.as_ref() == Some(&request.rack_id))
+        .map(|broker| broker.id)
+        .collect();
+    (!mates.is_empty() && !mates.contains(&node.id)).then(|| mates.into())
 }
 
 /// The size of the batch that a slice starts with.
@@ -296,6 +325,7 @@ fn partition_data(
         log_start_offset: answer.log_start_offset,
         diverging_epoch: answer.diverging_epoch.unwrap_or_default(),
         aborted_transactions: answer.aborted_transactions,
+        preferred_read_replica: answer.preferred_replica.unwrap_or(-1),
         records: Some(records),
         ..Default::default()
     }

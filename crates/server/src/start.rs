@@ -157,7 +157,7 @@ impl Running {
             fetch_sessions: Mutex::new(fetch_sessions(config, &world)),
             shard_count,
             broker_epoch: watch::Sender::new(-1),
-            limits: ConnectionLimits::of(config),
+            limits: ConnectionLimits::of(config, klamm_io::disk::open_files_limit() * 3 / 8),
             config: ArcSwap::from_pointee(config.clone()),
             world,
         });
@@ -192,7 +192,7 @@ impl Lifecycle {
         let mut lifecycle = Self { wish, stages, tasks: Vec::new(), is_broker };
         // Controllers listen from the start: brokers wait for them, not the other way round. Their connections are counted
         // by themselves, so that no crowd of clients keeps the nodes of the cluster apart.
-        let limits = ConnectionLimits::of(config);
+        let limits = ConnectionLimits::of(config, klamm_io::disk::open_files_limit() / 16);
         let mut bound = running.bound.borrow_mut();
         for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(config, name)) {
             lifecycle.accept(running, name, listener, &limits);

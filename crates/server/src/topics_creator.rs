@@ -18,6 +18,21 @@ use crate::{dispatch::Call, node::Node, topic_names};
 /// The version in whose terms topics are created: the newest one.
 const CREATE_TOPICS_VERSION: i16 = 7;
 
+/// Names that the controller is being asked for; given up also when whoever asked has gone.
+struct UnderWay<'a> {
+    creator: &'a TopicsCreator,
+    names: &'a [StrBytes],
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut in_flight = self.creator.in_flight();
+        for name in self.names {
+            in_flight.remove(name);
+        }
+    }
+}
+
 /// Asks the controller for topics, once for each topic at a time.
 #[derive(Debug)]
 pub struct TopicsCreator {
@@ -68,10 +83,9 @@ impl TopicsCreator {
         let topics = names.iter().map(|name| creatable_topic(&config, name)).collect();
         let timeout_ms = config.get(&broker::REQUEST_TIMEOUT_MS);
         let request = CreateTopicsRequest { topics, timeout_ms, ..Default::default() };
+        let under_way = UnderWay { creator: self, names };
         let answer = self.node.controller.create_topics(request, CREATE_TOPICS_VERSION).await;
-        for name in names {
-            self.in_flight().remove(name);
-        }
+        drop(under_way);
         let mut failed = BTreeMap::new();
         match answer {
             Ok(answer) => {

@@ -1,6 +1,10 @@
 //! How many connections there may be: `max.connections`, `max.connections.per.ip` and its overrides.
 //!
-//! Shared by the listeners for clients and by all shards; the lock is taken when a connection comes and when it goes, never in between.
+//! Shared by the listeners for clients and by all shards; the lock is taken when a connection comes and when it goes,
+//! never in between.
+//!
+//! Non-obvious: connections get no more than a share of the files that the process may open, whatever the config says. A
+//! crowd of clients that took the last one would have a log fail to open a segment, and with it its directory.
 
 use std::{
     collections::BTreeMap,
@@ -22,6 +26,8 @@ pub struct ConnectionLimits {
 #[derive(Debug)]
 struct Counts {
     total_max: usize,
+    /// Files that connections may keep open.
+    files_max: usize,
     per_ip_max: usize,
     per_ip_overrides: BTreeMap<IpAddr, usize>,
     total: usize,
@@ -45,13 +51,16 @@ pub struct TooManyFromAddress {
 impl ConnectionLimits {
     /// Limits in connections; an override replaces `per_ip_max` for its address.
     pub fn new(total_max: usize, per_ip_max: usize, per_ip_overrides: BTreeMap<IpAddr, usize>) -> Arc<Self> {
-        let counts = Counts { total_max, per_ip_max, per_ip_overrides, total: 0, per_ip: BTreeMap::new() };
+        let per_ip = BTreeMap::new();
+        let counts =
+            Counts { total_max, files_max: usize::MAX, per_ip_max, per_ip_overrides, total: 0, per_ip };
         Arc::new(Self { counts: Mutex::new(counts), freed: Notify::new() })
     }
 
-    /// The limits of a config.
-    pub fn of(config: &BrokerConfig) -> Arc<Self> {
+    /// The limits of a config, for connections that may have `files_max` files open.
+    pub fn of(config: &BrokerConfig, files_max: usize) -> Arc<Self> {
         let limits = Self::new(0, 0, BTreeMap::new());
+        limits.lock().files_max = files_max;
         limits.apply(config);
         limits
     }
@@ -75,7 +84,7 @@ impl ConnectionLimits {
             let freed = self.freed.notified();
             {
                 let counts = self.lock();
-                if counts.total < counts.total_max {
+                if counts.total < counts.total_max.min(counts.files_max) {
                     return;
                 }
             }
@@ -143,11 +152,20 @@ mod tests {
                 .unwrap()
         };
         let ip = IpAddr::from([127, 0, 0, 1]);
-        let limits = ConnectionLimits::of(&config("max.connections.per.ip=1"));
+        let limits = ConnectionLimits::of(&config("max.connections.per.ip=1"), 2);
         let _first = limits.admit(ip).unwrap();
         assert!(limits.admit(ip).is_err());
         limits.apply(&config("max.connections.per.ip=1\nmax.connections.per.ip.overrides=127.0.0.1:2"));
-        assert!(limits.admit(ip).is_ok());
+        let has_room = || {
+            use std::{future::Future, pin::pin, task::Context};
+            pin!(limits.room()).poll(&mut Context::from_waker(std::task::Waker::noop())).is_ready()
+        };
+        assert!(has_room());
+        let second = limits.admit(ip).unwrap();
+        // No more than there are files, although the config knows no bound.
+        assert!(!has_room());
+        drop(second);
+        assert!(has_room());
     }
 
     #[test]

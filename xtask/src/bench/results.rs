@@ -36,7 +36,8 @@ pub(super) fn write(size: &Size, all: &[(Product, Figures)]) -> Result<()> {
          generator is Kafka's own (ProducerPerformance, ConsumerPerformance, EndToEndLatency) and shares the machine: \
          {} processors, load average {load} at the end. {} records of 1,000 bytes per throughput run; latency at {} \
          records/s. Medians of {} interleaved runs each, then the single values. The load generator takes more of the \
-         processors than either server, so records/s says less than CPU seconds.\n\n\
+         processors than either server, so records/s says less than CPU seconds; and a run this short still has Kafka's JVM \
+         compiling its code, which a server that has run for hours does not do.\n\n\
          | figure | Klamm | Kafka | Klamm / Kafka | Klamm's runs | Kafka's runs |\n|---|---|---|---|---|---|\n",
         processors.trim(),
         size.records,

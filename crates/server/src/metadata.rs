@@ -17,6 +17,8 @@ pub struct Published {
     pub image: MetadataImage,
     /// The record that it goes up to.
     pub provenance: Provenance,
+    /// The `kraft.version`, which is no metadata record but raft's own.
+    pub kraft_version: i16,
 }
 
 /// The image that is valid now.

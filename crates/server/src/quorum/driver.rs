@@ -435,8 +435,11 @@ impl Driver {
     }
 
     fn publish(&mut self) {
-        let published =
-            Published { image: self.loader.image().clone(), provenance: self.loader.provenance() };
+        let published = Published {
+            image: self.loader.image().clone(),
+            provenance: self.loader.provenance(),
+            kraft_version: self.raft.control().kraft_version(),
+        };
         let touched = std::mem::take(&mut self.touched);
         let _ = self.updates.send(Update { published: Arc::new(published), touched });
     }

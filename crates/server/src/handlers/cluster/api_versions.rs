@@ -6,7 +6,7 @@
 //! A version that is not known is answered in v0 with UNSUPPORTED_VERSION (see `dispatch`).
 
 use klamm_config::broker;
-use klamm_metadata::features::{self, MetadataVersion};
+use klamm_metadata::features::{self, Feature, MetadataVersion};
 use klamm_protocol::{
     ApiKey, ErrorCode,
     api::api_versions::{
@@ -39,13 +39,19 @@ pub async fn handle(cx: &ClusterContext, call: &Call, request: ApiVersionsReques
     if let Some(version) = features.metadata_version {
         finalized.push(finalized_feature(MetadataVersion::FEATURE_NAME, version.level()));
     }
+    if published.kraft_version > 0 {
+        finalized.push(finalized_feature(Feature::KRaft.name(), published.kraft_version));
+    }
     let config = cx.node.config.load();
+    // A controller answers by the key for APIs, as Kafka's does.
+    let unstable = if call.connection.is_controller_listener {
+        config.get(&broker::UNSTABLE_API_VERSIONS_ENABLE)
+    } else {
+        config.get(&broker::UNSTABLE_FEATURE_VERSIONS_ENABLE)
+    };
     ApiVersionsResponse {
         api_keys: api_versions(&call.connection),
-        supported_features: supported_features(
-            call.api_version,
-            config.get(&broker::UNSTABLE_FEATURE_VERSIONS_ENABLE),
-        ),
+        supported_features: supported_features(call.api_version, unstable),
         finalized_features_epoch: published.provenance.last_offset,
         finalized_features: finalized,
         ..Default::default()

@@ -7,8 +7,8 @@
 //! It is not the one who finds coordinators, creates `__consumer_offsets`, authorizes, or resolves topic ids: that is
 //! done by the handlers before a request comes here.
 //!
-//! Read first: [`GroupCoordinator::handle`], [`Outcome`], [`GroupsState`]; then `group/classic.rs`, and beside it one
-//! file for each API.
+//! Read first: [`GroupCoordinator::handle`], [`Outcome`], [`GroupsState`]; then `group/classic.rs` (JoinGroup and
+//! SyncGroup) and `group/consumer.rs` (KIP-848), each with one file for each API beside it.
 //!
 //! Invariants
 //! * Replaying the records of all outcomes into an empty [`GroupsState`] gives [`GroupCoordinator::state`].
@@ -22,6 +22,13 @@
 //! * Therefore `handle` changes the groups in memory at once, before its records are appended. What must not be seen
 //!   before they are committed is held back in a [`Continuation`], and what has to be undone if they are lost is kept
 //!   in it.
+//! * A consumer group, in contrast, is its records and nothing else. A decision writes its records on a draft of the
+//!   group as it goes, so that each step sees the ones before.
+//! * Kinds of groups share their ids. An empty group gives way to one of another kind; a group with members does not,
+//!   as in Kafka with `group.consumer.migration.policy=disabled`.
+//! * Lists of groups and of consumer group members come in the order of Kafka's hash tables, which its tests compare.
+//! * The metadata hash in a consumer group's record is not computed as Kafka does it: a group that changes hands
+//!   between the two gets one epoch more.
 //! * A JoinGroup of a new member creates the group and writes an empty record for it, as Kafka does, so that
 //!   ListGroups, which reads committed state, shows it.
 //! * The answer MEMBER_ID_REQUIRED is given before that record is committed: the id means nothing yet.

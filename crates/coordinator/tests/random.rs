@@ -56,7 +56,20 @@ fn command(random: &mut Random, members: &Members) -> String {
     let generation = random.below(6);
     let instance = random.pick(&["", "", "", "instance=a", "instance=b"]);
     let offset = random.below(100);
-    match random.below(24) {
+    match random.below(30) {
+        24..=27 => {
+            let (member, owned) = (random.pick(&["p", "q", "r"]), random.pick(&["", "-", "t-0", "t-0 t-1"]));
+            let topics = random.pick(&["", "topics=t", "topics=t,u", "regex=t|u"]);
+            let kind = random.pick(&["0 - topics=t rebalance=5000", "0 - topics=t rebalance=5000", "-1"]);
+            match random.below(3) {
+                0 => format!("consume {group} {member} {kind} {instance}"),
+                _ => format!("consume {group} {member} {generation} {owned} {topics} {instance}"),
+            }
+        }
+        28 => format!("topic {} {}", random.pick(&["t", "u"]), 1 + random.below(4)),
+        29 => random
+            .pick(&["describe-consumers g", "list types=consumer", "fetch g member=p epoch=2"])
+            .to_owned(),
         0..=3 => {
             let version = random.pick(&["v=9", "v=8", "v=3", "v=0"]);
             let protocols =

@@ -40,6 +40,8 @@ const RESPONSES_MAX: usize = 64;
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// File slices up to this size are read and sent together with what surrounds them: cheaper than a call of their own.
 const COPY_BYTES_MAX: u32 = 32 * 1024;
+/// What is copied so for one write.
+const COPIED_BYTES_MAX: u32 = 256 * 1024;
 
 /// A connection on its way to its shard.
 #[derive(Debug)]
@@ -207,7 +209,7 @@ impl Serving {
             }
             self.last_active.set(self.clock.now());
             self.is_writing.set(true);
-            if let Err(error) = write(&self.stream, chunks).await {
+            if let Err(error) = write(&self.stream, chunks, || self.last_active.set(self.clock.now())).await {
                 return End::Lost(error);
             }
             self.is_writing.set(false);
@@ -251,8 +253,13 @@ async fn guarded(request: impl Future<Output = Result<Reply, Refused>>) -> Resul
     .await
 }
 
-async fn write(stream: &Stream, chunks: Vec<Chunk>) -> std::io::Result<()> {
+/// Writes chunks; `progressed` is called whenever the client has taken some.
+///
+/// Small file slices are copied, but never more than [`COPIED_BYTES_MAX`] of them at a time: a client that reads slowly
+/// must not have its whole answer in our memory.
+async fn write(stream: &Stream, chunks: Vec<Chunk>, progressed: impl Fn()) -> std::io::Result<()> {
     let mut bytes: Vec<Bytes> = Vec::with_capacity(chunks.len());
+    let mut copied = 0;
     for chunk in chunks {
         match chunk {
             Chunk::Bytes(chunk) => bytes.push(chunk),
@@ -260,11 +267,20 @@ async fn write(stream: &Stream, chunks: Vec<Chunk>) -> std::io::Result<()> {
                 let mut copy = vec![0; slice.len as usize];
                 slice.file.read_exact_at(&mut copy, slice.position).map_err(|error| error.source)?;
                 bytes.push(copy.into());
+                copied += slice.len;
+                if copied >= COPIED_BYTES_MAX {
+                    stream.write_all(&mut bytes).await?;
+                    bytes.clear();
+                    copied = 0;
+                    progressed();
+                }
             }
             Chunk::File(slice) => {
                 stream.write_all(&mut bytes).await?;
                 bytes.clear();
+                copied = 0;
                 stream.send_file(&slice.file, slice.position, u64::from(slice.len)).await?;
+                progressed();
             }
         }
     }

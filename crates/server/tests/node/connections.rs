@@ -8,9 +8,15 @@ use std::{
 
 use klamm_protocol::{
     ApiKey,
-    api::{api_versions::ApiVersionsRequest, metadata::MetadataRequest},
+    api::{
+        api_versions::ApiVersionsRequest,
+        fetch::{FetchPartition, FetchRequest, FetchTopic},
+        metadata::MetadataRequest,
+    },
+    records::CompressionType,
 };
 
+use crate::batches;
 use crate::harness::{
     Client, PATIENCE, TestNode, alone, assert_one_line_about, beside_others, eventually, forget_peak, framed,
     log_lines, request_frame, resident,
@@ -113,10 +119,10 @@ fn connections_beyond_the_brokers_limit_wait() {
 #[test]
 fn idle_connections_are_closed_and_busy_ones_are_not() {
     let _shared = beside_others();
-    let node = TestNode::start("idle", &[("connections.max.idle.ms", "1500")]);
-    let (mut idle, mut busy, mut within) = (node.connect(), node.connect(), node.connect());
+    let node = TestNode::start("idle", &[("connections.max.idle.ms", "3000")]);
     // One that asks for more than the sockets hold, and reads none of it.
     node.create_topic("many", 1000, &[]);
+    let (mut idle, mut busy, mut within) = (node.connect(), node.connect(), node.connect());
     let mut deaf = node.connect();
     deaf.stream.set_nonblocking(true).unwrap();
     let request = MetadataRequest { topics: None, ..Default::default() };
@@ -125,7 +131,7 @@ fn idle_connections_are_closed_and_busy_ones_are_not() {
     // Half a frame is no reason to wait for ever.
     within.send(&[0, 0, 1, 0, 1, 2, 3]);
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(3) {
+    while started.elapsed() < Duration::from_secs(5) {
         busy.metadata(None);
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -157,4 +163,49 @@ fn a_crowd_of_connections_costs_little() {
     let each = after.saturating_sub(before) / CROWD as u64;
     println!("{each} bytes for each idle connection");
     assert!(each < 16 * 1024, "{each} bytes for each idle connection");
+}
+
+#[test]
+fn fetches_of_clients_that_do_not_read_stay_on_the_disk() {
+    const CLIENTS: usize = 40;
+    const PARTITIONS: i32 = 200;
+    let _alone = alone();
+    let node = TestNode::start("deaf-fetch", &[]);
+    node.create_topic("topic", PARTITIONS, &[]);
+    let mut client = node.connect();
+    let records = batches::large(30_000, CompressionType::None);
+    for index in 0..PARTITIONS {
+        let mut request = batches::produce("topic", Some(records.clone()), -1);
+        request.topic_data[0].partition_data[0].index = index;
+        assert_eq!(client.call(&request, 12).responses[0].partition_responses[0].error_code, 0);
+    }
+    let partition =
+        |partition| FetchPartition { partition, partition_max_bytes: 1 << 20, ..Default::default() };
+    let request = FetchRequest {
+        max_bytes: 50 << 20,
+        topics: vec![FetchTopic {
+            topic: "topic".into(),
+            partitions: (0..PARTITIONS).map(partition).collect(),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let frame = framed(&request_frame(ApiKey::Fetch, 12, 1, &request));
+    let (before, _) = resident();
+    forget_peak();
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.send(&frame);
+    }
+    node.assert_serves_others();
+    std::thread::sleep(Duration::from_secs(1));
+    let (_, peak) = resident();
+    let each = peak.saturating_sub(before) / CLIENTS as u64;
+    println!("{each} bytes for each of {CLIENTS} answers of 6 MB");
+    assert!(each < 2 << 20, "{each} bytes for each answer of 6 MB");
+    // They are all there once somebody reads.
+    for mut client in clients {
+        let frame = client.read_frame().expect("an answer");
+        assert!(frame.len() > 6_000_000, "{}", frame.len());
+    }
 }

@@ -86,6 +86,17 @@ compare() {
   : > "$work/diff"
 }
 
+# The client's own tests, on the same cluster (WITHOUT_CLIENT=1 leaves them out).
+if [ -z "${WITHOUT_CLIENT:-}" ]; then
+  if KLAMM_TEST_BOOTSTRAP=$BOOTSTRAP cargo test --quiet --package klamm-client --test cluster > "$work/client.out" 2>&1; then
+    same=$((same + 1))
+  else
+    differ=$((differ + 1))
+    echo "FAILS: klamm-client --test cluster"
+    grep -A3 -e panicked -e '^test result' -e '^error' "$work/client.out" | sed 's/^/    /' | tail -40
+  fi
+fi
+
 . tests/tools/cases.sh
 echo "$same same, $differ differ"
 [ $differ = 0 ]

@@ -81,6 +81,19 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     }
 }
 
+/// The same text, with the lines that `pick` picks in bold type if standard output is a terminal.
+pub(crate) fn emphasised(text: &str, pick: impl Fn(&str) -> bool) -> String {
+    if !std::io::stdout().is_terminal() {
+        return text.to_owned();
+    }
+    text.split_inclusive('\n')
+        .map(|line| match line.trim_end_matches('\n') {
+            bare if pick(bare) => format!("\x1b[1m{bare}\x1b[0m{}", &line[bare.len()..]),
+            _ => line.to_owned(),
+        })
+        .collect()
+}
+
 /// The text of `klamm help`.
 pub(crate) fn overview(commands: &[Command]) -> String {
     let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };

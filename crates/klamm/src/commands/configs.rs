@@ -8,7 +8,7 @@ use klamm_client::admin::{
     Admin, ConfigAlteration, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, ResourceType,
 };
 
-use crate::cli::Call;
+use crate::cli::{Call, emphasised};
 use crate::{java, session};
 
 /// Describes and changes configurations.
@@ -331,10 +331,12 @@ impl Options {
                 continue;
             }
             if name.is_empty() {
-                println!("Default configs for {} in the cluster are:", target.type_name);
+                let title = format!("Default configs for {} in the cluster are:", target.type_name);
+                println!("{}", emphasised(&title, |_| true));
             } else {
                 let which = if self.all { "All" } else { "Dynamic" };
-                println!("{which} configs for {} {name} are:", singular(&target.type_name));
+                let title = format!("{which} configs for {} {name} are:", singular(&target.type_name));
+                println!("{}", emphasised(&title, |_| true));
             }
             for entry in &entries {
                 println!("{}", line(entry));

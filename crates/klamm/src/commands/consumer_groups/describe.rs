@@ -10,6 +10,7 @@ use klamm_client::{
 };
 
 use super::Options;
+use crate::cli::emphasised;
 
 /// What stands in a column that has no value.
 const MISSING: &str = "-";
@@ -27,15 +28,15 @@ pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result
             json.push(as_json(description, &rows));
         } else if options.members {
             let shown = should_print(group, &description.state, description.members.len());
-            print!("{}", members(description, options.verbose, shown));
+            print!("{}", table(&members(description, options.verbose, shown)));
         } else if options.state.is_some() {
             if should_print(group, &description.state, 1) {
-                println!("{}", state(description, options.verbose));
+                println!("{}", table(&state(description, options.verbose)));
             }
         } else {
             let rows = rows(admin, description).await?;
             if should_print(group, &description.state, rows.len()) {
-                println!("{}", offsets(&rows, options.verbose));
+                println!("{}", table(&offsets(&rows, options.verbose)));
             }
         }
     }
@@ -43,6 +44,11 @@ pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result
         println!("{}", serde_json::Value::Array(json));
     }
     Ok(())
+}
+
+/// A table for a terminal: its first line stands out.
+fn table(text: &str) -> String {
+    emphasised(text, |line| line.starts_with("GROUP "))
 }
 
 /// Says on the side what is special about the group's state; false if there is nothing to show.

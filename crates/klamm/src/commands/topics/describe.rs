@@ -11,6 +11,7 @@ use klamm_client::admin::{
 use klamm_protocol::Uuid;
 
 use super::Options;
+use crate::cli::emphasised;
 use crate::java::hash_map_order;
 
 pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result<()> {
@@ -40,7 +41,7 @@ pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result
         if options.json {
             json.push(view.json());
         } else {
-            print!("{}", view.text());
+            print!("{}", emphasised(&view.text(), |line| line.starts_with("Topic: ")));
         }
     }
     if options.json {

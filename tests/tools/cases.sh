@@ -50,7 +50,11 @@ compare exact consumer-groups BS --describe --group g1 --verbose
 compare exact consumer-groups BS --describe --group g1 --state --verbose
 compare exact consumer-groups BS --describe --group g1 --members
 "$klamm" console-consumer --bootstrap-server "$BOOTSTRAP" --topic plain --group g2 > /dev/null 2>&1 & member=$!
-sleep 2
+# Until it has committed, each look at it could see something else.
+for _ in $(seq 60); do
+  "$klamm" consumer-groups --bootstrap-server "$BOOTSTRAP" --describe --group g2 2> /dev/null | grep -q "^g2  *plain  *2  *[0-9]" && break
+  sleep 0.5
+done
 compare exact consumer-groups BS --describe --group g2
 compare exact consumer-groups BS --describe --group g2 --members --verbose
 compare exact consumer-groups BS --describe --group g2 --state
@@ -60,8 +64,8 @@ kill $member; wait $member 2> /dev/null
 for where in --to-earliest --to-latest --to-current '--to-offset 3' '--shift-by -1' '--shift-by 100' '--to-datetime 2020-01-01T00:00:00.000' '--by-duration P1D'; do
   compare sorted consumer-groups BS --reset-offsets --group g1 --topic plain $where --dry-run
 done
-compare exact console-consumer BS --topic __consumer_offsets --partition 0 --from-beginning --timeout-ms 3000 --formatter org.apache.kafka.tools.consumer.OffsetsMessageFormatter
-compare exact console-consumer BS --topic __consumer_offsets --partition 0 --from-beginning --timeout-ms 3000 --formatter org.apache.kafka.tools.consumer.GroupMetadataMessageFormatter
+compare exact console-consumer BS --topic __consumer_offsets --partition 0 --from-beginning --max-messages 6 --formatter org.apache.kafka.tools.consumer.OffsetsMessageFormatter
+compare exact console-consumer BS --topic __consumer_offsets --partition 0 --from-beginning --max-messages 6 --formatter org.apache.kafka.tools.consumer.GroupMetadataMessageFormatter
 compare sorted consumer-groups BS --reset-offsets --group g1 --topic plain:0,1 --to-offset 1 --execute
 compare exact consumer-groups BS --describe --group g1
 compare sorted consumer-groups BS --reset-offsets --group g1 --all-topics --to-latest --dry-run --export

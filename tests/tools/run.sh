@@ -77,7 +77,7 @@ compare() {
   if [ "$order" != status ] && ! diff "$work/theirs" "$work/ours" > "$work/diff" || [ $ours != $theirs ]; then
     differ=$((differ + 1))
     echo "DIFFERS ($theirs, ours $ours): $command $*"
-    sed 's/^/    /' "$work/diff" | head -30
+    cut -c1-300 "$work/diff" | sed 's/^/    /' | head -30
     tail -3 "$work/ours.err" | sed 's/^/    ours: /'
   else
     same=$((same + 1))
@@ -93,7 +93,7 @@ if [ -z "${WITHOUT_CLIENT:-}" ]; then
   else
     differ=$((differ + 1))
     echo "FAILS: klamm-client --test cluster"
-    grep -A3 -e panicked -e '^test result' -e '^error' "$work/client.out" | sed 's/^/    /' | tail -40
+    grep -A3 -e panicked -e '^test result' -e '^error' "$work/client.out" | cut -c1-300 | sed 's/^/    /' | tail -40
   fi
 fi
 

@@ -63,7 +63,8 @@ async fn produce(topic: &str, range: std::ops::Range<usize>, more: Pairs<'_>) {
         sent.await.unwrap();
     }
     producer.close().await;
-    assert_eq!(*failures.lock().unwrap(), []);
+    let failures = failures.lock().unwrap();
+    assert!(failures.is_empty(), "{} records failed, the first with {}", failures.len(), failures[0]);
 }
 
 /// Polls until `count` records have come, for at most half a minute.
@@ -284,7 +285,7 @@ async fn a_group_shares_partitions_and_outlives_a_member() {
 async fn a_cooperative_member_keeps_what_does_not_move() {
     let Some(topic) = topic(4, &[]).await else { return };
     let group = unique("group");
-    let strategy = [("partition.assignment.strategy", "cooperative-sticky")];
+    let strategy = [("partition.assignment.strategy", "cooperative-sticky"), ("session.timeout.ms", "30000")];
     let mut members = vec![member(&group, &topic, &strategy)];
     run(&mut members, |members, _| assignments(members) == [4]).await;
     let before = members[0].consumer.assignment();

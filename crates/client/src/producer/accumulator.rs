@@ -75,6 +75,10 @@ pub(super) struct Queue {
     next_sequence: i32,
     /// The sequence that the broker expects, if all in flight fail.
     acknowledged_sequence: i32,
+    /// Whether the broker has acknowledged a batch under this identity. Until then one batch is under way at a time: a
+    /// broker that knows nothing of a producer takes whatever sequence comes first, so that a second batch could pass a
+    /// first one that it refused (because it had not heard of its leadership yet, say).
+    is_known: bool,
     /// A batch with a sequence was given up: what follows must begin anew under another epoch.
     is_broken: bool,
 }
@@ -240,6 +244,7 @@ impl Accumulator {
                 Some((identity, sequence)) if written && queue.identity == Some(identity) => {
                     let next = klamm_protocol::records::increment_sequence(sequence, batch.records_count);
                     queue.acknowledged_sequence = next;
+                    queue.is_known = true;
                 }
                 Some(_) if !written => queue.is_broken = true,
                 _ => {}
@@ -388,7 +393,8 @@ impl Queue {
         if self.in_flight > 0 {
             // A batch that is sent again waits for all that were sent after it, so that none overtakes it.
             let is_repetition = first.attempts > 0;
-            if is_repetition || self.is_broken || self.in_flight >= settings.in_flight_max {
+            let is_unknown = settings.idempotent && !self.is_known;
+            if is_repetition || is_unknown || self.is_broken || self.in_flight >= settings.in_flight_max {
                 return None;
             }
         }
@@ -429,6 +435,7 @@ impl Queue {
         self.identity = Some(identity);
         self.next_sequence = 0;
         self.acknowledged_sequence = 0;
+        self.is_known = false;
         self.is_broken = false;
         for batch in &mut self.batches {
             batch.identity = None;

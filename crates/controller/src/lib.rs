@@ -11,7 +11,7 @@
 //! [`Heartbeats`] (the state that is in no log).
 //!
 //! # The driver
-//! 1. On becoming leader ([`klamm_raft`-side: `LeaderChanged`]): [`activate`] gives the records to append first (the
+//! 1. On becoming leader (raft's `LeaderChanged`): [`activate`] gives the records to append first (the
 //!    bootstrap records on an empty log), and [`Heartbeats::activate`] starts the brokers' sessions.
 //! 2. Each request: call the decision on the tentative image, encode the records with
 //!    [`record_version`](klamm_metadata::image::record_version) at the tentative image's `metadata.version`, propose
@@ -28,7 +28,7 @@
 //! * A broker's epoch is the offset of its registration record, so that a registration has to be told the offset that
 //!   the next record gets.
 //! * Heartbeats change [`Heartbeats`] at once, committed or not: a lost touch only shortens a session.
-//! * A broker is unfenced by the heartbeat after the one that proves it has read its own registration.
+//! * A broker is unfenced by the first heartbeat whose metadata offset proves that it has read its own registration.
 
 pub mod activation;
 mod api_error;

@@ -3,7 +3,7 @@
 //! [`MetadataImage`] is the state that the records of `__cluster_metadata` describe. The controller decides on it,
 //! brokers serve from it, and a snapshot file is it, written out. This crate also owns what surrounds it: the feature
 //! levels ([`features`]), the `.checkpoint` files ([`checkpoint`]), and what `kafka-storage format` writes
-//! ([`format`]).
+//! ([`mod@format`]).
 //!
 //! It is not the controller (no decisions about topics or brokers), not the log, and does no I/O: files come and go as
 //! bytes.

@@ -36,6 +36,7 @@
 mod config;
 mod control;
 mod describe;
+mod dynamic_quorum;
 mod election;
 mod epochs;
 mod fetch_client;

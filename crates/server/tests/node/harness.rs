@@ -70,8 +70,10 @@ pub(crate) fn format(dir: &Path, node_id: i32) {
         &bootstrap::default_levels(MetadataVersion::LATEST_PRODUCTION),
     );
     fs::write(dir.join(bootstrap::FILE_NAME), bootstrap::encode(&records, 0).unwrap()).unwrap();
+    // No two directories of a cluster have the same id.
+    let directory = if node_id == 1 { "b".to_owned() } else { node_id.to_string() };
     let meta = format!(
-        "version=1\nnode.id={node_id}\ncluster.id=abcdefghijklmnopqrstuA\ndirectory.id=bbcdefghijklmnopqrstuA\n"
+        "version=1\nnode.id={node_id}\ncluster.id=abcdefghijklmnopqrstuA\ndirectory.id=b{directory}cdefghijklmnopqrstuA\n"
     );
     fs::write(dir.join("meta.properties"), meta).unwrap();
 }
@@ -106,9 +108,26 @@ impl TestNode {
 
     /// Starts a node in a directory.
     pub(crate) fn start_in(dir: PathBuf, settings: &[(&str, &str)]) -> Self {
-        listen_to_the_log();
         let (port, controller_port) = (free_port(), free_port());
         let config = config(&dir, port, controller_port, settings);
+        Self::run(dir, config, port, controller_port)
+    }
+
+    /// Starts another broker beside this node, which stays the only controller. It may be started in its directory again.
+    pub(crate) fn start_broker(&self, dir: PathBuf, id: i32, settings: &[(&str, &str)]) -> Self {
+        if !dir.join("meta.properties").exists() {
+            format(&dir, id);
+        }
+        let port = free_port();
+        let (id, listeners) = (id.to_string(), format!("PLAINTEXT://127.0.0.1:{port}"));
+        let own = [("process.roles", "broker"), ("node.id", &*id), ("listeners", &*listeners)];
+        let settings: Vec<_> = own.iter().chain(settings).copied().collect();
+        let config = config(&dir, port, self.controller_port, &settings);
+        Self::run(dir, config, port, self.controller_port)
+    }
+
+    fn run(dir: PathBuf, config: BrokerConfig, port: u16, controller_port: u16) -> Self {
+        listen_to_the_log();
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -133,6 +152,12 @@ impl TestNode {
         std::mem::take(&mut self.dir)
     }
 
+    /// Stops the node. Its directory stays where it is.
+    pub(crate) fn stop_keeping(mut self) {
+        self.stop_now();
+        self.dir = PathBuf::new();
+    }
+
     fn stop_now(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -147,6 +172,17 @@ impl TestNode {
 
     /// Creates a topic and waits until it is there.
     pub(crate) fn create_topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        self.create_replicated_topic(name, partitions, 1, configs);
+    }
+
+    /// As [`TestNode::create_topic`], with several replicas.
+    pub(crate) fn create_replicated_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication_factor: i16,
+        configs: &[(&str, &str)],
+    ) {
         let configs = configs
             .iter()
             .map(|(name, value)| klamm_protocol::api::create_topics::CreatableTopicConfig {
@@ -158,7 +194,7 @@ impl TestNode {
         let topic = CreatableTopic {
             name: name.into(),
             num_partitions: partitions,
-            replication_factor: 1,
+            replication_factor,
             configs,
             ..Default::default()
         };

@@ -10,4 +10,5 @@ mod frames;
 mod fuzz;
 mod harness;
 mod names;
+mod replication;
 mod storage;

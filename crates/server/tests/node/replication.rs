@@ -1,0 +1,125 @@
+//! Two brokers and what a client sees of the replicas between them.
+
+use std::{path::Path, time::Instant};
+
+use klamm_protocol::{
+    ErrorCode,
+    api::{
+        delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic},
+        elect_leaders::{ElectLeadersRequest, TopicPartitions},
+        metadata::MetadataResponsePartition,
+    },
+    records::CompressionType,
+};
+
+use crate::{
+    batches::{batch, produce},
+    harness::{PATIENCE, TestNode, beside_others, fresh_dir},
+};
+
+const VERSION: i16 = 12;
+
+fn partition(node: &TestNode, topic: &str) -> MetadataResponsePartition {
+    node.connect().metadata(Some(&[topic])).topics[0].partitions[0].clone()
+}
+
+/// Waits until a node says of the first partition of a topic what `is` wants to hear.
+fn wait_for(node: &TestNode, topic: &str, what: &str, is: impl Fn(&MetadataResponsePartition) -> bool) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let found = partition(node, topic);
+        if is(&found) {
+            return;
+        }
+        assert!(Instant::now() < until, "{what}: {found:?}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+/// Produces one batch to whoever leads, until it is taken or refused for good.
+fn produce_to_leader(nodes: &[(i32, &TestNode)], topic: &str, acks: i16) -> ErrorCode {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let leader = partition(nodes[0].1, topic).leader_id;
+        let node = nodes.iter().find(|(id, _)| *id == leader);
+        if let Some((_, node)) = node {
+            let request = produce(topic, Some(batch(3, CompressionType::None)), acks);
+            let answer = node.connect().call(&request, VERSION);
+            let code = ErrorCode::from_code(answer.responses[0].partition_responses[0].error_code);
+            if code != ErrorCode::NotLeaderOrFollower {
+                return code;
+            }
+        }
+        assert!(Instant::now() < until, "no leader");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+fn log(dir: &Path, topic: &str) -> Vec<u8> {
+    std::fs::read(dir.join(format!("{topic}-0")).join("00000000000000000000.log")).unwrap()
+}
+
+#[test]
+fn an_acknowledged_batch_is_on_both_brokers_and_stays_when_one_goes() {
+    let _guard = beside_others();
+    let settings = [("broker.session.timeout.ms", "60000")];
+    let one = TestNode::start("replicas-one", &settings);
+    let dir = fresh_dir("replicas-two");
+    let two = one.start_broker(dir.clone(), 2, &settings);
+    one.create_replicated_topic("both", 1, 2, &[("min.insync.replicas", "2")]);
+    let nodes = [(1, &one), (2, &two)];
+    assert_eq!(produce_to_leader(&nodes, "both", -1), ErrorCode::None);
+    assert_eq!(log(&one.dir(), "both"), log(&dir, "both"), "acknowledged, so both have it");
+
+    // An orderly stop hands the lead over. Alone, the other is too few for acks=all.
+    two.stop_keeping();
+    wait_for(&one, "both", "node 1 leads alone", |found| found.leader_id == 1 && found.isr_nodes == [1]);
+    assert_eq!(produce_to_leader(&[(1, &one)], "both", -1), ErrorCode::NotEnoughReplicas);
+    assert_eq!(produce_to_leader(&[(1, &one)], "both", 1), ErrorCode::None);
+
+    // Back again, it fetches what it lacks and joins the in-sync replicas.
+    let two = one.start_broker(dir.clone(), 2, &settings);
+    wait_for(&one, "both", "node 2 is back", |found| found.isr_nodes.len() == 2);
+    assert_eq!(log(&one.dir(), "both"), log(&dir, "both"));
+    assert_eq!(produce_to_leader(&[(1, &one), (2, &two)], "both", -1), ErrorCode::None);
+
+    // DeleteRecords is answered when both have deleted.
+    let request = DeleteRecordsRequest {
+        topics: vec![DeleteRecordsTopic {
+            name: "both".into(),
+            partitions: vec![DeleteRecordsPartition { partition_index: 0, offset: 4, ..Default::default() }],
+            ..Default::default()
+        }],
+        timeout_ms: 30_000,
+        ..Default::default()
+    };
+    let answer = one.connect().call(&request, 2);
+    let answer = &answer.topics[0].partitions[0];
+    assert_eq!((answer.error_code, answer.low_watermark), (0, 4));
+}
+
+#[test]
+fn a_preferred_leader_gets_its_lead_back_when_asked_to() {
+    let _guard = beside_others();
+    let one = TestNode::start("preferred-one", &[]);
+    let dir = fresh_dir("preferred-two");
+    let two = one.start_broker(dir.clone(), 2, &[]);
+    one.create_replicated_topic("moved", 1, 2, &[]);
+    let preferred = partition(&one, "moved").replica_nodes[0];
+    assert_eq!(produce_to_leader(&[(1, &one), (2, &two)], "moved", -1), ErrorCode::None);
+    two.stop_keeping();
+    wait_for(&one, "moved", "node 1 leads", |found| found.leader_id == 1);
+    let _two = one.start_broker(dir, 2, &[]);
+    wait_for(&one, "moved", "both are in sync", |found| found.isr_nodes.len() == 2);
+    let asked = TopicPartitions { topic: "moved".into(), partitions: vec![0], ..Default::default() };
+    let request = ElectLeadersRequest {
+        topic_partitions: Some(vec![asked]),
+        timeout_ms: 30_000,
+        ..Default::default()
+    };
+    let answer = one.connect().call(&request, 2);
+    let result = &answer.replica_election_results[0].partition_result[0];
+    let expect = if preferred == 1 { ErrorCode::ElectionNotNeeded } else { ErrorCode::None };
+    assert_eq!(ErrorCode::from_code(result.error_code), expect);
+    wait_for(&one, "moved", "the preferred replica leads", |found| found.leader_id == preferred);
+}

@@ -144,7 +144,8 @@ impl Log {
 
     /// Sets the high watermark, brought into `log_start_offset..=log_end_offset`. Returns what it is now.
     pub fn set_high_watermark(&mut self, offset: i64) -> i64 {
-        let offset = offset.clamp(self.log_start_offset, self.log_end_offset);
+        // A follower whose leader's log starts within a batch has its end before its start until it has that batch.
+        let offset = offset.min(self.log_end_offset).max(self.log_start_offset);
         if offset != self.high_watermark {
             self.high_watermark = offset;
             self.high_watermark_at = None;

@@ -369,6 +369,16 @@ fn truncating_below_the_first_segment_starts_anew() {
 }
 
 #[test]
+fn a_log_may_end_before_its_start_until_the_batch_across_it_comes() {
+    let (_setup, mut log) = Setup::new("across", LogConfig::default());
+    log.truncate_fully_and_start_at(100, Some(102), NOW_MS).unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset(), log.high_watermark()), (102, 100, 102));
+    append(&mut log, batch(&[NOW_MS; 5])).unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (102, 105));
+    assert_eq!(log.set_high_watermark(105), 105);
+}
+
+#[test]
 fn a_sync_from_before_a_truncation_does_not_count() {
     let (_setup, mut log) = Setup::new("sync", LogConfig { flush_messages: 2, ..LogConfig::default() });
     append(&mut log, batch(&[NOW_MS])).unwrap();

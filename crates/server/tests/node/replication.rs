@@ -55,6 +55,22 @@ fn produce_to_leader(nodes: &[(i32, &TestNode)], topic: &str, acks: i16) -> Erro
     }
 }
 
+/// Deletes the records before an offset. Returns the error and the low watermark.
+fn delete_before(node: &TestNode, topic: &str, offset: i64) -> (i16, i64) {
+    let request = DeleteRecordsRequest {
+        topics: vec![DeleteRecordsTopic {
+            name: topic.into(),
+            partitions: vec![DeleteRecordsPartition { partition_index: 0, offset, ..Default::default() }],
+            ..Default::default()
+        }],
+        timeout_ms: 30_000,
+        ..Default::default()
+    };
+    let answer = node.connect().call(&request, 2);
+    let answer = &answer.topics[0].partitions[0];
+    (answer.error_code, answer.low_watermark)
+}
+
 fn log(dir: &Path, topic: &str) -> Vec<u8> {
     std::fs::read(dir.join(format!("{topic}-0")).join("00000000000000000000.log")).unwrap()
 }
@@ -84,18 +100,26 @@ fn an_acknowledged_batch_is_on_both_brokers_and_stays_when_one_goes() {
     assert_eq!(produce_to_leader(&[(1, &one), (2, &two)], "both", -1), ErrorCode::None);
 
     // DeleteRecords is answered when both have deleted.
-    let request = DeleteRecordsRequest {
-        topics: vec![DeleteRecordsTopic {
-            name: "both".into(),
-            partitions: vec![DeleteRecordsPartition { partition_index: 0, offset: 4, ..Default::default() }],
-            ..Default::default()
-        }],
-        timeout_ms: 30_000,
-        ..Default::default()
-    };
-    let answer = one.connect().call(&request, 2);
-    let answer = &answer.topics[0].partitions[0];
-    assert_eq!((answer.error_code, answer.low_watermark), (0, 4));
+    assert_eq!(delete_before(&one, "both", 4), (0, 4));
+}
+
+#[test]
+fn a_follower_that_was_away_too_long_starts_where_the_leader_does() {
+    let _guard = beside_others();
+    let one = TestNode::start("away-one", &[]);
+    let dir = fresh_dir("away-two");
+    let two = one.start_broker(dir.clone(), 2, &[]);
+    one.create_replicated_topic("away", 1, 2, &[]);
+    assert_eq!(produce_to_leader(&[(1, &one), (2, &two)], "away", -1), ErrorCode::None);
+    two.stop_keeping();
+    wait_for(&one, "away", "node 1 leads alone", |found| found.leader_id == 1 && found.isr_nodes == [1]);
+    assert_eq!(produce_to_leader(&[(1, &one)], "away", -1), ErrorCode::None);
+    // In the middle of the second batch, which a follower gets whole.
+    assert_eq!(delete_before(&one, "away", 4), (0, 4));
+    let _two = one.start_broker(dir.clone(), 2, &[]);
+    wait_for(&one, "away", "node 2 is back", |found| found.isr_nodes.len() == 2);
+    let first = dir.join("away-0").join("00000000000000000003.log");
+    assert_eq!(std::fs::read(first).unwrap(), log(&one.dir(), "away")[log(&one.dir(), "away").len() / 2..]);
 }
 
 #[test]

@@ -23,7 +23,8 @@ impl Raft {
     pub(crate) const fn check_voter_request(&self, from: i32, epoch: i32) -> Result<(), ErrorCode> {
         if epoch < self.epoch {
             Err(ErrorCode::FencedLeaderEpoch)
-        } else if from < 0 {
+        } else if from < 0 || epoch == i32::MAX {
+            // No epoch could follow that one: nobody could ever be elected again.
             Err(ErrorCode::InvalidRequest)
         } else {
             Ok(())
@@ -81,8 +82,8 @@ impl Raft {
     /// What every response may tell. Returns true if nothing else is to be read from it.
     pub(crate) fn handle_common(&mut self, now: Now, heard: Heard, actions: &mut Vec<Action>) -> bool {
         let Heard { error, leader, epoch, server } = heard;
-        if epoch < self.epoch || error == ErrorCode::UnknownLeaderEpoch {
-            // Our epoch is the newer one; the answer is about the past.
+        if epoch < self.epoch || epoch == i32::MAX || error == ErrorCode::UnknownLeaderEpoch {
+            // Our epoch is the newer one and the answer is about the past, or the answer makes no sense.
             return true;
         }
         if epoch > self.epoch

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// An observer that has not fetched for so long is forgotten.
 const OBSERVER_SESSION: Duration = Duration::from_secs(300);
+/// So many observers are kept account of; anybody who can fetch can claim to be one.
+const OBSERVERS_MAX: usize = 10_000;
 
 /// How far a replica is.
 #[derive(Clone, Debug)]
@@ -169,6 +171,9 @@ impl Leader {
         }
         let is_voter = self.voters.get(&key.id).is_some_and(|replica| replica.key.matches(&key));
         if !is_voter {
+            if self.observers.len() >= OBSERVERS_MAX && !self.observers.contains_key(&key) {
+                return false;
+            }
             self.observers.entry(key).or_insert_with(|| Replica::new(key)).fetched(now, offset, log_end);
             return false;
         }

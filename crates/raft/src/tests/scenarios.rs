@@ -4,6 +4,8 @@ use crate::*;
 use klamm_protocol::api::describe_quorum::{
     DescribeQuorumRequest, DescribeQuorumRequestPartitionData, DescribeQuorumRequestTopicData,
 };
+use klamm_protocol::api::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use klamm_protocol::api::vote::{VoteRequest, VoteRequestPartitionData, VoteRequestTopicData};
 use klamm_protocol::records::BatchIter;
 use std::time::Duration;
 
@@ -210,6 +212,58 @@ fn describe_quorum_tells_how_far_everybody_is() {
     assert_eq!(states(&partition.observers), [(0, 2)]);
     assert!(partition.observers[0].last_caught_up_timestamp > 1_000_000);
     assert_eq!(response.nodes[0].listeners[0].host, "host3000");
+}
+
+#[test]
+fn nonsense_from_the_network_changes_nothing() {
+    let mut cluster = Cluster::new(&[1], &[], 0);
+    cluster.run(SECOND);
+    let partition = |epoch, replica_id, last_offset| VoteRequestPartitionData {
+        replica_epoch: epoch,
+        replica_id,
+        last_offset,
+        ..Default::default()
+    };
+    for partition in [
+        partition(i32::MAX, 5, 1),
+        partition(i32::MIN, 5, 1),
+        partition(9, -1, 1),
+        partition(9, 5, -1),
+        VoteRequestPartitionData { partition_index: 3, ..partition(9, 5, 1) },
+        VoteRequestPartitionData { last_offset_epoch: 9, ..partition(9, 5, 1) },
+    ] {
+        let request = RaftRequest::Vote(VoteRequest {
+            topics: vec![VoteRequestTopicData {
+                topic_name: METADATA_TOPIC.into(),
+                partitions: vec![partition],
+                ..Default::default()
+            }],
+            ..Default::default()
+        });
+        cluster.step(1, Input::Request { token: 900, listener: "X".into(), request });
+        assert_eq!(cluster.node(1).leader, (1, Some(1)));
+    }
+    for (offset, epoch, last_epoch, max_wait_ms) in
+        [(-1, 1, 0, 1), (5, i32::MAX, 0, 1), (5, 1, 7, 1), (i64::MAX, 1, 1, i32::MAX), (5, 1, 1, i32::MIN)]
+    {
+        let request = RaftRequest::Fetch(Box::new(FetchRequest {
+            max_wait_ms,
+            topics: vec![FetchTopic {
+                topic_id: METADATA_TOPIC_ID,
+                partitions: vec![FetchPartition {
+                    fetch_offset: offset,
+                    current_leader_epoch: epoch,
+                    last_fetched_epoch: last_epoch,
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        }));
+        cluster.step(1, Input::Request { token: 901, listener: "X".into(), request });
+    }
+    assert_eq!(cluster.propose(1, "still here"), Ok(2));
+    assert_eq!(cluster.node(1).committed_records(), ["still here"]);
 }
 
 #[test]

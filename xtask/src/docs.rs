@@ -9,6 +9,7 @@ use crate::shell::{command, root, run};
 pub(crate) fn docs() -> Result<()> {
     let mut reference =
         command("cargo", &["run", "--quiet", "--package", "klamm", "--", "config", "--markdown"]);
-    run(reference.arg(root().join("docs/reference")))?;
-    report::write()
+    // The page that needs no build comes first.
+    report::write()?;
+    run(reference.arg(root().join("docs/reference")))
 }

@@ -10,8 +10,11 @@ const codecs = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snapp
 
 const value = (index) => String(index).padStart(8, '0').repeat(1 + (index % 12));
 const client = (servers) => new Kafka({ clientId: 'klamm-test', brokers: servers.split(','), logLevel: logLevel.ERROR });
-const show = (topic, partition, message) =>
-  process.stdout.write(`${topic} ${partition} ${message.offset} ${message.timestamp} ${message.key} ${message.value}\n`);
+// Resolves when the lines have left the process: a commit must not come before, nor an exit.
+const write = (text) => new Promise((resolve) => process.stdout.write(text, resolve));
+const line = (batch, message) =>
+  `${batch.topic} ${batch.partition} ${message.offset} ${message.timestamp} ${message.key} ${message.value}\n`;
+const show = (batch) => write(batch.messages.map((message) => line(batch, message)).join(''));
 
 async function create(servers, topic, partitions) {
   const admin = client(servers).admin();
@@ -46,7 +49,7 @@ async function group(servers, groupId, topics) {
     autoCommit: false,
     eachBatch: async ({ batch, heartbeat, isRunning, isStale }) => {
       if (!isRunning() || isStale()) return;
-      for (const message of batch.messages) show(batch.topic, batch.partition, message);
+      await show(batch);
       const offset = String(BigInt(batch.lastOffset()) + 1n);
       await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset }]);
       await heartbeat();
@@ -70,7 +73,7 @@ async function seek(servers, topic, timestamp) {
         autoCommit: false,
         eachBatch: async ({ batch, isStale }) => {
           if (isStale()) return; // fetched before the seek
-          for (const message of batch.messages) show(batch.topic, batch.partition, message);
+          await show(batch);
           if (BigInt(batch.lastOffset()) + 1n >= ends.get(batch.partition)) left.delete(batch.partition);
           if (left.size === 0) resolve();
         },

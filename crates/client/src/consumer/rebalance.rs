@@ -239,6 +239,10 @@ impl Consumer {
     /// Starts a commit in the background when it is due.
     pub(super) fn keep_committing(&mut self) {
         let Some(interval) = self.settings.auto_commit else { return };
+        if self.membership.is_joining {
+            // Positions were committed before; the generation they belong to may be over any moment.
+            return;
+        }
         let now = self.cluster.clock().now();
         let due = *self.next_commit.get_or_insert(now + interval);
         if now < due || self.is_committing {
@@ -259,7 +263,7 @@ impl Consumer {
     }
 
     pub(super) fn after_commit_error(&mut self, identity: &Identity, error: &ClientError) {
-        if *identity != self.membership.identity {
+        if *identity != self.membership.identity || self.membership.is_joining {
             // It was sent in an earlier generation, of which we know that it is over.
             return;
         }

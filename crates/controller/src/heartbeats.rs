@@ -10,6 +10,8 @@ struct Heartbeat {
     last_contact: Duration,
     metadata_offset: i64,
     fenced: bool,
+    /// Whether a process holds the session: it has sent heartbeats and has not said goodbye.
+    held: bool,
     /// The metadata offset that the others must have reached before the broker may stop, once it is shutting down.
     shutdown_offset: Option<i64>,
 }
@@ -29,6 +31,9 @@ impl Heartbeats {
         let mut heartbeats = Self { session_timeout, brokers: BTreeMap::new() };
         for broker in image.cluster.brokers.values() {
             heartbeats.register(broker.id, broker.epoch, broker.fenced, now);
+            if let Some(heartbeat) = heartbeats.brokers.get_mut(&broker.id) {
+                heartbeat.held = !broker.fenced;
+            }
         }
         heartbeats
     }
@@ -41,6 +46,7 @@ impl Heartbeats {
             last_contact: now,
             metadata_offset: known.map_or(-1, |known| known.metadata_offset),
             fenced,
+            held: known.is_some_and(|known| known.held),
             shutdown_offset: known.and_then(|known| known.shutdown_offset),
         };
         self.brokers.insert(id, heartbeat);
@@ -55,15 +61,18 @@ impl Heartbeats {
         self.register(id, epoch, fenced, now);
         if let Some(heartbeat) = self.brokers.get_mut(&id) {
             heartbeat.metadata_offset = metadata_offset;
+            heartbeat.held = true;
             if fenced {
                 heartbeat.shutdown_offset = None;
             }
         }
     }
 
-    pub(crate) fn fence(&mut self, id: i32) {
+    /// The session is over: its time has run out, or the process goes and another one may come at once.
+    pub(crate) fn end_session(&mut self, id: i32) {
         if let Some(heartbeat) = self.brokers.get_mut(&id) {
             heartbeat.fenced = true;
+            heartbeat.held = false;
             heartbeat.shutdown_offset = None;
         }
     }
@@ -88,12 +97,10 @@ impl Heartbeats {
         active.map(|heartbeat| heartbeat.metadata_offset).min().unwrap_or(i64::MAX)
     }
 
-    /// Whether the broker was heard of within its session.
+    /// Whether a process that has registered under this id was heard of within its session.
     pub(crate) fn has_session(&self, id: i32, epoch: i64, now: Duration) -> bool {
         self.brokers.get(&id).is_some_and(|heartbeat| {
-            heartbeat.epoch == epoch
-                && !heartbeat.fenced
-                && now < heartbeat.last_contact + self.session_timeout
+            heartbeat.epoch == epoch && heartbeat.held && now < heartbeat.last_contact + self.session_timeout
         })
     }
 

@@ -17,7 +17,7 @@ pub fn fence_expired(
     let Some((id, epoch)) = heartbeats.expired(now) else { return Outcome::unchanged(None) };
     match context.image.cluster.brokers.get(&id).filter(|broker| broker.epoch == epoch) {
         Some(broker) => {
-            heartbeats.fence(id);
+            heartbeats.end_session(id);
             fence(context, broker, &mut records);
         }
         None => heartbeats.remove(id),

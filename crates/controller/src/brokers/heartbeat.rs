@@ -46,6 +46,9 @@ pub fn heartbeat(
     }
     let fenced = matches!(next, State::Fenced | State::ShutdownNow);
     heartbeats.touch(broker.id, broker.epoch, fenced, request.current_metadata_offset, now);
+    if next == State::ShutdownNow {
+        heartbeats.end_session(broker.id);
+    }
     if next == State::ControlledShutdown {
         // Everybody has to know of the new leaders before the broker goes.
         let records_end = end_offset.saturating_add(i64::try_from(records.len()).unwrap_or(0));

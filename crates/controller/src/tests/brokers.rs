@@ -36,6 +36,25 @@ fn a_second_process_waits_until_the_first_ones_session_is_over() {
 }
 
 #[test]
+fn who_may_take_over_an_id() {
+    // What the first process did last, and whether a second one may register a second later.
+    type Act = fn(&mut World);
+    let cases: [(&str, Act, bool); 4] = [
+        ("registered and was not heard of again", |_| {}, true),
+        ("is starting", |world| drop(world.heartbeat(0, |request| request.want_fence = true)), false),
+        ("serves", |world| drop(world.heartbeat(0, |_| {})), false),
+        ("has said goodbye", |world| drop(world.heartbeat(0, |request| request.want_shut_down = true)), true),
+    ];
+    for (what, act, expect) in cases {
+        let mut world = World::new(MetadataVersion::V4_3_IV0, &[]);
+        world.register(0, 1, -1).expect("registers");
+        act(&mut world);
+        world.now += Duration::from_secs(1);
+        assert_eq!(world.register(0, 2, -1).is_ok(), expect, "the first process {what}");
+    }
+}
+
+#[test]
 fn a_silent_broker_loses_its_leaderships() {
     let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
     world.create_on("t", &[&[0, 1]]);

@@ -71,7 +71,7 @@ pub(super) fn elections(driver: &mut Driver, now: Duration) {
     let unclean = now >= active.unclean_deadline;
     let soon = now + Duration::from_millis(10);
     if balance {
-        let outcome = with_context(driver, |context| periodic::balance_leaders(context));
+        let outcome = with_context(driver, periodic::balance_leaders);
         let interval = balance_interval(&driver.config).map(|interval| now + interval);
         if let Some(active) = &mut driver.active {
             active.balance_deadline = if outcome.response { Some(soon) } else { interval };
@@ -79,7 +79,7 @@ pub(super) fn elections(driver: &mut Driver, now: Duration) {
         propose_elections(driver, &outcome.records);
     }
     if unclean {
-        let outcome = with_context(driver, |context| periodic::elect_unclean_leaders(context));
+        let outcome = with_context(driver, periodic::elect_unclean_leaders);
         let next = now + unclean_interval(&driver.config);
         if let Some(active) = &mut driver.active {
             active.unclean_deadline = if outcome.response { soon } else { next };

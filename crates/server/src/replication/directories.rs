@@ -65,11 +65,9 @@ pub(super) async fn run(shard: Rc<Shard>) {
             continue;
         }
         debug!(error = failed.name(), "the controller does not take the replicas' directories");
-        let mut pending = directories.pending.borrow_mut();
         for (replica, directory) in told {
-            pending.entry(replica).or_insert(directory);
+            directories.pending.borrow_mut().entry(replica).or_insert(directory);
         }
-        drop(pending);
         clock.sleep(RETRY).await;
     }
 }

@@ -387,7 +387,18 @@ fn describe(meta: &MetaProperties) -> String {
     format!("{{{}}}", shown.join(", "))
 }
 
-/// Formats the directories of a node that has none yet.
-pub(crate) fn format_if_new(_config: &klamm_config::BrokerConfig) -> anyhow::Result<()> {
-    anyhow::bail!("klamm storage is not in this build yet")
+/// Formats the directories of a node that has none yet, as a cluster of its own with a random id and this node as the
+/// one voter. Directories that are formatted stay as they are.
+pub(crate) fn format_if_new(config: &BrokerConfig) -> anyhow::Result<()> {
+    let (disk, entropy) = (Disk::real(), Entropy::real());
+    let cluster_id = random_uuid(&entropy).to_string();
+    let mut request = request_for(&disk, config, &cluster_id);
+    if request.directories.values().any(|state| !matches!(state, DirectoryState::Empty)) {
+        return Ok(());
+    }
+    if request.has_dynamic_quorum {
+        request.initial_controllers = vec![standalone(config, &entropy)?];
+    }
+    let plan = format::plan(&request, Clock::real().wall_ms(), || random_uuid(&entropy))?;
+    carry_out(&disk, &request, &plan, |line| tracing::info!("{line}"))
 }

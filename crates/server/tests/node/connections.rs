@@ -54,7 +54,7 @@ fn clients_that_never_read_cost_a_bounded_amount() {
     let (_, peak) = resident();
     let grown = peak.saturating_sub(before);
     // At most 64 answers each; without that bound it would be all 500 and more.
-    assert!(grown < CLIENTS as u64 * 16 << 20, "{grown} bytes for {CLIENTS} clients that do not read");
+    assert!(grown < (CLIENTS as u64 * 16) << 20, "{grown} bytes for {CLIENTS} clients that do not read");
     println!("{grown} bytes for {CLIENTS} clients that do not read");
     // Gone with their clients.
     drop(clients);

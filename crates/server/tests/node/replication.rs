@@ -136,11 +136,8 @@ fn a_preferred_leader_gets_its_lead_back_when_asked_to() {
     let _two = one.start_broker(dir, 2, &[]);
     wait_for(&one, "moved", "both are in sync", |found| found.isr_nodes.len() == 2);
     let asked = TopicPartitions { topic: "moved".into(), partitions: vec![0], ..Default::default() };
-    let request = ElectLeadersRequest {
-        topic_partitions: Some(vec![asked]),
-        timeout_ms: 30_000,
-        ..Default::default()
-    };
+    let request =
+        ElectLeadersRequest { topic_partitions: Some(vec![asked]), timeout_ms: 30_000, ..Default::default() };
     let answer = one.connect().call(&request, 2);
     let result = &answer.replica_election_results[0].partition_result[0];
     let expect = if preferred == 1 { ErrorCode::ElectionNotNeeded } else { ErrorCode::None };

@@ -189,6 +189,7 @@ impl Options {
         .collect()
     }
 
+    #[expect(clippy::too_many_lines, reason = "one rule after the other, as the tool states them")]
     fn check(&self) -> Result<(), String> {
         if self.validate_regex.is_none() && self.bootstrap_server.is_none() {
             return Err("Missing required argument \"[bootstrap-server]\"".to_owned());
@@ -356,6 +357,7 @@ impl Options {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "what is printed for each outcome")]
     async fn delete_offsets(&self, admin: &Admin) -> anyhow::Result<()> {
         let [group] = &self.group[..] else {
             bail!(Usage("Found multiple arguments for option group, but you asked for only one".to_owned()))

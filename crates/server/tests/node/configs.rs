@@ -153,6 +153,7 @@ fn what_may_not_be_altered_is_refused_with_kafkas_codes() {
     node.create_topic("orders", 1, &[]);
     let mut client = node.connect();
     use ErrorCode::{InvalidConfig, InvalidRequest, InvalidTopicException, UnknownTopicOrPartition};
+    #[expect(clippy::type_complexity, reason = "a table of cases")]
     let cases: &[(i8, &str, &str, i8, Option<&str>, ErrorCode)] = &[
         (TOPIC, "orders", "retention.ms", SET, Some("-2"), InvalidConfig),
         (TOPIC, "orders", "retention.ms", SET, Some("99999999999999999999"), InvalidConfig),

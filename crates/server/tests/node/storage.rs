@@ -99,7 +99,7 @@ fn a_directory_that_fails_takes_its_partitions_with_it_and_no_others() {
     // The directory is away at the next start: its partitions are not made anew elsewhere.
     fs::rename(&second, dir.join("second.away")).unwrap();
     fs::write(&second, "no directory").unwrap();
-    let node = TestNode::start_in(dir.clone(), &settings);
+    let node = TestNode::start_in(dir, &settings);
     let mut client = node.connect();
     assert_eq!(partition_error(&mut client, lost, large()), ErrorCode::KafkaStorageError);
     assert_eq!(partition_error(&mut client, kept, large()), ErrorCode::None);
@@ -140,7 +140,7 @@ fn a_node_that_is_stopped_while_it_starts_can_start_again() {
     let _shared = beside_others();
     let dir = fresh_dir("stopped-early");
     format(&dir, 1);
-    let node = TestNode::start_in(dir.clone(), &[]);
+    let node = TestNode::start_in(dir, &[]);
     node.create_topic("topic", 4, &[]);
     let mut client = node.connect();
     for _ in 0..10 {

@@ -44,6 +44,10 @@ pub(crate) fn conformance(product: Product, items: &[String], how: &How) -> Resu
         .args(items.iter().map(|item| item_of(item)));
     run.env("SERVER_FORMAT", scripts.join("format")).env("SERVER_START", scripts.join("start"));
     run.env("KLAMM_BIN", klamm_binary());
+    if std::env::var_os("CONF_TYPES").is_none() {
+        // Of a test that asks for both types of cluster one is enough, unless somebody asks for more.
+        run.env("CONF_TYPES", "combined");
+    }
     if how.one_process {
         run.env("CONF_LAYOUT", "one-process");
     }

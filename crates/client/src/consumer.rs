@@ -214,13 +214,10 @@ impl Consumer {
 
     fn next_wake(&self, deadline: Instant) -> Instant {
         let now = self.cluster.clock().now();
-        let pauses =
-            self.partitions.iter().filter_map(|(_, reading)| reading.retry_at).filter(|at| *at > now);
-        pauses
-            .chain(self.retry_at)
-            .chain(self.next_commit)
-            .fold(deadline, Instant::min)
-            .max(now + Duration::from_millis(1))
+        let pauses = self.partitions.iter().filter_map(|(_, reading)| reading.retry_at);
+        // What is due already waits for an event, not for a moment.
+        let moments = pauses.chain(self.retry_at).chain(self.next_commit).filter(|at| *at > now);
+        moments.fold(deadline, Instant::min).max(now + Duration::from_millis(1))
     }
 
     async fn take_event(&mut self, event: Event) -> Result<(), ClientError> {

@@ -38,6 +38,15 @@ impl Heartbeats {
         heartbeats
     }
 
+    /// Lets another process take the id at once, because the one that held it cannot be alive: the controller asks this
+    /// for the broker of its own node, whose earlier process was this very one. Its heartbeats, if it is alive after
+    /// all, take the id back.
+    pub fn release(&mut self, id: i32) {
+        if let Some(heartbeat) = self.brokers.get_mut(&id) {
+            heartbeat.held = false;
+        }
+    }
+
     /// A broker has registered.
     pub(crate) fn register(&mut self, id: i32, epoch: i64, fenced: bool, now: Duration) {
         let known = self.brokers.get(&id).filter(|known| known.epoch == epoch);

@@ -55,6 +55,15 @@ fn who_may_take_over_an_id() {
 }
 
 #[test]
+fn a_nodes_own_broker_does_not_wait_for_its_predecessor() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
+    world.heartbeats = Heartbeats::activate(&world.image, world.now, Duration::from_secs(9));
+    world.heartbeats.release(0);
+    assert!(world.register(0, 2, -1).is_ok());
+    assert!(world.register(1, 2, -1).is_err());
+}
+
+#[test]
 fn a_silent_broker_loses_its_leaderships() {
     let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
     world.create_on("t", &[&[0, 1]]);

@@ -31,7 +31,11 @@ use super::{
 /// Newly elected controllers give every broker a whole session to be heard of.
 pub(super) fn heartbeats(driver: &Driver, image: &MetadataImage, now: Duration) -> Heartbeats {
     let timeout = driver.config.get(&broker::BROKER_SESSION_TIMEOUT_MS);
-    Heartbeats::activate(image, now, Duration::from_millis(u64::try_from(timeout).unwrap_or(9000)))
+    let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(9000));
+    let mut heartbeats = Heartbeats::activate(image, now, timeout);
+    // After a kill this node's own broker need not wait for the session of its predecessor to end.
+    heartbeats.release(driver.config.node_id());
+    heartbeats
 }
 
 /// The first thing that a new controller does: what a new cluster starts with, if this is one.

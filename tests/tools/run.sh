@@ -69,6 +69,8 @@ compare() {
   # Kafka's logger writes to standard output here, its scripts send it elsewhere.
   grep -v -e '^\[[0-9-]* [0-9:,]*\] \(WARN\|ERROR\|INFO\)' -e '^\s*at ' -e '^Caused by: ' -e '^java\.' \
     -e '^org\.apache\.kafka\.common\.errors\.' -e '^\s*\.\.\. [0-9]* more$' -e '^ (org\.apache\.kafka\.' "$work/theirs.raw" > "$work/theirs"
+  # The filter has ended the last line.
+  sed -i '$a\' "$work/ours"
   # These move on between the two calls.
   sed -i 's/Epoch: [0-9]*$/Epoch: -/; s/^HighWatermark: .*/HighWatermark: -/' "$work/ours" "$work/theirs"
   if [ "$order" = sorted ]; then

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::node::Product;
 use crate::shell::command;
 use crate::tally::{self, Tally};
-use crate::{clients, conformance, crash, disk, fuzz, hostile, tools};
+use crate::{clients, conformance, crash, disk, fuzz, hostile, setup, tools};
 
 /// How much of what can be scaled is done.
 struct Scale {
@@ -91,8 +91,9 @@ fn close(done: &[(String, Tally, Duration)]) -> Result<()> {
     Ok(())
 }
 
-/// The tests inside the crates.
+/// The tests inside the crates. Some compare with Kafka's own classes, whose jars Maven brings.
 fn unit() -> Result<Tally> {
+    setup::kafka()?;
     let mut child = command("cargo", &["test", "--workspace", "--no-fail-fast"])
         .stdout(Stdio::piped())
         .spawn()

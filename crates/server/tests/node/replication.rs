@@ -46,7 +46,8 @@ fn produce_to_leader(nodes: &[(i32, &TestNode)], topic: &str, acks: i16) -> Erro
             let request = produce(topic, Some(batch(3, CompressionType::None)), acks);
             let answer = node.connect().call(&request, VERSION);
             let code = ErrorCode::from_code(answer.responses[0].partition_responses[0].error_code);
-            if code != ErrorCode::NotLeaderOrFollower {
+            // A broker that has not heard of the topic or of its lead yet says one of these; clients ask again.
+            if !matches!(code, ErrorCode::NotLeaderOrFollower | ErrorCode::UnknownTopicOrPartition) {
                 return code;
             }
         }

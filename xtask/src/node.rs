@@ -31,9 +31,10 @@ impl Product {
     pub(crate) fn prepare(self) -> Result<()> {
         match self {
             Self::Klamm if given_binary().is_some() => Ok(()),
-            Self::Klamm => {
-                run(&mut command("cargo", &["build", "--quiet", "--release", "--package", "klamm"]))
-            }
+            Self::Klamm => run(&mut command(
+                "cargo",
+                &["build", "--quiet", "--profile", "checked", "--package", "klamm"],
+            )),
             Self::Kafka => crate::setup::kafka(),
         }
     }

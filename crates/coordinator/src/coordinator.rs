@@ -8,7 +8,7 @@ use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, To
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
 use crate::group::consumer::{self, ConsumerGroup, Draft, Refusal};
 use crate::group::{GroupKind, GroupRef, GroupState};
-use crate::record::GroupRecord;
+use crate::record::{ConsumerRecord, GroupRecord};
 use crate::request::{Request, RequestContext, coordinator_error};
 use crate::settings::GroupSettings;
 use crate::state::{GroupsState, LogRecord};
@@ -63,14 +63,23 @@ impl Loader {
     }
 }
 
+/// That a consumer group has been compared with the topics there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TopicsSeen {
+    /// The version of the topics.
+    version: i64,
+    /// The group's epoch afterwards. If the group is behind it, what was decided has not been written.
+    epoch: i32,
+}
+
 /// The groups of one `__consumer_offsets` partition: what is written of them, and what is only in memory.
 #[derive(Debug)]
 pub struct GroupCoordinator {
     settings: GroupSettings,
     timeline: Timeline<GroupsState>,
     classic: BTreeMap<StrBytes, Classic>,
-    /// The version of the topics that each consumer group has last been compared with.
-    topics_seen: BTreeMap<StrBytes, i64>,
+    /// What each consumer group has last been compared with.
+    topics_seen: BTreeMap<StrBytes, TopicsSeen>,
 }
 
 impl GroupCoordinator {
@@ -329,6 +338,9 @@ impl GroupCoordinator {
                     let id = group.detached();
                     self.classic.insert(id.clone(), Classic::new(id, now_ms));
                 }
+                GroupRecord::Consumer { group, record: ConsumerRecord::Metadata(None) } => {
+                    self.topics_seen.remove(group);
+                }
                 GroupRecord::GroupMetadata { .. }
                 | GroupRecord::OffsetCommit { .. }
                 | GroupRecord::Consumer { .. } => {}
@@ -442,11 +454,17 @@ impl GroupCoordinator {
         self.state().group(id).is_some_and(|group| group.kind() == GroupKind::Classic)
     }
 
-    /// Notes that a consumer group is being compared with this version of the topics; false if it has been already.
-    pub(crate) fn note_topics_seen(&mut self, id: &StrBytes, version: i64) -> bool {
+    /// Whether a consumer group has still to be compared with this version of the topics.
+    pub(crate) fn has_new_topics(&self, id: &StrBytes, version: i64, epoch: i32) -> bool {
+        self.topics_seen.get(id).is_none_or(|seen| seen.version != version || seen.epoch > epoch)
+    }
+
+    /// Notes that a consumer group has been compared with this version of the topics, which took it to this epoch.
+    pub(crate) fn note_topics_seen(&mut self, id: &StrBytes, version: i64, epoch: i32) {
+        let seen = TopicsSeen { version, epoch };
         match self.topics_seen.get_mut(id) {
-            Some(seen) => std::mem::replace(seen, version) != version,
-            None => self.topics_seen.insert(id.detached(), version).is_none(),
+            Some(before) => *before = seen,
+            None => drop(self.topics_seen.insert(id.detached(), seen)),
         }
     }
 }

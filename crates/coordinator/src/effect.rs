@@ -108,6 +108,22 @@ pub enum TimerKey {
     Expiration,
 }
 
+impl TimerKey {
+    /// Whether the timer stands for something written, so that its cancellation, and what it did when it fired, count
+    /// only if the outcome's records have been appended. What classic groups do in memory stays done.
+    pub const fn must_not_be_lost(&self) -> bool {
+        match self {
+            Self::ConsumerSession { .. } | Self::ConsumerRebalance { .. } | Self::ConsumerRegexes { .. } => {
+                true
+            }
+            Self::ClassicHeartbeat { .. }
+            | Self::ClassicJoin { .. }
+            | Self::ClassicSync { .. }
+            | Self::Expiration => false,
+        }
+    }
+}
+
 /// What remains to be done when an outcome's records are committed, or could not be appended. To be handed back to
 /// [`GroupCoordinator::committed`](crate::GroupCoordinator::committed) or
 /// [`GroupCoordinator::append_failed`](crate::GroupCoordinator::append_failed).

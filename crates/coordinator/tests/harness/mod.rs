@@ -139,7 +139,9 @@ impl Harness {
             self.uncommitted.push_back((end, outcome.response.committed, outcome.response.continuation));
         }
         for timer in outcome.timers {
+            let is_lost = matches!(&timer, TimerChange::Cancel { key } if key.must_not_be_lost());
             match timer {
+                TimerChange::Cancel { .. } if is_lost && failure.is_some() => {}
                 TimerChange::Set { key, after } => {
                     self.timers.insert(key, self.now_ms + after.as_millis() as i64);
                 }

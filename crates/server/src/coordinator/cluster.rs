@@ -13,17 +13,19 @@ use crate::{metadata::Published, node::Node};
 pub(super) struct KnownCluster {
     published: Arc<Published>,
     config: Arc<BrokerConfig>,
+    topics_version: i64,
 }
 
 impl KnownCluster {
-    pub(super) fn of(node: &Node) -> Self {
-        Self { published: node.metadata.load(), config: node.config.load_full() }
+    /// `topics_version` is that of the last change of topics.
+    pub(super) fn of(node: &Node, topics_version: i64) -> Self {
+        Self { published: node.metadata.load(), config: node.config.load_full(), topics_version }
     }
 }
 
 impl Cluster for KnownCluster {
     fn version(&self) -> i64 {
-        self.published.provenance.last_offset
+        self.topics_version
     }
 
     fn id(&self, name: &str) -> Option<Uuid> {

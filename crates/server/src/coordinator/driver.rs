@@ -14,6 +14,7 @@ use klamm_coordinator::{
 };
 use klamm_io::{Clock, Entropy, Instant};
 use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::CompressionType};
+use klamm_timeline::TimerChange;
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -22,6 +23,9 @@ use super::{
     write::{self, Writing},
 };
 use crate::node::World;
+
+/// When a timer fires again whose outcome could not be written, as in Kafka.
+const TIMER_RETRY: Duration = Duration::from_millis(500);
 
 /// The partition that a coordinator keeps its records in, and the cluster around it.
 pub trait Partition {
@@ -150,14 +154,17 @@ impl<P: Partition> Driver<P> {
     pub fn fire_timers(&mut self, now: Instant) {
         self.end_waiting(now);
         while let Some(key) = self.timers.take_due(now) {
-            self.fire(&key);
+            self.fire(now, &key);
         }
     }
 
-    fn fire(&mut self, key: &TimerKey) {
+    fn fire(&mut self, now: Instant, key: &TimerKey) {
         let cluster = self.partition.cluster();
         let outcome = self.coordinator.timer_fired(self.now_ms(), &cluster, key);
-        self.carry_out(outcome, None);
+        let is_written = self.carry_out(outcome, None);
+        if !is_written && key.must_not_be_lost() {
+            self.timers.change(now, TimerChange::Set { key: key.clone(), after: TIMER_RETRY });
+        }
     }
 
     /// Answers what has waited for too long. It may be committed yet: clients have to be ready for either.
@@ -223,17 +230,22 @@ impl<P: Partition> Driver<P> {
         self.clock.wall_ms()
     }
 
-    fn carry_out(&mut self, outcome: Outcome, transaction: Option<(i64, i16)>) {
+    /// Returns whether the records, if there are any, have been written.
+    fn carry_out(&mut self, outcome: Outcome, transaction: Option<(i64, i16)>) -> bool {
         let Outcome { records, response, timers } = outcome;
         for completion in response.now {
             self.complete(completion);
         }
         let now = self.clock.now();
-        for change in timers {
-            self.timers.change(now, change);
-        }
         let may_split = response.committed.is_none() && response.continuation.is_none();
         let written = if records.is_empty() { Ok(()) } else { self.write(records, may_split, transaction) };
+        for change in timers {
+            // A member that is to leave and could not be written off stays, and so does its session.
+            let is_lost = matches!(&change, TimerChange::Cancel { key } if key.must_not_be_lost());
+            if written.is_ok() || !is_lost {
+                self.timers.change(now, change);
+            }
+        }
         match written {
             Ok(()) => {
                 if !may_split {
@@ -245,8 +257,12 @@ impl<P: Partition> Driver<P> {
                     });
                 }
                 self.settle();
+                true
             }
-            Err(error) => self.failed(error, response.committed, response.continuation),
+            Err(error) => {
+                self.failed(error, response.committed, response.continuation);
+                false
+            }
         }
     }
 

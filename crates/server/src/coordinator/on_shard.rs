@@ -17,7 +17,7 @@ use tracing::{error, info};
 
 use super::{
     cluster::KnownCluster,
-    driver::{Asked, Driver},
+    driver::{Asked, Driver, Partition},
     group_metadata_partition, load,
     settings::{driver_settings, group_settings},
 };
@@ -38,11 +38,12 @@ struct OwnPartition {
     at: TopicPartition,
 }
 
-impl super::driver::Partition for OwnPartition {
+impl Partition for OwnPartition {
     type Cluster = KnownCluster;
 
     fn cluster(&self) -> KnownCluster {
-        KnownCluster::of(&self.node)
+        let version = self.shard.upgrade().map_or(-1, |shard| shard.coordinators().topics_version.get());
+        KnownCluster::of(&self.node, version)
     }
 
     fn append(&self, batch: Bytes) -> Result<i64, ErrorCode> {
@@ -71,6 +72,8 @@ enum Slot {
 /// A coordinator's place, and the id of the topic that it belongs to: a topic made anew has other groups.
 struct Seat {
     topic_id: Uuid,
+    /// The epoch in which it was loaded.
+    leader_epoch: i32,
     slot: Slot,
 }
 
@@ -88,6 +91,8 @@ impl Seat {
 pub struct Coordinators {
     seats: RefCell<BTreeMap<i32, Seat>>,
     attempts: Cell<u64>,
+    /// The metadata record that last changed topics; what else changes does not concern groups.
+    topics_version: Cell<i64>,
     /// When the timers are looked at next.
     wakes_at: Cell<Option<Instant>>,
     timers_changed: Notify,
@@ -130,16 +135,27 @@ impl Coordinators {
     /// Starts and ends coordinators as this broker gains and loses partitions, and has them forget the offsets of topics
     /// that were deleted. Called when the shard has applied the change.
     pub fn apply_metadata(&self, shard: &Rc<Shard>, change: &MetadataChange) {
+        if change.touched.everything || !change.touched.topics.is_empty() {
+            self.topics_version.set(change.after.provenance.last_offset);
+        }
         let led = shard.led_partitions(topic_names::GROUP_METADATA);
         let seats = self.seats.borrow();
-        let lost = seats.iter().filter(|(partition, seat)| led.get(partition) != Some(&seat.topic_id));
+        let is_lost = |(partition, seat): &(&i32, &Seat)| match led.get(partition) {
+            Some((topic_id, leader_epoch)) => {
+                // What could not be loaded in an earlier epoch may be readable now.
+                seat.topic_id != *topic_id
+                    || (matches!(seat.slot, Slot::Failed) && seat.leader_epoch != *leader_epoch)
+            }
+            None => true,
+        };
+        let lost = seats.iter().filter(is_lost);
         let lost: Vec<i32> = lost.map(|(partition, _)| *partition).collect();
         drop(seats);
         for partition in lost {
             self.resigned(partition);
         }
-        for (partition, topic_id) in led {
-            self.elected(shard, partition, topic_id);
+        for (partition, (topic_id, leader_epoch)) in led {
+            self.elected(shard, partition, (topic_id, leader_epoch));
         }
         let deleted = deleted_topics(change);
         if !deleted.is_empty() {
@@ -150,14 +166,14 @@ impl Coordinators {
     }
 
     /// This broker leads a partition: its coordinator is loaded, unless there is one.
-    fn elected(&self, shard: &Rc<Shard>, partition: i32, topic_id: Uuid) {
+    fn elected(&self, shard: &Rc<Shard>, partition: i32, (topic_id, leader_epoch): (Uuid, i32)) {
         let mut seats = self.seats.borrow_mut();
         if seats.contains_key(&partition) {
             return;
         }
         let attempt = self.attempts.get() + 1;
         self.attempts.set(attempt);
-        seats.insert(partition, Seat { topic_id, slot: Slot::Loading(attempt) });
+        seats.insert(partition, Seat { topic_id, leader_epoch, slot: Slot::Loading(attempt) });
         spawn::local(load_coordinator(Rc::downgrade(shard), Arc::clone(shard.node()), partition, attempt));
     }
 
@@ -231,9 +247,9 @@ async fn load_coordinator(shard: Weak<Shard>, node: Arc<Node>, partition: i32, a
             let took_ms = node.world.clock.now().saturating_since(started).as_millis();
             info!(partition, end_offset, took_ms, "group coordinator loaded");
             let at = group_metadata_partition(partition);
-            let started = loader.finish(node.world.clock.wall_ms(), &KnownCluster::of(&node));
-            let settings = driver_settings(&node.config.load());
             let own = OwnPartition { node: Arc::clone(&node), shard, at };
+            let started = loader.finish(node.world.clock.wall_ms(), &own.cluster());
+            let settings = driver_settings(&node.config.load());
             Ok(Driver::start(&node.world, settings, own, started, end_offset))
         }
         Err(reason) => {

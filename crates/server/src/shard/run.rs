@@ -130,11 +130,13 @@ impl Shard {
         Some(work(&mut partition.log))
     }
 
-    /// The partitions of a topic that this broker leads and that are here, with the topic's id.
-    pub(crate) fn led_partitions(&self, topic: &str) -> BTreeMap<i32, Uuid> {
+    /// The partitions of a topic that this broker leads and that are here, with the topic's id and the leader epoch.
+    pub(crate) fn led_partitions(&self, topic: &str) -> BTreeMap<i32, (Uuid, i32)> {
         let mut partitions = self.partitions.borrow_mut();
-        let led = partitions.of_topic(topic).filter(|partition| partition.check_leader(-1).is_ok());
-        led.map(|partition| (partition.at().index, partition.topic_id())).collect()
+        let led = partitions
+            .of_topic(topic)
+            .filter_map(|partition| partition.check_leader(-1).ok().map(|epoch| (partition, epoch)));
+        led.map(|(partition, epoch)| (partition.at().index, (partition.topic_id(), epoch))).collect()
     }
 
     /// Carries out a request. Nothing here waits.

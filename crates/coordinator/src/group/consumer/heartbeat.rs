@@ -52,10 +52,17 @@ impl GroupCoordinator {
         check(request, context.api_version, self.settings())?;
         let is_leaving = matches!(request.member_epoch, LEFT | LEFT_FOR_A_WHILE);
         let group = self.consumer_group_to_join(&request.group_id, request.member_epoch == 0, step)?;
-        let topics_are_new = !is_leaving && self.note_topics_seen(&request.group_id, cluster.version());
-        let id = request.group_id.clone();
-        let mut draft = Draft::new(id, group, self.settings(), cluster, step);
-        if is_leaving { draft.leave(request) } else { draft.heartbeat(context, request, topics_are_new) }
+        let id = &request.group_id;
+        let version = cluster.version();
+        let topics_are_new = self.has_new_topics(id, version, group.epoch);
+        let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
+        if is_leaving {
+            return draft.leave(request);
+        }
+        let response = draft.heartbeat(context, request, topics_are_new)?;
+        let epoch = draft.group.epoch;
+        self.note_topics_seen(id, version, epoch);
+        Ok(response)
     }
 
     /// The group as it is, a new one, or one that takes the place of an empty classic group.

@@ -5,6 +5,7 @@ use klamm_io::{Entropy, disk::Disk};
 use klamm_protocol::{
     Message, Writer,
     api::{
+        consumer_group_heartbeat::ConsumerGroupHeartbeatRequest,
         join_group::{JoinGroupRequest, JoinGroupRequestProtocol},
         offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         offset_fetch::OffsetFetchRequestGroup,
@@ -176,6 +177,41 @@ fn what_cannot_be_written_is_refused_and_has_not_happened() {
         let mut joined = ask(&mut driver, join("h"));
         let Ok(Reply::JoinGroup(joined)) = joined.try_recv() else { panic!("not answered") };
         assert_eq!(joined.error_code, told.code());
+    }
+}
+
+#[test]
+fn a_session_that_is_over_ends_even_if_that_cannot_be_written_at_first() {
+    let partition = FakePartition::default();
+    let mut driver = start(&partition);
+    let heartbeat = |epoch, member: &str| {
+        Request::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest {
+            group_id: "g".into(),
+            member_id: member.into(),
+            member_epoch: epoch,
+            rebalance_timeout_ms: 1000,
+            subscribed_topic_names: Some(vec!["t".into()]),
+            topic_partitions: Some(Vec::new()),
+            ..Default::default()
+        })
+    };
+    drop(ask(&mut driver, heartbeat(0, "a")));
+    partition.0.borrow_mut().fails_with = Some(ErrorCode::NotEnoughReplicas);
+    // Nor is a member gone that could not leave: its session goes on.
+    drop(ask(&mut driver, heartbeat(-1, "a")));
+    let start = driver.clock.now();
+    driver.fire_timers(start + Duration::from_secs(46));
+    assert_eq!(member_count(&mut driver), 1);
+    partition.0.borrow_mut().fails_with = None;
+    driver.fire_timers(start + Duration::from_secs(47));
+    assert_eq!(member_count(&mut driver), 0);
+}
+
+fn member_count(driver: &mut Driver<FakePartition>) -> usize {
+    let described = ask(driver, Request::ConsumerGroupDescribe { groups: vec!["g".into()] }).try_recv();
+    match described.unwrap() {
+        Reply::ConsumerGroupDescribe(groups) => groups[0].members.len(),
+        other => panic!("{other:?}"),
     }
 }
 

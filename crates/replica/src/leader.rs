@@ -227,7 +227,13 @@ impl Leader {
             return;
         }
         self.set_replicas(assignment);
-        self.isr = IsrState::committed(assignment);
+        let is_known = assignment.partition_epoch == self.partition_epoch
+            && assignment.leader_epoch == self.leader_epoch;
+        // What the controller's answer has told already ends no proposal that was made since: the controller may have
+        // granted it by now, so that it has to go on counting.
+        if !is_known || !self.isr.is_pending() {
+            self.isr = IsrState::committed(assignment);
+        }
         self.partition_epoch = assignment.partition_epoch;
         if assignment.leader_epoch > self.leader_epoch {
             self.leader_epoch = assignment.leader_epoch;

@@ -151,6 +151,32 @@ fn refusals_of_the_controller() {
 }
 
 #[test]
+fn metadata_that_brings_nothing_new_leaves_a_proposal_open() {
+    check(
+        "t=100 lead replicas=1,2,3 isr=1,2 lag=10 end=10 hw=10 brokers=1,2,3
+         > epoch 5 from 10
+         t=100 fetched 2 at=10
+         t=100 fetched 3 at=10
+         > alter version=0 isr 1@101 2@102 3@103
+         > lw 0
+         # The controller may have granted it by now: 3 counts, even if it has fallen behind for long.
+         t=101 assigned epoch=5 version=0 replicas=1,2,3 isr=1,2
+         log end=20
+         t=150 fetched 2 at=20
+         ? hw = 10
+         t=150 altered version=1 isr=1,2,3
+         ? isr = [1, 2, 3]
+         t=151 fetched 3 at=20
+         > hw 20
+         > lso 20
+         # A reassignment ends with the change of the ISR: its metadata says what the answer did not.
+         t=152 assigned epoch=5 version=1 replicas=1,2 isr=1,2
+         ? follower 3 = Err(UnknownLeaderEpoch)
+         ? isr = [1, 2]",
+    );
+}
+
+#[test]
 fn brokers_that_may_not_join_the_isr() {
     check(
         "t=100 lead replicas=1,2,3 isr=1 end=10 hw=10 brokers=1,2,!3

@@ -1,7 +1,7 @@
 //! A follower of one partition: what to fetch from the leader, and what to do with the answer.
 //!
 //! A protocol machine without offsets of its own: it looks at the log beside it through [`FollowerLog`] and says what to
-//! change there. One is made for each leader epoch. The log is cut back only where the leader's answer shows that it
+//! change there. One is made for each leader epoch of each topic id. The log is cut back only where the leader's answer shows that it
 //! departs from the leader's ([`FetchAnswer::Diverging`], KIP-595): what was never replicated is dropped, and what might
 //! have been acknowledged never is.
 //!
@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use klamm_protocol::ErrorCode;
+use klamm_protocol::{ErrorCode, Uuid};
 
 /// The log beside the machine.
 pub trait FollowerLog {
@@ -25,11 +25,20 @@ pub trait FollowerLog {
     fn epoch_end(&self, epoch: i32) -> Option<(i32, i64)>;
 }
 
+/// What a follower follows. An answer to a question of another term is not for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term {
+    /// The topic: one that was deleted and made anew has another id, and may have the same leader epochs.
+    pub topic_id: Uuid,
+    /// The leader epoch that the follower believes in.
+    pub leader_epoch: i32,
+}
+
 /// The position of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The leader epoch that the follower believes in.
-    pub leader_epoch: i32,
+    /// What is followed.
+    pub term: Term,
     /// First offset wanted: the end of the log.
     pub offset: i64,
     /// The epoch of the last record in the log.
@@ -42,10 +51,7 @@ pub enum Ask {
     /// For records.
     Fetch(Position),
     /// For the first offset and the end of its log (ListOffsets), since what this log wants is not there.
-    Offsets {
-        /// The leader epoch that the follower believes in.
-        leader_epoch: i32,
-    },
+    Offsets(Term),
     /// Nothing before this moment.
     Later(Duration),
     /// Nothing in this leader epoch.
@@ -69,7 +75,7 @@ pub enum Input {
     /// An answer to [`Ask::Fetch`].
     Fetched { asked: Position, answer: FetchAnswer },
     /// An answer to [`Ask::Offsets`].
-    LeaderOffsets { leader_epoch: i32, answer: Result<LeaderOffsets, ErrorCode> },
+    LeaderOffsets { term: Term, answer: Result<LeaderOffsets, ErrorCode> },
     /// The leader could not be asked, or the log has refused the records: try again later.
     Failed,
     /// The log cannot be used any more.
@@ -110,7 +116,7 @@ enum State {
 /// A follower's state of one partition. Dropped when the leader epoch ends.
 #[derive(Debug)]
 pub struct Follower {
-    leader_epoch: i32,
+    term: Term,
     /// `replica.fetch.backoff.ms`.
     backoff: Duration,
     state: State,
@@ -119,21 +125,16 @@ pub struct Follower {
 
 impl Follower {
     /// Starts following in a leader epoch.
-    pub fn new(
-        leader_epoch: i32,
-        backoff: Duration,
-        log: &impl FollowerLog,
-        actions: &mut Vec<Action>,
-    ) -> Self {
+    pub fn new(term: Term, backoff: Duration, log: &impl FollowerLog, actions: &mut Vec<Action>) -> Self {
         if log.latest_epoch().is_none() && log.log_end() > log.high_watermark() {
             actions.push(Action::TruncateTo(log.high_watermark()));
         }
-        Self { leader_epoch, backoff, state: State::Fetching, wait_until: None }
+        Self { term, backoff, state: State::Fetching, wait_until: None }
     }
 
     /// The leader epoch.
     pub const fn leader_epoch(&self) -> i32 {
-        self.leader_epoch
+        self.term.leader_epoch
     }
 
     /// What to ask the leader at this moment.
@@ -141,14 +142,12 @@ impl Follower {
         if let Some(until) = self.wait_until.filter(|until| *until > now && self.state != State::Failed) {
             return Ask::Later(until);
         }
-        let leader_epoch = self.leader_epoch;
+        let term = self.term;
         match self.state {
-            State::Fetching => Ask::Fetch(Position {
-                leader_epoch,
-                offset: log.log_end(),
-                last_fetched_epoch: log.latest_epoch(),
-            }),
-            State::OutOfRange => Ask::Offsets { leader_epoch },
+            State::Fetching => {
+                Ask::Fetch(Position { term, offset: log.log_end(), last_fetched_epoch: log.latest_epoch() })
+            }
+            State::OutOfRange => Ask::Offsets(term),
             State::Failed => Ask::Never,
         }
     }
@@ -157,14 +156,14 @@ impl Follower {
     pub fn step(&mut self, now: Duration, input: Input, log: &impl FollowerLog, actions: &mut Vec<Action>) {
         match input {
             Input::Fetched { asked, answer } => {
-                let is_current = asked.leader_epoch == self.leader_epoch && asked.offset == log.log_end();
+                let is_current = asked.term == self.term && asked.offset == log.log_end();
                 if is_current && self.state == State::Fetching {
                     self.wait_until = None;
                     self.fetched(now, answer, log, actions);
                 }
             }
-            Input::LeaderOffsets { leader_epoch, answer } => {
-                if leader_epoch != self.leader_epoch || self.state != State::OutOfRange {
+            Input::LeaderOffsets { term, answer } => {
+                if term != self.term || self.state != State::OutOfRange {
                     return;
                 }
                 match answer {
@@ -186,7 +185,7 @@ impl Follower {
     ) {
         match answer {
             FetchAnswer::Records { high_watermark, log_start } => {
-                actions.push(Action::Append { leader_epoch: self.leader_epoch });
+                actions.push(Action::Append { leader_epoch: self.term.leader_epoch });
                 actions.push(Action::HighWatermark(high_watermark));
                 actions.push(Action::LogStart(log_start));
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use klamm_replica::{
-    follower::{Ask, FollowerLog, Input as FollowerInput},
+    follower::{Ask, FollowerLog, Input as FollowerInput, Term},
     leader::{Action, Broker, Input, LeaderConfig, LeaderStart},
 };
 use tracing::{info, warn};
@@ -198,7 +198,8 @@ impl Partition {
             info!(topic = %self.at.topic, partition = self.at.index, epoch, leader, "leads no more");
         }
         let mut actions = Vec::new();
-        let follower = Follower::new(epoch, backoff, &LogView(&self.log), &mut actions);
+        let term = Term { topic_id: self.topic_id, leader_epoch: epoch };
+        let follower = Follower::new(term, backoff, &LogView(&self.log), &mut actions);
         self.role = Role::Follower { leader, follower };
         self.readers.wake_all();
         self.follow_actions(actions, None, now_ms)?;

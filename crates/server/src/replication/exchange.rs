@@ -11,7 +11,7 @@ use klamm_protocol::{
         list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic},
     },
 };
-use klamm_replica::follower::{Ask, FetchAnswer, Input, LeaderOffsets, Position};
+use klamm_replica::follower::{Ask, FetchAnswer, Input, LeaderOffsets, Position, Term};
 
 use crate::{
     node::Node,
@@ -21,7 +21,6 @@ use crate::{
 /// A partition to be fetched.
 pub(super) struct Wanted {
     at: TopicPartition,
-    topic_id: Uuid,
     position: Position,
     log_start: i64,
 }
@@ -31,8 +30,8 @@ pub(super) struct Wanted {
 pub(super) struct Plan {
     /// Partitions to fetch.
     pub(super) wanted: Vec<Wanted>,
-    /// Partitions that have to know where the leader's log begins and ends, with their leader epochs.
-    pub(super) lost: Vec<(TopicPartition, i32)>,
+    /// Partitions that have to know where the leader's log begins and ends, each with what it follows.
+    pub(super) lost: Vec<(TopicPartition, Term)>,
     /// When a partition that waits for its next try may have it.
     pub(super) next: Option<Duration>,
 }
@@ -56,11 +55,10 @@ impl Plan {
             match partition.ask_leader(now) {
                 Some(Ask::Fetch(position)) => plan.wanted.push(Wanted {
                     at: at.clone(),
-                    topic_id: partition.topic_id(),
                     position,
                     log_start: partition.log.log_start_offset(),
                 }),
-                Some(Ask::Offsets { leader_epoch }) => plan.lost.push((at.clone(), leader_epoch)),
+                Some(Ask::Offsets(term)) => plan.lost.push((at.clone(), term)),
                 Some(Ask::Later(until)) => {
                     plan.next = Some(plan.next.map_or(until, |next| next.min(until)));
                 }
@@ -77,7 +75,7 @@ impl Plan {
         for wanted in &self.wanted {
             let partition = FetchPartition {
                 partition: wanted.at.index,
-                current_leader_epoch: wanted.position.leader_epoch,
+                current_leader_epoch: wanted.position.term.leader_epoch,
                 fetch_offset: wanted.position.offset,
                 last_fetched_epoch: wanted.position.last_fetched_epoch.unwrap_or(-1),
                 log_start_offset: wanted.log_start,
@@ -85,10 +83,12 @@ impl Plan {
                 ..Default::default()
             };
             match topics.last_mut() {
-                Some(topic) if topic.topic_id == wanted.topic_id => topic.partitions.push(partition),
+                Some(topic) if topic.topic_id == wanted.position.term.topic_id => {
+                    topic.partitions.push(partition)
+                }
                 _ => topics.push(FetchTopic {
                     topic: wanted.at.topic.clone(),
-                    topic_id: wanted.topic_id,
+                    topic_id: wanted.position.term.topic_id,
                     partitions: vec![partition],
                     ..Default::default()
                 }),
@@ -111,10 +111,10 @@ impl Plan {
     /// The lookup of the leader's first offset (-2) or end (-1).
     pub(super) fn offsets_request(&self, node: &Node, timestamp: i64) -> ListOffsetsRequest {
         let mut topics: Vec<ListOffsetsTopic> = Vec::new();
-        for (at, leader_epoch) in &self.lost {
+        for (at, term) in &self.lost {
             let partition = ListOffsetsPartition {
                 partition_index: at.index,
-                current_leader_epoch: *leader_epoch,
+                current_leader_epoch: term.leader_epoch,
                 timestamp,
                 ..Default::default()
             };
@@ -133,8 +133,11 @@ impl Plan {
 
 /// The partitions of an answer, each with what it was asked for.
 pub(super) fn answers(plan: Plan, response: FetchResponse) -> Vec<(TopicPartition, Input, Option<Bytes>)> {
-    let mut asked: BTreeMap<(Uuid, i32), Wanted> =
-        plan.wanted.into_iter().map(|wanted| ((wanted.topic_id, wanted.at.index), wanted)).collect();
+    let mut asked: BTreeMap<(Uuid, i32), Wanted> = plan
+        .wanted
+        .into_iter()
+        .map(|wanted| ((wanted.position.term.topic_id, wanted.at.index), wanted))
+        .collect();
     let mut answers = Vec::with_capacity(asked.len());
     for topic in response.responses {
         for mut data in topic.partitions {
@@ -181,11 +184,11 @@ pub(super) fn leader_offsets(
         })
     };
     let missing = Err(ErrorCode::UnknownServerError);
-    let each = plan.lost.iter().map(|(at, leader_epoch)| {
+    let each = plan.lost.iter().map(|(at, term)| {
         let start = find(starts, at).unwrap_or(missing);
         let end = find(ends, at).unwrap_or(missing);
         let answer = start.and_then(|log_start| end.map(|log_end| LeaderOffsets { log_start, log_end }));
-        (at.clone(), Input::LeaderOffsets { leader_epoch: *leader_epoch, answer })
+        (at.clone(), Input::LeaderOffsets { term: *term, answer })
     });
     each.collect()
 }

@@ -55,23 +55,23 @@ pub(super) async fn run(shard: Rc<Shard>) {
         }
         let request = request(&shard, &asked);
         let answer = shard.node().controller.alter_partition(request, VERSION).await;
-        let refused = match answer {
+        let (left, is_refused) = match answer {
             Ok(answer) if answer.response.error_code == ErrorCode::None.code() => {
                 take_answers(&shard, asked, &answer.response)
             }
             Ok(answer) => {
                 let error = ErrorCode::from_code(answer.response.error_code);
                 info!(error = error.name(), "the controller refuses changes of in-sync replicas");
-                asked
+                (asked, true)
             }
             Err(error) => {
                 debug!(%error, "no controller for changes of in-sync replicas");
-                asked
+                (asked, true)
             }
         };
-        if !refused.is_empty() {
+        if is_refused || !left.is_empty() {
             // A newer proposal of the same partition goes first.
-            for (key, change) in refused {
+            for (key, change) in left {
                 changes.pending.borrow_mut().entry(key).or_insert(change);
             }
             clock.sleep(RETRY).await;
@@ -129,12 +129,14 @@ fn request(shard: &Shard, asked: &BTreeMap<Key, (TopicPartition, IsrChange)>) ->
     }
 }
 
-/// Gives every leader its answer. Returns what was not answered.
+/// Gives every leader its answer. Returns what was not answered, and whether something was refused: a leader may ask for
+/// the same again at once.
 fn take_answers(
     shard: &Rc<Shard>,
     mut asked: BTreeMap<Key, (TopicPartition, IsrChange)>,
     response: &AlterPartitionResponse,
-) -> BTreeMap<Key, (TopicPartition, IsrChange)> {
+) -> (BTreeMap<Key, (TopicPartition, IsrChange)>, bool) {
+    let mut is_refused = false;
     let now = shard.node().world.clock.now().since_start();
     for topic in &response.topics {
         for answered in &topic.partitions {
@@ -147,18 +149,23 @@ fn take_answers(
                     info!(topic = %at.topic, partition = at.index, isr = ?committed.isr, "in-sync replicas changed");
                 }
                 Err(error) => {
+                    is_refused = true;
                     info!(topic = %at.topic, partition = at.index, error = error.name(), "change of in-sync replicas refused");
                 }
             }
             let mut partitions = shard.partitions.borrow_mut();
-            let Some(partition) = partitions.get_mut(&at) else { continue };
+            let partition = partitions.get_mut(&at);
+            // By now it may be another topic's of the same name.
+            let Some(partition) = partition.filter(|partition| partition.topic_id() == topic.topic_id) else {
+                continue;
+            };
             let log_dir = partition.log_dir();
             let effects = partition.isr_answered(change, answer, now);
             drop(partitions);
             shard.settle_or_fail(&at, log_dir, effects);
         }
     }
-    asked
+    (asked, is_refused)
 }
 
 fn isr_answer(answered: &AlterPartitionResponsePartitionData) -> IsrAnswer {

@@ -115,6 +115,11 @@ impl Shard {
                 continue;
             }
             let at = TopicPartition { topic: topic.name.clone(), index: *index };
+            if is_unchanged(&change.before.image, topic, *index, partition)
+                && self.partitions.borrow().get(&at).is_some_and(|here| here.topic_id() == topic.id)
+            {
+                continue;
+            }
             if partition.replicas.contains(&self.node.id) {
                 self.host(change, topic, &at, partition);
             } else {
@@ -372,6 +377,12 @@ impl Shard {
             }
         }
     }
+}
+
+/// Whether a partition is as it was; one change of a topic touches all its partitions.
+fn is_unchanged(before: &MetadataImage, topic: &Topic, index: i32, partition: &image::Partition) -> bool {
+    let known = before.topics.by_id(&topic.id).and_then(|topic| topic.partitions.get(&index));
+    known.is_some_and(|known| known.partition_epoch == partition.partition_epoch)
 }
 
 /// Those of the brokers that are alive, as a leader has to know them.

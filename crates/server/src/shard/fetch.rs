@@ -178,8 +178,8 @@ fn diverging_epoch(partition: &Partition, read: &PartitionRead) -> Result<Option
     }
     let log = &partition.log;
     let (epoch, end_offset) = log.end_offset_for_epoch(read.last_fetched_epoch).unwrap_or((-1, -1));
-    // The client's position is beyond what this log ever had, and no epoch of it is known: out of range.
-    if epoch < 0 || end_offset < 0 {
+    // No epoch of the client's is known here; or what it wants next is gone, whether the logs agree or not.
+    if epoch < 0 || end_offset < 0 || read.fetch_offset < log.log_start_offset() {
         return Err(Error::OffsetOutOfRange {
             offset: read.fetch_offset,
             log_start_offset: log.log_start_offset(),

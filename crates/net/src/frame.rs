@@ -49,7 +49,12 @@ impl FrameReader {
         }
         self.buffer.advance(4);
         self.trusted_bytes = self.trusted_bytes.max(size);
-        Ok(Some(self.buffer.split_to(size)))
+        let frame = self.buffer.split_to(size);
+        if size > READ_BYTES_MIN {
+            // What is left shares the frame's memory and would hold on to all of it, for as long as the connection idles.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(Some(frame))
     }
 
     /// The buffer to read into, with room for what is missing of the current frame, as far as memory may be spent on it.
@@ -118,6 +123,18 @@ mod tests {
             reader.room().unwrap().extend_from_slice(&prefix.to_be_bytes());
             assert_eq!(reader.next_frame(), Err(error));
         }
+    }
+
+    #[test]
+    fn a_large_frame_takes_its_memory_with_it() {
+        let mut reader = FrameReader::new(10 << 20);
+        let frame = [&(1i32 << 20).to_be_bytes()[..], &vec![7; 1 << 20], b"\0\0"].concat();
+        for piece in frame.chunks(10_000) {
+            reader.room().unwrap().extend_from_slice(piece);
+        }
+        drop(reader.next_frame().unwrap().unwrap());
+        assert!(reader.is_within_frame(), "what has arrived of the next frame stays");
+        assert!(reader.room().unwrap().capacity() <= 2 * READ_BYTES_MIN);
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub async fn dispatch(
         api_key,
         api_version: version,
         correlation_id: header.correlation_id,
-        client_id: header.client_id,
+        client_id: header.client_id.as_ref().map(|id| connection.own_client_id(id)),
         connection: Rc::clone(connection),
     };
     debug!(api = ?api_key, version, correlation_id, client_id = call.client_id(), "request");

@@ -46,6 +46,21 @@ impl Reply {
         }
     }
 
+    /// Bytes of a response that is there already, as far as they are in memory.
+    pub fn queued_bytes(&self) -> usize {
+        match self {
+            Self::Now(frame) => frame
+                .chunks
+                .iter()
+                .map(|chunk| match chunk {
+                    Chunk::Bytes(bytes) => bytes.len(),
+                    Chunk::File(_) => 0,
+                })
+                .sum(),
+            Self::Later(_) | Self::Nothing => 0,
+        }
+    }
+
     /// The response if it is there already. Not to be polled again after it was given.
     pub fn poll_now(&mut self) -> Option<Frame> {
         match std::mem::replace(self, Self::Nothing) {

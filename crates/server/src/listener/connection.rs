@@ -5,10 +5,13 @@
 //! to be waited for, such as replication, runs beside the requests that follow. The writing loop answers strictly in
 //! the order in which requests came, with one system call for all responses that are ready.
 //!
-//! Back-pressure: at most [`RESPONSES_MAX`] requests of a connection are unanswered; beyond that it is not read.
+//! Back-pressure: at most [`RESPONSES_MAX`] requests of a connection are unanswered, and beyond [`QUEUED_BYTES_MAX`] of
+//! responses that it has not taken no further request is begun.
+//!
+//! A client that has closed its sending side still gets what it has asked for, as from Kafka.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     future::{Future, poll_fn},
     panic::AssertUnwindSafe,
     pin::pin,
@@ -23,7 +26,8 @@ use klamm_io::{
     net::{Accepted, Stream},
 };
 use klamm_net::frame::FrameReader;
-use tokio::sync::mpsc;
+use klamm_protocol::StrBytes;
+use tokio::sync::{Notify, mpsc};
 use tracing::{debug, error, info};
 
 use super::limits::Permit;
@@ -36,12 +40,16 @@ use crate::{
 
 /// Requests of one connection that may wait for their response.
 const RESPONSES_MAX: usize = 64;
+/// Bytes of responses in memory that may wait for the client to read them.
+const QUEUED_BYTES_MAX: usize = 1 << 20;
 /// How long the responses to what came before an unserviceable request may take.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// File slices up to this size are read and sent together with what surrounds them: cheaper than a call of their own.
 const COPY_BYTES_MAX: u32 = 32 * 1024;
 /// What is copied so for one write.
 const COPIED_BYTES_MAX: u32 = 256 * 1024;
+/// After so many bytes it is noted that the client still reads.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// A connection on its way to its shard.
 #[derive(Debug)]
@@ -63,6 +71,20 @@ pub struct Connection {
     pub client_host: String,
     /// Whether it is one of the controllers' listeners.
     pub is_controller_listener: bool,
+    /// The client id of the last request.
+    client_id: RefCell<StrBytes>,
+}
+
+impl Connection {
+    /// A client id that came in a request, in memory of its own: as a part of its request it would keep all of it, a
+    /// large batch perhaps, for as long as the response takes. Clients hardly ever change it.
+    pub fn own_client_id(&self, id: &StrBytes) -> StrBytes {
+        let mut known = self.client_id.borrow_mut();
+        if *known != *id {
+            *known = id.detached();
+        }
+        known.clone()
+    }
 }
 
 /// Limits of a connection.
@@ -89,6 +111,7 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
         client_host: format!("/{}", peer.ip().to_canonical()),
         is_controller_listener: contexts.is_controller_listener(&listener),
         listener,
+        client_id: RefCell::default(),
     });
     let serving = Serving {
         stream,
@@ -99,9 +122,11 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
         last_active: Cell::new(clock.now()),
         unanswered: Cell::new(0),
         is_writing: Cell::new(false),
+        queued_bytes: Cell::new(0),
+        taken: Notify::new(),
     };
     match serving.run().await {
-        End::Closed => debug!(%peer, "connection closed by the client"),
+        End::Closed | End::HalfClosed => debug!(%peer, "connection closed by the client"),
         End::Idle => debug!(%peer, "connection closed: idle for longer than connections.max.idle.ms"),
         End::Lost(error) => debug!(%peer, %error, "connection lost"),
         End::Refused(reason) => {
@@ -114,6 +139,8 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
 
 enum End {
     Closed,
+    /// The client sends nothing more, and may wait for responses.
+    HalfClosed,
     Idle,
     Lost(std::io::Error),
     Refused(String),
@@ -132,6 +159,10 @@ struct Serving {
     unanswered: Cell<usize>,
     /// Whether a response is on its way into the socket.
     is_writing: Cell<bool>,
+    /// Bytes in memory of responses that were there at once and are not written yet.
+    queued_bytes: Cell<usize>,
+    /// Rung when the client has taken responses.
+    taken: Notify,
 }
 
 impl Serving {
@@ -143,11 +174,18 @@ impl Serving {
             end = &mut writing => end,
             () = self.idle_watch() => End::Idle,
         };
-        if matches!(end, End::Refused(_)) {
-            // What was asked properly before is answered still; the queue has no sender any more and runs dry.
-            let _ = self.clock.timeout(DRAIN_MAX, writing).await;
+        // What was asked properly before is answered still; the queue has no sender any more and runs dry.
+        match end {
+            End::HalfClosed => tokio::select! {
+                end = writing => end,
+                () = self.idle_watch() => End::Idle,
+            },
+            End::Refused(_) => {
+                let _ = self.clock.timeout(DRAIN_MAX, writing).await;
+                end
+            }
+            End::Closed | End::Idle | End::Lost(_) => end,
         }
-        end
     }
 
     async fn read_loop(&self, replies: mpsc::Sender<Reply>) -> End {
@@ -158,12 +196,16 @@ impl Serving {
                     // A place in the queue is taken first, so that a client that does not read its responses cannot
                     // make us do more work for it.
                     let Ok(place) = replies.reserve().await else { return End::Closed };
+                    while self.queued_bytes.get() > QUEUED_BYTES_MAX {
+                        self.taken.notified().await;
+                    }
                     let reply =
                         guarded(dispatch::dispatch(&self.contexts, &self.connection, frame.freeze())).await;
                     match reply {
                         Ok(Reply::Nothing) => {}
                         Ok(reply) => {
                             self.unanswered.set(self.unanswered.get() + 1);
+                            self.queued_bytes.set(self.queued_bytes.get() + reply.queued_bytes());
                             place.send(reply);
                         }
                         Err(Refused { reason }) => return End::Refused(reason),
@@ -171,7 +213,7 @@ impl Serving {
                 }
                 Ok(None) => match frames.room() {
                     Ok(room) => match self.stream.read(room).await {
-                        Ok(0) => return End::Closed,
+                        Ok(0) => return End::HalfClosed,
                         Ok(_) => self.last_active.set(self.clock.now()),
                         Err(error) => return End::Lost(error),
                     },
@@ -192,14 +234,17 @@ impl Serving {
                     None => return End::Closed,
                 },
             };
+            let mut queued_bytes = next.queued_bytes();
             let mut chunks = next.settle().await.chunks;
             let mut answered = 1;
             // Whatever else is ready goes out in the same write.
             while let Ok(mut reply) = responses.try_recv() {
+                let bytes = reply.queued_bytes();
                 match reply.poll_now() {
                     Some(frame) => {
                         chunks.extend(frame.chunks);
                         answered += 1;
+                        queued_bytes += bytes;
                     }
                     None => {
                         pending = Some(reply);
@@ -214,6 +259,8 @@ impl Serving {
             }
             self.is_writing.set(false);
             self.unanswered.set(self.unanswered.get() - answered);
+            self.queued_bytes.set(self.queued_bytes.get() - queued_bytes);
+            self.taken.notify_one();
             self.last_active.set(self.clock.now());
         }
     }
@@ -262,7 +309,16 @@ async fn write(stream: &Stream, chunks: Vec<Chunk>, progressed: impl Fn()) -> st
     let mut copied = 0;
     for chunk in chunks {
         match chunk {
-            Chunk::Bytes(chunk) => bytes.push(chunk),
+            Chunk::Bytes(mut chunk) => {
+                while chunk.len() > PIECE_BYTES {
+                    bytes.push(chunk.split_to(PIECE_BYTES));
+                    stream.write_all(&mut bytes).await?;
+                    bytes.clear();
+                    copied = 0;
+                    progressed();
+                }
+                bytes.push(chunk);
+            }
             Chunk::File(slice) if slice.len <= COPY_BYTES_MAX => {
                 let mut copy = vec![0; slice.len as usize];
                 slice.file.read_exact_at(&mut copy, slice.position).map_err(|error| error.source)?;
@@ -279,8 +335,12 @@ async fn write(stream: &Stream, chunks: Vec<Chunk>, progressed: impl Fn()) -> st
                 stream.write_all(&mut bytes).await?;
                 bytes.clear();
                 copied = 0;
-                stream.send_file(&slice.file, slice.position, u64::from(slice.len)).await?;
-                progressed();
+                let end = slice.position + u64::from(slice.len);
+                for position in (slice.position..end).step_by(PIECE_BYTES) {
+                    let piece = (end - position).min(PIECE_BYTES as u64);
+                    stream.send_file(&slice.file, position, piece).await?;
+                    progressed();
+                }
             }
         }
     }

@@ -34,6 +34,18 @@ fn names(endpoints: &[Endpoint]) -> String {
 }
 
 fn node(config: &BrokerConfig, broken: &mut Broken) {
+    for policy in [&broker::CREATE_TOPIC_POLICY_CLASS_NAME, &broker::ALTER_CONFIG_POLICY_CLASS_NAME] {
+        // Without its policy the cluster would let through what its owner has forbidden.
+        let class = config.get(policy);
+        broken.unless(class.is_none(), || {
+            let class = class.as_ref().map_or("", |class| class.0.as_str());
+            format!(
+                "{} names the Java class {class}, which Klamm cannot load: remove the key, and see to it in another way (for \
+                 example by access control lists) that only those who may create topics and alter configs can",
+                policy.name()
+            )
+        });
+    }
     let (node, old) = (config.node_id(), config.get(&broker::BROKER_ID));
     broken.unless(node == old, || {
         format!(

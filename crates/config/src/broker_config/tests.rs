@@ -94,6 +94,11 @@ fn what_is_wrong_is_said() {
         ),
         ("process.roles=broker,king", "String must be one of: broker, controller"),
         ("broker.id=7", "node.id and broker.id must have the same value"),
+        (
+            "create.topic.policy.class.name=x.Y",
+            "create.topic.policy.class.name names the Java class x.Y, which",
+        ),
+        ("alter.config.policy.class.name=x.Y", "which Klamm cannot load: remove the key"),
         ("log.retention.ms=0", "log.retention.ms must be -1 (unlimited) or at least 1, yet it comes to 0 ms"),
         ("log.retention.hours=0", "log.retention.hours must be -1 (unlimited)"),
         ("log.cleaner.threads=0", "for 0 threads"),

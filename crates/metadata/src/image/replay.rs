@@ -3,6 +3,7 @@
 use super::topics::{Partition, Topic};
 use super::{Broker, ConfigResource, Controller, Endpoint, LevelRange, Map, MetadataImage, ResourceType};
 use crate::features::{Feature, MetadataVersion};
+use klamm_config::table;
 use klamm_protocol::metadata::{
     BrokerRegistrationChangeRecord, ConfigRecord, FeatureLevelRecord, MetadataRecord, PartitionChangeRecord,
     RegisterBrokerRecord, RegisterControllerRecord,
@@ -243,10 +244,26 @@ impl MetadataImage {
                 field: "ResourceType",
                 value: i64::from(record.resource_type),
             })?;
+        if !is_config_known(resource_type, &record.name) {
+            return Ok(());
+        }
         let resource = ConfigResource { resource_type, name: record.resource_name.clone() };
         self.configs.set(resource, record.name.clone(), record.value.clone());
         Ok(())
     }
+}
+
+/// Keys that earlier releases had, such as `message.format.version` of topics, have no effect any longer, and would make
+/// each further alteration of their resource fail. Brokers may have any key, for those of listeners are named by users.
+fn is_config_known(resource_type: ResourceType, name: &str) -> bool {
+    let table = match resource_type {
+        ResourceType::Topic => &table::TOPIC,
+        ResourceType::ClientMetrics => &table::CLIENT_METRICS,
+        ResourceType::Group => &table::GROUP,
+        ResourceType::Broker => return true,
+        ResourceType::BrokerLogger => return false,
+    };
+    table.find(name).is_some()
 }
 
 fn sorted(ids: &[Uuid]) -> Vec<Uuid> {

@@ -220,6 +220,20 @@ fn removing_a_topic_removes_its_configs_and_frees_its_name() {
 }
 
 #[test]
+fn keys_that_are_no_more_leave_no_trace() {
+    let mut image = image(&everything());
+    let before = image.clone();
+    for (kind, key) in
+        [(2, "message.format.version"), (16, "nonsense"), (32, "nonsense"), (8, "kafka.server")]
+    {
+        image.replay(&config(kind, "a.b", key, Some("x")));
+        assert_eq!(image, before, "{kind} {key}");
+    }
+    image.replay(&config(4, "1", "listener.name.mine.ssl.keystore.location", Some("x")));
+    assert_ne!(image, before, "brokers may have keys that users name");
+}
+
+#[test]
 fn clearing_the_elr_touches_only_partitions_that_have_one() {
     let mut image = image(&everything());
     let epoch = |image: &MetadataImage, name, index| {

@@ -516,7 +516,8 @@ impl Driver {
             unclean_deadline: now + decide::unclean_interval(&self.config),
         });
         self.set_idle_deadline();
-        let bootstrap = std::mem::take(&mut self.bootstrap);
+        // Kept: if this leadership ends before they are committed, the next one has to write them again.
+        let bootstrap = self.bootstrap.clone();
         decide::activate(self, &bootstrap, self.loader.is_in_transaction());
         info!(epoch, "active controller");
     }

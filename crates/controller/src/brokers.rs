@@ -7,5 +7,5 @@ mod unregister;
 
 pub use fence::fence_expired;
 pub use heartbeat::{HeartbeatReply, heartbeat};
-pub use register::register;
+pub use register::{Claim, register};
 pub use unregister::unregister;

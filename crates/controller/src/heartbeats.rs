@@ -14,6 +14,8 @@ struct Heartbeat {
     held: bool,
     /// The metadata offset that the others must have reached before the broker may stop, once it is shutting down.
     shutdown_offset: Option<i64>,
+    /// The offset of its latest registration record; not known of those that an earlier controller registered.
+    registration_offset: Option<i64>,
 }
 
 /// Sessions of the registered brokers, on the active controller. Owned by its driver; times are since the node's
@@ -57,8 +59,20 @@ impl Heartbeats {
             fenced,
             held: known.is_some_and(|known| known.held),
             shutdown_offset: known.and_then(|known| known.shutdown_offset),
+            registration_offset: known.and_then(|known| known.registration_offset),
         };
         self.brokers.insert(id, heartbeat);
+    }
+
+    /// Notes where in the log the broker's registration is.
+    pub(crate) fn note_registration(&mut self, id: i32, offset: i64) {
+        if let Some(heartbeat) = self.brokers.get_mut(&id) {
+            heartbeat.registration_offset = Some(offset);
+        }
+    }
+
+    pub(crate) fn registration_offset(&self, id: i32) -> Option<i64> {
+        self.brokers.get(&id)?.registration_offset
     }
 
     pub(crate) fn remove(&mut self, id: i32) {

@@ -19,6 +19,12 @@ impl Ring {
         self.offset = random.below(self.brokers.len());
     }
 
+    /// Puts the brokers into another order and forgets which of them this round has seen.
+    fn shuffle(&mut self, random: &mut Random) {
+        random.shuffle(&mut self.brokers);
+        self.index = 0;
+    }
+
     /// The next broker of this round, or `None` when the round has seen all.
     fn next(&mut self, round: usize) -> Option<i32> {
         if self.brokers.is_empty() {
@@ -47,8 +53,8 @@ struct Rack {
 /// Places replicas as Kafka's striped placer does.
 ///
 /// The first replica of each partition goes to an unfenced broker of the next rack; the others go one by one to the
-/// racks that follow, to fenced brokers only when a rack has no other left. Brokers that are shutting down, or whose
-/// log directories are all cordoned, get none.
+/// racks that follow, to fenced brokers only when a rack has no other left. Brokers on their way down, or whose log
+/// directories are all cordoned, get none.
 #[derive(Debug)]
 pub struct Placer<'a> {
     random: &'a mut Random,
@@ -66,7 +72,9 @@ impl<'a> Placer<'a> {
         let mut racks: BTreeMap<Option<StrBytes>, Rack> = BTreeMap::new();
         let (mut broker_count, mut unfenced_count) = (0, 0);
         for broker in context.image.cluster.brokers.values() {
-            if broker.in_controlled_shutdown || broker.is_fully_cordoned() {
+            // One that has gone stays marked as shutting down until it registers again; what counts is that it is
+            // fenced.
+            if (broker.in_controlled_shutdown && !broker.fenced) || broker.is_fully_cordoned() {
                 continue;
             }
             let rack = racks.entry(broker.rack.clone()).or_default();
@@ -124,8 +132,8 @@ impl<'a> Placer<'a> {
         if self.round == self.unfenced_count && self.unfenced_count > 1 {
             self.random.shuffle(&mut self.names);
             for rack in self.racks.values_mut() {
-                self.random.shuffle(&mut rack.fenced.brokers);
-                self.random.shuffle(&mut rack.unfenced.brokers);
+                rack.fenced.shuffle(self.random);
+                rack.unfenced.shuffle(self.random);
             }
             self.round = 0;
         }

@@ -34,7 +34,7 @@ pub fn heartbeat(
     end_offset: i64,
 ) -> Result<Outcome<HeartbeatReply>, ApiError> {
     let broker = context.checked_broker(request.broker_id, request.broker_epoch)?;
-    let current = current_state(broker);
+    let current = current_state(broker, heartbeats);
     let next = next_state(context, heartbeats, broker, current, request);
     let mut records = Vec::new();
     if current != next {
@@ -62,7 +62,7 @@ pub fn heartbeat(
         cordoned_dirs(broker, request.cordoned_log_dirs.as_deref(), &mut records);
     }
     let reply = HeartbeatReply {
-        is_caught_up: is_caught_up(broker, request),
+        is_caught_up: is_caught_up(broker, heartbeats, request),
         is_fenced: fenced,
         should_shut_down: next == State::ShutdownNow,
         ..Default::default()
@@ -70,19 +70,22 @@ pub fn heartbeat(
     Ok(Outcome::new(records, reply))
 }
 
-const fn current_state(broker: &Broker) -> State {
-    if broker.fenced {
-        State::Fenced
-    } else if broker.in_controlled_shutdown {
+/// A shutdown is under way if this controller has seen it begin: one that an earlier controller began is begun again,
+/// since not all of its leaderships may have been moved.
+fn current_state(broker: &Broker, heartbeats: &Heartbeats) -> State {
+    if heartbeats.shutdown_offset(broker.id).is_some() {
         State::ControlledShutdown
+    } else if broker.fenced {
+        State::Fenced
     } else {
         State::Unfenced
     }
 }
 
-/// A broker's epoch is the offset from which its registration was appended.
-const fn is_caught_up(broker: &Broker, request: &BrokerHeartbeatRequest) -> bool {
-    request.current_metadata_offset >= broker.epoch
+/// Whether the broker has read its own registration. Its epoch is the offset from which the registration, and what is
+/// cleaned up with it, was appended.
+fn is_caught_up(broker: &Broker, heartbeats: &Heartbeats, request: &BrokerHeartbeatRequest) -> bool {
+    request.current_metadata_offset >= heartbeats.registration_offset(broker.id).unwrap_or(broker.epoch)
 }
 
 fn next_state(
@@ -101,7 +104,7 @@ fn next_state(
     };
     match current {
         State::Fenced if request.want_shut_down => State::ShutdownNow,
-        State::Fenced if !request.want_fence && is_caught_up(broker, request) => State::Unfenced,
+        State::Fenced if !request.want_fence && is_caught_up(broker, heartbeats, request) => State::Unfenced,
         State::Fenced => State::Fenced,
         State::Unfenced if request.want_fence && request.want_shut_down => State::ShutdownNow,
         State::Unfenced if request.want_fence => State::Fenced,
@@ -124,7 +127,9 @@ fn next_state(
 /// Marks the broker and moves its leaderships away; a partition that nobody else can lead loses its leader.
 fn begin_shutdown(context: &Context<'_>, broker: &Broker, records: &mut Vec<MetadataRecord>) {
     let id = broker.id;
-    records.push(registration_change(broker, |change| change.in_controlled_shutdown = 1));
+    if !broker.in_controlled_shutdown {
+        records.push(registration_change(broker, |change| change.in_controlled_shutdown = 1));
+    }
     leader_and_isr_updates(context, Affected::Removed(id), |partition| partition.isr.contains(&id), records);
 }
 

@@ -2,19 +2,30 @@
 
 use crate::partitions::{Affected, leader_and_isr_updates};
 use crate::{ApiError, Context, Heartbeats, Outcome};
-use klamm_metadata::features::MetadataVersion;
+use klamm_metadata::features::{self, MetadataVersion};
 use klamm_protocol::api::broker_registration::{
     BrokerRegistrationRequest, BrokerRegistrationResponse, Feature,
 };
 use klamm_protocol::metadata::{BrokerEndpoint, BrokerFeature, MetadataRecord, RegisterBrokerRecord};
-use klamm_protocol::{ErrorCode, Uuid};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// What a registration is decided on beside the image.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The cluster's id.
+    pub cluster_id: &'a str,
+    /// The level of `kraft.version` that the log's control records say.
+    pub kraft_version: i16,
+    /// The offset that the next record gets.
+    pub end_offset: i64,
+}
+
 /// Registers a broker, or amends the registration of the same process.
 ///
-/// A new process gets a new epoch, `end_offset` (the offset that the next record gets), and starts fenced; what the
-/// process before it held is cleaned up: an unclean shutdown costs it its place among the eligible leaders.
+/// A new process gets a new epoch, the offset that the next record gets, and starts fenced; what the process before it
+/// held is cleaned up: an unclean shutdown costs it its place among the eligible leaders.
 ///
 /// # Errors
 /// INCONSISTENT_CLUSTER_ID, DUPLICATE_BROKER_REGISTRATION while another process has a session under this id,
@@ -23,14 +34,13 @@ pub fn register(
     context: &Context<'_>,
     heartbeats: &mut Heartbeats,
     now: Duration,
-    cluster_id: &str,
+    claim: Claim<'_>,
     request: &BrokerRegistrationRequest,
-    end_offset: i64,
 ) -> Result<Outcome<BrokerRegistrationResponse>, ApiError> {
-    if request.cluster_id != *cluster_id {
+    if request.cluster_id != *claim.cluster_id {
         return Err(ApiError::new(
             ErrorCode::InconsistentClusterId,
-            format!("Expected cluster ID {cluster_id}, but got cluster ID {}", request.cluster_id),
+            format!("Expected cluster ID {}, but got cluster ID {}", claim.cluster_id, request.cluster_id),
         ));
     }
     let id = request.broker_id;
@@ -47,7 +57,7 @@ pub fn register(
     }
     check(context, request)?;
     let mut records = Vec::new();
-    let mut record = registration(context, request)?;
+    let mut record = registration(context, claim.kraft_version, request)?;
     match same_process {
         Some(broker) => {
             record.fenced = broker.fenced;
@@ -57,11 +67,13 @@ pub fn register(
         None => {
             let clean = existing.is_some_and(|broker| broker.epoch == request.previous_broker_epoch);
             clean_up(context, id, clean, &mut records);
-            record.broker_epoch = end_offset;
+            record.broker_epoch = claim.end_offset;
             heartbeats.remove(id);
         }
     }
     heartbeats.register(id, record.broker_epoch, record.fenced, now);
+    let before = i64::try_from(records.len()).unwrap_or(0);
+    heartbeats.note_registration(id, claim.end_offset.saturating_add(before));
     let response = BrokerRegistrationResponse { broker_epoch: record.broker_epoch, ..Default::default() };
     // Last, so that after a failure half-way the broker registers again and the clean-up is repeated.
     records.push(record.into());
@@ -73,9 +85,6 @@ fn check(context: &Context<'_>, request: &BrokerRegistrationRequest) -> Result<(
     if request.is_migrating_zk_broker {
         let message = "Controller does not support registering ZK brokers.";
         return Err(ApiError::new(ErrorCode::BrokerIdNotRegistered, message));
-    }
-    if !request.features.iter().any(|feature| feature.name == *MetadataVersion::FEATURE_NAME) {
-        return invalid("Request features do not contain 'metadata.version'".to_owned());
     }
     if !context.metadata_version().is_directory_assignment_supported() {
         return Ok(());
@@ -105,11 +114,12 @@ fn check(context: &Context<'_>, request: &BrokerRegistrationRequest) -> Result<(
 
 fn registration(
     context: &Context<'_>,
+    kraft_version: i16,
     request: &BrokerRegistrationRequest,
 ) -> Result<RegisterBrokerRecord, ApiError> {
     let mut features = Vec::with_capacity(request.features.len());
     for feature in &request.features {
-        check_feature(context, feature)?;
+        check_feature(context, kraft_version, feature)?;
         features.push(BrokerFeature {
             name: feature.name.clone(),
             min_supported_version: feature.min_supported_version,
@@ -117,10 +127,15 @@ fn registration(
             ..Default::default()
         });
     }
+    if !request.features.iter().any(|feature| feature.name == *MetadataVersion::FEATURE_NAME) {
+        let message = "Request features do not contain 'metadata.version'";
+        return Err(ApiError::new(ErrorCode::InvalidRegistration, message));
+    }
     // Features that the broker has not heard of, which then have to be off.
-    for name in context.image.features.levels.keys() {
+    let kraft = StrBytes::from(features::Feature::KRaft.name());
+    for name in context.image.features.levels.keys().chain([&kraft]) {
         if !request.features.iter().any(|feature| feature.name == *name) {
-            check_feature(context, &Feature { name: name.clone(), ..Default::default() })?;
+            check_feature(context, kraft_version, &Feature { name: name.clone(), ..Default::default() })?;
         }
     }
     let directories = context.metadata_version().is_directory_assignment_supported();
@@ -146,8 +161,12 @@ fn registration(
     })
 }
 
-fn check_feature(context: &Context<'_>, feature: &Feature) -> Result<(), ApiError> {
-    let finalized = context.image.features.level_by_name(&feature.name).unwrap_or(0);
+fn check_feature(context: &Context<'_>, kraft_version: i16, feature: &Feature) -> Result<(), ApiError> {
+    let finalized = if feature.name == *features::Feature::KRaft.name() {
+        kraft_version
+    } else {
+        context.image.features.level_by_name(&feature.name).unwrap_or(0)
+    };
     let (min, max) = (feature.min_supported_version, feature.max_supported_version);
     if (min..=max).contains(&finalized) {
         return Ok(());

@@ -4,6 +4,7 @@ use klamm_metadata::features::MetadataVersion;
 use klamm_protocol::ErrorCode;
 use klamm_protocol::api::allocate_producer_ids::AllocateProducerIdsRequest;
 use klamm_protocol::api::update_features::{FeatureUpdateKey, UpdateFeaturesRequest};
+use klamm_protocol::metadata::MetadataRecord;
 use std::time::Duration;
 
 #[test]
@@ -114,6 +115,66 @@ fn a_broker_that_goes_waits_until_the_others_know_the_new_leaders() {
 }
 
 #[test]
+fn a_shutdown_that_an_earlier_controller_began_goes_on() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
+    world.create_on("t", &[&[0, 1]]);
+    // All that the earlier controller got into the log; of the leaderships nothing.
+    let broker_epoch = world.image.cluster.brokers.get(&0).expect("registered").epoch;
+    let begun = klamm_protocol::metadata::BrokerRegistrationChangeRecord {
+        broker_id: 0,
+        broker_epoch,
+        in_controlled_shutdown: 1,
+        ..Default::default()
+    };
+    world.apply(&[begun.into()]);
+    world.heartbeats = Heartbeats::activate(&world.image, world.now, Duration::from_secs(9));
+    let reply = world.heartbeat(0, |request| request.want_shut_down = true).expect("known");
+    assert!(!reply.should_shut_down && !reply.is_fenced);
+    assert_eq!(world.state("t", 0), (1, vec![1], vec![]));
+    assert!(
+        matches!(world.log.last(), Some(MetadataRecord::PartitionChange(_))),
+        "the mark is not set twice"
+    );
+}
+
+#[test]
+fn a_broker_that_has_not_read_its_registration_to_the_end_stays_fenced() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);
+    world.create_on("t", &[&[0]]);
+    world.now += Duration::from_secs(10);
+    let epoch = world.register(0, 2, -1).expect("the session is over");
+    // The registration comes after the record that takes the broker out of the ISR.
+    assert_eq!(world.end_offset, epoch + 2);
+    let reply = world.heartbeat(0, |request| request.current_metadata_offset = epoch).expect("known");
+    assert!(reply.is_fenced && !reply.is_caught_up);
+    let reply = world.heartbeat(0, |request| request.current_metadata_offset = epoch + 1).expect("known");
+    assert!(!reply.is_fenced && reply.is_caught_up);
+}
+
+#[test]
+fn a_broker_has_to_know_the_kraft_version() {
+    for (kraft_version, expect) in [(0, Ok(())), (1, Err(ErrorCode::UnsupportedVersion))] {
+        let mut world = World::new(MetadataVersion::V3_9_IV0, &[]);
+        let context = Context { image: &world.image, config: &world.config, forwarded: false };
+        let version = klamm_protocol::api::broker_registration::Feature {
+            name: "metadata.version".into(),
+            min_supported_version: 7,
+            max_supported_version: 30,
+            ..Default::default()
+        };
+        let request = klamm_protocol::api::broker_registration::BrokerRegistrationRequest {
+            cluster_id: "cluster".into(),
+            log_dirs: vec![super::world::log_dir(0)],
+            features: vec![version],
+            ..Default::default()
+        };
+        let claim = brokers::Claim { cluster_id: "cluster", kraft_version, end_offset: 9 };
+        let outcome = brokers::register(&context, &mut world.heartbeats, world.now, claim, &request);
+        assert_eq!(outcome.map(drop).map_err(|error| error.code), expect, "{kraft_version}");
+    }
+}
+
+#[test]
 fn registrations_are_checked() {
     let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);
     let context = Context { image: &world.image, config: &world.config, forwarded: false };
@@ -122,7 +183,8 @@ fn registrations_are_checked() {
         cluster_id: "other".into(),
         ..Default::default()
     };
-    let refused = brokers::register(&context, &mut world.heartbeats, world.now, "cluster", &request, 9);
+    let claim = brokers::Claim { cluster_id: "cluster", kraft_version: 1, end_offset: 9 };
+    let refused = brokers::register(&context, &mut world.heartbeats, world.now, claim, &request);
     assert_eq!(refused.expect_err("of another cluster").code, ErrorCode::InconsistentClusterId);
 }
 

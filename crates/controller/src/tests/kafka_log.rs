@@ -86,8 +86,8 @@ fn register(world: &mut World, dirs: &[Uuid]) {
     };
     let context = Context { image: &world.image, config: &world.config, forwarded: false };
     let (now, end) = (world.now, world.end_offset);
-    let outcome =
-        brokers::register(&context, &mut world.heartbeats, now, super::world::CLUSTER, &request, end);
+    let claim = brokers::Claim { cluster_id: super::world::CLUSTER, kraft_version: 1, end_offset: end };
+    let outcome = brokers::register(&context, &mut world.heartbeats, now, claim, &request);
     world.run(outcome.expect("registers"));
 }
 

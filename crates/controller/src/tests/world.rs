@@ -114,7 +114,8 @@ impl World {
         };
         let (context, heartbeats) =
             (Context { image: &self.image, config: &self.config, forwarded: false }, &mut self.heartbeats);
-        let outcome = brokers::register(&context, heartbeats, self.now, CLUSTER, &request, self.end_offset)?;
+        let claim = brokers::Claim { cluster_id: CLUSTER, kraft_version: 1, end_offset: self.end_offset };
+        let outcome = brokers::register(&context, heartbeats, self.now, claim, &request)?;
         Ok(self.run(outcome).broker_epoch)
     }
 

@@ -162,8 +162,10 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
         }
         Command::RegisterBroker { request, version: _, reply } => {
             let cluster_id = driver.cluster_id.clone();
+            let (kraft_version, _) = driver.quorum_features();
+            let claim = brokers::Claim { cluster_id: &cluster_id, kraft_version, end_offset: next_offset };
             let outcome = with_heartbeats(driver, |cx, heartbeats| {
-                brokers::register(cx, heartbeats, now, &cluster_id, &request, next_offset)
+                brokers::register(cx, heartbeats, now, claim, &request)
             });
             settle_or_refuse(driver, outcome, reply);
         }

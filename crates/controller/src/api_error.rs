@@ -19,6 +19,14 @@ impl ApiError {
         Self { code, message: Some(message.into()) }
     }
 
+    /// Refuses a request that would write more than [`crate::RECORDS_PER_REQUEST_MAX`] records.
+    pub(crate) fn check_record_count(records: &[impl Sized]) -> Result<(), Self> {
+        if records.len() <= crate::RECORDS_PER_REQUEST_MAX {
+            return Ok(());
+        }
+        Err(Self::new(ErrorCode::PolicyViolation, "Unable to perform excessively large batch operation."))
+    }
+
     /// The message as responses carry it.
     pub fn wire_message(&self) -> Option<StrBytes> {
         self.message.as_deref().map(StrBytes::from)

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ApiError;
 use klamm_config::{KeyDef, Type, table};
 use klamm_metadata::MetadataImage;
 use klamm_metadata::image::QuotaEntity;
@@ -54,6 +55,12 @@ pub fn alter_client_quotas(
                 .collect(),
             ..Default::default()
         });
+    }
+    if let Err(error) = ApiError::check_record_count(&records) {
+        records.clear();
+        for entry in &mut entries {
+            (entry.error_code, entry.error_message) = (error.code.code(), error.wire_message());
+        }
     }
     let response = AlterClientQuotasResponse { entries, ..Default::default() };
     if request.validate_only { Outcome::unchanged(response) } else { Outcome::new(records, response) }

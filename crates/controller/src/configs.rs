@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Context;
+use crate::{ApiError, Context};
 use klamm_config::alter::{self, Change, KeyAlteration, Operation, Refusal, ResourceKind, Target};
 use klamm_metadata::image::{ConfigResource, ResourceType};
 use klamm_protocol::api::{alter_configs as legacy, incremental_alter_configs as incremental};
@@ -48,6 +48,12 @@ pub fn incremental_alter_configs(
             ..Default::default()
         });
     }
+    if let Err(error) = ApiError::check_record_count(&records) {
+        records.clear();
+        for answer in &mut responses {
+            (answer.error_code, answer.error_message) = (error.code.code(), error.wire_message());
+        }
+    }
     let response = incremental::IncrementalAlterConfigsResponse { responses, ..Default::default() };
     view.outcome(records, response, request.validate_only)
 }
@@ -80,6 +86,12 @@ pub fn alter_configs(
             resource_name: resource.resource_name.clone(),
             ..Default::default()
         });
+    }
+    if let Err(error) = ApiError::check_record_count(&records) {
+        records.clear();
+        for answer in &mut responses {
+            (answer.error_code, answer.error_message) = (error.code.code(), error.wire_message());
+        }
     }
     let response = legacy::AlterConfigsResponse { responses, ..Default::default() };
     view.outcome(records, response, request.validate_only)

@@ -62,3 +62,6 @@ pub type Outcome<T> = klamm_timeline::Outcome<MetadataRecord, T>;
 
 /// At most so many partitions may be created with one request. Kafka's value.
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
+
+/// At most so many records may come of one request of a user. Kafka's value.
+pub const RECORDS_PER_REQUEST_MAX: usize = 10_000;

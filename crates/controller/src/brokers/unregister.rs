@@ -8,7 +8,7 @@ use klamm_protocol::metadata::UnregisterBrokerRecord;
 /// Forgets a broker, after it has lost its leaderships.
 ///
 /// # Errors
-/// BROKER_ID_NOT_REGISTERED.
+/// BROKER_ID_NOT_REGISTERED, POLICY_VIOLATION if it is in more in-sync sets than one request may change.
 pub fn unregister(
     context: &Context<'_>,
     heartbeats: &mut Heartbeats,
@@ -25,6 +25,7 @@ pub fn unregister(
     leader_and_isr_updates(context, Affected::Removed(id), concerned, &mut records);
     let gone = UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch, ..Default::default() };
     records.push(gone.into());
+    ApiError::check_record_count(&records)?;
     heartbeats.remove(id);
     Ok(Outcome::new(records, ()))
 }

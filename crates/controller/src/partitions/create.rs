@@ -32,7 +32,10 @@ pub fn create_partitions(
         } else if !(access.may_change)(&topic.name) {
             Err(ErrorCode::TopicAuthorizationFailed.into())
         } else {
-            add_partitions(context, random, topic)
+            add_partitions(context, random, topic).and_then(|new: Vec<MetadataRecord>| {
+                let all = records.len() + new.len();
+                if all > crate::RECORDS_PER_REQUEST_MAX { Err(too_many()) } else { Ok(new) }
+            })
         };
         let error = match result {
             Ok(new) => {
@@ -57,6 +60,10 @@ pub fn create_partitions(
     Outcome::new(records, CreatePartitionsResponse { results, ..Default::default() })
 }
 
+fn too_many() -> ApiError {
+    ApiError::new(ErrorCode::PolicyViolation, "Excessively large number of partitions per request.")
+}
+
 fn add_partitions(
     context: &Context<'_>,
     random: &mut Random,
@@ -78,10 +85,7 @@ fn add_partitions(
     }
     let additional = usize::try_from(request.count - existing).unwrap_or(0);
     if additional > crate::PARTITIONS_PER_REQUEST_MAX {
-        return Err(ApiError::new(
-            ErrorCode::PolicyViolation,
-            "Excessively large number of partitions per request.",
-        ));
+        return Err(too_many());
     }
     let replica_count = topic.partitions.values().next().map_or(0, |partition| partition.replicas.len());
     let placed = match &request.assignments {

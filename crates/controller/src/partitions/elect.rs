@@ -11,7 +11,7 @@ use klamm_protocol::metadata::MetadataRecord;
 /// Elects the preferred leaders, or unclean ones, of the partitions asked for, or of all.
 ///
 /// # Errors
-/// INVALID_REQUEST for an unknown election type.
+/// INVALID_REQUEST for an unknown election type, POLICY_VIOLATION for more elections than one request may ask for.
 pub fn elect_leaders(
     context: &Context<'_>,
     request: &ElectLeadersRequest,
@@ -64,6 +64,7 @@ pub fn elect_leaders(
             })
             .collect(),
     };
+    ApiError::check_record_count(&records)?;
     Ok(Outcome::new(
         records,
         ElectLeadersResponse { replica_election_results: results, ..Default::default() },

@@ -132,6 +132,10 @@ fn cancel(
         ids.iter().copied().filter(|id| !partition.adding_replicas.contains(id)).collect()
     };
     let (replicas, mut isr) = (stay(&partition.replicas), stay(&partition.isr));
+    if replicas.is_empty() {
+        let message = "Invalid replica assignment: addingReplicas contains all replicas.";
+        return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
+    }
     let unclean = isr.is_empty();
     let unclean_enabled = context.is_unclean_election_enabled(&topic.name);
     if unclean && !unclean_enabled {

@@ -322,3 +322,39 @@ fn replicas_are_spread_over_brokers_and_led_evenly() {
     }
     assert_eq!((led, held), ([10; 5], [30; 5]));
 }
+
+#[test]
+fn a_broker_that_has_gone_in_order_is_still_placed_on() {
+    let mut world = world();
+    world.heartbeat(2, |request| request.want_shut_down = true).expect("known");
+    let gone = world.image.cluster.brokers.get(&2).expect("registered").clone();
+    assert!(gone.fenced && !gone.in_controlled_shutdown, "it led nothing");
+    world.create_on("t", &[&[1, 0]]);
+    world.heartbeat(1, |request| request.want_shut_down = true).expect("known");
+    let two = CreateTopicsRequest { topics: vec![topic("two", 1, 3)], ..Default::default() };
+    assert_eq!(world.create(&two).topics[0].error_code, ErrorCode::InvalidReplicationFactor.code());
+    world.heartbeat(0, |_| {}).expect("known");
+    world.heartbeat(1, |request| request.want_shut_down = true).expect("known");
+    let gone = world.image.cluster.brokers.get(&1).expect("registered").clone();
+    assert!(gone.fenced && gone.in_controlled_shutdown);
+    assert_eq!(world.create(&two).topics[0].error_code, 0);
+    let partition = world.image.topics.partition("two", 0).expect("created");
+    assert_eq!((partition.replicas.len(), &partition.isr[..]), (3, &[0][..]));
+}
+
+#[test]
+fn a_request_that_writes_too_much_is_refused_as_a_whole() {
+    let mut world = world();
+    let many = |count: usize| CreateTopicsRequest {
+        topics: (0..count).map(|n| topic(&format!("t{n}"), 1, 1)).collect(),
+        ..Default::default()
+    };
+    let log_end = world.log.len();
+    let response = world.create(&many(RECORDS_PER_REQUEST_MAX / 2 + 1));
+    assert!(response.topics.iter().all(|topic| topic.error_code == ErrorCode::PolicyViolation.code()));
+    let message = response.topics[0].error_message.as_deref();
+    assert_eq!(message, Some("Unable to perform excessively large batch operation."));
+    assert_eq!(world.log.len(), log_end);
+    let response = world.create(&many(RECORDS_PER_REQUEST_MAX / 2));
+    assert!(response.topics.iter().all(|topic| topic.error_code == 0));
+}

@@ -33,7 +33,7 @@ pub fn create_topics(
     }
     let excessive = is_excessive(context, &request.topics);
     let mut records = Vec::new();
-    let mut topics = Vec::new();
+    let mut topics: Vec<CreatableTopicResult> = Vec::new();
     let refused = |name: &StrBytes, error: &ApiError| CreatableTopicResult {
         name: name.clone(),
         error_code: error.code.code(),
@@ -59,6 +59,10 @@ pub fn create_topics(
             }
             Err(error) => topics.push(refused(&topic.name, &error)),
         }
+    }
+    if let Err(error) = ApiError::check_record_count(&records) {
+        records.clear();
+        topics.iter_mut().for_each(|topic| *topic = refused(&topic.name, &error));
     }
     let duplicate = ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name.");
     topics.extend(duplicates.into_iter().map(|name| refused(name, &duplicate)));

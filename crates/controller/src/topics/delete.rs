@@ -41,6 +41,13 @@ pub fn delete_topics(
         results.push(Some(name), id, None);
     }
     let mut responses = results.0;
+    if let Err(error) = ApiError::check_record_count(&records) {
+        records.clear();
+        for response in &mut responses {
+            response.error_code = error.code.code();
+            response.error_message = error.wire_message();
+        }
+    }
     random.shuffle(&mut responses);
     Ok(Outcome::new(records, DeleteTopicsResponse { responses, ..Default::default() }))
 }

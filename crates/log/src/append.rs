@@ -111,6 +111,13 @@ impl Log {
                 break;
             }
             batch.check_crc().map_err(corrupt)?;
+            if batch.last_offset() < batch.base_offset {
+                // The checksum does not cover the base offset, and a count below zero can only be damage.
+                return Err(Error::OffsetsOutOfOrder {
+                    offset: batch.last_offset(),
+                    previous: batch.base_offset,
+                });
+            }
             if let Some(previous) = previous.filter(|previous| *previous >= batch.last_offset()) {
                 return Err(Error::OffsetsOutOfOrder { offset: batch.last_offset(), previous });
             }

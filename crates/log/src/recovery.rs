@@ -145,6 +145,17 @@ struct Loading<'a> {
     // Base offsets of segments that lack an index.
     incomplete: BTreeSet<i64>,
     snapshots: Vec<std::path::PathBuf>,
+    // Whether any segment was read through.
+    recovered: bool,
+}
+
+/// What becomes of the segments behind one that turns out to be damaged.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// They were never synced either: the log ends at the damage.
+    Goes,
+    /// Only this one is looked at.
+    Stays,
 }
 
 impl<'a> Loading<'a> {
@@ -197,6 +208,7 @@ impl<'a> Loading<'a> {
             epochs_changed: false,
             incomplete,
             snapshots: Vec::new(),
+            recovered: false,
         })
     }
 
@@ -226,7 +238,7 @@ impl<'a> Loading<'a> {
                     base_offset = segment.base_offset,
                     "index is missing or damaged, recovering segment"
                 );
-                self.recover_segment(index)?;
+                self.recover_segment(index, Behind::Stays)?;
             }
         }
         Ok(())
@@ -238,19 +250,23 @@ impl<'a> Loading<'a> {
         let first = self.segments.partition_point(|s| s.base_offset <= recovery_point).saturating_sub(1);
         let mut index = first;
         while index < self.segments.len() {
-            let cut = self.recover_segment(index)?;
+            self.recover_segment(index, Behind::Goes)?;
             index += 1;
-            if cut > 0 {
-                let removed: Vec<Segment> = self.segments.drain(index..).collect();
-                for segment in removed {
-                    tracing::warn!(
-                        partition = %self.open.partition,
-                        base_offset = segment.base_offset,
-                        "removing segment behind a damaged one"
-                    );
-                    self.remove_segment(&segment)?;
-                }
-            }
+        }
+        Ok(())
+    }
+
+    /// Removes the segments from `first` on, the newest first and before the damage is cut off: should this be
+    /// interrupted, the next start finds the damage again, and no hole.
+    fn remove_behind(&mut self, first: usize) -> Result<()> {
+        while self.segments.len() > first {
+            let Some(segment) = self.segments.pop() else { break };
+            tracing::warn!(
+                partition = %self.open.partition,
+                base_offset = segment.base_offset,
+                "removing segment behind a damaged one"
+            );
+            self.remove_segment(&segment)?;
         }
         Ok(())
     }
@@ -285,10 +301,10 @@ impl<'a> Loading<'a> {
         Ok(())
     }
 
-    /// Reads a segment batch by batch, cuts it at the first damage and builds its indexes. Returns how many bytes were
-    /// cut off.
-    fn recover_segment(&mut self, index: usize) -> Result<u32> {
+    /// Reads a segment batch by batch, cuts it at the first damage and builds its indexes.
+    fn recover_segment(&mut self, index: usize, behind: Behind) -> Result<()> {
         let (files, open) = (self.files, self.open);
+        self.recovered = true;
         let base_offset = self.segments.get(index).map_or(0, |segment| segment.base_offset);
         let rebuild = Rebuild {
             log_start_offset: self.log_start_offset,
@@ -303,7 +319,7 @@ impl<'a> Loading<'a> {
             rebuild_producer_state(&mut self.producers, files, earlier, rebuild)?;
         }
         let end_offset = self.segments.get(index + 1).map_or(i64::MAX, |next| next.base_offset);
-        let Some(segment) = self.segments.get_mut(index) else { return Ok(0) };
+        let Some(segment) = self.segments.get_mut(index) else { return Ok(()) };
         let file = segment.file(files)?;
         let size = segment.size;
         segment.reset_for_recovery(files)?;
@@ -347,14 +363,17 @@ impl<'a> Loading<'a> {
             next_offset = batch.next_offset();
             self.producers.set_map_end_offset(next_offset);
         }
-        let cut = size - segment.size;
-        file.truncate(u64::from(segment.size))?;
+        let sound = segment.size;
         segment.write_max_timestamp(files)?;
+        if sound < size && matches!(behind, Behind::Goes) {
+            self.remove_behind(index + 1)?;
+        }
+        file.truncate(u64::from(sound))?;
         self.producers.set_map_end_offset(next_offset);
         if self.producers.take_snapshot(files)? {
             self.snapshots.push(files.path(next_offset, FileKind::ProducerSnapshot));
         }
-        Ok(cut)
+        Ok(())
     }
 
     /// Finds the log end, and makes a segment if there is none. All segments go if they end before the log start
@@ -365,7 +384,7 @@ impl<'a> Loading<'a> {
             let next = match active.read_next_offset(self.files) {
                 Err(Error::CorruptFile { .. }) => {
                     let last = self.segments.len() - 1;
-                    self.recover_segment(last)?;
+                    self.recover_segment(last, Behind::Stays)?;
                     match self.segments.last_mut() {
                         Some(active) => active.read_next_offset(self.files)?,
                         None => self.log_start_offset,
@@ -410,7 +429,8 @@ impl<'a> Loading<'a> {
             end_offset: log_end_offset,
             now_ms: self.open.now_ms,
             expiration_ms: self.open.config.producer_id_expiration_ms,
-            after_clean_shutdown: self.open.clean_shutdown,
+            // A recovery of a segment removes the snapshots behind it, so that their absence says nothing any more.
+            after_clean_shutdown: self.open.clean_shutdown && !self.recovered,
         };
         rebuild_producer_state(&mut self.producers, self.files, &mut self.segments, rebuild)
     }

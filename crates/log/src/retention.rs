@@ -103,7 +103,9 @@ impl Log {
         Ok(count)
     }
 
-    /// Gives the files of segments that are no longer part of the log, and their snapshots, to deletion.
+    /// Gives the files of segments that are no longer part of the log, and their snapshots, to deletion, in the given
+    /// order. A crash on the way must leave no hole in the log: of a log's beginning the oldest goes first, of its end
+    /// the newest.
     pub(crate) fn delete_segments(&mut self, removed: Vec<Segment>, now_ms: i64) -> Result<()> {
         let mut paths = Vec::new();
         for segment in removed {

@@ -20,7 +20,7 @@ impl Log {
             return Ok(true);
         }
         let keep = self.segments.partition_point(|segment| segment.base_offset <= offset);
-        let removed: Vec<Segment> = self.segments.drain(keep..).collect();
+        let removed: Vec<Segment> = self.segments.drain(keep..).rev().collect();
         self.delete_segments(removed, now_ms)?;
         let (active, files) = self.active_mut();
         active.truncate_to(files, offset, now_ms)?;
@@ -44,7 +44,8 @@ impl Log {
         log_start_offset: Option<i64>,
         now_ms: i64,
     ) -> Result<()> {
-        let removed = std::mem::take(&mut self.segments);
+        let mut removed = std::mem::take(&mut self.segments);
+        removed.reverse();
         let deleted = self.delete_segments(removed, now_ms);
         let segment = Segment::create(&self.files, offset, &self.config, now_ms, self.seed())?;
         self.segments.push(segment);

@@ -278,6 +278,20 @@ fn a_follower_takes_only_what_continues_its_log() {
 }
 
 #[test]
+fn a_follower_refuses_a_batch_that_ends_before_it_starts() {
+    let dir = TempDir::new("backwards");
+    let config = Arc::new(LogConfig::default());
+    let mut log = open(&handles(10), &dir.0, &config, &Opening::default());
+    let mut bytes = producer_batch(7, 0, 3, false, &[NOW_MS]).to_bytes();
+    bytes[23..27].copy_from_slice(&(-5_i32).to_be_bytes());
+    klamm_protocol::records::patch::set_base_offset(&mut bytes, 10);
+    klamm_protocol::records::patch::recompute_crc(&mut bytes);
+    let refused = log.append_as_follower(bytes.freeze(), 0, NOW_MS).unwrap_err();
+    assert!(matches!(refused, Error::OffsetsOutOfOrder { offset: 5, previous: 10 }), "{refused}");
+    assert_eq!(log.log_end_offset(), 0);
+}
+
+#[test]
 fn retention_by_size_leaves_what_is_needed() {
     let size = i64::try_from(batch(&[NOW_MS]).size()).unwrap();
     let config = LogConfig {

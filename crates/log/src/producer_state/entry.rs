@@ -28,7 +28,7 @@ impl BatchMetadata {
 
     /// Offset of its first record.
     pub const fn first_offset(&self) -> i64 {
-        self.last_offset - self.offset_delta as i64
+        self.last_offset.saturating_sub(self.offset_delta as i64)
     }
 }
 

@@ -1,0 +1,68 @@
+//! What takes segments away may be interrupted anywhere: the next start finds a log without a hole.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use klamm_log::{Append, Log, LogConfig};
+use support::*;
+
+fn config() -> Arc<LogConfig> {
+    Arc::new(LogConfig { segment_bytes: 300, ..LogConfig::default() })
+}
+
+/// A log of several segments, and their files.
+fn log_of_segments(dir: &Path) -> (Log, Vec<PathBuf>) {
+    let mut log = open(&handles(10), dir, &config(), &Opening::default());
+    for _ in 0..12 {
+        log.append_as_leader(&mut [batch(&[NOW_MS])], Append::client(0, NOW_MS)).unwrap();
+    }
+    let files = files_with(dir, ".log");
+    assert!(files.len() >= 4, "{files:?}");
+    (log, files)
+}
+
+/// Something that makes the removal of a segment fail: its new name is that of a directory with something in it.
+fn obstacle(segment: &Path) -> PathBuf {
+    let path = segment.with_extension("log.deleted");
+    std::fs::create_dir_all(path.join("x")).unwrap();
+    path
+}
+
+fn assert_without_hole(dir: &Path) {
+    let mut log = open(&handles(10), dir, &config(), &Opening::default());
+    let mut next = 0;
+    for batch in read_all(&mut log, 0, 1000).unwrap() {
+        assert_eq!(batch.base_offset, next);
+        next = batch.next_offset();
+    }
+    assert!(next > 0);
+    assert_eq!(log.log_end_offset(), next);
+}
+
+#[test]
+fn of_a_recovery() {
+    let dir = TempDir::new("interrupted-recovery");
+    let (log, files) = log_of_segments(&dir.0);
+    drop(log);
+    let mut content = std::fs::read(&files[1]).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    std::fs::write(&files[1], &content).unwrap();
+    let obstacle = obstacle(&files[2]);
+    assert!(try_open(&handles(10), &dir.0, &config(), &Opening::default()).is_err());
+    std::fs::remove_dir_all(obstacle).unwrap();
+    assert_without_hole(&dir.0);
+}
+
+#[test]
+fn of_a_truncation() {
+    let dir = TempDir::new("interrupted-truncation");
+    let (mut log, files) = log_of_segments(&dir.0);
+    let obstacle = obstacle(&files[2]);
+    assert!(log.truncate_to(1, NOW_MS).is_err());
+    drop(log);
+    std::fs::remove_dir_all(obstacle).unwrap();
+    assert_without_hole(&dir.0);
+}

@@ -29,7 +29,7 @@ pub struct LogDir {
     id: Uuid,
     cordoned: bool,
     offline: AtomicBool,
-    /// Whether logs in it were never checked after the last run had ended without closing them.
+    /// Whether logs in it were not closed, or never checked after the last run had ended without closing them.
     unchecked: AtomicBool,
     partitions: AtomicUsize,
     /// Digest of what the checkpoint files say.
@@ -236,10 +236,8 @@ impl LogDirs {
     /// directory whose logs still have to be checked must not count as properly closed.
     pub fn keep_what_was_not_opened(&self, offsets: &mut BTreeMap<TopicPartition, PartitionOffsets>) {
         for (at, found) in self.take_rest() {
-            if !found.clean_shutdown
-                && let Some(dir) = self.dirs.get(found.log_dir)
-            {
-                dir.unchecked.store(true, Ordering::Release);
+            if !found.clean_shutdown {
+                self.not_closed(found.log_dir);
             }
             offsets.entry(at).or_insert(PartitionOffsets {
                 log_dir: found.log_dir,
@@ -247,6 +245,13 @@ impl LogDirs {
                 log_start_offset: found.log_start_offset,
                 high_watermark: found.high_watermark,
             });
+        }
+    }
+
+    /// A log in this directory could not be closed, so that the directory must not count as properly closed.
+    pub fn not_closed(&self, index: usize) {
+        if let Some(dir) = self.dirs.get(index) {
+            dir.unchecked.store(true, Ordering::Release);
         }
     }
 

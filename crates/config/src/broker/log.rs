@@ -156,8 +156,9 @@ keys! { DEFS;
     /// Least number of in-sync replicas, the leader among them, with which a write with acks=all succeeds.
     MIN_INSYNC_REPLICAS: i32 = "min.insync.replicas", default(1), at_least(1), High, ClusterWide, supported;
 
-    /// Number of threads that open and recover logs at start, for each log directory.
-    NUM_RECOVERY_THREADS_PER_DATA_DIR: i32 = "num.recovery.threads.per.data.dir", default(2), at_least(1), High, ClusterWide;
+    /// How many logs of each log directory are synced at the same time when the node stops. At the start every shard opens
+    /// and recovers its own.
+    NUM_RECOVERY_THREADS_PER_DATA_DIR: i32 = "num.recovery.threads.per.data.dir", default(2), at_least(1), High, ClusterWide, supported;
 
     /// Number of threads that move replicas between log directories. Unset: one for each log directory.
     NUM_REPLICA_ALTER_LOG_DIRS_THREADS: Option<i32> = "num.replica.alter.log.dirs.threads", null, Any, High, ReadOnly;

@@ -65,6 +65,11 @@ impl Partitions {
         slot.map(|slot| slot.partition)
     }
 
+    /// All partitions, taken out, in no order.
+    pub fn into_all(self) -> impl Iterator<Item = Partition> {
+        self.topics.into_values().flat_map(FxHashMap::into_values).map(|slot| slot.partition)
+    }
+
     /// The partitions of a topic, to change, in no order.
     pub fn of_topic(&mut self, topic: &str) -> impl Iterator<Item = &mut Partition> {
         let Self { topics, noted, .. } = self;

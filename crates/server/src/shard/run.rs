@@ -42,7 +42,6 @@ pub struct Shard {
     coordinators: Coordinators,
     replication: Replication,
     contexts: RefCell<Option<Rc<Contexts>>>,
-    stopped: Cell<bool>,
 }
 
 impl std::fmt::Debug for Shard {
@@ -80,7 +79,6 @@ pub async fn run(start: ShardStart) {
         coordinators: Coordinators::default(),
         replication: Replication::default(),
         contexts: RefCell::new(None),
-        stopped: Cell::new(false),
         node,
     });
     let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
@@ -88,15 +86,22 @@ pub async fn run(start: ShardStart) {
     let upkeep = spawn::essential(upkeep::run(Rc::clone(&shard)));
     let timers = spawn::essential(Coordinators::run_timers(Rc::clone(&shard)));
     let replication = Replication::start(&shard);
+    let mut stop = None;
     while let Some(request) = queue.recv().await {
-        shard.handle(request);
-        if shard.stopped.get() {
+        if let ShardRequest::Stop { reply } = request {
+            shard.coordinators.stop();
+            shard.replication.stop();
+            stop = Some(reply);
             break;
         }
+        shard.handle(request);
     }
     upkeep.abort();
     timers.abort();
     replication.into_iter().for_each(|task| task.abort());
+    if let Some(reply) = stop {
+        drop(reply.send(shard.close().await));
+    }
     // The router, the shard and the contexts refer to each other.
     shard.contexts.borrow_mut().take();
 }
@@ -186,12 +191,8 @@ impl Shard {
             ShardRequest::Coordinate { partition, asked } => self.coordinators.ask(partition, *asked),
             ShardRequest::CoordinatedPartitions { reply } => drop(reply.send(self.coordinators.partitions())),
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
-            ShardRequest::Stop { reply } => {
-                self.coordinators.stop();
-                self.replication.stop();
-                drop(reply.send(self.close()));
-                self.stopped.set(true);
-            }
+            // The shard's loop has ended by then.
+            ShardRequest::Stop { .. } => {}
         }
     }
 

@@ -3,11 +3,15 @@
 //! Syncs run on a thread of their own; the shard only hears of their end. A sync that fails takes the log directory
 //! offline and is not tried again: the system may have dropped the pages that it could not write.
 
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    time::Duration,
+};
 
 use klamm_config::broker;
 use klamm_io::{Instant, spawn};
-use klamm_log::{FlushHandle, PendingDeletion};
+use klamm_log::{FlushHandle, Flushed, PendingDeletion};
 use tracing::warn;
 
 use super::{
@@ -160,27 +164,58 @@ impl Shard {
             .collect()
     }
 
-    /// Closes every partition, all of it synced. Returns the final offsets of those that could be closed.
-    pub(super) fn close(&self) -> BTreeMap<TopicPartition, PartitionOffsets> {
-        let now_ms = self.node.world.clock.wall_ms();
-        let mut partitions = self.partitions.borrow_mut();
+    /// Closes every partition, all of it synced, a few at a time. Returns the final offsets of those that could be closed.
+    /// From now on this shard has no partitions: whoever still asks for one is told to look elsewhere.
+    pub(super) async fn close(&self) -> BTreeMap<TopicPartition, PartitionOffsets> {
+        let partitions = std::mem::take(&mut *self.partitions.borrow_mut());
+        let together = self.syncs_at_close();
+        let mut closing = VecDeque::new();
         let mut closed = BTreeMap::new();
-        for partition in partitions.iter_mut() {
+        for mut partition in partitions.into_all() {
             partition.readers.wake_all();
             if self.node.log_dirs.is_offline(partition.log_dir()) {
                 continue;
             }
-            match close(partition, now_ms) {
-                Ok(()) => drop(closed.insert(partition.at().clone(), partition.offsets())),
+            match partition.log.close() {
+                Ok(handle) => {
+                    let sync = spawn::local(spawn::blocking(move || handle.sync()));
+                    closing.push_back((partition, sync));
+                }
                 Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),
             }
+            if closing.len() >= together
+                && let Some((partition, sync)) = closing.pop_front()
+            {
+                closed.extend(self.closed(partition, sync).await);
+            }
+        }
+        for (partition, sync) in closing {
+            closed.extend(self.closed(partition, sync).await);
         }
         closed
     }
-}
 
-fn close(partition: &mut Partition, now_ms: i64) -> klamm_log::Result<()> {
-    let flushed = partition.log.close()?.sync()?;
-    partition.log.mark_flushed(flushed, now_ms);
-    Ok(())
+    async fn closed(
+        &self,
+        mut partition: Partition,
+        sync: spawn::Task<Option<klamm_log::Result<Flushed>>>,
+    ) -> Option<(TopicPartition, PartitionOffsets)> {
+        match sync.await.ok().flatten() {
+            Some(Ok(flushed)) => partition.log.mark_flushed(flushed, self.node.world.clock.wall_ms()),
+            Some(Err(error)) => {
+                self.node.log_dirs.fail(partition.log_dir(), &error);
+                return None;
+            }
+            // A defect in the sync: what the log says of itself stays true, but it was not closed.
+            None => self.node.log_dirs.not_closed(partition.log_dir()),
+        }
+        Some((partition.at().clone(), partition.offsets()))
+    }
+
+    /// This shard's part of `num.recovery.threads.per.data.dir`.
+    fn syncs_at_close(&self) -> usize {
+        let each = self.node.config.load().get(&broker::NUM_RECOVERY_THREADS_PER_DATA_DIR);
+        let all = usize::try_from(each).unwrap_or(1).saturating_mul(self.node.log_dirs.all().len());
+        all.div_ceil(self.shard_count().max(1)).max(1)
+    }
 }

@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::names::FileKind;
 use crate::producer_state::append::{AppendOrigin, CompletedTxn, EndTxnMarker, ProducerAppend, read_marker};
 use crate::producer_state::entry::BatchMetadata;
+use crate::producer_state::verification::VerificationGuard;
 use crate::segment::Written;
 use crate::transaction_index::AbortedTxn;
 
@@ -28,6 +29,8 @@ pub struct Append {
     pub origin: AppendOrigin,
     /// Of end transaction markers: the transaction version of their writer (KIP-890), 0 if there are none.
     pub transaction_version: i16,
+    /// Of a transaction's first batch here: that its coordinator knows of it (KIP-890).
+    pub verification_guard: Option<VerificationGuard>,
     /// Wall clock in milliseconds.
     pub now_ms: i64,
 }
@@ -35,7 +38,13 @@ pub struct Append {
 impl Append {
     /// An append of a client's batches.
     pub const fn client(leader_epoch: i32, now_ms: i64) -> Self {
-        Self { leader_epoch, origin: AppendOrigin::Client, transaction_version: 0, now_ms }
+        Self {
+            leader_epoch,
+            origin: AppendOrigin::Client,
+            transaction_version: 0,
+            verification_guard: None,
+            now_ms,
+        }
     }
 }
 
@@ -72,6 +81,22 @@ struct ProducerChanges {
 }
 
 impl Log {
+    /// Starts the verification of a transaction whose first batch is to be appended (KIP-890): producer id and epoch,
+    /// the sequence of the batch, and whether the producer's epoch is raised with every transaction. `None`: the
+    /// transaction is open here already, and needs none.
+    ///
+    /// # Errors
+    /// If the producer's epoch is older than what is known here.
+    pub fn start_verification(
+        &mut self,
+        producer: (i64, i16),
+        sequence: i32,
+        raises_epochs: bool,
+        now_ms: i64,
+    ) -> Result<Option<VerificationGuard>> {
+        self.producers.start_verification(producer, sequence, raises_epochs, now_ms)
+    }
+
     /// Appends validated batches (see `klamm_protocol::records::validate`), giving them the next offsets and the
     /// leader's epoch. A refusal leaves the log as it was; after a fault it must be opened again.
     pub fn append_as_leader(&mut self, batches: &mut [NewBatch], append: Append) -> Result<Appended> {
@@ -136,8 +161,7 @@ impl Log {
             });
         }
         ready.slices.push(records.get(..ready.size).unwrap_or_default());
-        let append =
-            Append { leader_epoch, origin: AppendOrigin::Replication, transaction_version: 0, now_ms };
+        let append = Append { origin: AppendOrigin::Replication, ..Append::client(leader_epoch, now_ms) };
         self.write(&ready, append)
     }
 
@@ -196,8 +220,10 @@ impl Log {
                 changes.duplicate = Some(duplicate);
                 return Ok(changes);
             }
-            // The place for the verification of transactions (KIP-890): a transactional batch of a client or
-            // coordinator that starts a transaction here must have been announced to the transaction coordinator.
+            if matches!(append.origin, AppendOrigin::Client | AppendOrigin::Coordinator) {
+                let must_be_verified = self.config.transaction_verification;
+                self.producers.check_transaction(header, append.verification_guard, must_be_verified)?;
+            }
             let producer = changes
                 .updated
                 .entry(header.producer_id)
@@ -239,6 +265,9 @@ impl Log {
         }
         for (_, producer) in changes.updated {
             producers.update(producer);
+        }
+        for header in ready.headers.iter().filter(|header| header.is_transactional()) {
+            producers.transactional_written(header);
         }
         for completed in &changes.completed {
             if completed.is_aborted

@@ -36,6 +36,9 @@ pub struct LogConfig {
     pub producer_id_expiration_ms: i64,
     /// `transaction.max.timeout.ms` of the broker, by which a transaction counts as late.
     pub transaction_timeout_ms_max: i64,
+    /// `transaction.partition.verification.enable` of the broker: the first batch of a transaction is taken only if its
+    /// coordinator knows of it.
+    pub transaction_verification: bool,
 }
 
 impl Default for LogConfig {
@@ -58,6 +61,7 @@ impl Default for LogConfig {
             preallocate: false,
             producer_id_expiration_ms: DAY_MS,
             transaction_timeout_ms_max: 15 * 60 * 1000,
+            transaction_verification: false,
         }
     }
 }

@@ -60,6 +60,7 @@ pub use lookup::{FoundOffset, OffsetSpec};
 pub use names::{DirPurpose, TopicPartition};
 pub use producer_state::ProducerState;
 pub use producer_state::append::AppendOrigin;
+pub use producer_state::verification::VerificationGuard;
 pub use read::{FetchData, FileSlice, Isolation};
 pub use retention::PendingDeletion;
 pub use transaction_index::AbortedTxn;

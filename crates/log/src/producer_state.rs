@@ -16,18 +16,20 @@
 pub mod append;
 pub mod entry;
 pub mod snapshot;
+pub mod verification;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_io::disk::Disk;
-use klamm_protocol::records::NO_PRODUCER_ID;
+use klamm_protocol::records::{BatchHeader, NO_PRODUCER_ID};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handles::LogFiles;
 use crate::names::{DELETED_SUFFIX, FileKind};
 use append::{AppendOrigin, CompletedTxn, ProducerAppend};
 use entry::ProducerEntry;
 use snapshot::{read_snapshot, write_snapshot};
+use verification::{VerificationGuard, Verifications};
 
 /// How much later than `transaction.max.timeout.ms` a transaction counts as late.
 const LATE_TRANSACTION_BUFFER_MS: i64 = 5 * 60 * 1000;
@@ -48,6 +50,7 @@ pub struct ProducerState {
     // By first offset, as the two below.
     ongoing: BTreeMap<i64, Txn>,
     unreplicated: BTreeMap<i64, Txn>,
+    verifications: Verifications,
     snapshots: BTreeSet<i64>,
     map_end_offset: i64,
     snapshot_end_offset: i64,
@@ -103,7 +106,66 @@ impl ProducerState {
     /// Starts to count an append of this producer in; [`ProducerState::update`] makes it so.
     pub(crate) fn prepare(&self, producer_id: i64, origin: AppendOrigin) -> ProducerAppend {
         let current = self.producer(producer_id).cloned();
-        ProducerAppend::new(current.unwrap_or_else(|| ProducerEntry::empty(producer_id)), origin)
+        let verification = self.verifications.get(producer_id).copied();
+        let current = current.unwrap_or_else(|| ProducerEntry::empty(producer_id));
+        ProducerAppend::new(current, origin, verification)
+    }
+
+    /// A transactional batch of a client or coordinator is about to be written: it has to belong to an open
+    /// transaction, or `guard` has to say that its coordinator knows of it.
+    pub(crate) fn check_transaction(
+        &self,
+        batch: &BatchHeader,
+        guard: Option<VerificationGuard>,
+        must_be_verified: bool,
+    ) -> Result<()> {
+        if !batch.is_transactional() || self.is_in_transaction(batch.producer_id, batch.producer_epoch) {
+            return Ok(());
+        }
+        self.check_epoch(batch.producer_id, batch.producer_epoch)?;
+        if must_be_verified && !batch.is_control() && !self.verifications.admits(batch.producer_id, guard) {
+            return Err(Error::InvalidTxnState("Record was not part of an ongoing transaction".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Starts the verification of a producer's transaction. `None`: it is open already.
+    pub(crate) fn start_verification(
+        &mut self,
+        (producer_id, producer_epoch): (i64, i16),
+        sequence: i32,
+        raises_epochs: bool,
+        now_ms: i64,
+    ) -> Result<Option<VerificationGuard>> {
+        self.check_epoch(producer_id, producer_epoch)?;
+        if self.is_in_transaction(producer_id, producer_epoch) {
+            return Ok(None);
+        }
+        let producer = (producer_id, producer_epoch);
+        Ok(Some(self.verifications.start(producer, sequence, raises_epochs, now_ms)))
+    }
+
+    fn is_in_transaction(&self, producer_id: i64, producer_epoch: i16) -> bool {
+        self.producer(producer_id).is_some_and(|producer| {
+            producer.current_txn_first_offset().is_some() && producer.producer_epoch() == producer_epoch
+        })
+    }
+
+    fn check_epoch(&self, producer_id: i64, producer_epoch: i16) -> Result<()> {
+        match self.producer(producer_id) {
+            Some(known) if producer_epoch < known.producer_epoch() => {
+                Err(Error::InvalidProducerEpoch(format!(
+                    "Epoch of producer {producer_id} is {producer_epoch}, which is smaller than the last seen epoch {}",
+                    known.producer_epoch()
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note of a transactional batch that has been written.
+    pub(crate) fn transactional_written(&mut self, batch: &BatchHeader) {
+        self.verifications.written(batch.producer_id, batch.producer_epoch, batch.is_control());
     }
 
     /// Takes over what an append did.
@@ -159,11 +221,13 @@ impl ProducerState {
     /// Forgets producers that have been idle for too long and have no open transaction.
     pub(crate) fn remove_expired(&mut self, now_ms: i64, expiration_ms: i64) {
         self.producers.retain(|_, producer| !producer.is_expired(now_ms, expiration_ms));
+        self.verifications.remove_expired(now_ms, expiration_ms);
     }
 
     fn forget_all(&mut self) {
         self.producers.clear();
         self.ongoing.clear();
+        self.verifications.clear();
         self.unreplicated.clear();
     }
 

@@ -156,6 +156,40 @@ fn markers_of_transaction_version_2_must_raise_the_epoch() {
 }
 
 #[test]
+fn a_transaction_begins_only_after_its_verification() {
+    let config = LogConfig { transaction_verification: true, ..LogConfig::default() };
+    let (_setup, mut log) = Setup::new("verification", config);
+    let with = |log: &mut Log, batch, guard| {
+        let how = Append { verification_guard: guard, ..Append::client(0, NOW_MS) };
+        log.append_as_leader(&mut [batch], how)
+    };
+    let first = |epoch| producer_batch(7, epoch, 0, true, &[NOW_MS]);
+    let refused = |result: Result<Appended>| matches!(result, Err(Error::InvalidTxnState(_)));
+    assert!(refused(append(&mut log, first(0))));
+
+    // An answer that comes after the marker is that of an earlier transaction.
+    let stale = log.start_verification((7, 0), 0, false, NOW_MS).unwrap();
+    append_marker(&mut log, marker(7, 0, 0, false, NOW_MS)).unwrap();
+    let guard = log.start_verification((7, 0), 0, false, NOW_MS).unwrap();
+    assert_ne!(stale, guard);
+    assert!(refused(with(&mut log, first(0), stale)));
+
+    // A batch with a higher sequence must not overtake the one that waits.
+    let later = producer_batch(7, 0, 1, true, &[NOW_MS]);
+    assert!(matches!(with(&mut log, later, guard), Err(Error::OutOfOrderSequence(_))));
+    with(&mut log, first(0), guard).unwrap();
+    // From here on the open transaction is enough.
+    assert_eq!(log.start_verification((7, 0), 1, false, NOW_MS).unwrap(), None);
+    append(&mut log, producer_batch(7, 0, 1, true, &[NOW_MS])).unwrap();
+
+    // With epochs that rise, the marker of the last transaction may come after the next one's verification.
+    let guard = log.start_verification((7, 1), 0, true, NOW_MS).unwrap();
+    append_marker(&mut log, marker(7, 1, 0, true, NOW_MS)).unwrap();
+    with(&mut log, first(1), guard).unwrap();
+    assert!(matches!(log.start_verification((7, 0), 0, true, NOW_MS), Err(Error::InvalidProducerEpoch(_))));
+}
+
+#[test]
 fn limits_of_a_read() {
     let (_setup, mut log) = Setup::new("limits", LogConfig::default());
     let size = u32::try_from(batch(&[NOW_MS]).size()).unwrap();

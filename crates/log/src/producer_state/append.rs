@@ -3,6 +3,7 @@
 use klamm_protocol::records::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, RecordBatch};
 
 use super::entry::{BatchMetadata, ProducerEntry};
+use super::verification::Verification;
 use crate::error::{Error, Result};
 use crate::index_file::field;
 
@@ -45,13 +46,18 @@ pub(crate) struct ProducerAppend {
     current: ProducerEntry,
     updated: ProducerEntry,
     origin: AppendOrigin,
+    verification: Option<Verification>,
     started: Vec<i64>,
 }
 
 impl ProducerAppend {
-    pub(crate) fn new(current: ProducerEntry, origin: AppendOrigin) -> Self {
+    pub(crate) fn new(
+        current: ProducerEntry,
+        origin: AppendOrigin,
+        verification: Option<Verification>,
+    ) -> Self {
         let updated = current.without_batches();
-        Self { current, updated, origin, started: Vec::new() }
+        Self { current, updated, origin, verification, started: Vec::new() }
     }
 
     /// The entry as it is after the append, and the first offsets of the transactions it started.
@@ -162,6 +168,15 @@ impl ProducerAppend {
                 self.updated.producer_id()
             )))
         };
+        if let Some(waiting) = &self.verification {
+            if waiting.raises_epochs && first_sequence != 0 && self.current.batches().is_empty() {
+                return refuse(&"0 expected of a transactional producer that is not known here");
+            }
+            // A lower sequence is still being verified, and must not find its place taken.
+            if first_sequence > waiting.lowest_sequence {
+                return refuse(&format_args!("{} (earliest seen sequence)", waiting.lowest_sequence));
+            }
+        }
         if producer_epoch != self.updated.producer_epoch() {
             // A producer that has been forgotten may go on with any sequence, one with a new epoch starts at 0.
             if first_sequence != 0 && self.updated.producer_epoch() != NO_PRODUCER_EPOCH {

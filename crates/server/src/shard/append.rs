@@ -156,6 +156,7 @@ fn append(
             AppendOrigin::Coordinator => LogOrigin::Coordinator,
         },
         transaction_version: 0,
+        verification_guard: None,
         now_ms,
     };
     let done = match partition.log.append_as_leader(std::slice::from_mut(&mut validated.batch), how) {

@@ -4,9 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
+use klamm_io::Instant;
 use klamm_metadata::features::supported_features;
 use klamm_protocol::{
-    ErrorCode,
+    ErrorCode, Uuid,
     api::{
         broker_heartbeat::BrokerHeartbeatRequest,
         broker_registration::{BrokerRegistrationRequest, Feature, Listener},
@@ -15,22 +16,26 @@ use klamm_protocol::{
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::node::Node;
+use crate::{log_dirs::LogDir, node::Node};
 
 const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 2;
 /// Between two tries while the controller does not answer as wanted.
 const RETRY: Duration = Duration::from_millis(50);
+/// How long a broker that wants to go looks for a controller: another one is elected sooner, if there will be one.
+const PARTING_MAX: Duration = Duration::from_secs(1);
 
 /// Where a broker is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Not registered yet.
+    /// Not registered yet, or fenced.
     Starting,
     /// Registered, and unfenced by the controller.
     Active,
     /// The controller has let it go.
     Gone,
+    /// It cannot be part of the cluster: why.
+    Outside(&'static str),
 }
 
 /// What the rest of the node wants of the broker.
@@ -48,46 +53,80 @@ pub enum Wish {
 pub async fn run(
     node: Arc<Node>,
     listeners: Vec<Listener>,
-    wish: watch::Receiver<Wish>,
+    mut wish: watch::Receiver<Wish>,
     stage: watch::Sender<Stage>,
 ) {
-    register(&node, listeners).await;
     let clock = node.world.clock;
-    let interval = node.config.load().get(&broker::BROKER_HEARTBEAT_INTERVAL_MS);
-    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(2000));
-    let mut wish = wish;
+    let timeout_ms = node.config.load().get(&broker::INITIAL_BROKER_REGISTRATION_TIMEOUT_MS);
+    let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    if clock.timeout(timeout, register(&node, &listeners)).await.is_none() {
+        stage.send_replace(Stage::Outside(
+            "the broker could not be registered with the controllers in initial.broker.registration.timeout.ms",
+        ));
+        return;
+    }
+    // Heartbeats name the offset that this broker has applied; it has to have seen its own registration.
+    node.metadata.wait_for(node.broker_epoch()).await;
+    let mut life = Life { node: Arc::clone(&node), untold: None, parting: None, trouble: None };
+    let mut directories = node.log_dirs.changes();
     loop {
+        if lacks_directories(&node) {
+            // The registration is from before the metadata version knew of directories.
+            register(&node, &listeners).await;
+        }
         let wanted = *wish.borrow_and_update();
-        let request = BrokerHeartbeatRequest {
-            broker_id: node.id,
-            broker_epoch: node.broker_epoch(),
-            current_metadata_offset: node.metadata.load().provenance.last_offset,
-            want_fence: wanted == Wish::Fenced,
-            want_shut_down: wanted == Wish::ShutDown,
-            offline_log_dirs: node
-                .log_dirs
-                .all()
-                .iter()
-                .filter(|dir| dir.is_offline() && dir.id() != klamm_protocol::Uuid::ZERO)
-                .map(|dir| dir.id())
-                .collect(),
-            ..Default::default()
-        };
-        let mut pause = interval;
+        directories.mark_unchanged();
+        match life.heartbeat(wanted, &stage).await {
+            Some(pause) => {
+                // A changed wish, a failed or a cordoned directory is told at once.
+                let told = async {
+                    tokio::select! {
+                        _ = wish.changed() => {}
+                        _ = directories.changed() => {}
+                    }
+                };
+                let _ = clock.timeout(pause, told).await;
+            }
+            None => return,
+        }
+    }
+}
+
+/// A registered broker.
+struct Life {
+    node: Arc<Node>,
+    /// Since when there are failed directories that the controller has not heard of.
+    untold: Option<Instant>,
+    /// Since when the broker wants to go and finds no controller.
+    parting: Option<Instant>,
+    /// What was last wrong with heartbeats; the log tells it once.
+    trouble: Option<String>,
+}
+
+impl Life {
+    /// Tells the controller how the broker is. Returns when to do so again, or nothing if its life is over.
+    async fn heartbeat(&mut self, wanted: Wish, stage: &watch::Sender<Stage>) -> Option<Duration> {
+        let node = Arc::clone(&self.node);
+        let now = node.world.clock.now();
+        let request = heartbeat(&node, wanted);
+        let offline = request.offline_log_dirs.len();
+        if offline > 0 {
+            self.untold.get_or_insert(now);
+        }
+        let interval = node.config.load().get(&broker::BROKER_HEARTBEAT_INTERVAL_MS);
+        let mut pause = Duration::from_millis(u64::try_from(interval).unwrap_or(2000));
         match node.controller.broker_heartbeat(request, HEARTBEAT_VERSION).await {
             Ok(answer) if answer.response.error_code == 0 => {
                 let answer = answer.response;
+                (self.trouble, self.parting, self.untold) = (None, None, None);
                 if answer.should_shut_down {
                     stage.send_replace(Stage::Gone);
-                    return;
+                    return None;
                 }
                 let now = if answer.is_fenced { Stage::Starting } else { Stage::Active };
                 if stage.send_replace(now) != now {
-                    info!(
-                        broker = node.id,
-                        is_fenced = answer.is_fenced,
-                        "broker's standing with the controller"
-                    );
+                    let is_fenced = answer.is_fenced;
+                    info!(broker = node.id, is_fenced, "broker's standing with the controller");
                 }
                 if (wanted == Wish::Serving && answer.is_fenced) || wanted == Wish::ShutDown {
                     pause = RETRY;
@@ -95,39 +134,84 @@ pub async fn run(
             }
             Ok(answer) => {
                 let error = ErrorCode::from_code(answer.response.error_code);
-                warn!(error = error.name(), "the controller refuses the broker's heartbeat");
+                self.warn(error.name());
                 pause = RETRY;
             }
             Err(error) => {
-                if wanted == Wish::ShutDown {
+                if wanted == Wish::ShutDown && now - *self.parting.get_or_insert(now) >= PARTING_MAX {
                     stage.send_replace(Stage::Gone);
-                    return;
+                    return None;
                 }
-                warn!(%error, "no controller for the broker's heartbeat");
+                self.warn(&error.to_string());
                 pause = RETRY;
             }
         }
-        // A changed wish is told at once.
-        let _ = clock.timeout(pause, wish.changed()).await;
+        if let Some(since) = self.untold {
+            let limit = node.config.load().get(&broker::LOG_DIR_FAILURE_TIMEOUT_MS);
+            if now - since >= Duration::from_millis(u64::try_from(limit).unwrap_or(0)) {
+                // The controller would go on believing that this broker has what was in it.
+                stage.send_replace(Stage::Outside(
+                    "the controllers could not be told of a failed log directory in log.dir.failure.timeout.ms",
+                ));
+                return None;
+            }
+        }
+        Some(pause)
+    }
+
+    fn warn(&mut self, trouble: &str) {
+        if self.trouble.as_deref() != Some(trouble) {
+            warn!(broker = self.node.id, reason = trouble, "no heartbeat with the controller");
+            self.trouble = Some(trouble.to_owned());
+        }
     }
 }
 
-async fn register(node: &Arc<Node>, listeners: Vec<Listener>) {
-    let request = registration(node, listeners);
+fn heartbeat(node: &Node, wanted: Wish) -> BrokerHeartbeatRequest {
+    let published = node.metadata.load();
+    let version = published.image.features.metadata_version_or_minimum();
+    let offline = node.log_dirs.of_partitions().filter(|dir| dir.is_offline());
+    BrokerHeartbeatRequest {
+        broker_id: node.id,
+        broker_epoch: node.broker_epoch(),
+        current_metadata_offset: published.provenance.last_offset,
+        want_fence: wanted == Wish::Fenced,
+        want_shut_down: wanted == Wish::ShutDown,
+        // One that could not be read at the start has no id; the registration lacks it.
+        offline_log_dirs: offline.map(LogDir::id).filter(|id| *id != Uuid::ZERO).collect(),
+        cordoned_log_dirs: version
+            .is_cordoned_log_dirs_supported()
+            .then(|| node.log_dirs.of_partitions().filter(|dir| dir.is_cordoned()).map(LogDir::id).collect()),
+        ..Default::default()
+    }
+}
+
+/// Whether the broker is registered without directories, though the metadata version has them (KIP-858).
+fn lacks_directories(node: &Node) -> bool {
+    let published = node.metadata.load();
+    let version = published.image.features.metadata_version_or_minimum();
+    let registered = published.image.cluster.brokers.get(&node.id);
+    version.is_directory_assignment_supported() && registered.is_some_and(|broker| broker.log_dirs.is_empty())
+}
+
+async fn register(node: &Arc<Node>, listeners: &[Listener]) {
+    let request = registration(node, listeners.to_vec());
+    let mut trouble = ErrorCode::None;
     loop {
         match node.controller.register_broker(request.clone(), REGISTRATION_VERSION).await {
             Ok(answer) if answer.response.error_code == 0 => {
                 let epoch = answer.response.broker_epoch;
                 node.broker_epoch.send_replace(epoch);
                 info!(broker = node.id, epoch, "broker registered");
-                // Heartbeats name the offset that this broker has applied; it has to have seen its own registration.
-                node.metadata.wait_for(epoch).await;
                 return;
             }
             Ok(answer) => {
                 let error = ErrorCode::from_code(answer.response.error_code);
                 // A predecessor of this process may still be alive for the controller, for up to its session timeout.
-                warn!(error = error.name(), "the controller refuses the broker's registration");
+                if error != trouble {
+                    warn!(error = error.name(), "the controller refuses the broker's registration");
+                    trouble = error;
+                }
             }
             Err(_) => {}
         }
@@ -154,7 +238,7 @@ fn registration(node: &Node, listeners: Vec<Listener>) -> BrokerRegistrationRequ
         listeners,
         features,
         rack: config.get(&broker::BROKER_RACK).map(Into::into),
-        log_dirs: node.log_dirs.all().iter().filter(|dir| !dir.is_offline()).map(|dir| dir.id()).collect(),
+        log_dirs: node.log_dirs.of_partitions().filter(|dir| !dir.is_offline()).map(LogDir::id).collect(),
         previous_broker_epoch: node.previous_broker_epoch,
         ..Default::default()
     }

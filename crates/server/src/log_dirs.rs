@@ -18,6 +18,7 @@ use klamm_log::{
 };
 use klamm_protocol::Uuid;
 use rustc_hash::FxHasher;
+use tokio::sync::watch;
 use tracing::{error, warn};
 
 use crate::shard::requests::{PartitionOffsets, TopicPartition};
@@ -27,7 +28,9 @@ use crate::shard::requests::{PartitionOffsets, TopicPartition};
 pub struct LogDir {
     path: PathBuf,
     id: Uuid,
-    cordoned: bool,
+    /// Whether it holds the metadata log only, beside the directories of `log.dirs`.
+    is_metadata_only: bool,
+    cordoned: AtomicBool,
     offline: AtomicBool,
     /// Whether logs in it were not closed, or never checked after the last run had ended without closing them.
     unchecked: AtomicBool,
@@ -68,17 +71,24 @@ pub struct FoundPartition {
 
 impl LogDir {
     /// A directory that is online if `files` is there. `id` is zero if it could not be read.
-    pub fn new(path: PathBuf, id: Uuid, cordoned: bool, files: Option<klamm_log::log_dir::LogDir>) -> Self {
+    pub fn new(path: PathBuf, id: Uuid, files: Option<klamm_log::log_dir::LogDir>) -> Self {
         Self {
             path,
             id,
-            cordoned,
+            is_metadata_only: false,
+            cordoned: AtomicBool::new(false),
             offline: AtomicBool::new(files.is_none()),
             unchecked: AtomicBool::new(false),
             partitions: AtomicUsize::new(0),
             checkpointed: AtomicU64::new(u64::MAX),
             files,
         }
+    }
+
+    /// The same, for the metadata log only: it is none of the broker's log directories.
+    #[must_use]
+    pub fn for_metadata_only(self) -> Self {
+        Self { is_metadata_only: true, ..self }
     }
 
     /// Where it is.
@@ -94,6 +104,11 @@ impl LogDir {
     /// Whether it has failed. It stays so until the next start.
     pub fn is_offline(&self) -> bool {
         self.offline.load(Ordering::Acquire)
+    }
+
+    /// Whether it takes no new partitions (`cordoned.log.dirs`).
+    pub fn is_cordoned(&self) -> bool {
+        self.cordoned.load(Ordering::Acquire)
     }
 
     /// Counts a partition in or out.
@@ -116,6 +131,8 @@ pub struct LogDirs {
     found: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
     /// Index of the one that holds the metadata log.
     metadata: Option<usize>,
+    /// Rung when a directory fails or is cordoned or no longer.
+    changes: watch::Sender<()>,
 }
 
 impl LogDirs {
@@ -150,12 +167,33 @@ impl LogDirs {
                 }
             }
         }
-        Self { dirs, deleted: Mutex::new(deleted), found: Mutex::new(found), metadata }
+        let changes = watch::Sender::new(());
+        Self { dirs, deleted: Mutex::new(deleted), found: Mutex::new(found), metadata, changes }
     }
 
     /// All of them, those that have failed included.
     pub fn all(&self) -> &[LogDir] {
         &self.dirs
+    }
+
+    /// Those of `log.dirs`, in their order, which come before any other; those that have failed included.
+    pub fn of_partitions(&self) -> impl Iterator<Item = &LogDir> {
+        self.dirs.iter().filter(|dir| !dir.is_metadata_only)
+    }
+
+    /// Tells when a directory fails, or is cordoned or no longer.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Has exactly these take no new partitions.
+    pub fn cordon(&self, paths: &[String]) {
+        for dir in self.of_partitions() {
+            let is_cordoned = paths.iter().any(|path| dir.path == Path::new(path));
+            if dir.cordoned.swap(is_cordoned, Ordering::AcqRel) != is_cordoned {
+                self.changes.send_replace(());
+            }
+        }
     }
 
     /// One by index.
@@ -186,14 +224,14 @@ impl LogDirs {
     /// ones.
     pub fn for_new_partition(&self) -> Option<usize> {
         let dirs = self.dirs.iter().enumerate();
-        dirs.filter(|(_, dir)| !dir.is_offline() && !dir.cordoned)
+        dirs.filter(|(_, dir)| !dir.is_metadata_only && !dir.is_offline() && !dir.is_cordoned())
             .min_by_key(|(_, dir)| dir.partitions.load(Ordering::Acquire))
             .map(|(index, _)| index)
     }
 
     /// The directory with this id, if it works.
     pub fn online_by_id(&self, id: &Uuid) -> Option<usize> {
-        self.dirs.iter().position(|dir| dir.id == *id && !dir.is_offline())
+        self.dirs.iter().position(|dir| dir.id == *id && !dir.is_metadata_only && !dir.is_offline())
     }
 
     /// Whether a directory has failed.
@@ -203,7 +241,7 @@ impl LogDirs {
 
     /// Whether any directory has failed.
     pub fn has_offline(&self) -> bool {
-        self.dirs.iter().any(LogDir::is_offline)
+        self.of_partitions().any(LogDir::is_offline)
     }
 
     /// Takes a directory offline after its disk has failed. The process ends if it cannot do without, as Kafka's does.
@@ -213,6 +251,7 @@ impl LogDirs {
             return;
         }
         error!(dir = %dir.path.display(), error = %cause, "log directory failed and is offline");
+        self.changes.send_replace(());
         let reason = match self.left() {
             Left::Others => return,
             Left::Nothing => "all log directories have failed",
@@ -225,7 +264,7 @@ impl LogDirs {
     fn left(&self) -> Left {
         if self.metadata.is_some_and(|index| self.is_offline(index)) {
             Left::NoMetadata
-        } else if self.dirs.iter().all(LogDir::is_offline) {
+        } else if self.of_partitions().all(LogDir::is_offline) {
             Left::Nothing
         } else {
             Left::Others
@@ -257,7 +296,7 @@ impl LogDirs {
 
     /// Writes the three checkpoint files of every directory that works and whose partitions have moved since the last time.
     pub fn write_checkpoints(&self, partitions: &BTreeMap<TopicPartition, PartitionOffsets>) {
-        for (index, dir) in self.dirs.iter().enumerate() {
+        for (index, dir) in self.dirs.iter().enumerate().filter(|(_, dir)| !dir.is_metadata_only) {
             let Some(files) = dir.files.as_ref().filter(|_| !dir.is_offline()) else { continue };
             let here = || partitions.iter().filter(|(_, offsets)| offsets.log_dir == index);
             let mut hasher = FxHasher::default();
@@ -289,7 +328,7 @@ impl LogDirs {
 
     /// Notes in every directory that works that its logs were closed.
     pub fn write_clean_shutdown(&self, broker_epoch: i64) {
-        for (index, dir) in self.dirs.iter().enumerate() {
+        for (index, dir) in self.dirs.iter().enumerate().filter(|(_, dir)| !dir.is_metadata_only) {
             if dir.unchecked.load(Ordering::Acquire) {
                 continue;
             }
@@ -317,7 +356,7 @@ mod tests {
             let path =
                 std::env::temp_dir().join(format!("klamm-log-dirs-{}-{count}-{index}", std::process::id()));
             let files = klamm_log::log_dir::LogDir::lock(&Disk::real(), &path).unwrap();
-            LogDir::new(path, Uuid::from_bytes([u8::try_from(index).unwrap(); 16]), false, files)
+            LogDir::new(path, Uuid::from_bytes([u8::try_from(index).unwrap(); 16]), files)
         };
         (0..count).map(dir).collect()
     }
@@ -357,6 +396,30 @@ mod tests {
             assert_eq!(log_dirs.online_by_id(&log_dirs.dirs[1].id), (!offline.contains(&1)).then_some(1));
         }
         let log_dirs = LogDirs::new(dirs(1), Vec::new(), Path::new("elsewhere"));
+        log_dirs.dirs[0].offline.store(true, Ordering::Release);
+        assert_eq!(log_dirs.left(), Left::Nothing);
+    }
+
+    #[test]
+    fn partitions_go_where_they_may() {
+        let mut dirs = dirs(3);
+        let beside = dirs.pop().unwrap().for_metadata_only();
+        let (metadata, id) = (beside.path.clone(), beside.id);
+        let log_dirs = LogDirs::new(dirs.into_iter().chain([beside]).collect(), Vec::new(), &metadata);
+        let mut changes = log_dirs.changes();
+        assert_eq!(log_dirs.for_new_partition(), Some(0));
+        assert_eq!(log_dirs.online_by_id(&id), None);
+        let first = log_dirs.dirs[0].path.display().to_string();
+        log_dirs.cordon(std::slice::from_ref(&first));
+        assert_eq!(log_dirs.for_new_partition(), Some(1));
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        log_dirs.cordon(std::slice::from_ref(&first));
+        assert!(!changes.has_changed().unwrap());
+        log_dirs.dirs[1].offline.store(true, Ordering::Release);
+        assert_eq!(log_dirs.for_new_partition(), None, "neither the cordoned one nor the metadata log's");
+        log_dirs.cordon(&[]);
+        assert_eq!(log_dirs.for_new_partition(), Some(0));
         log_dirs.dirs[0].offline.store(true, Ordering::Release);
         assert_eq!(log_dirs.left(), Left::Nothing);
     }

@@ -82,6 +82,9 @@ pub enum StartError {
     /// A thread or runtime.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
+    /// The broker is not, or no longer, part of its cluster.
+    #[error("{0}")]
+    Outside(&'static str),
 }
 
 /// Runs a node until the process is told to end. `ready` is called when the node serves its clients.
@@ -114,19 +117,29 @@ async fn run_node(
     let mut termination = Box::pin(termination);
     let running = Running::start(&config, world)?;
     let mut lifecycle = Lifecycle::start(&config, &running);
+    let mut outside = Lifecycle::outside(lifecycle.stages.clone());
     let started = tokio::select! {
-        () = lifecycle.until_serving(&running) => true,
-        () = &mut termination => false,
+        () = lifecycle.until_serving(&running) => Ok(true),
+        () = &mut termination => Ok(false),
+        error = &mut outside => Err(error),
     };
-    if started {
-        lifecycle.serve(&running);
-        ready(&config);
-        termination.await;
-    }
+    let was_serving = matches!(started, Ok(true));
+    let end = match started {
+        Ok(true) => {
+            lifecycle.serve(&running);
+            ready(&config);
+            tokio::select! {
+                () = termination => Ok(()),
+                error = outside => Err(error),
+            }
+        }
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
     info!(node = running.node.id, "node stops");
-    lifecycle.end(&running, started).await;
+    lifecycle.end(&running, was_serving && end.is_ok()).await;
     running.stop().await;
-    Ok(())
+    end
 }
 
 /// The parts of a node that run on threads of their own.
@@ -219,6 +232,17 @@ impl Lifecycle {
         self.tasks.push(spawn::essential(acceptor::run(name, listener, Arc::clone(limits), shards)));
     }
 
+    /// Completes when the broker cannot be part of its cluster.
+    fn outside(mut stages: watch::Receiver<Stage>) -> std::pin::Pin<Box<impl Future<Output = StartError>>> {
+        Box::pin(async move {
+            match stages.wait_for(|stage| matches!(stage, Stage::Outside(_))).await.as_deref() {
+                Ok(Stage::Outside(why)) => StartError::Outside(why),
+                // A node without a broker has no such end.
+                _ => std::future::pending().await,
+            }
+        })
+    }
+
     /// Completes when the node may serve its clients.
     async fn until_serving(&mut self, running: &Running) {
         let node = &running.node;
@@ -299,7 +323,6 @@ struct Directories {
 /// Locks and checks every log directory. One that cannot be read is offline; the metadata log's has to work.
 fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories, StartError> {
     let metadata_dir = PathBuf::from(config.metadata_log_dir());
-    let cordoned = config.cordoned_log_dirs();
     let mut cluster_id: Option<(String, PathBuf)> = None;
     let mut metadata_directory_id = None;
     let mut previous_broker_epoch = i64::MAX;
@@ -310,18 +333,16 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
     } else {
         Vec::new()
     };
+    let own_dirs = paths.len();
     if !paths.contains(&metadata_dir) {
         paths.push(metadata_dir.clone());
     }
-    let own_dirs = config.log_dirs().len();
     for (index, path) in paths.into_iter().enumerate() {
-        // A metadata directory beside the log directories takes no partitions.
-        let is_cordoned = index >= own_dirs || cordoned.iter().any(|dir| path == std::path::Path::new(dir));
         let (files, meta, found) = match open_directory(world, &path) {
             Ok(opened) => opened,
             Err(StartError::Log(error)) if error.is_fault() && path != metadata_dir => {
                 error!(dir = %path.display(), %error, "log directory cannot be read and is offline");
-                dirs.push(LogDir::new(path, Uuid::ZERO, is_cordoned, None));
+                dirs.push(LogDir::new(path, Uuid::ZERO, None));
                 continue;
             }
             Err(error) => return Err(error),
@@ -331,9 +352,13 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
         if path == metadata_dir {
             metadata_directory_id = Some(id);
         }
+        if index >= own_dirs {
+            dirs.push(LogDir::new(path, id, Some(files)).for_metadata_only());
+            continue;
+        }
         previous_broker_epoch = previous_broker_epoch.min(found.broker_epoch.unwrap_or(-1));
         loaded.push((index, found));
-        dirs.push(LogDir::new(path, id, is_cordoned, Some(files)));
+        dirs.push(LogDir::new(path, id, Some(files)));
     }
     let Some((cluster_id, _)) = cluster_id else {
         return Err(StartError::Config("log.dirs names no directory".to_owned()));
@@ -349,11 +374,13 @@ fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories,
                 ))
             })?,
     };
+    let log_dirs = LogDirs::new(dirs, loaded, &metadata_dir);
+    log_dirs.cordon(&config.cordoned_log_dirs());
     Ok(Directories {
         cluster_id: cluster_id.into(),
         metadata_directory_id,
         previous_broker_epoch: if previous_broker_epoch == i64::MAX { -1 } else { previous_broker_epoch },
-        log_dirs: LogDirs::new(dirs, loaded, &metadata_dir),
+        log_dirs,
     })
 }
 

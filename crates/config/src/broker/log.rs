@@ -61,7 +61,7 @@ keys! { DEFS;
 
     /// How long a broker that cannot tell the controller of a failed log directory goes on while it leads
     /// partitions there, in milliseconds.
-    LOG_DIR_FAILURE_TIMEOUT_MS: i64 = "log.dir.failure.timeout.ms", default(30000), at_least(1), Low, ReadOnly;
+    LOG_DIR_FAILURE_TIMEOUT_MS: i64 = "log.dir.failure.timeout.ms", default(30000), at_least(1), Low, ReadOnly, supported;
 
     /// Log directories, separated by commas. Unset: `log.dir`.
     LOG_DIRS: Option<Vec<String>> = "log.dirs", null, SOME_OR_NULL, High, ReadOnly, supported;

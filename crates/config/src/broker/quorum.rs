@@ -62,7 +62,7 @@ keys! { DEFS;
 
     /// How long a starting broker tries to register with the controller before it gives up, in
     /// milliseconds.
-    INITIAL_BROKER_REGISTRATION_TIMEOUT_MS: i32 = "initial.broker.registration.timeout.ms", default(60000), Any, Medium, ReadOnly;
+    INITIAL_BROKER_REGISTRATION_TIMEOUT_MS: i32 = "initial.broker.registration.timeout.ms", default(60000), Any, Medium, ReadOnly, supported;
 
     /// How long deleted files of the metadata log stay on disk, in milliseconds.
     INTERNAL_METADATA_DELETE_DELAY_MILLIS: i64 = "internal.metadata.delete.delay.millis", default(60000), Any, Low, ReadOnly, internal;

@@ -93,6 +93,7 @@ fn apply_broker_configs(node: &Node, published: &Published) {
     match current.applied(&defaults, &own) {
         Ok(altered) => {
             node.limits.apply(&altered);
+            node.log_dirs.cordon(&altered.cordoned_log_dirs());
             node.config.store(Arc::new(altered));
         }
         Err(errors) => warn!(%errors, "the altered config of this broker is not legal and does not count"),

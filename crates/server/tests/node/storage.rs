@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use klamm_protocol::{ErrorCode, records::CompressionType};
+use klamm_protocol::{ErrorCode, api::describe_log_dirs::DescribeLogDirsRequest, records::CompressionType};
 use klamm_server::StartError;
 
 use crate::{
@@ -113,6 +113,83 @@ fn a_directory_that_fails_takes_its_partitions_with_it_and_no_others() {
     let mut client = node.connect();
     let response = client.call(&produce(lost, Some(large()), -1), 12);
     assert_eq!(response.responses[0].partition_responses[0].base_offset, 1);
+}
+
+#[test]
+fn the_controller_hears_of_a_failed_directory_at_once() {
+    let _shared = beside_others();
+    let dir = fresh_dir("told-at-once");
+    let (first, second) = (dir.join("first"), dir.join("second"));
+    fs::create_dir_all(&first).unwrap();
+    format(&first, 1);
+    meta(&second, 1, "abcdefghijklmnopqrstuA");
+    let dirs = format!("{},{}", first.display(), second.display());
+    let settings = [
+        ("log.dirs", dirs.as_str()),
+        ("broker.heartbeat.interval.ms", "50000"),
+        ("broker.session.timeout.ms", "60000"),
+    ];
+    let node = TestNode::start_in(dir, &settings);
+    node.create_topic("topic", 2, &[("segment.bytes", "1048576")]);
+    let mut client = node.connect();
+    let lost = if second.join("topic-0").exists() { 0 } else { 1 };
+    let large = || {
+        let mut request = produce("topic", Some(crate::batches::large(900_000, CompressionType::None)), -1);
+        request.topic_data[0].partition_data[0].index = lost;
+        request
+    };
+    client.call(&large(), 12);
+    fs::rename(second.join(format!("topic-{lost}")), second.join("gone")).unwrap();
+    client.call(&large(), 12);
+    let started = std::time::Instant::now();
+    eventually("no leader, without its directory", || {
+        let topics = client.metadata(Some(&["topic"])).topics;
+        topics[0].partitions.iter().any(|partition| partition.leader_id == -1)
+    });
+    assert!(started.elapsed().as_secs() < 40, "before the next heartbeat");
+}
+
+#[test]
+fn the_directory_of_the_metadata_log_is_no_log_directory() {
+    let _shared = beside_others();
+    let dir = fresh_dir("metadata-beside");
+    let (logs, metadata) = (dir.join("logs"), dir.join("metadata"));
+    meta(&logs, 1, "abcdefghijklmnopqrstuA");
+    fs::create_dir_all(&metadata).unwrap();
+    format(&metadata, 1);
+    let (own, beside) = (logs.display().to_string(), metadata.display().to_string());
+    let settings = [("log.dirs", own.as_str()), ("metadata.log.dir", beside.as_str())];
+    let node = TestNode::start_in(dir, &settings);
+    node.create_topic("topic", 3, &[]);
+    let described = node.connect().call(&DescribeLogDirsRequest { topics: None, ..Default::default() }, 5);
+    let dirs: Vec<&str> = described.results.iter().map(|result| result.log_dir.as_str()).collect();
+    assert_eq!(dirs, [own.as_str()]);
+    assert!(logs.join("topic-2").exists());
+    let dir = node.stop();
+    assert!(logs.join(".kafka_cleanshutdown").exists());
+    let mut files: Vec<_> =
+        fs::read_dir(&metadata).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, [".lock", "__cluster_metadata-0", "bootstrap.checkpoint", "meta.properties"]);
+    remove(&dir);
+}
+
+#[test]
+fn a_broker_that_finds_no_controller_gives_up() {
+    let _shared = beside_others();
+    let dir = fresh_dir("no-controller");
+    format(&dir, 1);
+    let settings = [
+        ("process.roles", "broker"),
+        ("listeners", "PLAINTEXT://127.0.0.1:0"),
+        ("controller.quorum.voters", "2@127.0.0.1:1"),
+        ("initial.broker.registration.timeout.ms", "300"),
+    ];
+    let config = config(&dir, 0, 0, &settings);
+    let run = || klamm_server::run_until(config, std::future::pending(), |_| {});
+    let error = std::thread::scope(|scope| scope.spawn(run).join().unwrap().expect_err("it cannot serve"));
+    assert!(error.to_string().contains("initial.broker.registration.timeout.ms"), "{error}");
+    remove(&dir);
 }
 
 #[test]

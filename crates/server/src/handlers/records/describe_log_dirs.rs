@@ -46,8 +46,9 @@ pub async fn handle(
             }
         }
     }
-    let cordoned = cx.node.config.load().cordoned_log_dirs();
-    let dirs = cx.node.log_dirs.all().iter().enumerate();
+    let version = cx.node.metadata.load().image.features.metadata_version_or_minimum();
+    let tells_cordoned = version.is_cordoned_log_dirs_supported();
+    let dirs = cx.node.log_dirs.of_partitions().enumerate();
     let results = dirs
         .map(|(index, dir)| {
             let name: StrBytes = dir.path().to_string_lossy().into_owned().into();
@@ -58,7 +59,7 @@ pub async fn handle(
             let usage = cx.node.world.disk.usage(dir.path()).ok();
             let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
             DescribeLogDirsResult {
-                is_cordoned: cordoned.iter().any(|path| path.as_str() == name.as_str()),
+                is_cordoned: tells_cordoned && dir.is_cordoned(),
                 log_dir: name,
                 topics: topics(by_dir.remove(&index).unwrap_or_default()),
                 total_bytes: usage.map_or(-1, |usage| bytes(usage.total_bytes)),

@@ -18,9 +18,12 @@ mod conformance;
 mod crash;
 mod disk;
 mod docs;
+mod failover;
 mod fuzz;
 mod hostile;
+mod load;
 mod node;
+mod nodes;
 mod setup;
 mod shell;
 mod tally;
@@ -116,6 +119,16 @@ enum Task {
         #[arg(long, value_enum, default_value = "klamm")]
         server: Product,
     },
+    /// Kills leaders and measures how long a producer with acks=all gets no acknowledgement
+    Failover {
+        #[arg(default_value_t = 20)]
+        kills: u32,
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+        /// Every broker is a controller too
+        #[arg(long)]
+        combined: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -137,6 +150,9 @@ fn main() -> ExitCode {
         Task::Bench { size } => bench::bench(&size),
         Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
+        Task::Failover { kills, server, combined } => {
+            test::one("failover", || failover::failover(server, kills, combined))
+        }
         Task::Crash { rounds, server } => test::one("crash", || crash::crash(server, rounds)),
     };
     match done {

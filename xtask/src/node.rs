@@ -99,14 +99,24 @@ pub(crate) struct Node {
 impl Node {
     /// Formats a new node in a fresh folder of that name under the target folder.
     pub(crate) fn create(product: Product, name: &str, settings: &[(&str, &str)]) -> Result<Self> {
+        let (port, controller) = (free_port()?, free_port()?);
+        Self::create_with(product, name, port, |folder| properties(folder, port, controller, settings))
+    }
+
+    /// Formats a new node in a fresh folder of that name, with the properties that it is to have there.
+    pub(crate) fn create_with(
+        product: Product,
+        name: &str,
+        port: u16,
+        properties: impl FnOnce(&Path) -> String,
+    ) -> Result<Self> {
         let folder = target().join("acceptance").join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let (port, controller) = (free_port()?, free_port()?);
         let node = Self { product, folder, port, environment: Vec::new(), child: None };
-        fs::write(node.properties(), properties(&node.folder, port, controller, settings))?;
+        fs::write(node.properties(), properties(&node.folder))?;
         let mut format = product.format();
         output(format.args(["-t", CLUSTER_ID, "-c"]).arg(node.properties()).current_dir(&node.folder))?;
         Ok(node)
@@ -136,6 +146,11 @@ impl Node {
 
     /// Starts the node and waits until it serves; how long that took.
     pub(crate) fn start(&mut self) -> Result<Duration> {
+        self.start_until(|port| wire::live_brokers(port).is_ok_and(|brokers| brokers > 0))
+    }
+
+    /// Starts the node and waits until it is what is asked for of its port; how long that took.
+    pub(crate) fn start_until(&mut self, is_ready: impl Fn(u16) -> bool) -> Result<Duration> {
         let started = Instant::now();
         let log = OpenOptions::new().create(true).append(true).open(self.folder.join("server.log"))?;
         let mut start = self.product.start();
@@ -150,7 +165,7 @@ impl Node {
             if let Some(status) = self.ended()? {
                 bail!("{:?} ended with {status} while it started:\n{}", self.product, self.last_log_lines());
             }
-            if wire::live_brokers(self.port).is_ok_and(|brokers| brokers > 0) {
+            if is_ready(self.port) {
                 return Ok(started.elapsed());
             }
             sleep(Duration::from_millis(5));
@@ -245,7 +260,7 @@ fn properties(folder: &Path, port: u16, controller: u16, settings: &[(&str, &str
 }
 
 /// A port that is free now, out of the range KLAMM_TEST_PORTS (default 29300-29999), never one that was given before.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let range = std::env::var("KLAMM_TEST_PORTS").unwrap_or_else(|_| "29300-29999".to_owned());
     let (low, high) = range.split_once('-').context("KLAMM_TEST_PORTS is LOW-HIGH")?;

@@ -29,6 +29,18 @@ impl Fields<'_> {
         Ok(i32::from_be_bytes(self.take()?))
     }
 
+    fn ids(&mut self) -> Result<Vec<i32>> {
+        (0..self.int32()?).map(|_| self.int32()).collect()
+    }
+
+    fn nullable_string(&mut self) -> Result<()> {
+        if self.0.starts_with(&[0xff, 0xff]) {
+            self.take::<2>()?;
+            return Ok(());
+        }
+        self.string().map(drop)
+    }
+
     fn string(&mut self) -> Result<String> {
         let length = usize::try_from(self.int16()?).context("a null string")?;
         ensure!(self.0.len() >= length, "the response is too short");
@@ -69,6 +81,44 @@ pub(crate) fn live_brokers(port: u16) -> Result<i32> {
     let no_topics = 0_i32.to_be_bytes();
     let response = call(port, METADATA, 1, &no_topics)?;
     Fields(&response).int32()
+}
+
+/// A partition as a node describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Partition {
+    pub(crate) index: i32,
+    /// -1: nobody.
+    pub(crate) leader: i32,
+    pub(crate) replicas: Vec<i32>,
+    pub(crate) isr: Vec<i32>,
+}
+
+/// The partitions of a topic, by index.
+pub(crate) fn partitions(port: u16, topic: &str) -> Result<Vec<Partition>> {
+    let mut body = 1_i32.to_be_bytes().to_vec();
+    put_string(&mut body, topic);
+    let response = call(port, METADATA, 1, &body)?;
+    let mut fields = Fields(&response);
+    for _ in 0..fields.int32()? {
+        fields.int32()?;
+        fields.string()?;
+        fields.int32()?;
+        fields.nullable_string()?;
+    }
+    let _controller = fields.int32()?;
+    ensure!(fields.int32()? == 1, "one topic was asked for");
+    let error = fields.int16()?;
+    ensure!(error == 0, "Metadata of {topic} answered the error {error}");
+    fields.string()?;
+    let _is_internal = fields.take::<1>()?;
+    let mut partitions = Vec::new();
+    for _ in 0..fields.int32()? {
+        fields.int16()?;
+        let (index, leader) = (fields.int32()?, fields.int32()?);
+        partitions.push(Partition { index, leader, replicas: fields.ids()?, isr: fields.ids()? });
+    }
+    partitions.sort_by_key(|partition| partition.index);
+    Ok(partitions)
 }
 
 /// The state of a classic group and how many members it has.

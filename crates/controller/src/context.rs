@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct Context<'a> {
     /// Everything applied, committed or not.
     pub image: &'a MetadataImage,
+    /// Of the partitions in it.
+    pub index: &'a crate::PartitionIndex,
     /// The deciding node's properties file.
     pub config: &'a BrokerConfig,
     /// Whether a broker passed the request on.

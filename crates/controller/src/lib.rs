@@ -1,6 +1,6 @@
 //! The controller's decisions, as pure functions on the metadata image.
 //!
-//! Each command reads a [`Context`] (the tentative image and the node's config) and answers an
+//! Each command reads a [`Context`] (the tentative image, an index of it, and the node's config) and answers an
 //! [`Outcome`](klamm_timeline::Outcome): records and a response that holds once they are committed. One file per
 //! decision.
 //!
@@ -15,8 +15,8 @@
 //!    bootstrap records on an empty log), and [`Heartbeats::activate`] starts the brokers' sessions.
 //! 2. Each request: call the decision on the tentative image, encode the records with
 //!    [`record_version`](klamm_metadata::image::record_version) at the tentative image's `metadata.version`, propose
-//!    them to raft, apply them to the timeline with the end offset that raft answers, answer when it is committed. With
-//!    no records: answer when everything that is tentative now is committed. If raft refuses, or another leader comes:
+//!    them to raft, apply them to the timeline with the end offset that raft answers, bring the [`PartitionIndex`] up with
+//!    the timeline's tentative image, answer when it is committed. With no records: answer when everything that is tentative now is committed. If raft refuses, or another leader comes:
 //!    revert, and answer NOT_CONTROLLER.
 //! 3. From time to time, while active: [`brokers::fence_expired`] at [`Heartbeats::next_deadline`],
 //!    [`periodic`] decisions (preferred leaders, unclean elections, a NoOp record).
@@ -39,6 +39,7 @@ mod context;
 pub mod controllers;
 pub mod features;
 mod heartbeats;
+mod partition_index;
 pub mod partitions;
 pub mod periodic;
 pub mod placement;
@@ -53,6 +54,7 @@ pub use activation::activate;
 pub use api_error::ApiError;
 pub use context::{Access, Context};
 pub use heartbeats::Heartbeats;
+pub use partition_index::{PartitionIndex, PartitionKey};
 pub use random::Random;
 
 use klamm_protocol::metadata::MetadataRecord;

@@ -1,7 +1,8 @@
 //! What the active controller does from time to time, unasked.
 
 use crate::partitions::{Election, elect_leader};
-use crate::{Context, Outcome};
+use crate::{Context, Outcome, PartitionKey};
+use klamm_protocol::Uuid;
 use klamm_protocol::metadata::{MetadataRecord, NoOpRecord};
 
 /// At most so many elections at once.
@@ -10,13 +11,13 @@ const ELECTIONS_MAX: usize = 1_000;
 /// Gives partitions back to their preferred leaders (`auto.leader.rebalance.enable`). The response says whether there
 /// is more to do at once.
 pub fn balance_leaders(context: &Context<'_>) -> Outcome<bool> {
-    elect(context, Election::Preferred, |partition| partition.leader != partition.preferred_replica())
+    elect(context, Election::Preferred, context.index.imbalanced())
 }
 
 /// Elects leaders from outside the in-sync replicas where that is enabled and nobody leads. The response says whether
 /// there is more to do at once.
 pub fn elect_unclean_leaders(context: &Context<'_>) -> Outcome<bool> {
-    elect(context, Election::Unclean, |partition| !partition.has_leader())
+    elect(context, Election::Unclean, context.index.leaderless())
 }
 
 /// The record that proves that the quorum is alive, every `metadata.max.idle.interval.ms` (KIP-835).
@@ -27,20 +28,26 @@ pub fn no_op() -> Outcome<()> {
 fn elect(
     context: &Context<'_>,
     election: Election,
-    wanted: impl Fn(&klamm_metadata::image::Partition) -> bool,
+    partitions: impl Iterator<Item = PartitionKey>,
 ) -> Outcome<bool> {
     let mut records: Vec<MetadataRecord> = Vec::new();
-    for topic in context.image.topics.iter() {
-        let mut enabled = None;
-        for (index, _) in topic.partitions.iter().filter(|(_, partition)| wanted(partition)) {
-            let allowed = election != Election::Unclean
-                || *enabled.get_or_insert_with(|| context.is_unclean_election_enabled(&topic.name));
-            if allowed {
-                records.extend(elect_leader(context, &topic.name, *index, election).ok());
-            }
-            if records.len() >= ELECTIONS_MAX {
-                return Outcome::new(records, true);
-            }
+    let mut allowed: Option<(Uuid, bool)> = None;
+    for (id, index) in partitions {
+        let Some(topic) = context.image.topics.by_id(&id) else { continue };
+        let is_allowed = election != Election::Unclean
+            || match allowed {
+                Some((known, is_enabled)) if known == id => is_enabled,
+                _ => {
+                    let is_enabled = context.is_unclean_election_enabled(&topic.name);
+                    allowed = Some((id, is_enabled));
+                    is_enabled
+                }
+            };
+        if is_allowed {
+            records.extend(elect_leader(context, &topic.name, index, election).ok());
+        }
+        if records.len() >= ELECTIONS_MAX {
+            return Outcome::new(records, true);
         }
     }
     Outcome::new(records, false)

@@ -2,7 +2,7 @@
 
 use crate::partitions::{Affected, leader_and_isr_updates};
 use crate::{Context, Heartbeats, Outcome};
-use klamm_metadata::image::Broker;
+use klamm_metadata::image::{Broker, Partition};
 use klamm_protocol::metadata::{BrokerRegistrationChangeRecord, MetadataRecord};
 use std::time::Duration;
 
@@ -28,14 +28,22 @@ pub fn fence_expired(
 /// Takes the broker out of every ISR, then marks it.
 pub(super) fn fence(context: &Context<'_>, broker: &Broker, records: &mut Vec<MetadataRecord>) {
     let id = broker.id;
-    leader_and_isr_updates(context, Affected::Removed(id), |partition| partition.isr.contains(&id), records);
+    let in_sync = |partition: &Partition| partition.isr.contains(&id);
+    let partitions = context.index.of_broker(id);
+    leader_and_isr_updates(context, Affected::Removed(id), partitions, in_sync, records);
     records.push(registration_change(broker, |change| change.fenced = 1));
 }
 
 /// Marks the broker, then gives partitions without a leader to it where it may lead.
 pub(super) fn unfence(context: &Context<'_>, broker: &Broker, records: &mut Vec<MetadataRecord>) {
     records.push(registration_change(broker, |change| change.fenced = -1));
-    leader_and_isr_updates(context, Affected::Added(broker.id), |partition| !partition.has_leader(), records);
+    leader_and_isr_updates(
+        context,
+        Affected::Added(broker.id),
+        context.index.leaderless(),
+        |_| true,
+        records,
+    );
 }
 
 pub(super) fn registration_change(

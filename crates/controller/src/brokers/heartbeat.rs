@@ -3,7 +3,7 @@
 use super::fence::{fence, registration_change, unfence};
 use crate::partitions::{Affected, leader_and_isr_updates};
 use crate::{ApiError, Context, Heartbeats, Outcome};
-use klamm_metadata::image::Broker;
+use klamm_metadata::image::{Broker, Partition};
 use klamm_protocol::Uuid;
 use klamm_protocol::api::broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 use klamm_protocol::metadata::MetadataRecord;
@@ -95,13 +95,7 @@ fn next_state(
     current: State,
     request: &BrokerHeartbeatRequest,
 ) -> State {
-    let leads = || {
-        context
-            .image
-            .topics
-            .iter()
-            .any(|topic| topic.partitions.values().any(|partition| partition.leader == broker.id))
-    };
+    let leads = || context.index.leads(broker.id);
     match current {
         State::Fenced if request.want_shut_down => State::ShutdownNow,
         State::Fenced if !request.want_fence && is_caught_up(broker, heartbeats, request) => State::Unfenced,
@@ -130,7 +124,8 @@ fn begin_shutdown(context: &Context<'_>, broker: &Broker, records: &mut Vec<Meta
     if !broker.in_controlled_shutdown {
         records.push(registration_change(broker, |change| change.in_controlled_shutdown = 1));
     }
-    leader_and_isr_updates(context, Affected::Removed(id), |partition| partition.isr.contains(&id), records);
+    let in_sync = |partition: &Partition| partition.isr.contains(&id);
+    leader_and_isr_updates(context, Affected::Removed(id), context.index.of_broker(id), in_sync, records);
 }
 
 fn offline_dirs(context: &Context<'_>, broker: &Broker, offline: &[Uuid], records: &mut Vec<MetadataRecord>) {
@@ -138,10 +133,17 @@ fn offline_dirs(context: &Context<'_>, broker: &Broker, offline: &[Uuid], record
     if newly.is_empty() {
         return;
     }
-    let concerned = |partition: &klamm_metadata::image::Partition| {
-        partition.directory_of(broker.id).is_some_and(|dir| newly.contains(&dir))
-    };
-    leader_and_isr_updates(context, Affected::Removed(broker.id), concerned, records);
+    let concerned =
+        |partition: &Partition| partition.directory_of(broker.id).is_some_and(|dir| newly.contains(&dir));
+    // Replicas that are neither in sync nor eligible are in no index, and have nothing to lose but a chance to lead
+    // that they had not.
+    leader_and_isr_updates(
+        context,
+        Affected::Removed(broker.id),
+        context.index.of_broker(broker.id),
+        concerned,
+        records,
+    );
     let online = broker.log_dirs.iter().copied().filter(|dir| !offline.contains(dir)).collect();
     records.push(registration_change(broker, |change| change.log_dirs = online));
 }

@@ -3,6 +3,7 @@
 use crate::partitions::{Affected, leader_and_isr_updates};
 use crate::{ApiError, Context, Heartbeats, Outcome};
 use klamm_metadata::features::{self, MetadataVersion};
+use klamm_metadata::image::Partition;
 use klamm_protocol::api::broker_registration::{
     BrokerRegistrationRequest, BrokerRegistrationResponse, Feature,
 };
@@ -182,13 +183,12 @@ fn check_feature(context: &Context<'_>, kraft_version: i16, feature: &Feature) -
 }
 
 fn clean_up(context: &Context<'_>, id: i32, clean: bool, records: &mut Vec<MetadataRecord>) {
-    let in_sync = |partition: &klamm_metadata::image::Partition| partition.isr.contains(&id);
+    let in_sync = |partition: &Partition| partition.isr.contains(&id);
+    let partitions = context.index.of_broker(id);
     if context.is_elr_enabled() && !clean {
-        let concerned = |partition: &klamm_metadata::image::Partition| {
-            partition.isr.contains(&id) || partition.elr.contains(&id)
-        };
-        leader_and_isr_updates(context, Affected::UncleanShutdown(id), concerned, records);
+        let concerned = |partition: &Partition| in_sync(partition) || partition.elr.contains(&id);
+        leader_and_isr_updates(context, Affected::UncleanShutdown(id), partitions, concerned, records);
     } else {
-        leader_and_isr_updates(context, Affected::Removed(id), in_sync, records);
+        leader_and_isr_updates(context, Affected::Removed(id), partitions, in_sync, records);
     }
 }

@@ -22,7 +22,8 @@ pub fn unregister(
     let concerned = |partition: &klamm_metadata::image::Partition| {
         partition.isr.contains(&id) || partition.elr.contains(&id)
     };
-    leader_and_isr_updates(context, Affected::Removed(id), concerned, &mut records);
+    let partitions = context.index.of_broker(id);
+    leader_and_isr_updates(context, Affected::Removed(id), partitions, concerned, &mut records);
     let gone = UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch, ..Default::default() };
     records.push(gone.into());
     ApiError::check_record_count(&records)?;

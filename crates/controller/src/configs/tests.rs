@@ -1,4 +1,5 @@
 use super::*;
+use crate::PartitionIndex;
 use klamm_config::BrokerConfig;
 use klamm_metadata::MetadataImage;
 use klamm_protocol::Uuid;
@@ -72,7 +73,8 @@ fn alter(image: &MetadataImage, asked: &[Asked<'_>], validate_only: bool) -> (Ve
         validate_only,
         ..Default::default()
     };
-    let view = Context { image, config: &config, forwarded: true };
+    let index = PartitionIndex::of(image);
+    let view = Context { image, index: &index, config: &config, forwarded: true };
     let outcome = incremental_alter_configs(view, &request);
     (outcome.records.iter().map(shown).collect(), outcome.response.responses.iter().map(answered).collect())
 }
@@ -193,7 +195,9 @@ fn replacing_deletes_what_is_not_named() {
         ..Default::default()
     };
     let image = image(false);
-    let outcome = alter_configs(Context { image: &image, config: &config, forwarded: true }, &request);
+    let index = PartitionIndex::of(&image);
+    let outcome =
+        alter_configs(Context { image: &image, index: &index, config: &config, forwarded: true }, &request);
     let records: Vec<_> = outcome.records.iter().map(shown).collect();
     assert_eq!(records, ["2:orders flush.ms=3", "2:orders retention.ms=null"]);
 }

@@ -57,11 +57,8 @@ pub fn assign_replicas_to_dirs(
             ..Default::default()
         });
     }
-    for (topic, index) in offline {
-        let partition = context.image.topics.partition_by_id(&topic, index);
-        let concerned = |other: &_| partition.is_some_and(|partition| std::ptr::eq(&**partition, other));
-        leader_and_isr_updates(context, Affected::Removed(broker.id), concerned, &mut records);
-    }
+    let offline = offline.into_iter();
+    leader_and_isr_updates(context, Affected::Removed(broker.id), offline, |_| true, &mut records);
     Ok(Outcome::new(records, AssignReplicasToDirsResponse { directories, ..Default::default() }))
 }
 

@@ -4,7 +4,6 @@ use super::assignment::check_manual_assignment;
 use super::change::{Change, Election};
 use crate::{ApiError, Context, Outcome};
 use klamm_metadata::image::{Partition, Topic};
-use klamm_protocol::ErrorCode;
 use klamm_protocol::api::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ReassignablePartition,
     ReassignablePartitionResponse, ReassignableTopicResponse,
@@ -14,6 +13,8 @@ use klamm_protocol::api::list_partition_reassignments::{
     OngoingTopicReassignment,
 };
 use klamm_protocol::metadata::MetadataRecord;
+use klamm_protocol::{ErrorCode, Uuid};
+use std::collections::BTreeSet;
 
 /// Begins, replaces or cancels reassignments, partition by partition.
 pub fn alter_partition_reassignments(
@@ -184,7 +185,11 @@ pub fn list_partition_reassignments(
         })
     };
     let topics = match &request.topics {
-        None => context.image.topics.iter().filter_map(|topic| ongoing(topic, &|_| true)).collect(),
+        None => {
+            let ids: BTreeSet<Uuid> = context.index.reassigning().map(|(topic, _)| topic).collect();
+            let topics = ids.iter().filter_map(|id| context.image.topics.by_id(id));
+            topics.filter_map(|topic| ongoing(topic, &|_| true)).collect()
+        }
         Some(asked) => asked
             .iter()
             .filter_map(|asked| {

@@ -1,7 +1,7 @@
 //! New leaders and in-sync replicas after something has happened to a broker.
 
 use super::change::{Change, Election};
-use crate::Context;
+use crate::{Context, PartitionKey};
 use klamm_metadata::image::{Partition, Topic};
 use klamm_protocol::metadata::MetadataRecord;
 use std::sync::Arc;
@@ -17,18 +17,26 @@ pub(crate) enum Affected {
     UncleanShutdown(i32),
 }
 
-/// Records for every partition that `concerns` says yes to.
+/// Records for those of the partitions that `concerns` says yes to.
 pub(crate) fn leader_and_isr_updates(
     context: &Context<'_>,
     affected: Affected,
+    partitions: impl Iterator<Item = PartitionKey>,
     concerns: impl Fn(&Partition) -> bool,
     records: &mut Vec<MetadataRecord>,
 ) {
-    for topic in context.image.topics.iter() {
-        for (index, partition) in &topic.partitions {
-            if concerns(partition) {
-                records.extend(update(context, affected, topic, *index, partition));
-            }
+    let mut topic: Option<&Arc<Topic>> = None;
+    for (id, index) in partitions {
+        // Those of one topic come one after another.
+        if topic.is_none_or(|topic| topic.id != id) {
+            topic = context.image.topics.by_id(&id);
+        }
+        let Some((topic, partition)) = topic.and_then(|topic| Some((topic, topic.partitions.get(&index)?)))
+        else {
+            continue;
+        };
+        if concerns(partition) {
+            records.extend(update(context, affected, topic, index, partition));
         }
     }
 }

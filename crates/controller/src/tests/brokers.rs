@@ -74,7 +74,8 @@ fn a_silent_broker_loses_its_leaderships() {
     assert_eq!(world.heartbeats.next_deadline(), Some(Duration::from_secs(9)));
     world.now += Duration::from_secs(1);
     for expect in [Some(0), None] {
-        let context = Context { image: &world.image, config: &world.config, forwarded: false };
+        let context =
+            Context { image: &world.image, index: &world.index, config: &world.config, forwarded: false };
         let outcome = brokers::fence_expired(&context, &mut world.heartbeats, world.now);
         assert_eq!(world.run(outcome), expect);
     }
@@ -155,7 +156,8 @@ fn a_broker_that_has_not_read_its_registration_to_the_end_stays_fenced() {
 fn a_broker_has_to_know_the_kraft_version() {
     for (kraft_version, expect) in [(0, Ok(())), (1, Err(ErrorCode::UnsupportedVersion))] {
         let mut world = World::new(MetadataVersion::V3_9_IV0, &[]);
-        let context = Context { image: &world.image, config: &world.config, forwarded: false };
+        let context =
+            Context { image: &world.image, index: &world.index, config: &world.config, forwarded: false };
         let version = klamm_protocol::api::broker_registration::Feature {
             name: "metadata.version".into(),
             min_supported_version: 7,
@@ -177,7 +179,8 @@ fn a_broker_has_to_know_the_kraft_version() {
 #[test]
 fn registrations_are_checked() {
     let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);
-    let context = Context { image: &world.image, config: &world.config, forwarded: false };
+    let context =
+        Context { image: &world.image, index: &world.index, config: &world.config, forwarded: false };
     let request = klamm_protocol::api::broker_registration::BrokerRegistrationRequest {
         broker_id: 1,
         cluster_id: "other".into(),

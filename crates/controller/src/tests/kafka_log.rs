@@ -84,7 +84,8 @@ fn register(world: &mut World, dirs: &[Uuid]) {
         log_dirs: dirs.to_vec(),
         ..Default::default()
     };
-    let context = Context { image: &world.image, config: &world.config, forwarded: false };
+    let context =
+        Context { image: &world.image, index: &world.index, config: &world.config, forwarded: false };
     let (now, end) = (world.now, world.end_offset);
     let claim = brokers::Claim { cluster_id: super::world::CLUSTER, kraft_version: 1, end_offset: end };
     let outcome = brokers::register(&context, &mut world.heartbeats, now, claim, &request);
@@ -156,7 +157,8 @@ fn our_records_are_kafkas() {
     assign(&mut world, "gone", assigned(3), &[0]);
     let gone = DeleteTopicState { name: Some("gone".into()), ..Default::default() };
     let request = DeleteTopicsRequest { topics: vec![gone], ..Default::default() };
-    let context = Context { image: &world.image, config: &world.config, forwarded: true };
+    let context =
+        Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
     let outcome = topics::delete_topics(&context, &mut world.random, Access::ALL, &request, 6);
     world.run(outcome.expect("enabled"));
     world.heartbeat(0, |request| request.want_shut_down = true).expect("shuts down");

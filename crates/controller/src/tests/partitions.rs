@@ -193,7 +193,12 @@ fn sessions_end_in_the_order_of_silence() {
     world.now += Duration::from_secs(60);
     let mut order = Vec::new();
     loop {
-        let context = crate::Context { image: &world.image, config: &world.config, forwarded: false };
+        let context = crate::Context {
+            image: &world.image,
+            index: &world.index,
+            config: &world.config,
+            forwarded: false,
+        };
         let outcome = crate::brokers::fence_expired(&context, &mut world.heartbeats, world.now);
         match world.run(outcome) {
             Some(id) => order.push(id),

@@ -180,7 +180,8 @@ fn what_may_not_be_seen_is_not_told() {
     let access = Access { may_change: &|name| name != "b", may_describe: &|_| false };
     let request =
         CreateTopicsRequest { topics: vec![topic("a", 1, 1), topic("b", 1, 1)], ..Default::default() };
-    let context = Context { image: &world.image, config: &world.config, forwarded: true };
+    let context =
+        Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
     let outcome = topics::create_topics(&context, &mut world.random, access, &request);
     let response = world.run(outcome);
     let denied = ErrorCode::TopicAuthorizationFailed.code();
@@ -197,7 +198,8 @@ fn what_may_not_be_seen_is_not_told() {
         ..Default::default()
     };
     let hidden = Access { may_change: &|_| false, may_describe: &|_| false };
-    let context = Context { image: &world.image, config: &world.config, forwarded: true };
+    let context =
+        Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
     let outcome =
         topics::delete_topics(&context, &mut world.random, hidden, &request, 6).expect("deletion is enabled");
     assert!(outcome.records.is_empty());
@@ -233,7 +235,8 @@ fn topics_are_deleted_by_name_and_by_id() {
         ],
         ..Default::default()
     };
-    let context = Context { image: &world.image, config: &world.config, forwarded: true };
+    let context =
+        Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
     let outcome =
         topics::delete_topics(&context, &mut world.random, Access::ALL, &request, 6).expect("enabled");
     let response = world.run(outcome);
@@ -294,7 +297,8 @@ fn partitions_are_added_behind_the_ones_there_are() {
         (add("t", 6, None), ErrorCode::None, "", 6),
     ] {
         let request = CreatePartitionsRequest { topics: vec![request], ..Default::default() };
-        let context = Context { image: &world.image, config: &world.config, forwarded: true };
+        let context =
+            Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
         let outcome = partitions::create_partitions(&context, &mut world.random, Access::ALL, &request);
         let response = world.run(outcome);
         let [result] = response.results.as_slice() else { panic!("{response:?}") };

@@ -20,6 +20,7 @@ pub(super) const CLUSTER: &str = "cluster";
 /// What a controller holds.
 pub(super) struct World {
     pub(super) image: MetadataImage,
+    pub(super) index: PartitionIndex,
     pub(super) config: BrokerConfig,
     pub(super) heartbeats: Heartbeats,
     pub(super) random: Random,
@@ -47,6 +48,7 @@ impl World {
         let mut world = Self {
             heartbeats: Heartbeats::activate(&image, Duration::ZERO, Duration::from_secs(9)),
             image,
+            index: PartitionIndex::default(),
             config: BrokerConfig::from_properties(&all).expect("a good config"),
             random: Random::new([7; 32]),
             now: Duration::ZERO,
@@ -71,15 +73,18 @@ impl World {
     }
 
     pub(super) fn context(&self) -> Context<'_> {
-        Context { image: &self.image, config: &self.config, forwarded: true }
+        Context { image: &self.image, index: &self.index, config: &self.config, forwarded: true }
     }
 
     pub(super) fn apply(&mut self, records: &[MetadataRecord]) {
+        let before = self.image.clone();
         for record in records {
             self.image.replay(record);
             self.log.push(record.clone());
             self.end_offset += 1;
         }
+        self.index.update(&before, &self.image, records);
+        assert_eq!(self.index, PartitionIndex::of(&self.image), "the index has kept up");
     }
 
     pub(super) fn run<T>(&mut self, outcome: Outcome<T>) -> T {
@@ -112,8 +117,10 @@ impl World {
             previous_broker_epoch: previous,
             ..Default::default()
         };
-        let (context, heartbeats) =
-            (Context { image: &self.image, config: &self.config, forwarded: false }, &mut self.heartbeats);
+        let (context, heartbeats) = (
+            Context { image: &self.image, index: &self.index, config: &self.config, forwarded: false },
+            &mut self.heartbeats,
+        );
         let claim = brokers::Claim { cluster_id: CLUSTER, kraft_version: 1, end_offset: self.end_offset };
         let outcome = brokers::register(&context, heartbeats, self.now, claim, &request)?;
         Ok(self.run(outcome).broker_epoch)
@@ -132,14 +139,16 @@ impl World {
             ..Default::default()
         };
         change(&mut request);
-        let context = Context { image: &self.image, config: &self.config, forwarded: false };
+        let context =
+            Context { image: &self.image, index: &self.index, config: &self.config, forwarded: false };
         let outcome =
             brokers::heartbeat(&context, &mut self.heartbeats, self.now, &request, self.end_offset)?;
         Ok(self.run(outcome))
     }
 
     pub(super) fn create(&mut self, request: &CreateTopicsRequest) -> CreateTopicsResponse {
-        let context = Context { image: &self.image, config: &self.config, forwarded: true };
+        let context =
+            Context { image: &self.image, index: &self.index, config: &self.config, forwarded: true };
         let outcome = topics::create_topics(&context, &mut self.random, Access::ALL, request);
         self.run(outcome)
     }

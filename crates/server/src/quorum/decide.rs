@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_controller::{
-    Access, ApiError, Context, Heartbeats, Outcome, activation, brokers, client_quotas, configs, controllers,
-    features, partitions, periodic, producer_ids, topics,
+    Access, ApiError, Context, Heartbeats, Outcome, PartitionIndex, activation, brokers, client_quotas,
+    configs, controllers, features, partitions, periodic, producer_ids, topics,
 };
 use klamm_metadata::MetadataImage;
 use klamm_protocol::{
@@ -256,16 +256,24 @@ fn settle_or_refuse<T: Refusal + Send + 'static>(
 /// Runs a decision on the tentative image.
 fn with_context<T>(driver: &Driver, decide: impl FnOnce(&Context<'_>) -> T) -> T {
     let config = Arc::clone(&driver.config);
-    let empty = MetadataImage::default();
-    let image = driver.active.as_ref().map_or(&empty, |active| active.timeline.tentative());
-    decide(&Context { image, config: &config, forwarded: true })
+    let empty = (MetadataImage::default(), PartitionIndex::default());
+    let (image, index) = match &driver.active {
+        Some(active) => (active.timeline.tentative(), &active.index),
+        None => (&empty.0, &empty.1),
+    };
+    decide(&Context { image, index, config: &config, forwarded: true })
 }
 
 /// Runs a decision on the tentative image that also changes the brokers' sessions.
 fn with_heartbeats<T>(driver: &mut Driver, decide: impl FnOnce(&Context<'_>, &mut Heartbeats) -> T) -> T {
     let config = Arc::clone(&driver.config);
     let active = driver.active.as_mut().expect("commands are only decided by an active controller");
-    let context = Context { image: active.timeline.tentative(), config: &config, forwarded: true };
+    let context = Context {
+        image: active.timeline.tentative(),
+        index: &active.index,
+        config: &config,
+        forwarded: true,
+    };
     decide(&context, &mut active.heartbeats)
 }
 

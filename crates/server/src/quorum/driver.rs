@@ -11,7 +11,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use klamm_config::{BrokerConfig, broker};
-use klamm_controller::{Heartbeats, Random};
+use klamm_controller::{Heartbeats, PartitionIndex, Random};
 use klamm_io::spawn;
 use klamm_metadata::{
     MetadataImage, SnapshotPolicy, checkpoint,
@@ -93,6 +93,8 @@ enum Event {
 pub(super) struct Active {
     pub(super) epoch: i32,
     pub(super) timeline: Timeline<MetadataImage>,
+    /// Of the timeline's tentative image.
+    pub(super) index: PartitionIndex,
     pub(super) heartbeats: Heartbeats,
     /// Answers that wait for the commit of everything before an offset.
     waiting: VecDeque<(i64, Finish)>,
@@ -508,6 +510,7 @@ impl Driver {
         let heartbeats = decide::heartbeats(self, &image, now);
         self.active = Some(Active {
             epoch,
+            index: PartitionIndex::of(&image),
             timeline: Timeline::new(image, end_offset),
             heartbeats,
             waiting: VecDeque::new(),
@@ -563,7 +566,9 @@ impl Driver {
         match self.raft.propose(self.now(), epoch, &encoded, &mut actions) {
             Ok(end) => {
                 if let Some(active) = &mut self.active {
+                    let before = active.timeline.tentative().clone();
                     active.timeline.apply(records, end);
+                    active.index.update(&before, active.timeline.tentative(), records);
                     active.waiting.push_back((end, finish));
                 }
                 self.set_idle_deadline();

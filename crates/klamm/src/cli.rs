@@ -75,10 +75,23 @@ fn styles() -> clap::builder::Styles {
 /// Prints an error and all its causes to standard error, in red where that is a terminal.
 pub(crate) fn print_error(error: &anyhow::Error) {
     let (red, plain) = if std::io::stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-    eprintln!("{red}error:{plain} {error:#}");
+    eprintln!("{red}error:{plain} {}", chain_text(error));
     if let Some(remedy) = crate::session::remedy_of(error) {
         eprintln!("{remedy}");
     }
+}
+
+/// An error and its causes, leaving out a cause that the text before it ends with already.
+fn chain_text(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// The same text, with the lines that `pick` picks in bold type if standard output is a terminal.
@@ -149,6 +162,13 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error =
+            anyhow::anyhow!("in use").context("cannot listen: in use").context("the node cannot start");
+        assert_eq!(chain_text(&error), "the node cannot start: cannot listen: in use");
+    }
 
     #[test]
     fn a_slip_of_the_finger_finds_the_command() {

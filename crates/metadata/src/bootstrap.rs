@@ -3,7 +3,7 @@
 use crate::checkpoint::{self, CheckpointError, Header};
 use crate::features::{Feature, MetadataVersion};
 use bytes::Bytes;
-use klamm_protocol::metadata::{FeatureLevelRecord, MetadataRecord};
+use klamm_protocol::metadata::{FeatureLevelRecord, MetadataRecord, UserScramCredentialRecord};
 use std::collections::BTreeMap;
 
 /// Name of the file, in each formatted log directory.
@@ -69,6 +69,9 @@ pub fn describe(records: &[MetadataRecord], source: &str) -> String {
                 "ApiMessageAndVersion(FeatureLevelRecord(name='{}', featureLevel={}) at version 0)",
                 level.name, level.feature_level
             ),
+            MetadataRecord::UserScramCredential(credential) => {
+                format!("ApiMessageAndVersion({} at version 0)", describe_credential(credential))
+            }
             other => format!("ApiMessageAndVersion({other:?} at version 0)"),
         })
         .collect();
@@ -82,5 +85,22 @@ pub fn describe(records: &[MetadataRecord], source: &str) -> String {
         "BootstrapMetadata(records=[{}], metadataVersionLevel={}, source={source})",
         shown.join(", "),
         level.unwrap_or(-1)
+    )
+}
+
+/// Java prints bytes as signed numbers.
+fn describe_credential(credential: &UserScramCredentialRecord) -> String {
+    let numbers = |bytes: &Bytes| {
+        let shown: Vec<String> = bytes.iter().map(|byte| byte.cast_signed().to_string()).collect();
+        format!("[{}]", shown.join(", "))
+    };
+    format!(
+        "UserScramCredentialRecord(name='{}', mechanism={}, salt={}, storedKey={}, serverKey={}, iterations={})",
+        credential.name,
+        credential.mechanism,
+        numbers(&credential.salt),
+        numbers(&credential.stored_key),
+        numbers(&credential.server_key),
+        credential.iterations
     )
 }

@@ -10,6 +10,7 @@ use klamm_protocol::control::{Endpoint, KRaftVersionFeature, VotersRecord, Voter
 use klamm_protocol::{StrBytes, Uuid};
 use std::collections::BTreeMap;
 
+mod scram_argument;
 #[cfg(test)]
 mod tests;
 
@@ -141,6 +142,8 @@ pub struct Request {
     pub release_version: Option<MetadataVersion>,
     /// `--feature`, by name.
     pub features: BTreeMap<String, i16>,
+    /// `--add-scram`, one credential each.
+    pub scram: Vec<String>,
     /// `unstable.feature.versions.enable`.
     pub unstable: bool,
     /// `--ignore-formatted`.
@@ -177,7 +180,7 @@ pub struct Plan {
     pub levels: BTreeMap<String, i16>,
 }
 
-/// Decides. `draw` gives random ids, `now_ms` is the time written into the files.
+/// Decides. `draw` gives random ids (and salt), `now_ms` is the time written into the files.
 ///
 /// # Errors
 /// Why the node cannot be formatted so.
@@ -190,7 +193,13 @@ pub fn plan(request: &Request, now_ms: i64, mut draw: impl FnMut() -> Uuid) -> R
     }
     let version = effective_version(request)?;
     let levels = effective_levels(request, version)?;
-    let records = bootstrap::records(version, &levels);
+    let mut records = bootstrap::records(version, &levels);
+    if !request.scram.is_empty() && !version.is_scram_supported() {
+        return refuse("SCRAM is only supported in metadata.version 3.5-IV2 or later.");
+    }
+    for argument in &request.scram {
+        records.push(scram_argument::credential(argument, &mut draw)?.into());
+    }
     let bootstrap_file =
         bootstrap::encode(&records, now_ms).map_err(|error| FormatError(error.to_string()))?;
     let mut known = verify(request)?;

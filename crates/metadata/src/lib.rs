@@ -27,6 +27,7 @@ pub mod checkpoint;
 pub mod features;
 pub mod format;
 pub mod image;
+pub mod scram;
 mod snapshot_policy;
 
 pub use image::MetadataImage;

@@ -9,9 +9,6 @@ use klamm_config::{BrokerConfig, properties, providers};
 
 use crate::cli::Call;
 
-/// Where `klamm` without arguments keeps its data.
-const DEFAULT_DATA: &str = "klamm-data";
-
 /// Runs a node until it is told to stop (SIGTERM or Ctrl-C).
 #[derive(clap::Parser)]
 pub(crate) struct Options {
@@ -37,12 +34,16 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
             entry.split_once('=').with_context(|| format!("--override {entry}: has to be KEY=VALUE"))?;
         settings.insert(key.trim().to_owned(), value.to_owned());
     }
-    start(&settings, options.properties.is_none())
+    let own: Vec<&str> = match &options.properties {
+        Some(_) => settings.keys().map(String::as_str).collect(),
+        None => options.overrides.iter().filter_map(|entry| Some(entry.split_once('=')?.0.trim())).collect(),
+    };
+    start(&settings, &own, options.properties.is_none())
 }
 
 /// What `klamm` without arguments does: a node at 127.0.0.1:9092 with its data in ./klamm-data.
 pub(crate) fn run_default() -> anyhow::Result<ExitCode> {
-    start(&default_properties(), true)
+    start(&default_properties(), &[], true)
 }
 
 fn read_properties(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
@@ -58,7 +59,7 @@ fn default_properties() -> BTreeMap<String, String> {
         ("advertised.listeners", "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"),
         ("controller.listener.names", "CONTROLLER"),
         ("controller.quorum.bootstrap.servers", "127.0.0.1:9093"),
-        ("log.dirs", DEFAULT_DATA),
+        ("log.dirs", "./klamm-data"),
         // One node cannot keep three copies.
         ("offsets.topic.replication.factor", "1"),
         ("transaction.state.log.replication.factor", "1"),
@@ -69,7 +70,8 @@ fn default_properties() -> BTreeMap<String, String> {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-fn start(settings: &BTreeMap<String, String>, format_if_new: bool) -> anyhow::Result<ExitCode> {
+/// Starts the node. `own` are the keys that the user has set.
+fn start(settings: &BTreeMap<String, String>, own: &[&str], format_if_new: bool) -> anyhow::Result<ExitCode> {
     init_logging();
     let config = providers::resolve(settings, &super::config::Machine)
         .and_then(|settings| BrokerConfig::from_properties(&settings))
@@ -77,7 +79,7 @@ fn start(settings: &BTreeMap<String, String>, format_if_new: bool) -> anyhow::Re
     if format_if_new {
         super::storage::format_if_new(&config)?;
     }
-    report_without_effect(&config);
+    report_without_effect(own);
     klamm_server::run(config, |config| {
         if format_if_new {
             print_welcome(config);
@@ -106,10 +108,10 @@ fn init_logging() {
 }
 
 /// One line that names the keys that are set and do nothing yet.
-fn report_without_effect(config: &BrokerConfig) {
+fn report_without_effect(own: &[&str]) {
     let keys: Vec<&str> = klamm_config::table::BROKER
         .iter()
-        .filter(|key| !key.supported && config.originals().contains_key(key.name))
+        .filter(|key| !key.supported && own.contains(&key.name))
         .map(|key| key.name)
         .collect();
     if !keys.is_empty() {
@@ -127,7 +129,10 @@ fn print_welcome(config: &BrokerConfig) {
         .unwrap_or_default();
     let program = std::env::args().next().unwrap_or_else(|| "klamm".to_owned());
     println!();
-    println!("Klamm serves Kafka clients at {at}; its data is in ./{DEFAULT_DATA}. Ctrl-C stops it.");
+    println!(
+        "Klamm serves Kafka clients at {at}; its data is in {}. Ctrl-C stops it.",
+        config.log_dirs().join(", ")
+    );
     println!();
     println!("Try, in another terminal:");
     println!("  {program} topics --bootstrap-server {at} --create --topic hello --partitions 3");

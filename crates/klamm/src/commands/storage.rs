@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use klamm_config::{BrokerConfig, properties, providers};
 use klamm_io::{Clock, Entropy, disk::Disk};
 use klamm_log::meta_properties::MetaProperties;
+use klamm_metadata::bootstrap;
 use klamm_metadata::features::{Feature, MetadataVersion};
 use klamm_metadata::format::{self, DirectoryState, DynamicVoter, Plan, Request};
 use klamm_protocol::Uuid;
@@ -132,9 +133,6 @@ fn run_format(options: &Format) -> anyhow::Result<ExitCode> {
              in KRaft mode."
         );
     }
-    if !options.add_scram.is_empty() {
-        bail!("--add-scram is not in this build yet");
-    }
     let entropy = Entropy::real();
     let disk = Disk::real();
     let mut request = request_for(&disk, &config, &options.cluster_id);
@@ -157,6 +155,7 @@ fn run_format(options: &Format) -> anyhow::Result<ExitCode> {
              --standalone, --initial-controllers, or --no-initial-controllers."
         );
     }
+    request.scram.clone_from(&options.add_scram);
     let plan = format::plan(&request, Clock::real().wall_ms(), || random_uuid(&entropy))?;
     carry_out(&disk, &request, &plan, |line| println!("{line}"))?;
     Ok(ExitCode::SUCCESS)
@@ -187,6 +186,7 @@ pub(crate) fn request_for(disk: &Disk, config: &BrokerConfig, cluster_id: &str) 
         metadata_directory,
         release_version: None,
         features: BTreeMap::new(),
+        scram: Vec::new(),
         unstable: config.get(&klamm_config::broker::UNSTABLE_FEATURE_VERSIONS_ENABLE),
         ignore_formatted: false,
         has_dynamic_quorum: config.voters().is_empty(),
@@ -389,10 +389,22 @@ fn describe(meta: &MetaProperties) -> String {
 
 /// Formats the directories of a node that has none yet, as a cluster of its own with a random id and this node as the
 /// one voter. Directories that are formatted stay as they are.
+///
+/// # Errors
+/// If a directory holds something without being formatted: whatever it is, a new cluster must not be laid over it.
 pub(crate) fn format_if_new(config: &BrokerConfig) -> anyhow::Result<()> {
     let (disk, entropy) = (Disk::real(), Entropy::real());
     let cluster_id = random_uuid(&entropy).to_string();
     let mut request = request_for(&disk, config, &cluster_id);
+    for (directory, state) in &request.directories {
+        // A directory of another node, or one that cannot be read, the server refuses by itself.
+        let is_ours = matches!(
+            state,
+            DirectoryState::Formatted { cluster_id: Some(_), node_id: Some(id), .. } if *id == request.node_id
+        );
+        let has_metadata = is_ours && *directory == request.metadata_directory;
+        refuse_foreign(&disk, directory, state, has_metadata)?;
+    }
     if request.directories.values().any(|state| !matches!(state, DirectoryState::Empty)) {
         return Ok(());
     }
@@ -400,5 +412,92 @@ pub(crate) fn format_if_new(config: &BrokerConfig) -> anyhow::Result<()> {
         request.initial_controllers = vec![standalone(config, &entropy)?];
     }
     let plan = format::plan(&request, Clock::real().wall_ms(), || random_uuid(&entropy))?;
-    carry_out(&disk, &request, &plan, |line| tracing::info!("{line}"))
+    carry_out(&disk, &request, &plan, |line| tracing::debug!("{line}"))?;
+    let directories: Vec<&str> = request.directories.keys().map(String::as_str).collect();
+    tracing::info!(directories = directories.join(","), cluster_id, "formatted a new cluster");
+    Ok(())
+}
+
+/// Refuses a directory that neither is empty nor was formatted, and one that should hold the cluster's metadata
+/// (`has_metadata`) and does not.
+fn refuse_foreign(
+    disk: &Disk,
+    directory: &str,
+    state: &DirectoryState,
+    has_metadata: bool,
+) -> anyhow::Result<()> {
+    let path = Path::new(directory);
+    if !disk.exists(path) {
+        return Ok(());
+    }
+    let mut names: Vec<String> = disk
+        .read_dir(path)
+        .with_context(|| format!("{directory} cannot be used as a data directory"))?
+        .into_iter()
+        .map(|entry| entry.name)
+        .filter(|name| name != "lost+found")
+        .collect();
+    names.sort();
+    let holds = |name: &str| names.iter().any(|other| other == name);
+    match state {
+        DirectoryState::Empty if holds(bootstrap::FILE_NAME) || holds(format::METADATA_PARTITION_DIR) => {
+            bail!(
+                "{directory} holds a node's files but no meta.properties: its formatting was interrupted, or that file was \
+             lost. Nothing is written over it. If it may go, remove {directory} and start again; if it is wanted, \
+             restore its meta.properties (cluster.id, node.id, directory.id, version=1)."
+            )
+        }
+        DirectoryState::Empty if !names.is_empty() => bail!(
+            "{directory} is not empty (it holds {}{}) and was never formatted for Kafka. Move it away, or name another \
+             directory: `klamm server --override log.dirs=DIRECTORY`.",
+            names[0],
+            if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() }
+        ),
+        DirectoryState::Formatted { .. }
+            if has_metadata && !holds(bootstrap::FILE_NAME) && !holds(format::METADATA_PARTITION_DIR) =>
+        {
+            bail!(
+                "{directory} was formatted, but neither {} nor {} is in it: the cluster's metadata is lost, and the \
+                 node would wait for it for ever. Restore them, or remove {directory} and start again.",
+                bootstrap::FILE_NAME,
+                format::METADATA_PARTITION_DIR
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_cluster_is_not_laid_over_what_is_there() {
+        let disk = Disk::real();
+        let formatted = || DirectoryState::Formatted { cluster_id: None, node_id: None, directory_id: None };
+        let folder = std::env::temp_dir().join(format!("klamm-foreign-{}", std::process::id()));
+        for (files, state, expect) in [
+            (vec![], DirectoryState::Empty, None),
+            (vec!["lost+found"], DirectoryState::Empty, None),
+            (
+                vec!["letter.txt", "photo"],
+                DirectoryState::Empty,
+                Some("is not empty (it holds letter.txt and 1 more)"),
+            ),
+            (vec!["bootstrap.checkpoint"], DirectoryState::Empty, Some("its formatting was interrupted")),
+            (vec!["__cluster_metadata-0", "t-0"], DirectoryState::Empty, Some("but no meta.properties")),
+            (vec!["bootstrap.checkpoint", "meta.properties"], formatted(), None),
+            (vec!["meta.properties"], formatted(), Some("the cluster's metadata is lost")),
+        ] {
+            disk.create_dir_all(&folder).unwrap();
+            for file in &files {
+                disk.replace_file(&folder.join(file), b"").unwrap();
+            }
+            let refused =
+                refuse_foreign(&disk, &folder.to_string_lossy(), &state, true).err().map(|e| e.to_string());
+            disk.remove_dir_all(&folder).unwrap();
+            assert_eq!(refused.is_some(), expect.is_some(), "{files:?}: {refused:?}");
+            assert!(refused.unwrap_or_default().contains(expect.unwrap_or_default()), "{files:?}");
+        }
+    }
 }

@@ -36,6 +36,7 @@ fn request(directories: &[(&str, DirectoryState)]) -> Request {
         metadata_directory: directories[0].0.to_owned(),
         release_version: None,
         features: BTreeMap::new(),
+        scram: Vec::new(),
         unstable: false,
         ignore_formatted: false,
         has_dynamic_quorum: false,

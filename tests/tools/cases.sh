@@ -3,13 +3,49 @@
 # by ours, then looked at by both.
 
 t="$klamm topics --bootstrap-server $BOOTSTRAP"
-$t --create --topic plain --partitions 3 > /dev/null
-$t --create --topic kept --partitions 1 --config cleanup.policy=compact --config retention.ms=86400000 --config segment.bytes=1048576 > /dev/null
+# Both on node 0, whose files are looked at in the end.
+$t --create --topic plain --replica-assignment 0,0,0 > /dev/null
+$t --create --topic kept --replica-assignment 0 --config cleanup.policy=compact --config retention.ms=86400000 --config segment.bytes=1048576 > /dev/null
 for i in $(seq 20); do echo "k$i:v$i"; done > "$work/keyed"
 printf 'h1:a,h2:b\tk1\tv1\nh1:c\tk2\tNULL\n' > "$work/headers"
 input=$work/keyed; "$klamm" console-producer --bootstrap-server "$BOOTSTRAP" --topic plain --reader-property parse.key=true --reader-property key.separator=: < "$input"
 "$klamm" console-producer --bootstrap-server "$BOOTSTRAP" --topic kept --reader-property parse.key=true --reader-property parse.headers=true --reader-property null.marker=NULL < "$work/headers"
 unset input
+
+# Formatting, each time anew.
+sed "s#^log.dirs=.*#log.dirs=$work/fresh/a,$work/fresh/b#" "$work/0.properties" > "$work/fresh.properties"
+sed '/bootstrap.servers/d' "$work/fresh.properties" > "$work/static.properties"
+echo 'controller.quorum.voters=0@localhost:1' >> "$work/static.properties"
+between="rm -rf $work/fresh" format=(storage format -t AAAAAAAAAAAAAAAAAAAAAA)
+rm -rf "$work/fresh"
+compare sorted "${format[@]}" -c WORK/static.properties
+rm -rf "$work/fresh"
+compare sorted "${format[@]}" -c WORK/fresh.properties --standalone
+compare status "${format[@]}" -c WORK/fresh.properties
+rm -rf "$work/fresh"
+compare sorted "${format[@]}" -c WORK/fresh.properties --no-initial-controllers
+rm -rf "$work/fresh"
+compare sorted "${format[@]}" -c WORK/fresh.properties --initial-controllers 0@localhost:1:AAAAAAAAAAEAAAAAAAAAAA -r 4.0
+rm -rf "$work/fresh"
+alice='SCRAM-SHA-256=[name=alice,password=alice-secret,salt=c2FsdHNhbHRzYWx0]'
+bob='SCRAM-SHA-512=[name="bob",iterations=8192,salt=c2FsdA,password=""q"]'
+compare sorted "${format[@]}" -c WORK/static.properties -S "$alice" --add-scram "$bob" --feature group.version=0
+unset between
+compare exact dump-log --files WORK/fresh/a/bootstrap.checkpoint --cluster-metadata-decoder
+compare exact storage info -c WORK/0.properties
+compare sorted "${format[@]}" -c WORK/0.properties --standalone
+compare sorted "${format[@]}" -c WORK/0.properties --standalone -g
+for wrong in 'x' 'SCRAM-MD5=[name=a]' 'SCRAM-SHA-256=[name=a,password=p,iterations=1]' 'SCRAM-SHA-256=[name=a,saltedpassword=AA]'; do
+  compare sorted "${format[@]}" -c WORK/static.properties -g -S "$wrong"
+done
+compare sorted "${format[@]}" -c WORK/static.properties -g -r 3.4 -S "$alice"
+compare sorted "${format[@]}" -c WORK/static.properties -g -f nosuch.feature=1
+compare sorted "${format[@]}" -c WORK/static.properties -g -f transaction.version=9
+compare exact storage version-mapping
+compare exact storage version-mapping -r 3.7
+compare exact storage version-mapping -r 1.0
+compare exact storage feature-dependencies -f transaction.version=2 -f metadata.version=17 -f eligible.leader.replicas.version=1
+compare exact storage feature-dependencies -f nosuch=1
 
 compare exact topics BS --list
 compare exact topics BS --describe
@@ -109,23 +145,23 @@ compare exact broker-api-versions BS
 compare exact features BS describe
 compare sorted metadata-quorum BS describe --status
 
-if [ -n "${broker:-}" ]; then
-  # The broker is stopped first, so that its files stand still and its indexes are closed.
-  kill "$broker"; wait "$broker" 2> /dev/null; broker=
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.log
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.log,LOG/kept-0/00000000000000000000.log --print-data-log
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.log --deep-iteration --max-bytes 100
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.log --print-data-log --skip-record-metadata
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.index
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.index --index-sanity-check
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.timeindex
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.timeindex --verify-index-only
-  compare exact dump-log --files LOG/plain-1/00000000000000000000.timeindex --index-sanity-check
-  compare exact dump-log --files LOG/__consumer_offsets-0/00000000000000000000.log --offsets-decoder
+if [ -n "$node0" ]; then
+  # The nodes are stopped first, so that their files stand still and their indexes are closed.
+  stop_nodes
+  compare exact dump-log --files @plain-1/00000000000000000000.log
+  compare exact dump-log --files @plain-1/00000000000000000000.log,@kept-0/00000000000000000000.log --print-data-log
+  compare exact dump-log --files @plain-1/00000000000000000000.log --deep-iteration --max-bytes 100
+  compare exact dump-log --files @plain-1/00000000000000000000.log --print-data-log --skip-record-metadata
+  compare exact dump-log --files @plain-1/00000000000000000000.index
+  compare exact dump-log --files @plain-1/00000000000000000000.index --index-sanity-check
+  compare exact dump-log --files @plain-1/00000000000000000000.timeindex
+  compare exact dump-log --files @plain-1/00000000000000000000.timeindex --verify-index-only
+  compare exact dump-log --files @plain-1/00000000000000000000.timeindex --index-sanity-check
+  compare exact dump-log --files @__consumer_offsets-0/00000000000000000000.log --offsets-decoder
   compare exact dump-log --files LOG/__cluster_metadata-0/00000000000000000000.log --cluster-metadata-decoder
   compare exact dump-log --files LOG/__cluster_metadata-0/00000000000000000000.log --cluster-metadata-decoder --skip-record-metadata
   compare exact dump-log --files LOG/bootstrap.checkpoint --cluster-metadata-decoder
-  for snapshot in "$work"/log/plain-*/*.snapshot; do compare exact dump-log --files "$snapshot"; done
+  for snapshot in "$work"/{log,more}0/plain-*/*.snapshot; do compare exact dump-log --files "$snapshot"; done
   compare exact dump-log --files LOG/meta.properties
   compare status dump-log --print-data-log
 fi

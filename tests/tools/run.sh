@@ -2,41 +2,69 @@
 # Compares klamm's commands with the tools of Apache Kafka 4.3.1 on one cluster: same arguments, same standard output
 # (lines sorted where Kafka's order is that of a hash map), same exit status.
 #
-#     tests/tools/run.sh [KLAMM-BINARY]          default: target/debug/klamm
+#     tests/tools/run.sh [KLAMM-BINARY]          default: target/checked/klamm
 #
-# The cluster is real Kafka, started from tests/conformance/kafka-real (build tests/conformance first), or whatever
-# listens at $BOOTSTRAP. $PORT (29280) and the next are used. The last line is `N same, M differ`.
+# The cluster is real Kafka, two nodes started from tests/conformance/kafka-real (build tests/conformance first), or
+# whatever listens at $BOOTSTRAP. $PORT (29280) and the next three are used. ONLY=words leaves out every case that does
+# not contain them; VERBOSE=1 names each case. The last line is `N same, M differ`.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-klamm=${1:-target/debug/klamm}
+klamm=${1:-target/checked/klamm}
 port=${PORT:-29280}
 . tests/conformance/kafka-real/env.sh
 work=$(mktemp -d)
-trap 'if [ -n "${broker:-}" ]; then kill "$broker"; wait "$broker" 2>/dev/null; fi; rm -rf "$work"' EXIT
+node0='' node1=''
+trap 'stop_nodes; rm -rf "$work"' EXIT
 
-if [ -z "${BOOTSTRAP:-}" ]; then
-  BOOTSTRAP=localhost:$port
-  cat > "$work/server.properties" <<P
-process.roles=broker,controller
-node.id=0
-listeners=EXTERNAL://localhost:$port,CONTROLLER://localhost:$((port + 1))
+stop_nodes() {
+  for node in $node0 $node1; do kill "$node" 2> /dev/null; done
+  for node in $node0 $node1; do wait "$node" 2> /dev/null; done
+  node0='' node1=''
+}
+
+# properties ID ROLES LISTENERS: the settings of one node.
+properties() {
+  cat <<P
+process.roles=$2
+node.id=$1
+listeners=$3
 listener.security.protocol.map=EXTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=EXTERNAL
 controller.listener.names=CONTROLLER
-controller.quorum.voters=0@localhost:$((port + 1))
-log.dirs=$work/log
+controller.quorum.bootstrap.servers=localhost:$((port + 1))
+log.dirs=$work/log$1,$work/more$1
+broker.rack=rack$1
+default.replication.factor=1
 offsets.topic.num.partitions=1
 offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+auto.leader.rebalance.enable=false
 P
-  tests/conformance/kafka-real/format -t AAAAAAAAAAAAAAAAAAAAAA -c "$work/server.properties" > "$work/server.out" 2>&1
-  tests/conformance/kafka-real/start "$work/server.properties" >> "$work/server.out" 2>&1 &
-  broker=$!
-  for _ in $(seq 100); do
-    "$klamm" topics --bootstrap-server "$BOOTSTRAP" --list > /dev/null 2>&1 && break
-    sleep 0.2
-  done
+}
+
+if [ -z "${BOOTSTRAP:-}" ]; then
+  BOOTSTRAP=localhost:$port
+  properties 0 broker,controller "EXTERNAL://localhost:$port,CONTROLLER://localhost:$((port + 1))" > "$work/0.properties"
+  properties 1 broker "EXTERNAL://localhost:$((port + 2))" > "$work/1.properties"
+  properties 2 controller "CONTROLLER://localhost:$((port + 3))" > "$work/2.properties"
+  real=tests/conformance/kafka-real
+  $real/format -t AAAAAAAAAAAAAAAAAAAAAA --standalone -c "$work/0.properties" > "$work/format.out" 2>&1 &&
+    "$klamm" storage format -t AAAAAAAAAAAAAAAAAAAAAA -c "$work/1.properties" >> "$work/format.out" 2>&1 &&
+    "$klamm" storage format -t AAAAAAAAAAAAAAAAAAAAAA --no-initial-controllers -c "$work/2.properties" >> "$work/format.out" 2>&1 ||
+    { cat "$work/format.out"; exit 1; }
+  $real/start "$work/0.properties" > "$work/0.out" 2>&1 & node0=$!
+  $real/start "$work/1.properties" > "$work/1.out" 2>&1 & node1=$!
 fi
+
+# Kafka's tools, all in one JVM.
+part() { tr ':' '\n' <<< "$kafka_cp" | grep "$@" -e '/kafka-tools-[0-9]' -e '/kafka_2.13-[0-9]' | paste -sd:; }
+coproc JVM { exec java "${jvm[@]}" -Dlog4j2.configurationFile=tests/conformance/kafka-real/log4j2-tools.properties \
+  -cp "$(part -v)" tests/tools/ToolServer.java "$(part)" 2> "$work/jvm.err"; }
 
 tools=org.apache.kafka.tools
 declare -A class=(
@@ -51,46 +79,79 @@ declare -A class=(
   [features]=$tools.FeatureCommand
   [metadata-quorum]=$tools.MetadataQuorumCommand
   [dump-log]=$tools.DumpLogSegments
+  [storage]=kafka.tools.StorageTool
+  [log-dirs]=$tools.LogDirsCommand
+  [cluster]=$tools.ClusterTool
+  [leader-election]=$tools.LeaderElectionCommand
+  [reassign-partitions]=$tools.reassign.ReassignPartitionsCommand
+  [groups]=$tools.GroupsCommand
+  [transactions]=$tools.TransactionsCommand
+  [client-metrics]=$tools.ClientMetricsCommand
 )
 same=0 differ=0
 
-# Runs one case with both. Words in upper case: BS is the bootstrap flag, WORK the scratch folder, LOG the log folder.
+# kafka CLASS ARGUMENT...: one call of a tool of Kafka; the files are $input, theirs, theirs.err.
+kafka() {
+  local fields="${input:-/dev/null}"$'\x1f'"$work/theirs"$'\x1f'"$work/theirs.err" field status
+  for field in "$@"; do fields+=$'\x1f'$field; done
+  printf '%s\n' "$fields" >&"${JVM[1]}" || return 99
+  read -r -t 90 status <&"${JVM[0]}" || { cat "$work/jvm.err" >&2; return 98; }
+  return "$status"
+}
+
+# Puts the folder of a partition in place of @PARTITION, in whichever log directory it is.
+in_folder() {
+  local word=$1 folder
+  for folder in "$work"/{log,more}{0,1}/*-[0-9]*; do word=${word//@${folder##*/}\//$folder/}; done
+  printf '%s' "$word"
+}
+
+# Runs one case with both. Words in upper case: BS is the bootstrap flag, BC that of the controller, WORK the scratch
+# folder, LOG the first log directory of node 0.
 compare() {
   local order=$1 command=$2; shift 2
+  [[ "$command $*" == *"${ONLY:-}"* ]] || return 0
   local words=()
   for word in "$@"; do
     case $word in
       BS) words+=(--bootstrap-server "$BOOTSTRAP") ;;
-      *) word=${word//WORK/$work}; words+=("${word//LOG/$work/log}") ;;
+      BC) words+=(--bootstrap-controller "localhost:$((port + 1))") ;;
+      *) word=${word//WORK/$work}; word=$(in_folder "$word"); words+=("${word//LOG/$work/log0}") ;;
     esac
   done
   "$klamm" "$command" "${words[@]}" < "${input:-/dev/null}" > "$work/ours" 2> "$work/ours.err"; local ours=$?
-  java "${jvm[@]}" -cp "$kafka_cp" "${class[$command]}" "${words[@]}" < "${input:-/dev/null}" > "$work/theirs.raw" 2> "$work/theirs.err"; local theirs=$?
-  # Kafka's logger writes to standard output here, its scripts send it elsewhere.
-  grep -v -e '^\[[0-9-]* [0-9:,]*\] \(WARN\|ERROR\|INFO\)' -e '^\s*at ' -e '^Caused by: ' -e '^java\.' \
-    -e '^org\.apache\.kafka\.common\.errors\.' -e '^\s*\.\.\. [0-9]* more$' -e '^ (org\.apache\.kafka\.' "$work/theirs.raw" > "$work/theirs"
-  # The filter has ended the last line.
-  sed -i '$a\' "$work/ours"
+  # Sets the state back between the two calls of a case that changes it.
+  [ -z "${between:-}" ] || $between
+  kafka "${class[$command]}" "${words[@]}"; local theirs=$?
   # These move on between the two calls.
   sed -i 's/Epoch: [0-9]*$/Epoch: -/; s/^HighWatermark: .*/HighWatermark: -/' "$work/ours" "$work/theirs"
+  [ -z "${mask:-}" ] || sed -i -E "$mask" "$work/ours" "$work/theirs"
   if [ "$order" = sorted ]; then
     for side in ours theirs; do sort -o "$work/$side" "$work/$side"; done
   fi
+  : > "$work/diff"
   if [ "$order" != status ] && ! diff "$work/theirs" "$work/ours" > "$work/diff" || [ $ours != $theirs ]; then
     differ=$((differ + 1))
     echo "DIFFERS ($theirs, ours $ours): $command $*"
     cut -c1-300 "$work/diff" | sed 's/^/    /' | head -30
     tail -3 "$work/ours.err" | sed 's/^/    ours: /'
+    tail -3 "$work/theirs.err" | sed 's/^/    theirs: /'
   else
     same=$((same + 1))
     [ -z "${VERBOSE:-}" ] || echo "same ($ours): $command $*"
   fi
-  : > "$work/diff"
 }
+
+if [ -n "$node0" ]; then
+  for _ in $(seq 150); do
+    [ "$("$klamm" broker-api-versions --bootstrap-server "$BOOTSTRAP" 2> /dev/null | grep -c '^localhost')" = 2 ] && break
+    sleep 0.2
+  done
+fi
 
 # The client's own tests, on the same cluster (WITHOUT_CLIENT=1 leaves them out).
 if [ -z "${WITHOUT_CLIENT:-}" ]; then
-  if KLAMM_TEST_BOOTSTRAP=$BOOTSTRAP cargo test --quiet --package klamm-client --test cluster > "$work/client.out" 2>&1; then
+  if KLAMM_TEST_BOOTSTRAP=$BOOTSTRAP cargo test --package klamm-client --test cluster > "$work/client.out" 2>&1; then
     same=$((same + 1))
   else
     differ=$((differ + 1))

@@ -40,27 +40,23 @@ const STAGES: &[Stage] = &[
         budget: 600,
         run: |scale| clients::clients(Product::Klamm, &[], scale.client_records),
     },
+    Stage { name: "tools", budget: 200, run: |_| tools::compare() },
     Stage { name: "disk", budget: 240, run: |_| disk::disk(Product::Klamm, Product::Kafka) },
     Stage { name: "crash", budget: 180, run: |scale| crash::crash(Product::Klamm, scale.crash_rounds) },
     Stage { name: "conformance", budget: 300, run: |_| conformance::short() },
     Stage { name: "fuzz", budget: 300, run: |scale| fuzz::fuzz(&[], scale.fuzz_seconds, None) },
 ];
 
-/// Stages that run when they are named, or with `--full`: they take too long for every change.
-const LONG_STAGES: &[Stage] = &[Stage { name: "tools", budget: 900, run: |_| tools::compare() }];
-
 /// Installs what is missing and runs the named stages, or all of them. An error if a test failed.
 pub(crate) fn test(names: &[String], full: bool) -> Result<()> {
-    let all = || STAGES.iter().chain(LONG_STAGES);
-    if let Some(unknown) = names.iter().find(|name| all().all(|stage| stage.name != name.as_str())) {
-        let known: Vec<_> = all().map(|stage| stage.name).collect();
+    if let Some(unknown) = names.iter().find(|name| STAGES.iter().all(|stage| stage.name != name.as_str())) {
+        let known: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
         bail!("no stage is called {unknown}; there are: {}", known.join(", "));
     }
     let scale = if full { FULL } else { QUICK };
     let mut done = Vec::new();
-    let long = if full || !names.is_empty() { LONG_STAGES } else { &[] };
     let wanted = |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
-    for stage in STAGES.iter().chain(long).filter(wanted) {
+    for stage in STAGES.iter().filter(wanted) {
         let mut stage_done = timed(stage.name, || (stage.run)(&scale));
         let took = stage_done.2.as_secs();
         if took > stage.budget && !full {

@@ -110,8 +110,8 @@ impl Cluster {
                 patience,
                 api_timeout,
                 metadata_age_max: config.millis("metadata.max.age.ms"),
-                clock: Clock::real(),
-                entropy: Entropy::real(),
+                clock: Clock::here(),
+                entropy: Entropy::here(),
                 state: Mutex::default(),
             }),
         })

@@ -20,7 +20,7 @@ use std::{
 };
 
 use klamm_config::client::ClientConfig;
-use klamm_io::Instant;
+use klamm_io::{Instant, spawn};
 pub use klamm_protocol::records::TimestampType;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -206,6 +206,7 @@ impl Consumer {
             }
             let wake = self.next_wake(deadline);
             tokio::select! {
+                biased;
                 Some(event) = self.events.recv() => self.take_event(event).await?,
                 () = clock.sleep_until(wake) => {}
             }
@@ -300,7 +301,7 @@ impl Consumer {
         let auto_create = self.settings.auto_create;
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
         let failures = self.failures;
-        tokio::spawn(async move {
+        spawn::anywhere(async move {
             let selection =
                 if all { TopicSelection::All } else { TopicSelection::Names(&topics, auto_create) };
             let result = cluster.refresh(selection).await;
@@ -337,7 +338,7 @@ impl Consumer {
         }
         self.is_positioning = true;
         let (cluster, settings, events) = (self.cluster.clone(), self.settings.clone(), self.sender.clone());
-        tokio::spawn(async move {
+        spawn::anywhere(async move {
             let result = positions::find(&cluster, &settings, wanted).await;
             let _ = events.send(Event::Positions(result));
         });
@@ -400,6 +401,7 @@ impl Consumer {
             self.find_positions();
             let wake = self.next_wake(deadline);
             tokio::select! {
+                biased;
                 Some(event) = self.events.recv() => self.take_event(event).await?,
                 () = clock.sleep_until(wake) => {}
             }

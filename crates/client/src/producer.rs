@@ -17,10 +17,10 @@ use std::{
 
 use bytes::Bytes;
 use klamm_config::client::ClientConfig;
-use klamm_io::Instant;
+use klamm_io::{Instant, spawn};
 use klamm_net::client::Connection;
 pub use klamm_protocol::records::RecordHeader;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::sync::Notify;
 
 use accumulator::{Accumulator, Appended, Pending};
 use batch::{Callback, Identity};
@@ -62,7 +62,7 @@ impl ProducerRecord {
 /// Writes records to a cluster. Dropping it gives up what is not sent; [`Producer::close`] sends it first.
 pub struct Producer {
     shared: Arc<Shared>,
-    sender: Option<JoinHandle<()>>,
+    sender: Option<spawn::Task<()>>,
 }
 
 struct Shared {
@@ -136,7 +136,7 @@ impl Producer {
             wake: Notify::new(),
             room: Notify::new(),
         });
-        let sender = tokio::spawn(sender::run(Arc::clone(&shared)));
+        let sender = spawn::anywhere(sender::run(Arc::clone(&shared)));
         Ok(Self { shared, sender: Some(sender) })
     }
 
@@ -200,7 +200,7 @@ impl Producer {
                     if filled {
                         self.shared.wake.notify_one();
                         // On a runtime of one thread the sender gets its turn only if this task gives way.
-                        tokio::task::yield_now().await;
+                        spawn::yield_now().await;
                     }
                     return Ok(delivery);
                 }

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use crate::sim::{self, Host};
+
 /// A moment on the monotonic clock, as the time since the clock was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(Duration);
@@ -55,8 +57,8 @@ pub struct Clock(Kind);
 enum Kind {
     /// The machine's clocks.
     Real { start: tokio::time::Instant },
-    /// The runtime's paused clock; wall time runs beside it from `wall_base_ms`.
-    Simulated { start: tokio::time::Instant, wall_base_ms: i64 },
+    /// The clock of the simulation that the thread runs; `start` is when this one was made there.
+    Simulated { start: Duration, host: Option<Host> },
 }
 
 impl Clock {
@@ -65,16 +67,20 @@ impl Clock {
         Self(Kind::Real { start: tokio::time::Instant::now() })
     }
 
-    /// A clock that follows the paused clock of the tokio runtime it is made in. `wall_base_ms` is the wall time, in
-    /// milliseconds since 1970, at which it starts.
-    pub fn simulated(wall_base_ms: i64) -> Self {
-        Self(Kind::Simulated { start: tokio::time::Instant::now(), wall_base_ms })
+    /// The clock of the world that the caller is in: the simulation's if its thread runs one, or else the machine's.
+    pub fn here() -> Self {
+        match sim::current() {
+            Some(core) => Self(Kind::Simulated { start: core.now(), host: core.host() }),
+            None => Self::real(),
+        }
     }
 
     /// The monotonic time.
     pub fn now(&self) -> Instant {
-        let (Kind::Real { start } | Kind::Simulated { start, .. }) = self.0;
-        Instant(start.elapsed())
+        Instant(match self.0 {
+            Kind::Real { start } => start.elapsed(),
+            Kind::Simulated { start, .. } => sim::expect_current().now().saturating_sub(start),
+        })
     }
 
     /// Wall-clock time in milliseconds since 1970-01-01 UTC; may jump in either direction.
@@ -83,21 +89,26 @@ impl Clock {
             Kind::Real { .. } => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
-            Kind::Simulated { wall_base_ms, .. } => wall_base_ms.saturating_add(self.now().as_millis()),
+            Kind::Simulated { host, .. } => sim::expect_current().wall_ms(host),
         }
     }
 
     /// Completes `duration` from now.
     pub async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        match self.0 {
+            Kind::Real { .. } => tokio::time::sleep(duration).await,
+            Kind::Simulated { .. } => sim::Sleep::until_after(duration).await,
+        }
     }
 
     /// Completes once [`Clock::now`] has reached `deadline`; at once if it has.
     pub async fn sleep_until(&self, deadline: Instant) {
-        let (Kind::Real { start } | Kind::Simulated { start, .. }) = self.0;
-        match start.checked_add(deadline.0) {
-            Some(at) => tokio::time::sleep_until(at).await,
-            None => std::future::pending().await,
+        match self.0 {
+            Kind::Real { start } => match start.checked_add(deadline.0) {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            },
+            Kind::Simulated { start, .. } => sim::Sleep::until(start.saturating_add(deadline.0)).await,
         }
     }
 
@@ -111,6 +122,9 @@ impl Clock {
 
     /// The output of `future`, or `None` if `limit` passes first.
     pub async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
-        tokio::time::timeout(limit, future).await.ok()
+        match self.0 {
+            Kind::Real { .. } => tokio::time::timeout(limit, future).await.ok(),
+            Kind::Simulated { .. } => sim::timeout(limit, future).await,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The disk: files and directories, real today, simulated tomorrow.
+//! The disk: files and directories, real or simulated.
 //!
 //! [`Disk`] is the only way to reach a file. It is a cheap clone, handed to whoever opens something; a [`File`] is
 //! a counted handle that may outlive the owner that opened it (a fetch response is still being sent from a segment
@@ -19,12 +19,13 @@ mod file;
 mod lock;
 
 use std::io;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use file::{Advice, File};
 pub use lock::DirectoryLock;
+
+use crate::sim::{self, disk::SimulatedDisk};
 
 /// What was asked of the disk, where, and how it failed.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +106,9 @@ pub struct Usage {
 /// How many files and sockets this process may have open, its soft limit raised to the hard one first.
 pub fn open_files_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    if sim::current().is_some() {
+        return 1 << 16;
+    }
     let limit = getrlimit(Resource::Nofile);
     // A limit that cannot be raised is still a limit to live with.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
@@ -121,6 +125,7 @@ pub struct Disk {
 #[derive(Clone, Debug)]
 enum Backend {
     Real,
+    Simulated(SimulatedDisk),
 }
 
 impl Disk {
@@ -129,9 +134,14 @@ impl Disk {
         Self { backend: Backend::Real }
     }
 
+    pub(crate) fn simulated(disk: SimulatedDisk) -> Self {
+        Self { backend: Backend::Simulated(disk) }
+    }
+
     /// Opens a file.
     pub fn open(&self, path: &Path, mode: OpenMode) -> Result<File> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.open(path, mode).map(File::simulated),
             Backend::Real => {
                 let mut options = std::fs::OpenOptions::new();
                 options.read(true);
@@ -156,6 +166,7 @@ impl Disk {
     /// Whether the path exists (a file or a directory). A path that cannot be examined counts as missing.
     pub fn exists(&self, path: &Path) -> bool {
         match &self.backend {
+            Backend::Simulated(disk) => disk.exists(path),
             Backend::Real => path.exists(),
         }
     }
@@ -163,6 +174,7 @@ impl Disk {
     /// Length, times and kind of a path.
     pub fn metadata(&self, path: &Path) -> Result<Metadata> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.metadata(path),
             Backend::Real => {
                 let metadata = std::fs::metadata(path).map_err(|e| Error::new("stat", path, e))?;
                 Ok(file::real_metadata(&metadata))
@@ -173,6 +185,7 @@ impl Disk {
     /// Makes a directory and all that lead to it. It is no error if it exists.
     pub fn create_dir_all(&self, path: &Path) -> Result<()> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.create_dir_all(path),
             Backend::Real => {
                 std::fs::create_dir_all(path).map_err(|e| Error::new("create directory", path, e))
             }
@@ -182,6 +195,7 @@ impl Disk {
     /// The entries of a directory, sorted by name.
     pub fn read_dir(&self, path: &Path) -> Result<Vec<DirEntry>> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.read_dir(path),
             Backend::Real => {
                 let fail = |e| Error::new("list", path, e);
                 let mut entries = Vec::new();
@@ -201,6 +215,7 @@ impl Disk {
     /// directories that hold both names.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.rename(from, to),
             Backend::Real => std::fs::rename(from, to).map_err(|e| Error::new("rename", from, e)),
         }
     }
@@ -208,6 +223,7 @@ impl Disk {
     /// Removes a file. Returns whether there was one.
     pub fn remove_file(&self, path: &Path) -> Result<bool> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.remove_file(path),
             Backend::Real => match std::fs::remove_file(path) {
                 Ok(()) => Ok(true),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -219,6 +235,7 @@ impl Disk {
     /// Removes a directory and all that it holds. Returns whether there was one.
     pub fn remove_dir_all(&self, path: &Path) -> Result<bool> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.remove_dir_all(path),
             Backend::Real => match std::fs::remove_dir_all(path) {
                 Ok(()) => Ok(true),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -230,6 +247,7 @@ impl Disk {
     /// Makes the names in a directory lasting: files made, renamed and removed in it before this call.
     pub fn sync_dir(&self, path: &Path) -> Result<()> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.sync_dir(path),
             Backend::Real => {
                 let options = std::fs::OpenOptions::new().read(true).open(path);
                 let dir = options.map_err(|e| Error::new("open directory", path, e))?;
@@ -261,35 +279,27 @@ impl Disk {
     /// As [`Disk::replace_file`], but without the syncs unless `sync`: after a crash of the machine the file may be
     /// empty or old. For what can be rebuilt.
     pub fn replace_file_with(&self, path: &Path, content: &[u8], sync: bool) -> Result<()> {
-        match &self.backend {
-            Backend::Real => {
-                let mut name = path.as_os_str().to_owned();
-                name.push(".tmp");
-                let tmp = PathBuf::from(name);
-                let mut options = std::fs::OpenOptions::new();
-                let mut file = options
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .open(&tmp)
-                    .map_err(|e| Error::new("open", &tmp, e))?;
-                file.write_all(content).map_err(|e| Error::new("write", &tmp, e))?;
-                if sync {
-                    file.sync_all().map_err(|e| Error::new("sync", &tmp, e))?;
-                }
-                drop(file);
-                self.rename(&tmp, path)?;
-                match path.parent() {
-                    Some(parent) if sync => self.sync_dir(parent),
-                    _ => Ok(()),
-                }
-            }
+        let mut name = path.as_os_str().to_owned();
+        name.push(".tmp");
+        let tmp = PathBuf::from(name);
+        let file = self.open(&tmp, OpenMode::Create)?;
+        file.truncate(0)?;
+        file.write_at(content, 0)?;
+        if sync {
+            file.sync_all()?;
+        }
+        drop(file);
+        self.rename(&tmp, path)?;
+        match path.parent() {
+            Some(parent) if sync => self.sync_dir(parent),
+            _ => Ok(()),
         }
     }
 
     /// Takes the lock of a directory: the file `.lock` in it, as Kafka does. `None` if another holder has it.
     pub fn lock_dir(&self, path: &Path) -> Result<Option<DirectoryLock>> {
         match &self.backend {
+            Backend::Simulated(disk) => Ok(disk.lock_dir(path)?.map(DirectoryLock::simulated)),
             Backend::Real => lock::lock_real(path),
         }
     }
@@ -297,6 +307,7 @@ impl Disk {
     /// Space of the volume that holds `path`.
     pub fn usage(&self, path: &Path) -> Result<Usage> {
         match &self.backend {
+            Backend::Simulated(disk) => disk.usage(path),
             Backend::Real => {
                 let stat = rustix::fs::statvfs(path).map_err(|e| Error::new("statvfs", path, e.into()))?;
                 Ok(Usage {

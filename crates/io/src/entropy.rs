@@ -18,6 +18,15 @@ impl Entropy {
         Self(Kind::Real)
     }
 
+    /// The randomness of the world that the caller is in: a sequence of the simulation's if its thread runs one, or else
+    /// the operating system's.
+    pub fn here() -> Self {
+        match crate::sim::current() {
+            Some(core) => core.fork_entropy(),
+            None => Self::real(),
+        }
+    }
+
     /// A sequence that depends on `seed` alone.
     pub fn seeded(seed: u64) -> Self {
         Self(Kind::Seeded(Arc::new(Mutex::new(seed))))

@@ -20,6 +20,7 @@ pub mod clock;
 pub mod disk;
 pub mod entropy;
 pub mod net;
+pub mod sim;
 pub mod spawn;
 
 pub use clock::{Clock, Instant};

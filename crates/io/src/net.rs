@@ -14,7 +14,13 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::Interest;
 
-use crate::disk::File;
+use crate::{
+    disk::File,
+    sim::{
+        self,
+        net::{SimulatedListener, SimulatedStream},
+    },
+};
 
 /// Sizes of a socket's kernel buffers in bytes; `None` leaves the operating system's default (Kafka's -1).
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +33,13 @@ pub struct SocketOptions {
 
 /// A bound TCP socket that accepts connections.
 #[derive(Debug)]
-pub struct Listener(std::net::TcpListener);
+pub struct Listener(Listening<std::net::TcpListener>);
+
+#[derive(Debug)]
+enum Listening<R> {
+    Real(R),
+    Simulated(SimulatedListener),
+}
 
 impl Listener {
     /// Binds to `host`:`port`; an empty host means every address, port 0 one that the system chooses.
@@ -35,6 +47,9 @@ impl Listener {
     /// # Errors
     /// If the name does not resolve, the address is taken or not this machine's.
     pub fn bind(host: &str, port: u16, backlog: i32, options: SocketOptions) -> io::Result<Self> {
+        if let Some(core) = sim::current() {
+            return SimulatedListener::bind(&core, host, port).map(|bound| Self(Listening::Simulated(bound)));
+        }
         let mut last = io::Error::new(ErrorKind::AddrNotAvailable, format!("{host} resolves to no address"));
         let targets: Vec<SocketAddr> = if host.is_empty() {
             // One dual-stack socket where the machine has IPv6, as the JVM opens.
@@ -74,7 +89,7 @@ impl Listener {
         socket.bind(&address.into())?;
         socket.listen(backlog)?;
         socket.set_nonblocking(true)?;
-        Ok(Self(socket.into()))
+        Ok(Self(Listening::Real(socket.into())))
     }
 
     /// The address it is bound to, with the port that the system chose.
@@ -82,7 +97,10 @@ impl Listener {
     /// # Errors
     /// If the socket is no longer valid.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        match &self.0 {
+            Listening::Real(listener) => listener.local_addr(),
+            Listening::Simulated(listener) => Ok(listener.address()),
+        }
     }
 
     /// Registers the listener with the current thread's runtime.
@@ -90,13 +108,16 @@ impl Listener {
     /// # Errors
     /// If the runtime has no room for the descriptor.
     pub fn into_acceptor(self) -> io::Result<Acceptor> {
-        tokio::net::TcpListener::from_std(self.0).map(Acceptor)
+        Ok(Acceptor(match self.0 {
+            Listening::Real(listener) => Listening::Real(tokio::net::TcpListener::from_std(listener)?),
+            Listening::Simulated(listener) => Listening::Simulated(listener),
+        }))
     }
 }
 
 /// A listener that belongs to one thread's runtime.
 #[derive(Debug)]
-pub struct Acceptor(tokio::net::TcpListener);
+pub struct Acceptor(Listening<tokio::net::TcpListener>);
 
 impl Acceptor {
     /// The next connection. It belongs to no thread yet: see [`Accepted::into_stream`].
@@ -104,15 +125,23 @@ impl Acceptor {
     /// # Errors
     /// If the process is out of descriptors, or the peer was gone before it was accepted. Neither ends the listener.
     pub async fn accept(&self) -> io::Result<Accepted> {
-        let (stream, peer) = self.0.accept().await?;
-        Ok(Accepted { stream: stream.into_std()?, peer })
+        match &self.0 {
+            Listening::Real(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Accepted { stream: Tcp::Real(stream.into_std()?), peer })
+            }
+            Listening::Simulated(listener) => {
+                let stream = listener.accept().await?;
+                Ok(Accepted { peer: stream.peer, stream: Tcp::Simulated(stream) })
+            }
+        }
     }
 }
 
 /// An accepted connection on its way to the thread that will serve it.
 #[derive(Debug)]
 pub struct Accepted {
-    stream: std::net::TcpStream,
+    stream: Tcp<std::net::TcpStream>,
     /// The peer's address.
     pub peer: SocketAddr,
 }
@@ -123,8 +152,14 @@ impl Accepted {
     /// # Errors
     /// If the runtime has no room for the descriptor or the socket is gone.
     pub fn into_stream(self) -> io::Result<Stream> {
-        self.stream.set_nodelay(true)?;
-        Ok(Stream { peer: self.peer, tcp: tokio::net::TcpStream::from_std(self.stream)? })
+        let tcp = match self.stream {
+            Tcp::Real(stream) => {
+                stream.set_nodelay(true)?;
+                Tcp::Real(tokio::net::TcpStream::from_std(stream)?)
+            }
+            Tcp::Simulated(stream) => Tcp::Simulated(stream),
+        };
+        Ok(Stream { peer: self.peer, tcp })
     }
 }
 
@@ -132,7 +167,13 @@ impl Accepted {
 #[derive(Debug)]
 pub struct Stream {
     peer: SocketAddr,
-    tcp: tokio::net::TcpStream,
+    tcp: Tcp<tokio::net::TcpStream>,
+}
+
+#[derive(Debug)]
+enum Tcp<R> {
+    Real(R),
+    Simulated(SimulatedStream),
 }
 
 impl Stream {
@@ -141,12 +182,16 @@ impl Stream {
     /// # Errors
     /// The last address's error, or `TimedOut`.
     pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<Self> {
+        if sim::current().is_some() {
+            let stream = SimulatedStream::connect(host, port, limit).await?;
+            return Ok(Self { peer: stream.peer, tcp: Tcp::Simulated(stream) });
+        }
         let mut last = io::Error::new(ErrorKind::AddrNotAvailable, format!("{host} resolves to no address"));
         for address in tokio::net::lookup_host((host, port)).await? {
             match tokio::time::timeout(limit, tokio::net::TcpStream::connect(address)).await {
                 Ok(Ok(tcp)) => {
                     tcp.set_nodelay(true)?;
-                    return Ok(Self { peer: address, tcp });
+                    return Ok(Self { peer: address, tcp: Tcp::Real(tcp) });
                 }
                 Ok(Err(error)) => last = error,
                 Err(_) => last = io::Error::new(ErrorKind::TimedOut, format!("no answer from {address}")),
@@ -165,7 +210,10 @@ impl Stream {
     /// # Errors
     /// If the socket is no longer connected.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
+        match &self.tcp {
+            Tcp::Real(tcp) => tcp.local_addr(),
+            Tcp::Simulated(stream) => Ok(stream.local()),
+        }
     }
 
     /// Appends what has arrived to `buffer`, at most its spare capacity (which must not be zero), waiting for at least
@@ -175,9 +223,13 @@ impl Stream {
     /// What the socket reports.
     pub async fn read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
         debug_assert!(buffer.capacity() > buffer.len(), "a read needs room");
+        let tcp = match &self.tcp {
+            Tcp::Real(tcp) => tcp,
+            Tcp::Simulated(stream) => return stream.read(buffer).await,
+        };
         loop {
-            self.tcp.readable().await?;
-            match self.tcp.try_read_buf(&mut limit(buffer)) {
+            tcp.readable().await?;
+            match tcp.try_read_buf(&mut limit(buffer)) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 done => return done,
             }
@@ -190,6 +242,10 @@ impl Stream {
     /// What the socket reports; some of the bytes may have been sent.
     pub async fn write_all(&self, chunks: &mut [Bytes]) -> io::Result<()> {
         const SLICES_MAX: usize = 64;
+        let tcp = match &self.tcp {
+            Tcp::Real(tcp) => tcp,
+            Tcp::Simulated(stream) => return stream.write_all(chunks).await,
+        };
         let mut rest = chunks;
         loop {
             let sent = rest.iter().take_while(|chunk| chunk.is_empty()).count();
@@ -199,11 +255,11 @@ impl Stream {
             }
             let slices: Vec<IoSlice<'_>> =
                 rest.iter().take(SLICES_MAX).map(|chunk| IoSlice::new(chunk)).collect();
-            let mut written = match self.tcp.try_write_vectored(&slices) {
+            let mut written = match tcp.try_write_vectored(&slices) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.tcp.writable().await?;
+                    tcp.writable().await?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -224,7 +280,7 @@ impl Stream {
     /// # Errors
     /// What the socket or the file reports; `UnexpectedEof` if the file is shorter than `position + len`.
     pub async fn send_file(&self, file: &File, position: u64, len: u64) -> io::Result<()> {
-        let Some(real) = file.real() else {
+        let (Some(real), Tcp::Real(tcp)) = (file.real(), &self.tcp) else {
             let mut copy = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
             file.read_exact_at(&mut copy, position).map_err(|error| error.source)?;
             return self.write_all(&mut [copy.into()]).await;
@@ -233,10 +289,9 @@ impl Stream {
         let end = position + len;
         while offset < end {
             let piece = usize::try_from(end - offset).unwrap_or(usize::MAX).min(1 << 30);
-            let sent = self
-                .tcp
+            let sent = tcp
                 .async_io(Interest::WRITABLE, || {
-                    rustix::fs::sendfile(self.tcp.as_fd(), real.as_fd(), Some(&mut offset), piece)
+                    rustix::fs::sendfile(tcp.as_fd(), real.as_fd(), Some(&mut offset), piece)
                         .map_err(io::Error::from)
                 })
                 .await?;

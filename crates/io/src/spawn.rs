@@ -1,30 +1,76 @@
 //! Threads and tasks.
 
 use std::{
+    fmt,
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
 };
 
-/// A running operating-system thread.
+use crate::sim;
+
+/// A running thread.
 #[derive(Debug)]
-pub struct Thread(std::thread::JoinHandle<()>);
+pub struct Thread(Running<std::thread::JoinHandle<()>, ()>);
+
+/// A running task. Goes on when this is dropped.
+#[derive(Debug)]
+pub struct Task<T>(Running<tokio::task::JoinHandle<T>, T>);
+
+enum Running<R, T> {
+    Real(R),
+    Simulated(sim::Join<T>),
+}
+
+impl<R, T> fmt::Debug for Running<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Real(_) => "real",
+            Self::Simulated(_) => "simulated",
+        })
+    }
+}
 
 impl Thread {
-    /// Waits for the thread's end. Says whether it ended without a panic.
-    pub fn join(self) -> bool {
-        self.0.join().is_ok()
+    /// Waits for the thread's end, keeping this thread from all else. Says whether it ended without a panic.
+    pub async fn join(self) -> bool {
+        match self.0 {
+            Running::Real(thread) => thread.join().is_ok(),
+            Running::Simulated(join) => std::future::poll_fn(|cx| join.poll(cx)).await.is_some(),
+        }
     }
 
     /// Whether the thread's work is over.
     pub fn is_finished(&self) -> bool {
-        self.0.is_finished()
+        match &self.0 {
+            Running::Real(thread) => thread.is_finished(),
+            Running::Simulated(join) => join.is_finished(),
+        }
     }
 }
 
-/// A running task of the current thread.
-pub type Task<T> = tokio::task::JoinHandle<T>;
+impl<T> Task<T> {
+    /// Ends the task where it waits next.
+    pub fn abort(&self) {
+        match &self.0 {
+            Running::Real(task) => task.abort(),
+            Running::Simulated(join) => join.abort(),
+        }
+    }
+}
+
+/// The task's output; `None` if it was ended before it had one.
+impl<T> Future for Task<T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match &mut self.0 {
+            Running::Real(task) => Pin::new(task).poll(cx).map(Result::ok),
+            Running::Simulated(join) => join.poll(cx),
+        }
+    }
+}
 
 /// Starts a thread with a single-threaded runtime of its own and runs there the future that `main` makes. Tasks that it
 /// starts with [`local`] end with it.
@@ -36,8 +82,11 @@ pub type Task<T> = tokio::task::JoinHandle<T>;
 pub fn thread<M, F>(name: &str, main: M) -> std::io::Result<Thread>
 where
     M: FnOnce() -> F + Send + 'static,
-    F: Future<Output = ()>,
+    F: Future<Output = ()> + 'static,
 {
+    if let Some(core) = sim::current() {
+        return Ok(Thread(Running::Simulated(core.start_thread(main))));
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
     std::thread::Builder::new()
@@ -47,7 +96,7 @@ where
             // Work handed to `blocking` that has not ended (a flush, say) must not hold up the process.
             runtime.shutdown_background();
         })
-        .map(Thread)
+        .map(|thread| Thread(Running::Real(thread)))
 }
 
 /// Runs a task on the current thread, beside the caller.
@@ -55,7 +104,21 @@ pub fn local<F>(future: F) -> Task<F::Output>
 where
     F: Future + 'static,
 {
-    tokio::task::spawn_local(future)
+    Task(match sim::current() {
+        Some(core) => Running::Simulated(core.start_task(future)),
+        None => Running::Real(tokio::task::spawn_local(future)),
+    })
+}
+
+/// Runs a task on the caller's runtime, which may be one of several threads.
+pub fn anywhere<F>(future: F) -> Task<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    Task(match sim::current() {
+        Some(core) => Running::Simulated(core.start_task(future)),
+        None => Running::Real(tokio::spawn(future)),
+    })
 }
 
 /// As [`local`], for a task that nothing goes well without: a panic in it, which would otherwise go unnoticed, ends the
@@ -64,6 +127,10 @@ pub fn essential<F>(future: F) -> Task<F::Output>
 where
     F: Future + 'static,
 {
+    if sim::current().is_some() {
+        // There a panic of any task ends its process, and is reported.
+        return local(future);
+    }
     local(Essential(Box::pin(future)))
 }
 
@@ -86,12 +153,27 @@ impl<F: Future> Future for Essential<F> {
 
 /// Runs blocking work off the current thread. `None` if it panicked or the runtime is going down.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
+    let task = Task(match sim::current() {
+        Some(core) => Running::Simulated(core.blocking(work)),
+        None => Running::Real(tokio::task::spawn_blocking(work)),
+    });
+    task.await
 }
 
 /// Lets other tasks of this thread run.
 pub async fn yield_now() {
-    tokio::task::yield_now().await;
+    if sim::current().is_none() {
+        return tokio::task::yield_now().await;
+    }
+    let mut is_first = true;
+    std::future::poll_fn(|cx| {
+        if std::mem::take(&mut is_first) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Runs a future on the calling thread, which has no runtime yet, until it completes. Tasks that it starts with [`local`]
@@ -113,6 +195,9 @@ pub fn block_on<F: Future>(main: F) -> std::io::Result<F::Output> {
 /// If the signals cannot be listened for.
 pub async fn termination() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
+    if sim::current().is_some() {
+        return std::future::pending().await;
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
@@ -124,5 +209,8 @@ pub async fn termination() -> std::io::Result<()> {
 
 /// The cores that this process may use; at least one.
 pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    match sim::current() {
+        Some(core) => core.cores(),
+        None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    }
 }

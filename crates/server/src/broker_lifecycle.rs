@@ -81,6 +81,7 @@ pub async fn run(
                 // A changed wish, a failed or a cordoned directory is told at once.
                 let told = async {
                     tokio::select! {
+                        biased;
                         _ = wish.changed() => {}
                         _ = directories.changed() => {}
                     }

@@ -25,4 +25,4 @@ pub mod topic_names;
 pub mod topic_settings;
 pub mod topics_creator;
 
-pub use start::{StartError, run, run_until};
+pub use start::{StartError, run, run_in, run_until};

@@ -56,6 +56,11 @@ impl World {
     pub fn real() -> Self {
         Self { clock: Clock::real(), entropy: Entropy::real(), disk: Disk::real() }
     }
+
+    /// The clock and randomness of where the caller is, be it a simulation, and `disk`.
+    pub fn here(disk: Disk) -> Self {
+        Self { clock: Clock::here(), entropy: Entropy::here(), disk }
+    }
 }
 
 /// A node.

@@ -152,6 +152,7 @@ async fn run_timers(shard: Rc<Shard>) {
         let deadline = waiting.expire(now).map_or(next_look, |deadline| deadline.min(next_look));
         waiting.wakes_at(deadline);
         tokio::select! {
+            biased;
             () = clock.sleep_until(deadline) => {}
             () = waiting.changed() => {}
         }

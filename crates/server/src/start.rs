@@ -104,21 +104,26 @@ pub fn run_until(
     stop: impl Future<Output = ()>,
     ready: impl FnOnce(&BrokerConfig),
 ) -> Result<(), StartError> {
-    let clock_needs_runtime = async move { run_node(config, World::real(), stop, ready).await };
+    let clock_needs_runtime = async move { run_in(config, World::real(), stop, ready).await };
     spawn::block_on(clock_needs_runtime)?
 }
 
-async fn run_node(
+/// As [`run_until`], in a world and on a thread that the caller has made.
+///
+/// # Errors
+/// If it cannot be started.
+pub async fn run_in(
     config: BrokerConfig,
     world: World,
-    termination: impl Future<Output = ()>,
+    stop: impl Future<Output = ()>,
     ready: impl FnOnce(&BrokerConfig),
 ) -> Result<(), StartError> {
-    let mut termination = Box::pin(termination);
+    let mut termination = Box::pin(stop);
     let running = Running::start(&config, world)?;
     let mut lifecycle = Lifecycle::start(&config, &running);
     let mut outside = Lifecycle::outside(lifecycle.stages.clone());
     let started = tokio::select! {
+        biased;
         () = lifecycle.until_serving(&running) => Ok(true),
         () = &mut termination => Ok(false),
         error = &mut outside => Err(error),
@@ -129,6 +134,7 @@ async fn run_node(
             lifecycle.serve(&running);
             ready(&config);
             tokio::select! {
+                biased;
                 () = termination => Ok(()),
                 error = outside => Err(error),
             }
@@ -288,7 +294,7 @@ async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, q
         offsets.extend(closed);
     }
     for shard in shards {
-        shard.join();
+        shard.join().await;
     }
     if node.config.load().is_broker() {
         node.log_dirs.keep_what_was_not_opened(&mut offsets);
@@ -298,7 +304,7 @@ async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, q
         node.log_dirs.write_clean_shutdown(if epoch < 0 { node.previous_broker_epoch } else { epoch });
     }
     drop(quorum.stop);
-    quorum.thread.join();
+    quorum.thread.join().await;
 }
 
 fn shard_count(config: &BrokerConfig) -> usize {

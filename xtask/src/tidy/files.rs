@@ -118,3 +118,25 @@ fn paths_of_architecture_exist() {
     }
     fail_with(&wrong);
 }
+
+/// What runs in simulations takes nothing that the seed does not reach: tokio draws the first branch of a `select!` from
+/// a generator of its own, and starts tasks that the simulation knows nothing of.
+#[test]
+fn what_is_simulated_follows_the_seed() {
+    let simulated = ["crates/server/src/", "crates/net/src/", "crates/client/src/"];
+    let mut wrong = Vec::new();
+    for name in files(".rs").into_iter().filter(|name| simulated.iter().any(|dir| name.starts_with(dir))) {
+        let text = read(&name);
+        let mut lines = text.lines().enumerate().peekable();
+        while let Some((at, line)) = lines.next() {
+            let next = lines.peek().map_or("", |(_, next)| next.trim());
+            if line.trim_end().ends_with("select! {") && next != "biased;" {
+                wrong.push(format!("{name}:{}: select! without biased", at + 1));
+            }
+            if ["tokio::spawn(", "tokio::task::", "tokio::time::"].iter().any(|path| line.contains(path)) {
+                wrong.push(format!("{name}:{}: tasks and time come from klamm_io", at + 1));
+            }
+        }
+    }
+    fail_with(&wrong);
+}

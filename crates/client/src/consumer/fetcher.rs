@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use klamm_io::spawn;
 use klamm_protocol::{
     ErrorCode, Records, StrBytes, Uuid,
     api::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData},
@@ -110,7 +111,7 @@ impl Fetcher {
             let session = self.sessions.entry(node).or_default();
             let (request, asked) = session.request(node, wanted, settings, &metadata);
             let with_ids = session.with_ids;
-            tokio::spawn(exchange(cluster.clone(), request, asked, with_ids, events.clone()));
+            spawn::anywhere(exchange(cluster.clone(), request, asked, with_ids, events.clone()));
         }
         is_leaderless
     }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use klamm_io::Instant;
+use klamm_io::{Instant, spawn};
 use klamm_protocol::ErrorCode;
 
 use super::{
@@ -80,7 +80,7 @@ impl Consumer {
             settings: self.settings.clone(),
         };
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
-        tokio::spawn(async move {
+        spawn::anywhere(async move {
             let joined = group::join(cluster, order).await;
             let _ = events.send(Event::Joined(Box::new(joined)));
         });
@@ -139,7 +139,7 @@ impl Consumer {
         let Some(group_id) = self.settings.group_id.clone() else { return };
         let pulse = Arc::new(Pulse::new(self.cluster.clock().now()));
         self.membership.pulse = Some(Arc::clone(&pulse));
-        tokio::spawn(group::heartbeat(
+        spawn::anywhere(group::heartbeat(
             self.cluster.clone(),
             group_id,
             self.membership.identity.clone(),
@@ -254,7 +254,7 @@ impl Consumer {
         self.is_committing = true;
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
         let (identity, settings) = (self.membership.identity.clone(), self.settings.clone());
-        tokio::spawn(async move {
+        spawn::anywhere(async move {
             let limit = cluster.request_timeout();
             let instance = settings.instance_id.as_deref();
             let result = offsets::commit(&cluster, &group_id, &identity, instance, &offsets, limit).await;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use klamm_io::spawn;
 use klamm_net::client::Answer;
 use klamm_protocol::{
     ErrorCode, Records, StrBytes, Uuid,
@@ -57,7 +58,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         if sent {
             // More may be ready than fitted into these requests.
-            tokio::task::yield_now().await;
+            spawn::yield_now().await;
             continue;
         }
         let age = shared.cluster.is_metadata_old().then(|| shared.refresh_topics());
@@ -66,6 +67,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         let clock = shared.cluster.clock();
         tokio::select! {
+            biased;
             () = woken => {}
             () = clock.sleep_until_any(next) => {}
         }
@@ -115,7 +117,7 @@ fn look(shared: &Shared) -> (Ready, BTreeSet<i32>) {
 fn connect(shared: &Arc<Shared>, node: i32) {
     shared.lock().links.entry(node).or_default().is_connecting = true;
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
+    spawn::anywhere(async move {
         let result = shared.cluster.connection(node).await;
         let failed = {
             let mut state = shared.lock();
@@ -165,7 +167,7 @@ fn send_all(shared: &Arc<Shared>, ready: Ready) -> bool {
         match start(shared, node, request(shared, &batches, data)) {
             Ok(answer) => {
                 shared.lock().links.entry(node).or_default().in_flight += 1;
-                tokio::spawn(exchange(Arc::clone(shared), node, batches, answer));
+                spawn::anywhere(exchange(Arc::clone(shared), node, batches, answer));
             }
             Err(error) => give_back(shared, batches, &error),
         }
@@ -181,7 +183,7 @@ fn refresh(shared: &Arc<Shared>, mut topics: Vec<Arc<str>>) {
     topics.sort();
     topics.dedup();
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
+    spawn::anywhere(async move {
         let result = shared.cluster.refresh(TopicSelection::Names(&topics, true)).await;
         let metadata = shared.cluster.metadata();
         let complete = topics.iter().all(|topic| {

@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustix::fs::FallocateFlags;
 
 use super::{Error, Metadata, Result, unix_ms};
+use crate::sim::disk::SimulatedFile;
 
 /// What the reader of a file is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct File {
 
 enum Backend {
     Real { file: std::fs::File, path: PathBuf },
+    Simulated(SimulatedFile),
 }
 
 impl fmt::Debug for File {
@@ -46,9 +48,14 @@ impl File {
         Self { backend: Arc::new(Backend::Real { file, path: path.to_path_buf() }) }
     }
 
+    pub(super) fn simulated(file: SimulatedFile) -> Self {
+        Self { backend: Arc::new(Backend::Simulated(file)) }
+    }
+
     /// The path by which it was opened; it may have been renamed since.
     pub fn path(&self) -> &Path {
         match &*self.backend {
+            Backend::Simulated(file) => &file.path,
             Backend::Real { path, .. } => path,
         }
     }
@@ -57,6 +64,7 @@ impl File {
     /// with [`File::read_at`] then.
     pub(crate) fn real(&self) -> Option<&std::fs::File> {
         match &*self.backend {
+            Backend::Simulated(_) => None,
             Backend::Real { file, .. } => Some(file),
         }
     }
@@ -68,6 +76,7 @@ impl File {
     /// Reads from `position` until `buffer` is full or the file ends. Returns the number of bytes read.
     pub fn read_at(&self, buffer: &mut [u8], position: u64) -> Result<usize> {
         match &*self.backend {
+            Backend::Simulated(file) => file.read_at(buffer, position),
             Backend::Real { file, .. } => {
                 let mut filled = 0;
                 while let Some(rest) = buffer.get_mut(filled..)
@@ -97,6 +106,7 @@ impl File {
     /// Writes all of `bytes` at `position`, growing the file as needed. After an error any part may be written.
     pub fn write_at(&self, bytes: &[u8], position: u64) -> Result<()> {
         match &*self.backend {
+            Backend::Simulated(file) => file.write_at(bytes, position),
             Backend::Real { file, .. } => {
                 file.write_all_at(bytes, position).or_else(|e| self.fail("write", e))
             }
@@ -107,6 +117,7 @@ impl File {
     /// (there may be more slices than `IOV_MAX`). After an error any part may be written.
     pub fn write_vectored_at(&self, slices: &[&[u8]], position: u64) -> Result<()> {
         match &*self.backend {
+            Backend::Simulated(file) => file.write_at(&slices.concat(), position),
             Backend::Real { file, .. } => {
                 let mut position = position;
                 for chunk in slices.chunks(SLICES_PER_CALL) {
@@ -145,6 +156,7 @@ impl File {
     /// Length, times and kind.
     pub fn metadata(&self) -> Result<Metadata> {
         match &*self.backend {
+            Backend::Simulated(file) => file.metadata(),
             Backend::Real { file, .. } => match file.metadata() {
                 Ok(metadata) => Ok(real_metadata(&metadata)),
                 Err(e) => self.fail("stat", e),
@@ -155,6 +167,7 @@ impl File {
     /// Cuts the file to `len` bytes, or lengthens it with zeros (a hole: no space is taken).
     pub fn truncate(&self, len: u64) -> Result<()> {
         match &*self.backend {
+            Backend::Simulated(file) => file.truncate(len),
             Backend::Real { file, .. } => file.set_len(len).or_else(|e| self.fail("truncate", e)),
         }
     }
@@ -164,6 +177,7 @@ impl File {
     /// After an error nothing is known about the pages that were dirty, and repeating the call proves nothing.
     pub fn sync_data(&self) -> Result<()> {
         match &*self.backend {
+            Backend::Simulated(file) => file.sync(),
             Backend::Real { file, .. } => file.sync_data().or_else(|e| self.fail("sync", e)),
         }
     }
@@ -171,6 +185,7 @@ impl File {
     /// Makes content and metadata lasting. See [`File::sync_data`].
     pub fn sync_all(&self) -> Result<()> {
         match &*self.backend {
+            Backend::Simulated(file) => file.sync(),
             Backend::Real { file, .. } => file.sync_all().or_else(|e| self.fail("sync", e)),
         }
     }
@@ -179,6 +194,7 @@ impl File {
     /// only lengthened.
     pub fn preallocate(&self, len: u64) -> Result<()> {
         match &*self.backend {
+            Backend::Simulated(file) => file.preallocate(len),
             Backend::Real { file, .. } => {
                 use rustix::io::Errno;
                 match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
@@ -194,6 +210,7 @@ impl File {
     /// Says what will be read. A hint: failures are not reported. `len` 0 means to the end.
     pub fn advise(&self, position: u64, len: u64, advice: Advice) {
         match &*self.backend {
+            Backend::Simulated(_) => {}
             Backend::Real { file, .. } => {
                 let advice = match advice {
                     Advice::Sequential => rustix::fs::Advice::Sequential,
@@ -209,6 +226,7 @@ impl File {
     /// Sets the time of the last modification, in milliseconds since the epoch.
     pub fn set_modified_ms(&self, ms: i64) -> Result<()> {
         match &*self.backend {
+            Backend::Simulated(file) => file.set_modified_ms(ms),
             Backend::Real { file, .. } => {
                 let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0));
                 file.set_modified(time).or_else(|e| self.fail("touch", e))

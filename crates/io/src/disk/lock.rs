@@ -6,11 +6,24 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::{Error, Result};
+use crate::sim::disk::SimulatedLock;
 
 /// Holds the lock of a directory until it is dropped or the process ends. The file stays.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    _file: std::fs::File,
+    _held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Real { _file: std::fs::File },
+    Simulated { _lock: SimulatedLock },
+}
+
+impl DirectoryLock {
+    pub(super) const fn simulated(lock: SimulatedLock) -> Self {
+        Self { _held: Held::Simulated { _lock: lock } }
+    }
 }
 
 pub(super) fn lock_real(dir: &Path) -> Result<Option<DirectoryLock>> {
@@ -36,5 +49,5 @@ pub(super) fn lock_real(dir: &Path) -> Result<Option<DirectoryLock>> {
             Err(e) => return Err(Error::new("lock", &path, e.into())),
         }
     }
-    Ok(Some(DirectoryLock { _file: file }))
+    Ok(Some(DirectoryLock { _held: Held::Real { _file: file } }))
 }

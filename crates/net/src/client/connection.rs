@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use klamm_io::{Clock, net::Stream};
+use klamm_io::{Clock, net::Stream, spawn};
 use klamm_protocol::{
     ApiKey, ErrorCode, Message, Reader, Request, StrBytes, Writer,
     api::api_versions::{ApiVersionsRequest, ApiVersionsResponse},
@@ -95,8 +95,8 @@ impl Connection {
         })?;
         let shared = Arc::new(Shared::new(address, stream));
         let (requests, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(tasks::write(Arc::clone(&shared), receiver));
-        tokio::spawn(tasks::read(Arc::clone(&shared), FrameReader::new(settings.response_bytes_max)));
+        spawn::anywhere(tasks::write(Arc::clone(&shared), receiver));
+        spawn::anywhere(tasks::read(Arc::clone(&shared), FrameReader::new(settings.response_bytes_max)));
         let mut connection = Self {
             shared,
             requests,

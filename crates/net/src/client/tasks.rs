@@ -82,6 +82,7 @@ pub(super) async fn write(shared: Arc<Shared>, mut requests: mpsc::UnboundedRece
     let mut waiting = Vec::with_capacity(TOGETHER_MAX);
     loop {
         let count = tokio::select! {
+            biased;
             count = requests.recv_many(&mut waiting, TOGETHER_MAX) => count,
             _ = end.wait_for(Option::is_some) => 0,
         };
@@ -102,6 +103,7 @@ pub(super) async fn write(shared: Arc<Shared>, mut requests: mpsc::UnboundedRece
             break;
         }
         let written = tokio::select! {
+            biased;
             written = shared.stream.write_all(&mut chunks) => written,
             _ = end.wait_for(Option::is_some) => break,
         };
@@ -140,6 +142,7 @@ pub(super) async fn read(shared: Arc<Shared>, mut frames: FrameReader) {
             }
         };
         let read = tokio::select! {
+            biased;
             read = shared.stream.read(room) => read,
             _ = end.wait_for(Option::is_some) => return,
         };

@@ -209,6 +209,7 @@ impl Coordinators {
             let coordinators = shard.coordinators();
             let deadline = coordinators.fire_timers(clock.now());
             tokio::select! {
+                biased;
                 () = clock.sleep_until_any(deadline) => {}
                 () = coordinators.timers_changed.notified() => {}
             }

@@ -170,6 +170,7 @@ impl Serving {
         let (replies, responses) = mpsc::channel(RESPONSES_MAX);
         let mut writing = pin!(self.write_loop(responses));
         let end = tokio::select! {
+            biased;
             end = self.read_loop(replies) => end,
             end = &mut writing => end,
             () = self.idle_watch() => End::Idle,
@@ -177,6 +178,7 @@ impl Serving {
         // What was asked properly before is answered still; the queue has no sender any more and runs dry.
         match end {
             End::HalfClosed => tokio::select! {
+                biased;
                 end = writing => end,
                 () = self.idle_watch() => End::Idle,
             },

@@ -35,6 +35,7 @@ pub async fn run(node: Arc<Node>, shards: ShardSenders, mut updates: mpsc::Unbou
     let mut pending: Option<Update> = None;
     loop {
         let next = tokio::select! {
+            biased;
             update = updates.recv() => update,
             Ok(()) = registered.changed(), if pending.is_some() => pending.take(),
         };

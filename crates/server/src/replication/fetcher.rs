@@ -124,6 +124,7 @@ async fn run(shard: Weak<Shard>, node: Arc<Node>, leader: i32, followed: Rc<Foll
                     }
                 };
                 tokio::select! {
+                    biased;
                     () = sleep => {}
                     () = round.followed.changed.notified() => {}
                 }

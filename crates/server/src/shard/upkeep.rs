@@ -200,7 +200,7 @@ impl Shard {
         mut partition: Partition,
         sync: spawn::Task<Option<klamm_log::Result<Flushed>>>,
     ) -> Option<(TopicPartition, PartitionOffsets)> {
-        match sync.await.ok().flatten() {
+        match sync.await.flatten() {
             Some(Ok(flushed)) => partition.log.mark_flushed(flushed, self.node.world.clock.wall_ms()),
             Some(Err(error)) => {
                 self.node.log_dirs.fail(partition.log_dir(), &error);

@@ -5,7 +5,7 @@ mod heartbeat;
 mod register;
 mod unregister;
 
-pub use fence::fence_expired;
+pub use fence::{fence_departed, fence_expired};
 pub use heartbeat::{HeartbeatReply, heartbeat};
 pub use register::{Claim, register};
 pub use unregister::unregister;

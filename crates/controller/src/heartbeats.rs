@@ -137,6 +137,12 @@ impl Heartbeats {
         (now >= oldest.1.last_contact + self.session_timeout).then_some((*oldest.0, oldest.1.epoch))
     }
 
+    /// The epoch of a broker that is not fenced and was not heard of since then.
+    pub fn silent_epoch(&self, id: i32, since: Duration) -> Option<i64> {
+        let heartbeat = self.brokers.get(&id)?;
+        (!heartbeat.fenced && heartbeat.last_contact <= since).then_some(heartbeat.epoch)
+    }
+
     /// When the next session ends.
     pub fn next_deadline(&self) -> Option<Duration> {
         let unfenced = self.brokers.values().filter(|heartbeat| !heartbeat.fenced);

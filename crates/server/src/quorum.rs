@@ -5,6 +5,7 @@ pub mod decide;
 pub mod driver;
 pub mod metadata_log;
 pub mod peers;
+pub mod presence;
 pub mod publisher;
 
 pub use command::{Answer, CommandError, ControllerHandle};

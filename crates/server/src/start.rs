@@ -164,12 +164,12 @@ impl Running {
         let bound = bind(config)?;
         let shard_count = shard_count(config);
         let (handle, commands) = ControllerHandle::channel();
-        let (quorum_requests, requests) = mpsc::unbounded_channel();
+        let (quorum_arrivals, arrivals) = mpsc::unbounded_channel();
         let node = Arc::new(Node {
             id: config.node_id(),
             cluster_id: directories.cluster_id.clone(),
             incarnation_id: Uuid::from_bytes(world.entropy.next_16()),
-            controller: handle.with_quorum(quorum_requests),
+            controller: handle.with_quorum(quorum_arrivals),
             metadata: Metadata::default(),
             previous_broker_epoch: directories.previous_broker_epoch,
             log_dirs: directories.log_dirs,
@@ -183,7 +183,7 @@ impl Running {
         let (senders, queues): (Vec<_>, Vec<_>) = (0..shard_count).map(|_| mpsc::unbounded_channel()).unzip();
         let senders = ShardSenders::new(senders);
         let directory_id = directories.metadata_directory_id;
-        let quorum = start_quorum(&node, config, commands, requests, senders.clone(), directory_id)?;
+        let quorum = start_quorum(&node, config, commands, arrivals, senders.clone(), directory_id)?;
         let shards = start_shards(&node, &senders, queues)?;
         Ok(Self { node, senders, shards, quorum, bound: bound.into() })
     }
@@ -505,7 +505,7 @@ fn start_quorum(
     node: &Arc<Node>,
     config: &BrokerConfig,
     commands: mpsc::UnboundedReceiver<crate::quorum::command::Command>,
-    requests: mpsc::UnboundedReceiver<driver::QuorumRequest>,
+    arrivals: mpsc::UnboundedReceiver<driver::Arrival>,
     senders: ShardSenders,
     directory_id: Uuid,
 ) -> Result<Quorum, StartError> {
@@ -550,7 +550,7 @@ fn start_quorum(
         bootstrap,
         handle: node.controller.clone(),
         commands,
-        requests,
+        arrivals,
         updates,
     };
     let (stop, stopped) = oneshot::channel::<()>();

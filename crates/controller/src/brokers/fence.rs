@@ -25,6 +25,17 @@ pub fn fence_expired(
     Outcome::new(records, Some(id))
 }
 
+/// Fences a broker whose process is known to be gone, without waiting for its session to end. Another process may take
+/// its id at once.
+pub fn fence_departed(context: &Context<'_>, heartbeats: &mut Heartbeats, id: i32) -> Outcome<()> {
+    let mut records = Vec::new();
+    if let Some(broker) = context.image.cluster.brokers.get(&id).filter(|broker| !broker.fenced) {
+        heartbeats.end_session(id);
+        fence(context, broker, &mut records);
+    }
+    Outcome::new(records, ())
+}
+
 /// Takes the broker out of every ISR, then marks it.
 pub(super) fn fence(context: &Context<'_>, broker: &Broker, records: &mut Vec<MetadataRecord>) {
     let id = broker.id;

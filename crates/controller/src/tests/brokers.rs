@@ -87,6 +87,26 @@ fn a_silent_broker_loses_its_leaderships() {
 }
 
 #[test]
+fn a_broker_whose_process_is_gone_is_not_waited_for() {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
+    world.create_on("t", &[&[0, 1]]);
+    world.now += Duration::from_secs(1);
+    let since = world.now;
+    assert!(world.heartbeats.silent_epoch(0, since).is_some());
+    let context =
+        Context { image: &world.image, index: &world.index, config: &world.config, forwarded: false };
+    let outcome = brokers::fence_departed(&context, &mut world.heartbeats, 0);
+    world.run(outcome);
+    assert_eq!(world.state("t", 0), (1, vec![1], vec![]));
+    assert_eq!(world.heartbeats.silent_epoch(0, since), None, "it is fenced");
+    world.register(0, 2, -1).expect("its session is over");
+    // One that was heard of after its connection was lost is alive.
+    world.now += Duration::from_secs(1);
+    world.heartbeat(1, |_| {}).expect("known");
+    assert_eq!(world.heartbeats.silent_epoch(1, since), None);
+}
+
+#[test]
 fn an_unclean_restart_costs_eligibility() {
     for (clean, expect) in [(true, vec![0]), (false, vec![])] {
         let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 1);

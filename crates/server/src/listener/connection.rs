@@ -35,6 +35,7 @@ use crate::{
     dispatch::{self, Refused},
     handlers::Contexts,
     node::ListenerName,
+    quorum::{ControllerHandle, presence::Presence},
     reply::{Chunk, Reply},
 };
 
@@ -73,9 +74,20 @@ pub struct Connection {
     pub is_controller_listener: bool,
     /// The client id of the last request.
     client_id: RefCell<StrBytes>,
+    /// The node at the other end, once it has said which it is.
+    presence: RefCell<Option<Presence>>,
 }
 
 impl Connection {
+    /// Notes which node is at the other end, for the controller, which has to notice when it goes.
+    pub fn identify(&self, node_id: i32, controller: &ControllerHandle) {
+        let mut presence = self.presence.borrow_mut();
+        let is_known = presence.as_ref().is_some_and(|presence| presence.node_id() == node_id);
+        if self.is_controller_listener && node_id >= 0 && !is_known {
+            *presence = controller.presence(node_id);
+        }
+    }
+
     /// A client id that came in a request, in memory of its own: as a part of its request it would keep all of it, a
     /// large batch perhaps, for as long as the response takes. Clients hardly ever change it.
     pub fn own_client_id(&self, id: &StrBytes) -> StrBytes {
@@ -112,6 +124,7 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
         is_controller_listener: contexts.is_controller_listener(&listener),
         listener,
         client_id: RefCell::default(),
+        presence: RefCell::default(),
     });
     let serving = Serving {
         stream,
@@ -175,6 +188,8 @@ impl Serving {
             end = &mut writing => end,
             () = self.idle_watch() => End::Idle,
         };
+        // It can say nothing more by this connection.
+        self.connection.presence.take();
         // What was asked properly before is answered still; the queue has no sender any more and runs dry.
         match end {
             End::HalfClosed => tokio::select! {

@@ -39,7 +39,11 @@ use klamm_raft::{RaftRequest, RaftResponse, Server};
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
-use super::{driver::QuorumRequest, peers::Peers};
+use super::{
+    driver::{Arrival, QuorumRequest},
+    peers::Peers,
+    presence::Presence,
+};
 
 /// Why the controller did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +186,7 @@ commands! {
 #[derive(Debug, Clone)]
 pub struct ControllerHandle {
     commands: mpsc::UnboundedSender<Command>,
-    quorum: Option<mpsc::UnboundedSender<QuorumRequest>>,
+    quorum: Option<mpsc::UnboundedSender<Arrival>>,
     leader: Arc<AtomicI32>,
 }
 
@@ -193,16 +197,21 @@ impl ControllerHandle {
         (Self { commands, quorum: None, leader: Arc::new(AtomicI32::new(-1)) }, queue)
     }
 
-    /// The same handle, that can also reach the quorum's protocol.
+    /// The same handle, that can also reach the quorum's protocol and tell of connections.
     #[must_use]
-    pub fn with_quorum(self, quorum: mpsc::UnboundedSender<QuorumRequest>) -> Self {
+    pub fn with_quorum(self, quorum: mpsc::UnboundedSender<Arrival>) -> Self {
         Self { quorum: Some(quorum), ..self }
+    }
+
+    /// Tells that a node has a connection to this controller, until what is returned is dropped.
+    pub fn presence(&self, node_id: i32) -> Option<Presence> {
+        self.quorum.as_ref().map(|arrivals| Presence::new(node_id, arrivals.clone()))
     }
 
     /// Hands a request of the quorum's protocol to this node's part in it. `None` if the node is going down.
     pub async fn quorum(&self, listener: StrBytes, request: RaftRequest) -> Option<RaftResponse> {
         let (reply, answer) = oneshot::channel();
-        self.quorum.as_ref()?.send(QuorumRequest { listener, request, reply }).ok()?;
+        self.quorum.as_ref()?.send(Arrival::Request(QuorumRequest { listener, request, reply })).ok()?;
         answer.await.ok()
     }
 

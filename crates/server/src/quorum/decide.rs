@@ -111,6 +111,18 @@ pub(super) fn sessions(driver: &mut Driver) {
     }
 }
 
+/// The epoch of an unfenced broker that was not heard of since then.
+pub(super) fn silent_epoch(driver: &Driver, id: i32, since: Duration) -> Option<i64> {
+    driver.active.as_ref()?.heartbeats.silent_epoch(id, since)
+}
+
+/// Fences a broker whose process is gone.
+pub(super) fn departed(driver: &mut Driver, id: i32) {
+    let outcome =
+        with_heartbeats(driver, |context, heartbeats| brokers::fence_departed(context, heartbeats, id));
+    driver.propose(&outcome.records, Box::new(|_| {}));
+}
+
 /// Answers a command when its decision is committed.
 #[expect(clippy::too_many_lines, reason = "one arm for each command, each a call of the decision")]
 pub(super) fn command(driver: &mut Driver, command: Command) {

@@ -7,6 +7,8 @@
 //! A decision is made on the tentative image, proposed, applied there, and answered when it is committed. If the
 //! leadership goes, everything tentative is forgotten and its callers are told NOT_CONTROLLER.
 
+mod departures;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -35,6 +37,7 @@ use super::{
     decide,
     metadata_log::{MetadataLog, MetadataLogError},
     peers::Peers,
+    presence::Sighting,
     publisher::Update,
 };
 use crate::{metadata::Published, metadata_change::Touched, node::World};
@@ -62,8 +65,8 @@ pub struct QuorumStart {
     pub handle: ControllerHandle,
     /// What is asked of the controller.
     pub commands: mpsc::UnboundedReceiver<Command>,
-    /// What the quorum's protocol asks.
-    pub requests: mpsc::UnboundedReceiver<QuorumRequest>,
+    /// What comes by the controllers' listeners.
+    pub arrivals: mpsc::UnboundedReceiver<Arrival>,
     /// Where committed images go.
     pub updates: mpsc::UnboundedSender<Update>,
 }
@@ -79,14 +82,31 @@ pub struct QuorumRequest {
     pub reply: oneshot::Sender<RaftResponse>,
 }
 
+/// What comes by connections to the controllers' listeners.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A request of the quorum's protocol.
+    Request(QuorumRequest),
+    /// A node's connection came or went.
+    Sighting(Sighting),
+}
+
 /// Everything that happens to the quorum.
 enum Event {
     Command(Command),
-    Request(QuorumRequest),
+    Arrival(Arrival),
     Answer(u64, Result<RaftResponse, RequestFailure>),
     Deadline,
     Synced(Result<klamm_log::Flushed, klamm_log::Error>),
     Snapshot(OffsetAndEpoch, Bytes),
+    /// A node that had no connection left at that time has had a moment to come back.
+    Missing(i32, Duration),
+    /// A broker's process is gone.
+    Dead {
+        id: i32,
+        epoch: i64,
+        since: Duration,
+    },
 }
 
 /// What only the active controller has.
@@ -130,6 +150,10 @@ pub(super) struct Driver {
     forwarding: Peers,
     snapshot_policy: SnapshotPolicy,
     pub(super) active: Option<Active>,
+    /// Who led the quorum last, this node included.
+    last_leader: Option<i32>,
+    /// How many connections each node has here.
+    connections: FxHashMap<i32, u32>,
     requests: FxHashMap<u64, oneshot::Sender<RaftResponse>>,
     next_token: u64,
     failed: bool,
@@ -139,7 +163,7 @@ pub(super) struct Driver {
 pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
     let (events, mut happened) = mpsc::unbounded_channel();
     let clock = start.world.clock;
-    let (mut driver, mut commands, mut requests) = Driver::new(start, events);
+    let (mut driver, mut commands, mut arrivals) = Driver::new(start, events);
     driver.step(Input::Tick);
     let mut stop = std::pin::pin!(stop);
     while !driver.failed {
@@ -148,7 +172,7 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
             biased;
             () = &mut stop => break,
             Some(event) = happened.recv() => event,
-            Some(request) = requests.recv() => Event::Request(request),
+            Some(arrival) = arrivals.recv() => Event::Arrival(arrival),
             Some(command) = commands.recv() => Event::Command(command),
             () = clock.sleep_until_any(deadline.map(klamm_io::Instant::from_start)) => Event::Deadline,
         };
@@ -161,10 +185,10 @@ pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
 }
 
 type Commands = mpsc::UnboundedReceiver<Command>;
-type Requests = mpsc::UnboundedReceiver<QuorumRequest>;
+type Arrivals = mpsc::UnboundedReceiver<Arrival>;
 
 impl Driver {
-    fn new(start: QuorumStart, events: mpsc::UnboundedSender<Event>) -> (Self, Commands, Requests) {
+    fn new(start: QuorumStart, events: mpsc::UnboundedSender<Event>) -> (Self, Commands, Arrivals) {
         let clock = start.world.clock;
         let config = start.config;
         let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
@@ -186,17 +210,20 @@ impl Driver {
             updates: start.updates,
             events,
             active: None,
+            last_leader: None,
+            connections: FxHashMap::default(),
             requests: FxHashMap::default(),
             next_token: 0,
             failed: false,
         };
-        (driver, start.commands, start.requests)
+        (driver, start.commands, start.arrivals)
     }
 
     fn handle(&mut self, event: Event) {
         match event {
             Event::Command(command) => self.command(command),
-            Event::Request(request) => self.request(request),
+            Event::Arrival(Arrival::Request(request)) => self.request(request),
+            Event::Arrival(Arrival::Sighting(sighting)) => self.sighted(sighting),
             Event::Answer(request_id, result) => self.step(Input::Response { request_id, result }),
             Event::Deadline => self.deadline(),
             Event::Synced(Ok(flushed)) => {
@@ -205,6 +232,8 @@ impl Driver {
             }
             Event::Synced(Err(error)) => self.fail(&error.into()),
             Event::Snapshot(id, content) => self.snapshot_encoded(id, &content),
+            Event::Missing(id, since) => self.missing(id, since),
+            Event::Dead { id, epoch, since } => self.dead(id, epoch, since),
         }
     }
 
@@ -497,9 +526,15 @@ impl Driver {
     fn leader_changed(&mut self, epoch: i32, leader: Option<i32>) {
         info!(epoch, leader, "leader of the quorum");
         self.resign(CommandError::NotController);
+        let before = self.last_leader;
+        self.last_leader = leader.or(before);
         self.handle.set_leader(leader);
         if leader == Some(self.config.node_id()) {
             self.activate(epoch);
+            // It had to be replaced: perhaps the broker of that node is gone as well.
+            if let Some(before) = before {
+                self.suspect(before);
+            }
         }
     }
 

@@ -60,6 +60,9 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> 
 /// On a controller's listener the one partition is that of the metadata log, which belongs to the quorum.
 async fn fetch_metadata_log(cx: &RecordsContext, call: &Call, request: FetchRequest) -> Made {
     let (node, call) = (Arc::clone(&cx.node), call.clone());
+    let replica_id =
+        if call.api_version >= 15 { request.replica_state.replica_id } else { request.replica_id };
+    call.connection.identify(replica_id, &node.controller);
     // It may wait for records as any other fetch, and must not hold up what comes behind it.
     Made(Ok(Reply::Later(Box::pin(async move {
         let listener = call.connection.listener.as_str().into();

@@ -1,4 +1,5 @@
-//! The group coordinator: who is in which group, and how far each has read.
+//! The group coordinator: who is in which group, and how far each has read. The [transaction coordinator](transaction):
+//! which transactional id has which producer, and how far its transaction is.
 //!
 //! One [`GroupCoordinator`] looks after the groups of one partition of `__consumer_offsets`. It decides on requests
 //! and timers, and answers an [`Outcome`]: records to append, requests to complete, timers to set. It has no clock, no
@@ -41,10 +42,12 @@ mod effect;
 mod group;
 mod java_hash;
 mod offsets;
+mod pattern;
 mod record;
 mod request;
 mod settings;
 mod state;
+pub mod transaction;
 
 pub use cluster::{Cluster, NoCluster};
 pub use coordinator::{GroupCoordinator, Loader};

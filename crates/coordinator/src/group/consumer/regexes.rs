@@ -11,17 +11,16 @@ use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, TimerKey};
 use crate::group::GroupState;
+use crate::pattern::whole_match;
 use crate::record::ConsumerRecord;
 use klamm_protocol::coordinator::group::ConsumerGroupRegularExpressionValue;
 use klamm_protocol::{ErrorCode, StrBytes};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A group's expressions are not looked up more often than this.
 const REFRESH_INTERVAL_MS_MIN: i64 = 10_000;
-/// Bounds what a compiled expression may take; Kafka has no bound but the size of a request.
-const COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
 impl Draft<'_> {
     /// Takes note of a member's expression, and has the group's expressions looked up if they should be. True if the
@@ -103,14 +102,10 @@ fn is_set(member: &Member) -> Option<&StrBytes> {
 
 /// An expression has to match a topic's whole name.
 fn compile(regex: &str) -> Result<Regex, Refusal> {
-    let invalid = |cause: &dyn std::fmt::Display| {
-        let message = format!("SubscribedTopicRegex `{regex}` is not a valid regular expression: {cause}.");
+    whole_match(regex).map_err(|error| {
+        let message = format!("SubscribedTopicRegex `{regex}` is not a valid regular expression: {error}.");
         Refusal::new(ErrorCode::InvalidRegularExpression, message)
-    };
-    // By itself first, so that it cannot close the group that is put around it.
-    Regex::new(regex).map_err(|error| invalid(&error))?;
-    let whole = format!("\\A(?:{regex})\\z");
-    RegexBuilder::new(&whole).size_limit(COMPILED_BYTES_MAX).build().map_err(|error| invalid(&error))
+    })
 }
 
 impl GroupCoordinator {

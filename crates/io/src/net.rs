@@ -155,6 +155,8 @@ impl Accepted {
         let tcp = match self.stream {
             Tcp::Real(stream) => {
                 stream.set_nodelay(true)?;
+                // A peer whose machine is gone says nothing; Kafka has the system ask too.
+                socket2::SockRef::from(&stream).set_keepalive(true)?;
                 Tcp::Real(tokio::net::TcpStream::from_std(stream)?)
             }
             Tcp::Simulated(stream) => Tcp::Simulated(stream),

@@ -80,6 +80,17 @@ pub struct FetchedPartition {
     pub data: PartitionData,
 }
 
+impl FetchedPartition {
+    /// Whether the client has to be told, whatever it knows.
+    fn is_news_by_itself(&self) -> bool {
+        let data = &self.data;
+        data.records.as_ref().is_some_and(|records| !records.is_empty())
+            || data.error_code != 0
+            || data.preferred_read_replica >= 0
+            || data.diverging_epoch.epoch >= 0
+    }
+}
+
 /// The sessions of one shard.
 #[derive(Debug)]
 pub struct FetchSessions {
@@ -173,8 +184,10 @@ impl FetchSessions {
                 response(id.unwrap_or(NO_SESSION), fetched)
             }
             Kind::Incremental { session_id, epoch } => {
-                // Evicted meanwhile: the data is as good, and the client's next request is told.
+                // Evicted meanwhile: what there is of news is as good, and the client's next request is told.
                 let Some(session) = self.cache.get_mut(session_id) else {
+                    let mut fetched = fetched;
+                    fetched.retain(FetchedPartition::is_news_by_itself);
                     return response(session_id, fetched);
                 };
                 if session.epoch != epoch {

@@ -14,7 +14,7 @@ use std::{rc::Rc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_io::{Instant, spawn};
-use klamm_protocol::Uuid;
+use klamm_protocol::{ErrorCode, Uuid};
 use klamm_replica::leader::Input;
 
 use crate::{
@@ -120,7 +120,9 @@ impl Shard {
         }
         let replication = self.replication();
         if effects.resigned {
-            replication.waiting.resigned(at);
+            let is_here = self.partitions.borrow().get(at).is_some();
+            let lost = if is_here { ErrorCode::NotLeaderOrFollower } else { self.missing(at) };
+            replication.waiting.resigned(at, lost);
         }
         if effects.high_watermark {
             replication.waiting.high_watermark_moved(self, at);

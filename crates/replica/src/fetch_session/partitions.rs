@@ -193,12 +193,9 @@ impl PartitionMap {
         let data = &part.data;
         let has_records = data.records.as_ref().is_some_and(|records| !records.is_empty());
         let failed = data.error_code != 0;
-        let must = has_records
-            || failed
+        let must = part.is_news_by_itself()
             || cached.high_watermark != data.high_watermark
-            || cached.log_start_offset != data.log_start_offset
-            || data.preferred_read_replica >= 0
-            || data.diverging_epoch.epoch >= 0;
+            || cached.log_start_offset != data.log_start_offset;
         // After an error the partition is sent again as soon as it is well.
         cached.high_watermark = if failed { -1 } else { data.high_watermark };
         cached.log_start_offset = data.log_start_offset;

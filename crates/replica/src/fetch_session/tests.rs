@@ -170,17 +170,18 @@ fn a_session_without_partitions_ends() {
 #[test]
 fn overlapping_requests_of_one_session() {
     let mut sessions = sessions(10);
-    let (_, _, id, _) = fetch(&mut sessions, BY_ID, &request((0, 0), "a-0@1", ""), &[]);
+    let (_, _, id, _) = fetch(&mut sessions, BY_ID, &request((0, 0), "a-0@1 a-1@1 a-2@1", ""), &[]);
     let first = sessions.begin(&request((id, 1), "", ""), BY_ID, SECOND, resolve);
     let second = sessions.begin(&request((id, 2), "", ""), BY_ID, SECOND, resolve);
     assert_eq!(sessions.throttle(&first, 9).error_code, 71);
     let response = sessions.finish(first, Vec::new(), SECOND);
     assert_eq!((response.error_code, response.session_id), (71, id), "a later request has overtaken it");
     assert_eq!(sessions.throttle(&second, 9).throttle_time_ms, 9);
-    // Evicted while it was waiting for data: the data goes out, the next request is told.
+    // Evicted while it was waiting for data: what is new goes out, the next request is told.
     fetch(&mut sessions, BY_ID, &request((id, -1), "", ""), &[]);
-    let answers = answers(&second, &[]);
-    assert_eq!(sent(&sessions.finish(second, answers, SECOND)), "a-0");
+    let news = [("a-1", 10, 100, ErrorCode::None), ("a-2", -1, 0, ErrorCode::NotLeaderOrFollower)];
+    let answers = answers(&second, &news);
+    assert_eq!(sent(&sessions.finish(second, answers, SECOND)), "a-1 a-2");
     assert_eq!(fetch(&mut sessions, BY_ID, &request((id, 3), "", ""), &[]).3, 70);
 }
 

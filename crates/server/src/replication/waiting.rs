@@ -112,9 +112,8 @@ impl Waiting {
         done.into_iter().for_each(Deletion::finish);
     }
 
-    /// The partition is not led here any more.
-    pub(super) fn resigned(&self, at: &TopicPartition) {
-        let lost = ErrorCode::NotLeaderOrFollower;
+    /// The partition is not led here any more, and whoever waits for it hears `lost`.
+    pub(super) fn resigned(&self, at: &TopicPartition, lost: ErrorCode) {
         let done = self.produces.borrow_mut().check(at, |produce| produce.lost(at, lost));
         done.into_iter().for_each(finish);
         let done = self.deletions.borrow_mut().check(at, |deletion| {

@@ -86,7 +86,7 @@ impl Shard {
     }
 
     /// Why a partition is not here.
-    pub(super) fn missing(&self, at: &TopicPartition) -> ErrorCode {
+    pub(crate) fn missing(&self, at: &TopicPartition) -> ErrorCode {
         match self.node.metadata.load().image.topics.partition(&at.topic, at.index) {
             // It is in a directory that has failed, or would have to be looked for there.
             Some(placed) if self.node.log_dirs.has_offline() && placed.replicas.contains(&self.node.id) => {

@@ -22,10 +22,12 @@ use crate::{
 impl Shard {
     pub(super) fn read(self: &Rc<Self>, request: ReadRequest) {
         let ReadRequest { partitions, isolation, reader, closer, watch, reply } = request;
-        let how = How { isolation, reader, closer: closer.as_deref() };
+        let mut how = How { isolation, reader, closer: closer.as_deref(), min_one_batch: true };
         let mut answers = Vec::with_capacity(partitions.len());
         for read in &partitions {
             let (answer, effects) = self.read_one(read, how, watch.as_ref());
+            // A batch that is larger than the limits comes only where nothing has come before.
+            how.min_one_batch &= answer.bytes() == 0;
             answers.push(answer);
             self.settle(&read.at, effects, Cause::Other);
         }
@@ -38,7 +40,7 @@ impl Shard {
         how: How<'_>,
         watch: Option<&Arc<FetchWatch>>,
     ) -> (PartitionReadAnswer, Effects) {
-        let How { isolation, reader, closer } = how;
+        let How { isolation, reader, closer, min_one_batch } = how;
         let refused = |code| (PartitionReadAnswer::failed(code), Effects::default());
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(&read.at) else {
@@ -58,7 +60,7 @@ impl Shard {
             return (PartitionReadAnswer { preferred_replica: Some(replica), ..bounds }, Effects::default());
         }
         let now = self.node.world.clock.now().since_start();
-        let found = read_log(partition, read, isolation).and_then(|mut answer| {
+        let found = read_log(partition, read, isolation, min_one_batch).and_then(|mut answer| {
             let effects = note_follower(partition, read, reader, &mut answer, now)?;
             Ok((answer, effects))
         });
@@ -85,6 +87,8 @@ struct How<'a> {
     isolation: Isolation,
     reader: Reader,
     closer: Option<&'a [i32]>,
+    /// Whether the first batch comes whole, however large.
+    min_one_batch: bool,
 }
 
 /// Of the followers among `closer`, the one that has most, if it is in sync and has the offset.
@@ -144,6 +148,7 @@ fn read_log(
     partition: &mut Partition,
     read: &PartitionRead,
     isolation: Isolation,
+    min_one_batch: bool,
 ) -> Result<PartitionReadAnswer, Error> {
     let diverging_epoch = diverging_epoch(partition, read)?;
     let log = &mut partition.log;
@@ -156,8 +161,9 @@ fn read_log(
         Isolation::Committed => klamm_log::Isolation::Committed,
         Isolation::LogEnd => klamm_log::Isolation::LogEnd,
     };
-    let data = log.read(read.fetch_offset, read.bytes_max, bound, true)?;
-    answer.records = data.records;
+    let data = log.read(read.fetch_offset, read.bytes_max, bound, min_one_batch)?;
+    // A part of a batch that comes first is of no use to the client.
+    answer.records = data.records.filter(|_| !data.first_batch_incomplete);
     answer.aborted_transactions = data.aborted.map(|aborted| {
         aborted
             .into_iter()

@@ -117,8 +117,7 @@ impl Life {
         let interval = node.config.load().get(&broker::BROKER_HEARTBEAT_INTERVAL_MS);
         let mut pause = Duration::from_millis(u64::try_from(interval).unwrap_or(2000));
         match node.controller.broker_heartbeat(request, HEARTBEAT_VERSION).await {
-            Ok(answer) if answer.response.error_code == 0 => {
-                let answer = answer.response;
+            Ok(answer) if answer.error_code == 0 => {
                 (self.trouble, self.parting, self.untold) = (None, None, None);
                 if answer.should_shut_down {
                     stage.send_replace(Stage::Gone);
@@ -134,7 +133,7 @@ impl Life {
                 }
             }
             Ok(answer) => {
-                let error = ErrorCode::from_code(answer.response.error_code);
+                let error = ErrorCode::from_code(answer.error_code);
                 self.warn(error.name());
                 pause = RETRY;
             }
@@ -200,14 +199,14 @@ async fn register(node: &Arc<Node>, listeners: &[Listener]) {
     let mut trouble = ErrorCode::None;
     loop {
         match node.controller.register_broker(request.clone(), REGISTRATION_VERSION).await {
-            Ok(answer) if answer.response.error_code == 0 => {
-                let epoch = answer.response.broker_epoch;
+            Ok(answer) if answer.error_code == 0 => {
+                let epoch = answer.broker_epoch;
                 node.broker_epoch.send_replace(epoch);
                 info!(broker = node.id, epoch, "broker registered");
                 return;
             }
             Ok(answer) => {
-                let error = ErrorCode::from_code(answer.response.error_code);
+                let error = ErrorCode::from_code(answer.error_code);
                 // A predecessor of this process may still be alive for the controller, for up to its session timeout.
                 if error != trouble {
                     warn!(error = error.name(), "the controller refuses the broker's registration");

@@ -35,11 +35,11 @@ pub async fn run(node: Arc<Node>) {
             continue;
         }
         match node.controller.register_controller(request.clone(), VERSION).await {
-            Ok(answer) if answer.response.error_code == 0 => {
+            Ok(answer) if answer.error_code == 0 => {
                 info!(controller = node.id, "controller registered")
             }
             Ok(answer) => {
-                let error = ErrorCode::from_code(answer.response.error_code);
+                let error = ErrorCode::from_code(answer.error_code);
                 debug!(error = error.name(), "controller registration refused");
             }
             Err(error) => debug!(%error, "no active controller to register with"),

@@ -5,11 +5,13 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use klamm_config::BrokerConfig;
 use klamm_io::{Clock, Entropy, disk::Disk};
+use klamm_metadata::MetadataImage;
 use klamm_protocol::{StrBytes, Uuid};
 use klamm_replica::fetch_session::FetchSessions;
 use tokio::sync::watch;
@@ -17,6 +19,9 @@ use tokio::sync::watch;
 use crate::{
     listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata, quorum::ControllerHandle,
 };
+
+/// What a node waits for its own metadata to catch up with a change that it has asked for.
+const APPLY_WAIT: Duration = Duration::from_secs(2);
 
 /// The name of a listener, in upper case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +103,13 @@ impl Node {
     /// The fetch sessions.
     pub fn sessions(&self) -> MutexGuard<'_, FetchSessions> {
         self.fetch_sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until this node knows of a change that the controller has made, so that whoever asked for it may go on at
+    /// once. Where in the log the change is only the controller knows; here it counts what the image says. A node that
+    /// lags answers all the same.
+    pub async fn applied(&self, is_there: impl Fn(&MetadataImage) -> bool) {
+        let _ = self.world.clock.timeout(APPLY_WAIT, self.metadata.wait_until(is_there)).await;
     }
 
     /// The broker epoch; -1 before the broker is registered.

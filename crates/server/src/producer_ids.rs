@@ -40,13 +40,12 @@ impl ProducerIds {
         let request =
             AllocateProducerIdsRequest { broker_id: self.node.id, broker_epoch, ..Default::default() };
         match self.node.controller.allocate_producer_ids(request, 0).await {
-            Ok(answer) if answer.response.error_code == 0 => {
-                let response = answer.response;
+            Ok(response) if response.error_code == 0 => {
                 let start = response.producer_id_start;
                 Ok(start..start.saturating_add(i64::from(response.producer_id_len)))
             }
             Ok(answer) => {
-                let error = ErrorCode::from_code(answer.response.error_code);
+                let error = ErrorCode::from_code(answer.error_code);
                 warn!(error = error.name(), "the controller gives no block of producer ids");
                 Err(ErrorCode::CoordinatorLoadInProgress)
             }

@@ -8,7 +8,7 @@ pub mod peers;
 pub mod presence;
 pub mod publisher;
 
-pub use command::{Answer, CommandError, ControllerHandle};
+pub use command::{CommandError, ControllerHandle};
 
 use std::time::Duration;
 

@@ -89,7 +89,7 @@ impl TopicsCreator {
         let mut failed = BTreeMap::new();
         match answer {
             Ok(answer) => {
-                for topic in answer.response.topics {
+                for topic in answer.topics {
                     let code = ErrorCode::from_code(topic.error_code);
                     if code == ErrorCode::None {
                         info!(topic = %topic.name, partitions = topic.num_partitions, "topic created because it was asked for");

@@ -35,7 +35,7 @@ macro_rules! controller_handler {
                 };
             }
             match cx.node.controller.$method(request, call.api_version).await {
-                Ok(answer) => answer.response,
+                Ok(response) => response,
                 Err(error) => $response { error_code: error.code().code(), ..Default::default() },
             }
         }

@@ -6,25 +6,18 @@ pub mod describe_client_quotas;
 pub mod describe_configs;
 pub mod incremental_alter_configs;
 pub mod list_config_resources;
+mod verdict;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
 use klamm_config::alter::{self, KeyAlteration, Refusal, ResourceKind};
 use klamm_metadata::image::{ConfigResource, MetadataImage, ResourceType};
 use klamm_protocol::{ErrorCode, StrBytes};
 
-use crate::{
-    error::ApiError,
-    node::Node,
-    quorum::{Answer, CommandError},
-};
-
-/// What a broker waits for its own metadata to catch up with a change that it has asked for.
-const APPLY_WAIT: Duration = Duration::from_secs(2);
+use crate::{error::ApiError, node::Node};
 
 /// What these handlers use.
 pub struct ConfigsContext {
@@ -33,14 +26,6 @@ pub struct ConfigsContext {
 }
 
 impl ConfigsContext {
-    /// The response to a committed change, once this broker has applied the change too.
-    async fn settled<T>(&self, answer: Result<Answer<T>, CommandError>) -> Result<T, CommandError> {
-        let Answer { response, end_offset } = answer?;
-        let applied = self.node.metadata.wait_for(end_offset - 1);
-        let _ = self.node.world.clock.timeout(APPLY_WAIT, applied).await;
-        Ok(response)
-    }
-
     /// Checks an alteration of broker keys, which only the broker itself can: it knows its properties file.
     fn check_broker(&self, name: &str, altered: Altered<'_>) -> Result<(), ApiError> {
         if !name.is_empty() {

@@ -76,17 +76,8 @@ impl fmt::Display for CommandError {
     }
 }
 
-/// A committed decision.
-#[derive(Debug, Clone)]
-pub struct Answer<T> {
-    /// What the caller is told.
-    pub response: T,
-    /// The end of the metadata log with the decision in it: a node that has applied so much knows of it.
-    pub end_offset: i64,
-}
-
 /// The channel that an answer goes through.
-pub type AnswerSender<T> = oneshot::Sender<Result<Answer<T>, CommandError>>;
+pub type AnswerSender<T> = oneshot::Sender<Result<T, CommandError>>;
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $method:ident $name:ident ($request:ty) -> $response:ty;)+) => {
@@ -109,8 +100,6 @@ macro_rules! commands {
                 match self {
                     $(Self::$name { request, version, reply } => {
                         let answer = peers.call_version(leader, &request, version).await;
-                        // Where in the log the decision is only the leader knows.
-                        let answer = answer.map(|response| Answer { response, end_offset: -1 });
                         drop(reply.send(answer.map_err(|error| {
                             debug!(%error, "the active controller does not answer");
                             CommandError::NotController
@@ -132,7 +121,7 @@ macro_rules! commands {
             ///
             /// # Errors
             /// If there is no active controller here or the quorum does not commit.
-            pub async fn $method(&self, request: $request, version: i16) -> Result<Answer<$response>, CommandError> {
+            pub async fn $method(&self, request: $request, version: i16) -> Result<$response, CommandError> {
                 let (reply, answer) = oneshot::channel();
                 self.commands
                     .send(Command::$name { request, version, reply })

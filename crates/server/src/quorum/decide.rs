@@ -24,7 +24,7 @@ use klamm_protocol::{
 use tracing::{debug, info};
 
 use super::{
-    command::{Answer, AnswerSender, Command},
+    command::{AnswerSender, Command},
     driver::{Driver, Finish},
 };
 
@@ -292,7 +292,7 @@ fn with_heartbeats<T>(driver: &mut Driver, decide: impl FnOnce(&Context<'_>, &mu
 fn settle<T: Send + 'static>(driver: &mut Driver, outcome: Outcome<T>, reply: AnswerSender<T>) {
     let Outcome { records, response, .. } = outcome;
     let finish: Finish = Box::new(move |committed| {
-        drop(reply.send(committed.map(|end_offset| Answer { response, end_offset })));
+        drop(reply.send(committed.map(|_| response)));
     });
     driver.propose(&records, finish);
 }

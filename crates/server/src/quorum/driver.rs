@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use super::{
-    command::{Answer, AnswerSender, Command, CommandError, ControllerHandle},
+    command::{AnswerSender, Command, CommandError, ControllerHandle},
     decide,
     metadata_log::{MetadataLog, MetadataLogError},
     peers::Peers,
@@ -327,7 +327,7 @@ impl Driver {
         });
         spawn::local(async move {
             let answer = match response.await {
-                Ok(RaftResponse::DescribeQuorum(response)) => Ok(Answer { response, end_offset: -1 }),
+                Ok(RaftResponse::DescribeQuorum(response)) => Ok(response),
                 _ => Err(CommandError::ShuttingDown),
             };
             drop(reply.send(answer));

@@ -56,8 +56,8 @@ pub(super) async fn run(shard: Rc<Shard>) {
         let answer = shard.node().controller.assign_replicas_to_dirs(request, VERSION).await;
         let failed = match answer {
             // What the controller does not take now has changed, and the metadata will tell.
-            Ok(answer) if answer.response.error_code == ErrorCode::None.code() => continue,
-            Ok(answer) => ErrorCode::from_code(answer.response.error_code),
+            Ok(answer) if answer.error_code == ErrorCode::None.code() => continue,
+            Ok(answer) => ErrorCode::from_code(answer.error_code),
             Err(error) => error.code(),
         };
         if failed == ErrorCode::UnsupportedVersion {

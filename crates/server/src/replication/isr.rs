@@ -56,11 +56,9 @@ pub(super) async fn run(shard: Rc<Shard>) {
         let request = request(&shard, &asked);
         let answer = shard.node().controller.alter_partition(request, VERSION).await;
         let (left, is_refused) = match answer {
-            Ok(answer) if answer.response.error_code == ErrorCode::None.code() => {
-                take_answers(&shard, asked, &answer.response)
-            }
+            Ok(answer) if answer.error_code == ErrorCode::None.code() => take_answers(&shard, asked, &answer),
             Ok(answer) => {
-                let error = ErrorCode::from_code(answer.response.error_code);
+                let error = ErrorCode::from_code(answer.error_code);
                 info!(error = error.name(), "the controller refuses changes of in-sync replicas");
                 (asked, true)
             }

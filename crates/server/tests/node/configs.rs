@@ -18,7 +18,7 @@ use klamm_protocol::{
 
 use crate::{
     batches::{batch, produce},
-    harness::{Client, TestNode, beside_others, eventually},
+    harness::{Client, TestNode, beside_others, eventually, fresh_dir},
 };
 
 const TOPIC: i8 = 2;
@@ -92,6 +92,25 @@ fn told(client: &mut Client, kind: i8, name: &str, key: &str) -> (String, i8) {
 fn produced(client: &mut Client, topic: &str) -> ErrorCode {
     let request = produce(topic, Some(batch(100, CompressionType::None)), -1);
     ErrorCode::from_code(client.call(&request, 12).responses[0].partition_responses[0].error_code)
+}
+
+#[test]
+fn a_change_made_through_a_broker_is_known_to_it_when_it_answers() {
+    let _shared = beside_others();
+    let node = TestNode::start("configs-forwarded", &[]);
+    let broker = node.start_broker(fresh_dir("configs-forwarded-2"), 2, &[]);
+    node.create_topic("orders", 1, &[]);
+    let mut client = broker.connect();
+    client.metadata(Some(&["orders"]));
+    for round in 0..20 {
+        let value = (1000 + round).to_string();
+        let keys: Keys<'_> = &[("max.message.bytes", SET, Some(&value))];
+        assert_eq!(alter(&mut client, TOPIC, "orders", keys).0, ErrorCode::None);
+        assert_eq!(told(&mut client, TOPIC, "orders", "max.message.bytes").0, value);
+        let unset: Keys<'_> = &[("max.message.bytes", DELETE, None)];
+        assert_eq!(alter(&mut client, TOPIC, "orders", unset).0, ErrorCode::None);
+        assert_eq!(told(&mut client, TOPIC, "orders", "max.message.bytes").1, 5, "the default again");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub async fn handle(
     }
     call.connection.identify(request.broker_id, &cx.node.controller);
     match cx.node.controller.broker_heartbeat(request, call.api_version).await {
-        Ok(answer) => answer.response,
+        Ok(response) => response,
         Err(error) => refused(error.code()),
     }
 }

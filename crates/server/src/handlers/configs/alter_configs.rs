@@ -2,15 +2,19 @@
 //! clients that read, change and write undo each other's work (KIP-339). Decided by the controller; keys of brokers are
 //! checked by the broker first.
 
+use std::collections::BTreeMap;
+
 use klamm_config::alter::ResourceKind;
-use klamm_protocol::{
-    ErrorCode, StrBytes,
-    api::alter_configs::{
-        AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
-    },
+use klamm_metadata::image::{MetadataImage, ResourceType};
+use klamm_protocol::api::alter_configs::{
+    AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
+    AlterableConfig,
 };
 
-use super::{Altered, ConfigsContext, check_addressed, invalid, null_values};
+use super::{
+    Altered, ConfigsContext, check_addressed, invalid, null_values, own_keys,
+    verdict::{Decided, Verdict, merged},
+};
 use crate::{dispatch::Call, error::ApiError};
 
 /// Answers AlterConfigs.
@@ -20,7 +24,7 @@ pub async fn handle(
     mut request: AlterConfigsRequest,
 ) -> AlterConfigsResponse {
     let all = std::mem::take(&mut request.resources);
-    let mut refusals: Vec<Option<ApiError>> = Vec::with_capacity(all.len());
+    let mut here: Vec<Option<Verdict>> = Vec::with_capacity(all.len());
     for resource in &all {
         // What a controller's listener takes has been checked by a broker, or is for the controller to judge.
         let is_checked = call.connection.is_controller_listener;
@@ -28,33 +32,57 @@ pub async fn handle(
         if refusal.is_none() {
             request.resources.push(resource.clone());
         }
-        refusals.push(refusal);
+        here.push(refusal.map(Verdict::from));
     }
-    let mut decided = if request.resources.is_empty() {
-        Vec::new()
-    } else {
-        let command = cx.node.controller.alter_configs(request.clone(), call.api_version).await;
-        match cx.settled(command).await {
-            Ok(response) => response.responses,
-            Err(error) => {
-                let refused = |r| answer(r, error.code(), Some(error.to_string().into()));
-                request.resources.iter().map(refused).collect()
-            }
-        }
-    };
-    let responses = all.iter().zip(refusals).map(|(resource, refusal)| match refusal {
-        Some(error) => answer(resource, error.code, Some(error.message.as_ref().into())),
-        None => {
-            let is_this = |r: &AlterConfigsResourceResponse| {
-                r.resource_type == resource.resource_type && r.resource_name == resource.resource_name
-            };
-            match decided.iter().position(is_this) {
-                Some(at) => decided.swap_remove(at),
-                None => answer(resource, ErrorCode::UnknownServerError, None),
-            }
+    let decided = decide(cx, call, request).await;
+    let resources = all.into_iter().map(|r| (r.resource_type, r.resource_name)).zip(here);
+    let responses = merged(resources, &decided).map(|((resource_type, resource_name), verdict)| {
+        let Verdict { error_code, error_message } = verdict;
+        AlterConfigsResourceResponse {
+            error_code,
+            error_message,
+            resource_type,
+            resource_name,
+            ..Default::default()
         }
     });
     AlterConfigsResponse { responses: responses.collect(), ..Default::default() }
+}
+
+async fn decide(cx: &ConfigsContext, call: &Call, request: AlterConfigsRequest) -> Decided {
+    if request.resources.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let answer = cx.node.controller.alter_configs(request.clone(), call.api_version).await?;
+    let responses = answer.responses.into_iter();
+    let verdict = |r: AlterConfigsResourceResponse| Verdict {
+        error_code: r.error_code,
+        error_message: r.error_message,
+    };
+    let verdicts: BTreeMap<_, _> =
+        responses.map(|r| ((r.resource_type, r.resource_name.clone()), verdict(r))).collect();
+    if !request.validate_only {
+        let is_taken = |r: &&AlterConfigsResource| {
+            verdicts.get(&(r.resource_type, r.resource_name.clone())).is_some_and(|v| v.error_code == 0)
+        };
+        let taken: Vec<_> = request.resources.iter().filter(is_taken).collect();
+        cx.node.applied(|image| taken.iter().all(|resource| has(image, resource))).await;
+    }
+    Ok(verdicts)
+}
+
+/// Whether an image shows exactly the keys that a resource was given.
+fn has(image: &MetadataImage, resource: &AlterConfigsResource) -> bool {
+    ResourceType::from_code(resource.resource_type).is_none_or(|resource_type| {
+        own_keys(image, resource_type, &resource.resource_name) == given(resource)
+    })
+}
+
+fn given(resource: &AlterConfigsResource) -> BTreeMap<String, String> {
+    let pair = |c: &AlterableConfig| {
+        (c.name.to_string(), c.value.as_ref().map(ToString::to_string).unwrap_or_default())
+    };
+    resource.configs.iter().map(pair).collect()
 }
 
 impl ConfigsContext {
@@ -71,30 +99,12 @@ impl ConfigsContext {
         null_values(resource.configs.iter().filter(|c| c.value.is_none()).map(|c| &c.name))?;
         match kind {
             ResourceKind::Broker => {
-                let pair = |c: &klamm_protocol::api::alter_configs::AlterableConfig| {
-                    (c.name.to_string(), c.value.as_ref().map(ToString::to_string).unwrap_or_default())
-                };
-                let new = resource.configs.iter().map(pair).collect();
-                self.check_broker(&resource.resource_name, Altered::Replaced(new))
+                self.check_broker(&resource.resource_name, Altered::Replaced(given(resource)))
             }
             ResourceKind::BrokerLogger => {
                 Err(invalid(format!("Unknown resource type {}", resource.resource_type)))
             }
             ResourceKind::Topic | ResourceKind::ClientMetrics | ResourceKind::Group => Ok(()),
         }
-    }
-}
-
-fn answer(
-    resource: &AlterConfigsResource,
-    code: ErrorCode,
-    error_message: Option<StrBytes>,
-) -> AlterConfigsResourceResponse {
-    AlterConfigsResourceResponse {
-        error_code: code.code(),
-        error_message,
-        resource_type: resource.resource_type,
-        resource_name: resource.resource_name.clone(),
-        ..Default::default()
     }
 }

@@ -3,16 +3,19 @@
 //!
 //! A request that comes to a controller's listener goes to the controller unchecked, as in Kafka.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use klamm_config::alter::{KeyAlteration, Operation, ResourceKind};
-use klamm_protocol::{
-    ErrorCode, StrBytes,
-    api::incremental_alter_configs::{
-        AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest,
-        IncrementalAlterConfigsResponse,
-    },
+use klamm_metadata::image::{MetadataImage, ResourceType};
+use klamm_protocol::api::incremental_alter_configs::{
+    AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
 };
 
-use super::{Altered, ConfigsContext, check_addressed, invalid, null_values};
+use super::{
+    Altered, ConfigsContext, check_addressed, invalid, null_values, own_keys,
+    verdict::{Decided, Verdict, merged},
+};
 use crate::{broker_loggers, dispatch::Call, error::ApiError};
 
 /// Answers IncrementalAlterConfigs.
@@ -22,49 +25,76 @@ pub async fn handle(
     mut request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
     let all = std::mem::take(&mut request.resources);
-    let mut answers: Vec<Option<AlterConfigsResourceResponse>> = Vec::with_capacity(all.len());
+    let mut here: Vec<Option<Verdict>> = Vec::with_capacity(all.len());
     for resource in &all {
         let checked = if call.connection.is_controller_listener {
             cx.check_for_controller(resource, request.validate_only)
         } else {
             cx.check(resource, &all, request.validate_only)
         };
-        let answer = match checked {
+        let verdict = match checked {
             // Done here, and not for the controller.
-            Ok(ResourceKind::BrokerLogger) => Some(answer(resource, ErrorCode::None, None)),
+            Ok(ResourceKind::BrokerLogger) => Some(Verdict::default()),
             Ok(_) => None,
-            Err(error) => Some(answer(resource, error.code, Some(error.message.as_ref().into()))),
+            Err(error) => Some(error.into()),
         };
-        if answer.is_none() {
+        if verdict.is_none() {
             request.resources.push(resource.clone());
         }
-        answers.push(answer);
+        here.push(verdict);
     }
-    let mut decided = if request.resources.is_empty() {
-        Vec::new()
-    } else {
-        let command = cx.node.controller.incremental_alter_configs(request.clone(), call.api_version).await;
-        match cx.settled(command).await {
-            Ok(response) => response.responses,
-            Err(error) => {
-                let refused = |r| answer(r, error.code(), Some(error.to_string().into()));
-                request.resources.iter().map(refused).collect()
-            }
-        }
-    };
-    let responses = all.iter().zip(answers).map(|(resource, answered)| match answered {
-        Some(answer) => answer,
-        None => {
-            let is_this = |r: &AlterConfigsResourceResponse| {
-                r.resource_type == resource.resource_type && r.resource_name == resource.resource_name
-            };
-            match decided.iter().position(is_this) {
-                Some(at) => decided.swap_remove(at),
-                None => answer(resource, ErrorCode::UnknownServerError, None),
-            }
+    let decided = decide(cx, call, request).await;
+    let resources = all.into_iter().map(|r| (r.resource_type, r.resource_name)).zip(here);
+    let responses = merged(resources, &decided).map(|((resource_type, resource_name), verdict)| {
+        let Verdict { error_code, error_message } = verdict;
+        AlterConfigsResourceResponse {
+            error_code,
+            error_message,
+            resource_type,
+            resource_name,
+            ..Default::default()
         }
     });
     IncrementalAlterConfigsResponse { responses: responses.collect(), ..Default::default() }
+}
+
+async fn decide(cx: &ConfigsContext, call: &Call, request: IncrementalAlterConfigsRequest) -> Decided {
+    if request.resources.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let answer = cx.node.controller.incremental_alter_configs(request.clone(), call.api_version).await?;
+    let responses = answer.responses.into_iter();
+    let verdict = |r: AlterConfigsResourceResponse| Verdict {
+        error_code: r.error_code,
+        error_message: r.error_message,
+    };
+    let verdicts: BTreeMap<_, _> =
+        responses.map(|r| ((r.resource_type, r.resource_name.clone()), verdict(r))).collect();
+    if !request.validate_only {
+        let is_taken = |r: &&AlterConfigsResource| {
+            verdicts.get(&(r.resource_type, r.resource_name.clone())).is_some_and(|v| v.error_code == 0)
+        };
+        let taken: Vec<_> = request.resources.iter().filter(is_taken).collect();
+        cx.node.applied(|image| taken.iter().all(|resource| has(image, resource))).await;
+    }
+    Ok(verdicts)
+}
+
+/// Whether an image shows what an alteration of a resource has brought.
+fn has(image: &MetadataImage, resource: &AlterConfigsResource) -> bool {
+    let Some(resource_type) = ResourceType::from_code(resource.resource_type) else { return true };
+    let own = own_keys(image, resource_type, &resource.resource_name);
+    resource.configs.iter().all(|config| {
+        let (is, given) = (own.get(config.name.as_str()), config.value.as_deref().unwrap_or_default());
+        let items = |text: &str| text.split(',').map(str::to_owned).collect::<BTreeSet<_>>();
+        match Operation::from_code(config.config_operation) {
+            Some(Operation::Set) => is.is_some_and(|is| is == given),
+            Some(Operation::Delete) => is.is_none(),
+            Some(Operation::Append) => is.is_some_and(|is| items(given).is_subset(&items(is))),
+            Some(Operation::Subtract) => is.is_none_or(|is| items(given).is_disjoint(&items(is))),
+            None => true,
+        }
+    })
 }
 
 impl ConfigsContext {
@@ -129,18 +159,4 @@ fn alterations(resource: &AlterConfigsResource) -> Result<Vec<KeyAlteration>, Ap
         Ok(KeyAlteration { name: config.name.to_string(), operation, value })
     };
     resource.configs.iter().map(alteration).collect()
-}
-
-fn answer(
-    resource: &AlterConfigsResource,
-    code: ErrorCode,
-    error_message: Option<StrBytes>,
-) -> AlterConfigsResourceResponse {
-    AlterConfigsResourceResponse {
-        error_code: code.code(),
-        error_message,
-        resource_type: resource.resource_type,
-        resource_name: resource.resource_name.clone(),
-        ..Default::default()
-    }
 }

@@ -39,7 +39,7 @@ async fn ask(cx: &QuorumContext, call: &Call, request: DescribeQuorumRequest) ->
     let controller = &cx.node.controller;
     if !call.connection.is_controller_listener && controller.leader_id() != cx.node.id {
         return match controller.describe_quorum(request, call.api_version).await {
-            Ok(answer) => answer.response,
+            Ok(response) => response,
             Err(error) => DescribeQuorumResponse { error_code: error.code().code(), ..Default::default() },
         };
     }

@@ -17,7 +17,7 @@ pub async fn handle(
 ) -> UpdateFeaturesResponse {
     let names: Vec<_> = request.feature_updates.iter().map(|update| update.feature.clone()).collect();
     match cx.node.controller.update_features(request, call.api_version).await {
-        Ok(answer) => answer.response,
+        Ok(response) => response,
         Err(error) => UpdateFeaturesResponse {
             error_code: error.code().code(),
             error_message: Some(error.to_string().into()),

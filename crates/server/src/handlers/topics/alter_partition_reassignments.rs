@@ -18,7 +18,7 @@ pub async fn handle(
     request: AlterPartitionReassignmentsRequest,
 ) -> AlterPartitionReassignmentsResponse {
     let answer = cx.node.controller.alter_partition_reassignments(request, call.api_version).await;
-    answer.map(|answer| answer.response).unwrap_or_else(|error| AlterPartitionReassignmentsResponse {
+    answer.unwrap_or_else(|error| AlterPartitionReassignmentsResponse {
         error_code: error.code().code(),
         error_message: Some(error.to_string().into()),
         ..Default::default()

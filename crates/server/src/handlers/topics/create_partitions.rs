@@ -5,7 +5,7 @@ use klamm_protocol::api::create_partitions::{
 };
 
 use super::TopicsContext;
-use crate::{dispatch::Call, quorum::Answer};
+use crate::dispatch::Call;
 
 /// Answers CreatePartitions.
 pub async fn handle(
@@ -17,15 +17,16 @@ pub async fn handle(
     let validate_only = request.validate_only;
     let wanted: Vec<_> = request.topics.iter().map(|topic| (topic.name.clone(), topic.count)).collect();
     match cx.node.controller.create_partitions(request, call.api_version).await {
-        Ok(Answer { response, .. }) => {
+        Ok(response) => {
             if !validate_only {
                 let grown = response.results.iter().filter(|topic| topic.error_code == 0);
                 let grown: Vec<_> =
                     grown.filter_map(|topic| wanted.iter().find(|(name, _)| *name == topic.name)).collect();
-                cx.applied(|image| {
-                    grown.iter().all(|(name, count)| image.topics.partition(name, count - 1).is_some())
-                })
-                .await;
+                cx.node
+                    .applied(|image| {
+                        grown.iter().all(|(name, count)| image.topics.partition(name, count - 1).is_some())
+                    })
+                    .await;
             }
             response
         }

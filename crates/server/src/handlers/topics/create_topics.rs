@@ -7,18 +7,18 @@
 use klamm_protocol::api::create_topics::{CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse};
 
 use super::TopicsContext;
-use crate::{dispatch::Call, quorum::Answer};
+use crate::dispatch::Call;
 
 /// Answers CreateTopics.
 pub async fn handle(cx: &TopicsContext, call: &Call, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let validate_only = request.validate_only;
     match cx.node.controller.create_topics(request, call.api_version).await {
-        Ok(Answer { response, .. }) => {
+        Ok(response) => {
             if !validate_only {
                 let created = response.topics.iter().filter(|topic| topic.error_code == 0);
                 let names: Vec<_> = created.map(|topic| topic.name.clone()).collect();
-                cx.applied(|image| names.iter().all(|name| image.topics.by_name(name).is_some())).await;
+                cx.node.applied(|image| names.iter().all(|name| image.topics.by_name(name).is_some())).await;
             }
             response
         }

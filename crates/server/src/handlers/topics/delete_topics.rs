@@ -11,7 +11,7 @@ use klamm_protocol::{
 };
 
 use super::TopicsContext;
-use crate::{dispatch::Call, quorum::Answer};
+use crate::dispatch::Call;
 
 /// Answers DeleteTopics.
 pub async fn handle(cx: &TopicsContext, call: &Call, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
@@ -22,7 +22,7 @@ pub async fn handle(cx: &TopicsContext, call: &Call, request: DeleteTopicsReques
     }
     let before = cx.node.metadata.load();
     match cx.node.controller.delete_topics(request.clone(), call.api_version).await {
-        Ok(Answer { response, .. }) => {
+        Ok(response) => {
             let deleted = response.responses.iter().filter(|topic| topic.error_code == 0);
             let ids: Vec<_> = deleted
                 .filter_map(|topic| match &topic.name {
@@ -30,7 +30,7 @@ pub async fn handle(cx: &TopicsContext, call: &Call, request: DeleteTopicsReques
                     None => Some(topic.topic_id),
                 })
                 .collect();
-            cx.applied(|image| ids.iter().all(|id| image.topics.by_id(id).is_none())).await;
+            cx.node.applied(|image| ids.iter().all(|id| image.topics.by_id(id).is_none())).await;
             response
         }
         Err(error) => refused(&request, error.code(), &error.to_string()),

@@ -12,7 +12,7 @@ use crate::dispatch::Call;
 pub async fn handle(cx: &TopicsContext, call: &Call, request: ElectLeadersRequest) -> ElectLeadersResponse {
     let asked = request.topic_partitions.clone().unwrap_or_default();
     let answer = cx.node.controller.elect_leaders(request, call.api_version).await;
-    answer.map(|answer| answer.response).unwrap_or_else(|error| ElectLeadersResponse {
+    answer.unwrap_or_else(|error| ElectLeadersResponse {
         error_code: error.code().code(),
         // v0 has no error for the whole.
         replica_election_results: asked

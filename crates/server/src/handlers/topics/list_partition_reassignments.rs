@@ -14,7 +14,7 @@ pub async fn handle(
     request: ListPartitionReassignmentsRequest,
 ) -> ListPartitionReassignmentsResponse {
     let answer = cx.node.controller.list_partition_reassignments(request, call.api_version).await;
-    answer.map(|answer| answer.response).unwrap_or_else(|error| ListPartitionReassignmentsResponse {
+    answer.unwrap_or_else(|error| ListPartitionReassignmentsResponse {
         error_code: error.code().code(),
         error_message: Some(error.to_string().into()),
         ..Default::default()

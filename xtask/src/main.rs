@@ -19,6 +19,7 @@ mod crash;
 mod disk;
 mod docs;
 mod failover;
+mod faults;
 mod fuzz;
 mod hostile;
 mod load;
@@ -129,6 +130,13 @@ enum Task {
         #[arg(long)]
         combined: bool,
     },
+    /// Breaks three nodes and their network in every way while clients write and read, and judges what they saw
+    Faults {
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+        #[command(flatten)]
+        plan: faults::Plan,
+    },
 }
 
 fn main() -> ExitCode {
@@ -153,6 +161,7 @@ fn main() -> ExitCode {
         Task::Failover { kills, server, combined } => {
             test::one("failover", || failover::failover(server, kills, combined))
         }
+        Task::Faults { server, plan } => test::one("faults", || faults::faults(server, &plan)),
         Task::Crash { rounds, server } => test::one("crash", || crash::crash(server, rounds)),
     };
     match done {

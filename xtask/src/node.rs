@@ -39,7 +39,7 @@ impl Product {
         }
     }
 
-    fn format(self) -> Command {
+    pub(crate) fn format(self) -> Command {
         match self {
             Self::Klamm => {
                 let mut format = Command::new(klamm_binary());
@@ -50,7 +50,7 @@ impl Product {
         }
     }
 
-    fn start(self) -> Command {
+    pub(crate) fn start(self) -> Command {
         match self {
             Self::Klamm => {
                 let mut start = Command::new(klamm_binary());

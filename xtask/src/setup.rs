@@ -1,5 +1,5 @@
-//! `setup`: what the tests need and the toolchain does not bring. Everything goes under the target folder, except kcat,
-//! which the distribution's package manager installs (as root; otherwise the error says what to install).
+//! `setup`: what the tests need and the toolchain does not bring. Everything goes under the target folder, except kcat and
+//! iproute2, which the distribution's package manager installs (as root; otherwise the error says what to install).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,10 @@ type Install = fn() -> Result<()>;
 
 /// Installs everything.
 pub(crate) fn setup() -> Result<()> {
-    let parts: [(&str, Install); 6] = [
+    let parts: [(&str, Install); 7] = [
         ("kafka", kafka),
         ("kcat", kcat),
+        ("iproute2", iproute),
         ("python", python),
         ("node", node),
         ("go", go),
@@ -45,14 +46,24 @@ pub(crate) fn kafka() -> Result<()> {
 }
 
 pub(crate) fn kcat() -> Result<()> {
-    if present("kcat", "").is_ok() {
+    package("kcat", "kcat")
+}
+
+/// `ip`, for network namespaces.
+pub(crate) fn iproute() -> Result<()> {
+    package("ip", "iproute2")
+}
+
+/// Installs a package of the distribution unless the program that it brings is there.
+fn package(program: &str, package: &str) -> Result<()> {
+    if present(program, "").is_ok() {
         return Ok(());
     }
     if output(&mut command("id", &["-u"]))?.trim() != "0" {
-        bail!("install kcat (Debian: apt install kcat)");
+        bail!("install {package} (Debian: apt install {package})");
     }
     run(&mut command("apt-get", &["update", "-qq"]))?;
-    let mut install = command("apt-get", &["install", "-y", "-qq", "--no-install-recommends", "kcat"]);
+    let mut install = command("apt-get", &["install", "-y", "-qq", "--no-install-recommends", package]);
     run(install.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 

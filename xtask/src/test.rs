@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::node::Product;
 use crate::shell::command;
 use crate::tally::{self, Tally};
-use crate::{clients, conformance, crash, disk, fuzz, hostile, setup, tools};
+use crate::{clients, conformance, crash, disk, faults, fuzz, hostile, setup, tools};
 
 /// How much of what can be scaled is done.
 struct Scale {
@@ -43,6 +43,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "tools", budget: 200, run: |_| tools::compare() },
     Stage { name: "disk", budget: 240, run: |_| disk::disk(Product::Klamm, Product::Kafka) },
     Stage { name: "crash", budget: 180, run: |scale| crash::crash(Product::Klamm, scale.crash_rounds) },
+    Stage { name: "faults", budget: 150, run: |_| faults::faults(Product::Klamm, &faults::SHORT) },
     Stage { name: "conformance", budget: 300, run: |_| conformance::short() },
     Stage { name: "fuzz", budget: 300, run: |scale| fuzz::fuzz(&[], scale.fuzz_seconds, None) },
 ];

@@ -1,0 +1,87 @@
+//! `faults`: three nodes in network namespaces, every fault that a process can meet, and a judge of what clients saw.
+//!
+//! The nodes, the faults, the clients (librdkafka) and the judge are `tests/faults`; its README says what is judged.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::node::Product;
+use crate::setup;
+use crate::shell::{command, output, root, run, target};
+use crate::tally::Tally;
+
+/// What a run is made of.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// Seconds of faults
+    #[arg(long, default_value_t = 120)]
+    pub(crate) seconds: u32,
+    /// Draws the faults and what each client does
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Further runs, each with the next seed
+    #[arg(long, default_value_t = 1)]
+    pub(crate) runs: u32,
+    /// all, none, or names of faults with commas between them (tests/faults/nemesis.py has them)
+    #[arg(long, default_value = "all")]
+    pub(crate) faults: String,
+    /// Clients write and commit their positions in transactions
+    #[arg(long)]
+    pub(crate) transactional: bool,
+}
+
+/// What a change has to pass.
+pub(crate) const SHORT: Plan =
+    Plan { seconds: 45, seed: 1, runs: 1, faults: String::new(), transactional: false };
+
+pub(crate) fn faults(product: Product, plan: &Plan) -> Result<Tally> {
+    if output(&mut command("id", &["-u"]))?.trim() != "0" {
+        bail!("network namespaces and small file systems need root: run this as root");
+    }
+    product.prepare()?;
+    setup::python()?;
+    setup::iproute()?;
+    let mut tally = Tally::default();
+    tally.note("the judge", run(&mut python(&["test_checks.py"])));
+    for seed in plan.seed..plan.seed + u64::from(plan.runs) {
+        println!("\nseed {seed}");
+        tally.note(&format!("seed {seed}"), one(product, plan, seed));
+    }
+    Ok(tally)
+}
+
+fn one(product: Product, plan: &Plan, seed: u64) -> Result<()> {
+    let folder = target().join("acceptance").join(format!("faults-{seed}"));
+    let mut judge = python(&["."]);
+    judge
+        .args(["--format", &words(&product.format())])
+        .args(["--start", &words(&product.start())])
+        .arg("--folder")
+        .arg(&folder)
+        .args(["--seconds", &plan.seconds.to_string(), "--seed", &seed.to_string()]);
+    if !plan.faults.is_empty() {
+        judge.args(["--faults", &plan.faults]);
+    }
+    if plan.transactional {
+        judge.arg("--transactional");
+    }
+    let status = judge.status()?;
+    if !status.success() {
+        bail!("{status}; the nodes' logs, the history and the summary are in {}", folder.display());
+    }
+    Ok(())
+}
+
+/// A program of `tests/faults`.
+fn python(arguments: &[&str]) -> Command {
+    let mut python = command(&setup::clients().join("venv/bin/python").to_string_lossy(), arguments);
+    python.current_dir(root().join("tests/faults")).stdin(Stdio::null());
+    python
+}
+
+fn words(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy()];
+    words.extend(command.get_args().map(|word| word.to_string_lossy()));
+    words.join(" ")
+}

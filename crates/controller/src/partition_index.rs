@@ -5,6 +5,7 @@ use klamm_metadata::image::{Partition, Topic};
 use klamm_protocol::Uuid;
 use klamm_protocol::metadata::MetadataRecord;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A partition: its topic's id and its index in the topic.
 pub type PartitionKey = (Uuid, i32);
@@ -45,7 +46,7 @@ impl PartitionIndex {
                 } else {
                     leaderless.push(key);
                 }
-                if partition.leader != partition.preferred_replica() {
+                if is_imbalanced(partition) {
                     imbalanced.push(key);
                 }
                 if partition.is_reassigning() {
@@ -63,17 +64,23 @@ impl PartitionIndex {
 
     /// Follows `records`, which turned the image `before` into `after`.
     pub fn update(&mut self, before: &MetadataImage, after: &MetadataImage, records: &[MetadataRecord]) {
+        let (mut topic_id, mut topics) = (Uuid::ZERO, (None, None));
         for key in touched(before, records) {
-            let old = before.topics.partition_by_id(&key.0, key.1);
-            let new = after.topics.partition_by_id(&key.0, key.1);
-            self.replace(key, old.map(|partition| &**partition), new.map(|partition| &**partition));
+            // Those of one topic come one after another.
+            if key.0 != topic_id {
+                topic_id = key.0;
+                topics = (before.topics.by_id(&topic_id), after.topics.by_id(&topic_id));
+            }
+            let of =
+                |topic: Option<&'_ Arc<Topic>>| topic.and_then(|topic| topic.partitions.get(&key.1).cloned());
+            self.replace(key, of(topics.0).as_deref(), of(topics.1).as_deref());
         }
     }
 
     fn replace(&mut self, key: PartitionKey, old: Option<&Partition>, new: Option<&Partition>) {
         let (old_members, new_members) =
             (old.map(members_of).unwrap_or_default(), new.map(members_of).unwrap_or_default());
-        for broker in old_members.difference(&new_members) {
+        for broker in old_members.iter().filter(|broker| !new_members.contains(broker)) {
             if let Some(keys) = self.members.get_mut(broker) {
                 keys.remove(&key);
                 if keys.is_empty() {
@@ -81,7 +88,7 @@ impl PartitionIndex {
                 }
             }
         }
-        for broker in new_members.difference(&old_members) {
+        for broker in new_members.iter().filter(|broker| !old_members.contains(broker)) {
             self.members.entry(*broker).or_default().insert(key);
         }
         if let Some(old) = old.filter(|old| old.has_leader())
@@ -95,16 +102,17 @@ impl PartitionIndex {
         if let Some(new) = new.filter(|new| new.has_leader()) {
             *self.leaderships.entry(new.leader).or_default() += 1;
         }
-        let mut set = |keys: fn(&mut Self) -> &mut BTreeSet<PartitionKey>, is_in: fn(&Partition) -> bool| {
-            if new.is_some_and(is_in) {
-                keys(self).insert(key);
-            } else {
-                keys(self).remove(&key);
-            }
+        let move_key = |keys: &mut BTreeSet<PartitionKey>, is_in: fn(&Partition) -> bool| match (
+            old.is_some_and(is_in),
+            new.is_some_and(is_in),
+        ) {
+            (false, true) => drop(keys.insert(key)),
+            (true, false) => drop(keys.remove(&key)),
+            _ => {}
         };
-        set(|index| &mut index.leaderless, |partition| !partition.has_leader());
-        set(|index| &mut index.imbalanced, |partition| partition.leader != partition.preferred_replica());
-        set(|index| &mut index.reassigning, Partition::is_reassigning);
+        move_key(&mut self.leaderless, |partition| !partition.has_leader());
+        move_key(&mut self.imbalanced, is_imbalanced);
+        move_key(&mut self.reassigning, Partition::is_reassigning);
     }
 
     /// The partitions that a broker is in sync with, eligible to lead, or leads.
@@ -133,25 +141,32 @@ impl PartitionIndex {
     }
 }
 
-fn members_of(partition: &Partition) -> BTreeSet<i32> {
-    let leader = partition.has_leader().then_some(partition.leader);
-    partition.isr.iter().chain(&partition.elr).copied().chain(leader).collect()
+fn is_imbalanced(partition: &Partition) -> bool {
+    partition.leader != partition.preferred_replica()
 }
 
-/// The partitions that records may have changed, each once.
-fn touched(before: &MetadataImage, records: &[MetadataRecord]) -> BTreeSet<PartitionKey> {
-    let mut keys = BTreeSet::new();
+/// A leader is in sync, and nobody is both in sync and eligible; should a log say otherwise, nobody is named twice.
+fn members_of(partition: &Partition) -> Vec<i32> {
+    let mut members = Vec::with_capacity(partition.isr.len() + partition.elr.len() + 1);
+    let leader = partition.has_leader().then_some(partition.leader);
+    for broker in partition.isr.iter().chain(&partition.elr).copied().chain(leader) {
+        if !members.contains(&broker) {
+            members.push(broker);
+        }
+    }
+    members
+}
+
+/// The partitions that records may have changed, each once, in order.
+fn touched(before: &MetadataImage, records: &[MetadataRecord]) -> Vec<PartitionKey> {
+    let mut keys = Vec::with_capacity(records.len());
     let all_of = |topic: &Topic| -> Vec<PartitionKey> {
         topic.partitions.keys().map(|number| (topic.id, *number)).collect()
     };
     for record in records {
         match record {
-            MetadataRecord::Partition(record) => {
-                keys.insert((record.topic_id, record.partition_id));
-            }
-            MetadataRecord::PartitionChange(record) => {
-                keys.insert((record.topic_id, record.partition_id));
-            }
+            MetadataRecord::Partition(record) => keys.push((record.topic_id, record.partition_id)),
+            MetadataRecord::PartitionChange(record) => keys.push((record.topic_id, record.partition_id)),
             MetadataRecord::RemoveTopic(record) => {
                 keys.extend(
                     before.topics.by_id(&record.topic_id).into_iter().flat_map(|topic| all_of(topic)),
@@ -167,5 +182,7 @@ fn touched(before: &MetadataImage, records: &[MetadataRecord]) -> BTreeSet<Parti
             _ => {}
         }
     }
+    keys.sort_unstable();
+    keys.dedup();
     keys
 }

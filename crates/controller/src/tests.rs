@@ -4,4 +4,5 @@ mod brokers;
 mod kafka_log;
 mod partitions;
 mod topics;
+mod walk;
 mod world;

@@ -1,10 +1,9 @@
 //! How a partition changes: its leader, its in-sync and eligible replicas, its assignment.
 
-use crate::Context;
+use crate::{Context, PartitionKey};
 use klamm_metadata::image::{LeaderRecoveryState, NO_LEADER, Partition, Topic};
 use klamm_protocol::Uuid;
 use klamm_protocol::metadata::PartitionChangeRecord;
-use std::collections::BTreeMap;
 
 /// In a record: the leader stays.
 const NO_LEADER_CHANGE: i32 = -2;
@@ -30,7 +29,8 @@ pub struct Change<'a> {
     context: &'a Context<'a>,
     min_insync: usize,
     is_acceptable: &'a dyn Fn(i32) -> bool,
-    directories: BTreeMap<i32, Uuid>,
+    /// By broker, those that were set.
+    directories: Vec<(i32, Uuid)>,
     /// Who is to be in sync.
     pub isr: Vec<i32>,
     /// Who is to hold the partition.
@@ -59,19 +59,27 @@ impl<'a> Change<'a> {
         partition: &'a Partition,
         is_acceptable: &'a dyn Fn(i32) -> bool,
     ) -> Self {
+        let min_insync = context.min_insync_replicas(&topic.name);
+        Self::with_min_insync(context, (topic.id, index), partition, min_insync, is_acceptable)
+    }
+
+    /// As [`Change::new`], by somebody who changes many partitions of the topic and has looked its minimum of in-sync
+    /// replicas up.
+    pub(crate) fn with_min_insync(
+        context: &'a Context<'a>,
+        (topic_id, index): PartitionKey,
+        partition: &'a Partition,
+        min_insync: usize,
+        is_acceptable: &'a dyn Fn(i32) -> bool,
+    ) -> Self {
         Self {
             partition,
-            topic_id: topic.id,
+            topic_id,
             index,
             context,
-            min_insync: context.min_insync_replicas(&topic.name),
+            min_insync,
             is_acceptable,
-            directories: partition
-                .replicas
-                .iter()
-                .copied()
-                .zip(partition.directories.iter().copied())
-                .collect(),
+            directories: Vec::new(),
             isr: partition.isr.clone(),
             replicas: partition.replicas.clone(),
             removing: partition.removing_replicas.clone(),
@@ -86,7 +94,7 @@ impl<'a> Change<'a> {
 
     /// Puts a replica into another directory.
     pub fn set_directory(&mut self, broker: i32, directory: Uuid) {
-        self.directories.insert(broker, directory);
+        self.directories.push((broker, directory));
     }
 
     /// The record, or `None` if nothing changes.
@@ -171,6 +179,8 @@ impl<'a> Change<'a> {
         candidates.extend(&self.partition.isr);
         candidates.sort_unstable();
         candidates.dedup();
+        // Kafka keeps those here that a finished reassignment has taken the partition from.
+        candidates.retain(|id| self.replicas.contains(id));
         let (isr, unclean) = (&self.isr, &self.unclean_shutdown);
         self.elr =
             candidates.iter().copied().filter(|id| !isr.contains(id) && !unclean.contains(id)).collect();
@@ -281,7 +291,9 @@ impl<'a> Change<'a> {
         if !self.replicas.is_empty() {
             if self.context.metadata_version().is_directory_assignment_supported() {
                 let directory = |id: &i32| {
-                    self.directories.get(id).copied().unwrap_or_else(|| self.context.default_dir(*id))
+                    let set = self.directories.iter().find(|(broker, _)| broker == id).map(|(_, set)| *set);
+                    set.or_else(|| self.partition.directory_of(*id))
+                        .unwrap_or_else(|| self.context.default_dir(*id))
                 };
                 let directories: Vec<Uuid> = self.replicas.iter().map(directory).collect();
                 if directories != self.partition.directories {

@@ -4,7 +4,6 @@ use super::change::{Change, Election};
 use crate::{Context, PartitionKey};
 use klamm_metadata::image::{Partition, Topic};
 use klamm_protocol::metadata::MetadataRecord;
-use std::sync::Arc;
 
 /// What has happened, and to which broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,26 +24,34 @@ pub(crate) fn leader_and_isr_updates(
     concerns: impl Fn(&Partition) -> bool,
     records: &mut Vec<MetadataRecord>,
 ) {
-    let mut topic: Option<&Arc<Topic>> = None;
+    let mut of: Option<OfTopic<'_>> = None;
     for (id, index) in partitions {
         // Those of one topic come one after another.
-        if topic.is_none_or(|topic| topic.id != id) {
-            topic = context.image.topics.by_id(&id);
+        if of.as_ref().is_none_or(|of| of.topic.id != id) {
+            of = context.image.topics.by_id(&id).map(|topic| OfTopic {
+                topic,
+                min_insync: context.min_insync_replicas(&topic.name),
+                unclean: context.is_unclean_election_enabled(&topic.name),
+            });
         }
-        let Some((topic, partition)) = topic.and_then(|topic| Some((topic, topic.partitions.get(&index)?)))
-        else {
-            continue;
-        };
-        if concerns(partition) {
-            records.extend(update(context, affected, topic, index, partition));
+        let Some(of) = &of else { continue };
+        if let Some(partition) = of.topic.partitions.get(&index).filter(|partition| concerns(partition)) {
+            records.extend(update(context, affected, of, index, partition));
         }
     }
+}
+
+/// What is looked up once for all partitions of a topic.
+struct OfTopic<'a> {
+    topic: &'a Topic,
+    min_insync: usize,
+    unclean: bool,
 }
 
 fn update(
     context: &Context<'_>,
     affected: Affected,
-    topic: &Arc<Topic>,
+    of: &OfTopic<'_>,
     index: i32,
     partition: &Partition,
 ) -> Option<MetadataRecord> {
@@ -53,8 +60,9 @@ fn update(
         Affected::Added(new) if broker == new => true,
         _ => context.image.cluster.is_active(broker),
     };
-    let mut change = Change::new(context, topic, index, partition, &acceptable);
-    if context.is_unclean_election_enabled(&topic.name) {
+    let key = (of.topic.id, index);
+    let mut change = Change::with_min_insync(context, key, partition, of.min_insync, &acceptable);
+    if of.unclean {
         change.election = Election::Unclean;
     }
     if let Affected::UncleanShutdown(broker) = affected {

@@ -72,6 +72,6 @@ pub fn read_offsets(disk: &Disk, path: &Path) -> Result<BTreeMap<TopicPartition,
 
 /// Replaces a checkpoint of offsets per partition, synced. Blocks for the device.
 pub fn write_offsets(disk: &Disk, path: &Path, offsets: &BTreeMap<TopicPartition, i64>) -> Result<()> {
-    let lines = offsets.iter().map(|(tp, offset)| format!("{} {} {offset}", tp.topic, tp.partition));
+    let lines = offsets.iter().map(|(tp, offset)| format!("{} {} {offset}", tp.topic, tp.index));
     Ok(disk.replace_file(path, encode_entries(lines).as_bytes())?)
 }

@@ -266,7 +266,7 @@ impl Log {
 }
 
 pub(crate) fn seed(partition: &TopicPartition) -> u64 {
-    let start = u64::from(partition.partition.cast_unsigned()).wrapping_add(0xCBF2_9CE4_8422_2325);
+    let start = u64::from(partition.index.cast_unsigned()).wrapping_add(0xCBF2_9CE4_8422_2325);
     partition.topic.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 

@@ -5,7 +5,8 @@
 //! in twenty digits.
 
 use std::fmt;
-use std::sync::Arc;
+
+use klamm_protocol::StrBytes;
 
 /// Longest name of a directory, in bytes, on common file systems.
 const DIR_NAME_BYTES_MAX: usize = 255;
@@ -20,21 +21,21 @@ pub const SWAP_SUFFIX: &str = ".swap";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     /// Name of the topic.
-    pub topic: Arc<str>,
+    pub topic: StrBytes,
     /// Index of the partition, from 0.
-    pub partition: i32,
+    pub index: i32,
 }
 
 impl TopicPartition {
     /// Puts the two together.
-    pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
-        Self { topic: topic.into(), partition }
+    pub fn new(topic: impl Into<StrBytes>, index: i32) -> Self {
+        Self { topic: topic.into(), index }
     }
 }
 
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.topic, self.partition)
+        write!(f, "{}-{}", self.topic, self.index)
     }
 }
 
@@ -70,7 +71,7 @@ pub fn dir_name(partition: &TopicPartition, purpose: DirPurpose, unique_id: &str
         DirPurpose::Current => partition.to_string(),
         DirPurpose::Future => format!("{partition}.{unique_id}{}", purpose.suffix()),
         DirPurpose::Delete | DirPurpose::Stray => {
-            let suffix = format!("-{}.{unique_id}{}", partition.partition, purpose.suffix());
+            let suffix = format!("-{}.{unique_id}{}", partition.index, purpose.suffix());
             let room = DIR_NAME_BYTES_MAX.saturating_sub(suffix.len());
             let topic: String = partition.topic.chars().take(room).collect();
             topic + &suffix

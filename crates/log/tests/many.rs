@@ -41,7 +41,7 @@ fn many_partitions_open_fast_and_cost_little() {
     let count: i32 = std::env::var("KLAMM_PARTITIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
     let root = TempDir::new("many");
     let config = Arc::new(LogConfig::default());
-    let topic: Arc<str> = "a-topic-of-ordinary-length".into();
+    let topic = klamm_protocol::StrBytes::from("a-topic-of-ordinary-length");
     let handles_of_writer = handles(100);
     let open = |handles: &klamm_log::Handles, partition: i32, clean| {
         let partition = TopicPartition::new(topic.clone(), partition);

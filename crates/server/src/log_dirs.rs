@@ -12,16 +12,17 @@ use std::{
 };
 
 use klamm_log::{
-    DirPurpose,
+    DirPurpose, TopicPartition,
     checkpoints::{HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE},
     log_dir::LoadedLogDir,
+    names,
 };
 use klamm_protocol::Uuid;
 use rustc_hash::FxHasher;
 use tokio::sync::watch;
 use tracing::{error, warn};
 
-use crate::shard::requests::{PartitionOffsets, TopicPartition};
+use crate::{node::World, shard::requests::PartitionOffsets};
 
 /// One log directory.
 #[derive(Debug)]
@@ -161,8 +162,7 @@ impl LogDirs {
                     high_watermark: offset(&loaded.high_watermarks),
                     clean_shutdown: loaded.clean_shutdown,
                 };
-                let key = TopicPartition { topic: (*at.topic).into(), index: at.partition };
-                if let Some(other) = found.insert(key, partition) {
+                if let Some(other) = found.insert(at.clone(), partition) {
                     warn!(partition = %at, dir = %other.path.display(), "partition found in two log directories");
                 }
             }
@@ -306,7 +306,7 @@ impl LogDirs {
                 continue;
             }
             let map = |of: fn(&PartitionOffsets) -> i64| -> BTreeMap<_, i64> {
-                here().map(|(at, offsets)| (log_name(at), of(offsets))).collect()
+                here().map(|(at, offsets)| (at.clone(), of(offsets))).collect()
             };
             let written = files
                 .write_checkpoint(RECOVERY_POINT_FILE, &map(|offsets| offsets.recovery_point))
@@ -340,9 +340,10 @@ impl LogDirs {
     }
 }
 
-/// A partition's name as the log knows it.
-pub fn log_name(at: &TopicPartition) -> klamm_log::TopicPartition {
-    klamm_log::TopicPartition::new(at.topic.as_str(), at.index)
+/// What the directory of a partition is renamed to when it is not used any more.
+pub fn name_aside(world: &World, at: &TopicPartition, purpose: DirPurpose) -> String {
+    let unique: String = world.entropy.next_16().iter().map(|byte| format!("{byte:02x}")).collect();
+    names::dir_name(at, purpose, &unique)
 }
 
 #[cfg(test)]
@@ -362,7 +363,7 @@ mod tests {
     }
 
     fn loaded(clean_shutdown: bool, path: &Path) -> LoadedLogDir {
-        let partition = klamm_log::TopicPartition::new("topic", 3);
+        let partition = TopicPartition::new("topic", 3);
         LoadedLogDir {
             partitions: vec![klamm_log::log_dir::PartitionDir {
                 path: path.join("topic-3"),
@@ -438,7 +439,7 @@ mod tests {
             let files = klamm_log::log_dir::LogDir::lock(&Disk::real(), &path).unwrap().unwrap();
             let found = files.load().unwrap();
             assert_eq!(found.clean_shutdown, clean);
-            let at = klamm_log::TopicPartition::new("topic", 3);
+            let at = TopicPartition::new("topic", 3);
             let kept = [&found.recovery_points, &found.log_start_offsets, &found.high_watermarks]
                 .map(|map| map[&at]);
             assert_eq!(kept, [70, 50, 90]);

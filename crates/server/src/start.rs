@@ -33,7 +33,7 @@ use crate::{
         groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, topics::TopicsContext,
     },
     listener::{acceptor, limits::ConnectionLimits},
-    log_dirs::{LogDir, LogDirs},
+    log_dirs::{LogDir, LogDirs, name_aside},
     metadata::Metadata,
     node::{ListenerName, Node, World},
     producer_ids::ProducerIds,
@@ -597,12 +597,7 @@ fn start_shards(
 fn set_strays_aside(node: &Arc<Node>) {
     // A partition that the image places here was taken by its shard.
     for (at, found) in node.log_dirs.take_rest() {
-        let unique: String = node.world.entropy.next_16().iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = klamm_log::names::dir_name(
-            &crate::log_dirs::log_name(&at),
-            klamm_log::DirPurpose::Stray,
-            &unique,
-        );
+        let name = name_aside(&node.world, &at, klamm_log::DirPurpose::Stray);
         let to = found.path.with_file_name(&name);
         match node.world.disk.rename(&found.path, &to) {
             Ok(()) => {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
 use klamm_io::spawn;
-use klamm_log::{DirPurpose, Log, OpenLog, names};
+use klamm_log::{DirPurpose, Log, OpenLog};
 use klamm_metadata::image::{self, MetadataImage, Topic, directory};
 use klamm_protocol::Uuid;
 use klamm_replica::leader::{Assignment, Broker, Input};
@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::{requests::TopicPartition, router::shard_of, run::Shard};
 use crate::{
-    log_dirs::{FoundPartition, LogDir, log_name},
+    log_dirs::{FoundPartition, LogDir, name_aside},
     metadata_change::MetadataChange,
     partition::{Effects, Lead, Partition},
     replication::{self, Cause},
@@ -248,6 +248,8 @@ impl Shard {
         at: &TopicPartition,
         place: Place,
     ) -> Option<Partition> {
+        // The partition outlives the record that named it.
+        let at = &TopicPartition { topic: at.topic.detached(), index: at.index };
         let found = self.node.log_dirs.take_found(at);
         let settings = self.settings_of(image, topic);
         let found = match found {
@@ -277,8 +279,7 @@ impl Shard {
         if let Some(dir) = self.node.log_dirs.dir(found.log_dir) {
             dir.count(true);
         }
-        let at = TopicPartition { topic: at.topic.detached(), index: at.index };
-        Some(Partition::new(at, topic.id, found.log_dir, log, settings))
+        Some(Partition::new(at.clone(), topic.id, found.log_dir, log, settings))
     }
 
     /// A place for a partition that has no directory yet. A partition that may have one in a log directory that has
@@ -299,7 +300,7 @@ impl Shard {
         let dir = self.node.log_dirs.dir(log_dir)?;
         Some(FoundPartition {
             log_dir,
-            path: dir.path().join(log_name(at).to_string()),
+            path: dir.path().join(at.to_string()),
             recovery_point: 0,
             log_start_offset: 0,
             high_watermark: 0,
@@ -311,7 +312,7 @@ impl Shard {
         let opened = Log::open(OpenLog {
             handles: &self.handles,
             dir: &found.path,
-            partition: log_name(at),
+            partition: at.clone(),
             config: Arc::clone(&settings.log),
             log_start_offset: found.log_start_offset,
             recovery_point: found.recovery_point,
@@ -366,9 +367,7 @@ impl Shard {
 
     /// Renames the directory of a log that is not used any more. Returns where it is now.
     fn set_aside(&self, mut log: Log, log_dir: usize, purpose: DirPurpose) -> Option<PathBuf> {
-        let unique: String =
-            self.node.world.entropy.next_16().iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = names::dir_name(log.partition(), purpose, &unique);
+        let name = name_aside(&self.node.world, log.partition(), purpose);
         match log.rename_dir(&name) {
             Ok(()) => Some(log.dir().to_path_buf()),
             Err(error) => {

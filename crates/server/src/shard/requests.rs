@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use klamm_log::FileSlice;
+pub use klamm_log::TopicPartition;
 use klamm_protocol::{
-    ErrorCode, StrBytes, Uuid,
+    ErrorCode, Uuid,
     api::{
         describe_producers::ProducerState,
         fetch::{AbortedTransaction, EpochEndOffset},
@@ -22,15 +23,6 @@ use crate::{
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<T>;
-
-/// A partition, by name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicPartition {
-    /// The topic.
-    pub topic: StrBytes,
-    /// The partition's index in it.
-    pub index: i32,
-}
 
 /// Everything that a shard does.
 #[derive(Debug)]

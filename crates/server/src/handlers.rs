@@ -6,6 +6,7 @@
 pub mod brokers;
 pub mod cluster;
 pub mod configs;
+pub mod envelope;
 pub mod groups;
 pub mod quorum;
 pub mod records;
@@ -113,7 +114,11 @@ impl IntoReply for Made {
 macro_rules! served {
     ($($name:ident $min:literal..=$max:literal $on:ident $area:ident::$module:ident;)+) => {
         /// The list.
-        pub const SERVED: &[Served] = &[$(Served { key: ApiKey::$name, min: $min, max: $max, on: On::$on }),+];
+        pub const SERVED: &[Served] = &[
+            $(Served { key: ApiKey::$name, min: $min, max: $max, on: On::$on },)+
+            // It holds any of the others, and needs their contexts.
+            Served { key: ApiKey::Envelope, min: 0, max: 0, on: On::Controllers },
+        ];
 
         /// Decodes the body of a request in the list and has it handled.
         ///
@@ -126,6 +131,10 @@ macro_rules! served {
                     // Boxed, since the future of a connection would otherwise be as large as the largest handler's.
                     Box::pin($area::$module::handle(&contexts.$area, &call, request)).await.into_reply(&call)
                 })+
+                ApiKey::Envelope => {
+                    let request = decode(&call, body)?;
+                    envelope::handle(contexts, &call, request).await
+                }
                 other => Err(Refused { reason: format!("{other:?} is not served") }),
             }
         }

@@ -9,6 +9,7 @@
 mod batches;
 mod configs;
 mod connections;
+mod envelope;
 mod frames;
 mod fuzz;
 mod harness;

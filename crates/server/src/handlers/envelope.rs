@@ -1,0 +1,128 @@
+//! Envelope (key 58), v0: a request that a broker passes on to the controller for one of its clients (KIP-590).
+//!
+//! It holds the client's request as it came, header and all, and gets the response in the same way. Our own brokers pass
+//! requests on without one; Kafka's do not.
+//!
+//! * NOT_CONTROLLER  this node does not lead: the broker looks for the one that does
+//! * INVALID_REQUEST  the address is none, or what it holds is not for controllers
+//! * UNSUPPORTED_VERSION  what it holds cannot be read: the broker has to learn anew what is spoken here
+
+use std::{future::Future, pin::Pin, rc::Rc};
+
+use bytes::{Bytes, BytesMut};
+use klamm_protocol::{
+    ApiKey, ErrorCode, Message, Reader,
+    api::envelope::{EnvelopeRequest, EnvelopeResponse},
+    header::RequestHeader,
+};
+use tracing::info;
+
+use super::{Contexts, handle as handle_request, is_served};
+use crate::{
+    dispatch::{Call, Refused},
+    reply::{Chunk, Frame, Reply},
+};
+
+/// What a broker may pass on.
+const FORWARDED: &[ApiKey] = &[
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::CreateAcls,
+    ApiKey::DeleteAcls,
+    ApiKey::AlterConfigs,
+    ApiKey::CreatePartitions,
+    ApiKey::CreateDelegationToken,
+    ApiKey::RenewDelegationToken,
+    ApiKey::ExpireDelegationToken,
+    ApiKey::ElectLeaders,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::ListPartitionReassignments,
+    ApiKey::AlterClientQuotas,
+    ApiKey::AlterUserScramCredentials,
+    ApiKey::DescribeQuorum,
+    ApiKey::UpdateFeatures,
+    ApiKey::UnregisterBroker,
+    ApiKey::AllocateProducerIds,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
+];
+
+/// Answers Envelope.
+///
+/// # Errors
+/// Never: what goes wrong is told to the broker, which serves other clients by the same connection.
+pub async fn handle(
+    contexts: &Rc<Contexts>,
+    call: &Call,
+    request: EnvelopeRequest,
+) -> Result<Reply, Refused> {
+    let node = &contexts.cluster.node;
+    let answer = if node.controller.leader_id() == node.id {
+        answer(contexts, call, request).await
+    } else {
+        Err(ErrorCode::NotController)
+    };
+    Ok(call.respond(&match answer {
+        Ok(response) => EnvelopeResponse { response_data: Some(response), ..Default::default() },
+        Err(code) => EnvelopeResponse { error_code: code.code(), ..Default::default() },
+    }))
+}
+
+/// Header and body of the response to what the envelope holds.
+async fn answer(contexts: &Rc<Contexts>, call: &Call, request: EnvelopeRequest) -> Result<Bytes, ErrorCode> {
+    if !matches!(request.client_host_address.len(), 4 | 16) {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    let (inner, body) = open(call, request.request_data)?;
+    // Boxed and without its type, since an envelope's handler is among those that it may call.
+    let handled: Pin<Box<dyn Future<Output = Result<Reply, Refused>> + '_>> =
+        Box::pin(handle_request(contexts, inner, body));
+    match handled.await {
+        Ok(reply) => Ok(without_size(reply.settle().await)),
+        Err(Refused { reason }) => {
+            info!(reason, "a broker has passed on what cannot be served");
+            Err(ErrorCode::UnsupportedVersion)
+        }
+    }
+}
+
+/// The request in an envelope: its header and its body.
+fn open(call: &Call, request: Bytes) -> Result<(Call, Reader), ErrorCode> {
+    let Some(&[k0, k1, v0, v1]) = request.first_chunk::<4>() else {
+        return Err(ErrorCode::UnsupportedVersion);
+    };
+    let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
+    let api_key = ApiKey::try_from(key).map_err(|_| ErrorCode::UnsupportedVersion)?;
+    if !FORWARDED.contains(&api_key) {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    if !is_served(api_key, version, &call.connection) {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    let mut reader = Reader::new(request);
+    let header = RequestHeader::decode(&mut reader, api_key.request_header_version(version))
+        .map_err(|_| ErrorCode::UnsupportedVersion)?;
+    let inner = Call {
+        api_key,
+        api_version: version,
+        correlation_id: header.correlation_id,
+        client_id: header.client_id,
+        connection: Rc::clone(&call.connection),
+    };
+    Ok((inner, reader))
+}
+
+/// A response in one piece, without the size in front of it.
+fn without_size(frame: Frame) -> Bytes {
+    let mut whole = BytesMut::new();
+    for chunk in frame.chunks {
+        match chunk {
+            Chunk::Bytes(bytes) => whole.extend_from_slice(&bytes),
+            // Nothing that controllers answer is in a file.
+            Chunk::File(_) => {}
+        }
+    }
+    let size = whole.len().min(4);
+    whole.split_off(size).freeze()
+}

@@ -1,0 +1,64 @@
+//! Requests that Kafka's brokers pass on to a controller in envelopes.
+
+use bytes::Bytes;
+use klamm_protocol::{
+    ApiKey, ErrorCode, Message, Reader,
+    api::{
+        create_topics::{CreatableTopic, CreateTopicsRequest, CreateTopicsResponse},
+        envelope::{EnvelopeRequest, EnvelopeResponse},
+        metadata::MetadataRequest,
+    },
+    header::ResponseHeader,
+};
+
+use crate::harness::{Client, TestNode, beside_others, request_frame};
+
+/// What the controller answers to a client's request, passed on for a client at 127.0.0.1.
+fn pass_on(node: &TestNode, request: Bytes, address: &'static [u8]) -> EnvelopeResponse {
+    let envelope = EnvelopeRequest {
+        request_data: request,
+        request_principal: Some(Bytes::new()),
+        client_host_address: Bytes::from_static(address),
+        ..Default::default()
+    };
+    Client::connect(node.controller_port).call(&envelope, 0)
+}
+
+/// A client's request as it comes to a broker, without its size.
+fn frame(key: ApiKey, version: i16, body: &impl Message) -> Bytes {
+    Bytes::from(request_frame(key, version, 77, body))
+}
+
+#[test]
+fn a_request_in_an_envelope_is_answered_as_by_itself() {
+    let _guard = beside_others();
+    let node = TestNode::start("envelope", &[]);
+    let topic = CreatableTopic {
+        name: "passed-on".into(),
+        num_partitions: 2,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let create = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
+    let create = frame(ApiKey::CreateTopics, 7, &create);
+    let answer = pass_on(&node, create.clone(), &[127, 0, 0, 1]);
+    assert_eq!(answer.error_code, 0);
+    let mut reader = Reader::new(answer.response_data.unwrap());
+    let header = ResponseHeader::decode(&mut reader, 1).unwrap();
+    assert_eq!(header.correlation_id, 77);
+    let created = CreateTopicsResponse::decode(&mut reader, 7).unwrap();
+    assert_eq!(created.topics[0].error_code, 0, "{created:?}");
+    assert_eq!(node.connect().metadata(Some(&["passed-on"])).topics[0].partitions.len(), 2);
+
+    let metadata = frame(ApiKey::Metadata, 12, &MetadataRequest { topics: None, ..Default::default() });
+    for (request, address, expect) in [
+        (create.clone(), &[127, 0][..], ErrorCode::InvalidRequest),
+        (metadata, &[127, 0, 0, 1], ErrorCode::InvalidRequest),
+        (create.slice(..30), &[127, 0, 0, 1], ErrorCode::UnsupportedVersion),
+        (Bytes::from_static(&[0]), &[127, 0, 0, 1], ErrorCode::UnsupportedVersion),
+    ] {
+        let answer = pass_on(&node, request, address);
+        assert_eq!(ErrorCode::from_code(answer.error_code), expect);
+        assert_eq!(answer.response_data, None);
+    }
+}

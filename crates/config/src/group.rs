@@ -4,13 +4,13 @@ use crate::keys;
 
 keys! { DEFS;
     /// Least time between two assignments of the consumer group, in milliseconds.
-    CONSUMER_ASSIGNMENT_INTERVAL_MS: i32 = "consumer.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.consumer.assignment.interval.ms", 1)]);
+    CONSUMER_ASSIGNMENT_INTERVAL_MS: i32 = "consumer.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.consumer.assignment.interval.ms", 1)]), supported;
 
     /// Heartbeat interval told to members of the consumer group, in milliseconds.
-    CONSUMER_HEARTBEAT_INTERVAL_MS: i32 = "consumer.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.consumer.heartbeat.interval.ms", 1)]);
+    CONSUMER_HEARTBEAT_INTERVAL_MS: i32 = "consumer.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.consumer.heartbeat.interval.ms", 1)]), supported;
 
     /// A member of the consumer group without a heartbeat for this long is removed, in milliseconds.
-    CONSUMER_SESSION_TIMEOUT_MS: i32 = "consumer.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.consumer.session.timeout.ms", 1)]);
+    CONSUMER_SESSION_TIMEOUT_MS: i32 = "consumer.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.consumer.session.timeout.ms", 1)]), supported;
 
     /// Least time between two assignments of the share group, in milliseconds.
     SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "share.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.share.assignment.interval.ms", 1)]);

@@ -14,7 +14,7 @@ const INLINE_TEST_LINES_MAX: usize = 150;
 const TABLES: &[&str] = &["crates/config/src/", "crates/protocol/src/error"];
 
 /// All files that git knows or would add, relative to the root.
-fn files(suffix: &str) -> Vec<String> {
+pub(super) fn files(suffix: &str) -> Vec<String> {
     let mut list: Command = command("git", &["ls-files", "--cached", "--others", "--exclude-standard"]);
     let output = list.output().unwrap();
     let names = String::from_utf8(output.stdout).unwrap();
@@ -22,11 +22,11 @@ fn files(suffix: &str) -> Vec<String> {
     names.lines().filter(exists).map(str::to_owned).collect()
 }
 
-fn read(name: &str) -> String {
+pub(super) fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_default()
 }
 
-fn fail_with(wrong: &[String]) {
+pub(super) fn fail_with(wrong: &[String]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -114,7 +114,7 @@ keys! { DEFS;
     OFFSET_METADATA_MAX_BYTES: i32 = "offset.metadata.max.bytes", default(4096), Any, High, ReadOnly, supported;
 
     /// How long an offset commit waits for the replicas of the offsets topic, in milliseconds.
-    OFFSETS_COMMIT_TIMEOUT_MS: i32 = "offsets.commit.timeout.ms", default(5000), at_least(1), High, ReadOnly;
+    OFFSETS_COMMIT_TIMEOUT_MS: i32 = "offsets.commit.timeout.ms", default(5000), at_least(1), High, ReadOnly, supported;
 
     /// Bytes read at a time when offsets and groups are loaded.
     OFFSETS_LOAD_BUFFER_SIZE: i32 = "offsets.load.buffer.size", default(5242880), at_least(1), High, ReadOnly;

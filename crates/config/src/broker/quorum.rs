@@ -110,7 +110,7 @@ keys! { DEFS;
     SERVER_MAX_STARTUP_TIME_MS: i64 = "server.max.startup.time.ms", default(9223372036854775807), at_least(0), Medium, ReadOnly, internal;
 
     /// Whether API versions in development are advertised. For tests only.
-    UNSTABLE_API_VERSIONS_ENABLE: bool = "unstable.api.versions.enable", default(false), Any, High, ReadOnly, internal;
+    UNSTABLE_API_VERSIONS_ENABLE: bool = "unstable.api.versions.enable", default(false), Any, High, ReadOnly, internal, supported;
 
     /// Whether feature levels in development may be used. For tests only.
     UNSTABLE_FEATURE_VERSIONS_ENABLE: bool = "unstable.feature.versions.enable", default(false), Any, High, ReadOnly, internal, supported;

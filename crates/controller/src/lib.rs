@@ -45,6 +45,7 @@ pub mod periodic;
 pub mod placement;
 pub mod producer_ids;
 mod random;
+pub mod scram;
 pub mod topics;
 
 #[cfg(test)]

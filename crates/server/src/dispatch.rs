@@ -42,6 +42,8 @@ pub struct Call {
     pub client_id: Option<StrBytes>,
     /// The connection that it came by.
     pub connection: Rc<Connection>,
+    /// Whether a broker has passed it on in an envelope.
+    pub is_forwarded: bool,
 }
 
 impl Call {
@@ -105,6 +107,7 @@ pub async fn dispatch(
         correlation_id: header.correlation_id,
         client_id: header.client_id.as_ref().map(|id| connection.own_client_id(id)),
         connection: Rc::clone(connection),
+        is_forwarded: false,
     };
     debug!(api = ?api_key, version, correlation_id, client_id = call.client_id(), "request");
     handlers::handle(contexts, call, reader).await

@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod groups;
 pub mod quorum;
 pub mod records;
+pub mod security;
 pub mod topics;
 
 use std::rc::Rc;
@@ -37,6 +38,8 @@ pub struct Contexts {
     pub quorum: quorum::QuorumContext,
     /// Producing, fetching, offsets.
     pub records: records::RecordsContext,
+    /// SASL, access control, tokens, SCRAM credentials.
+    pub security: security::SecurityContext,
     /// Creating, deleting, describing topics.
     pub topics: topics::TopicsContext,
 }
@@ -155,6 +158,7 @@ served! {
     SyncGroup                0..=5   Brokers  groups::sync_group;
     DescribeGroups           0..=6   Brokers  groups::describe_groups;
     ListGroups               0..=5   Brokers  groups::list_groups;
+    SaslHandshake            0..=1   Both     security::sasl_handshake;
     ApiVersions              0..=4   Both     cluster::api_versions;
     CreateTopics             2..=7   Both     topics::create_topics;
     DeleteTopics             1..=6   Both     topics::delete_topics;
@@ -162,15 +166,25 @@ served! {
     InitProducerId           0..=5   Brokers  records::init_producer_id;
     OffsetForLeaderEpoch     2..=4   Brokers  records::offset_for_leader_epoch;
     DescribeLogDirs          1..=5   Brokers  records::describe_log_dirs;
+    DescribeAcls             1..=3   Both     security::describe_acls;
+    CreateAcls               1..=3   Both     security::create_acls;
+    DeleteAcls               1..=3   Both     security::delete_acls;
     DescribeConfigs          1..=4   Both     configs::describe_configs;
     AlterConfigs             0..=2   Both     configs::alter_configs;
+    SaslAuthenticate         0..=2   Both     security::sasl_authenticate;
     CreatePartitions         0..=3   Both     topics::create_partitions;
+    CreateDelegationToken    1..=3   Both     security::create_delegation_token;
+    RenewDelegationToken     1..=2   Both     security::renew_delegation_token;
+    ExpireDelegationToken    1..=2   Both     security::expire_delegation_token;
+    DescribeDelegationToken  1..=3   Both     security::describe_delegation_token;
     ElectLeaders             0..=2   Both     topics::elect_leaders;
     AlterPartitionReassignments 0..=1 Both  topics::alter_partition_reassignments;
     ListPartitionReassignments 0..=0 Both   topics::list_partition_reassignments;
     IncrementalAlterConfigs  0..=1   Both     configs::incremental_alter_configs;
     DescribeClientQuotas     0..=1   Brokers  configs::describe_client_quotas;
     AlterClientQuotas        0..=1   Both     configs::alter_client_quotas;
+    DescribeUserScramCredentials 0..=0 Both   security::describe_user_scram_credentials;
+    AlterUserScramCredentials 0..=0  Both     security::alter_user_scram_credentials;
     DescribeCluster          0..=2   Both     cluster::describe_cluster;
     DeleteGroups             0..=2   Brokers  groups::delete_groups;
     OffsetDelete             0..=0   Brokers  groups::offset_delete;

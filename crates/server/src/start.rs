@@ -30,7 +30,8 @@ use crate::{
     controller_lifecycle,
     handlers::{
         Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
-        groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, topics::TopicsContext,
+        groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, security::SecurityContext,
+        topics::TopicsContext,
     },
     listener::{acceptor, limits::ConnectionLimits},
     log_dirs::{LogDir, LogDirs, name_aside},
@@ -585,6 +586,7 @@ fn start_shards(
             brokers: BrokersContext { node: Arc::clone(&contexts_node) },
             quorum: QuorumContext { node: Arc::clone(&contexts_node) },
             records: RecordsContext { node: Arc::clone(&contexts_node), shards, producer_ids },
+            security: SecurityContext { node: Arc::clone(&contexts_node) },
             topics: TopicsContext { node: contexts_node },
         });
         let start = ShardStart { index, node, senders, queue, open_files_max, contexts };

@@ -109,6 +109,7 @@ fn open(call: &Call, request: Bytes) -> Result<(Call, Reader), ErrorCode> {
         correlation_id: header.correlation_id,
         client_id: header.client_id,
         connection: Rc::clone(&call.connection),
+        is_forwarded: true,
     };
     Ok((inner, reader))
 }

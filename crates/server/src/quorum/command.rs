@@ -18,6 +18,7 @@ use klamm_protocol::{
         alter_partition_reassignments::{
             AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
         },
+        alter_user_scram_credentials::{AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse},
         assign_replicas_to_dirs::{AssignReplicasToDirsRequest, AssignReplicasToDirsResponse},
         broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse},
         broker_registration::{BrokerRegistrationRequest, BrokerRegistrationResponse},
@@ -145,6 +146,8 @@ commands! {
     alter_configs AlterConfigs(AlterConfigsRequest) -> AlterConfigsResponse;
     /// Sets and removes client quotas.
     alter_client_quotas AlterClientQuotas(AlterClientQuotasRequest) -> AlterClientQuotasResponse;
+    /// Adds, replaces and removes SCRAM credentials.
+    alter_user_scram_credentials AlterUserScramCredentials(AlterUserScramCredentialsRequest) -> AlterUserScramCredentialsResponse;
     /// Raises or lowers feature levels.
     update_features UpdateFeatures(UpdateFeaturesRequest) -> UpdateFeaturesResponse;
     /// Registers a broker.

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use klamm_config::{BrokerConfig, broker};
 use klamm_controller::{
     Access, ApiError, Context, Heartbeats, Outcome, PartitionIndex, activation, brokers, client_quotas,
-    configs, controllers, features, partitions, periodic, producer_ids, topics,
+    configs, controllers, features, partitions, periodic, producer_ids, scram, topics,
 };
 use klamm_metadata::MetadataImage;
 use klamm_protocol::{
@@ -156,6 +156,10 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
         }
         Command::AlterClientQuotas { request, version: _, reply } => {
             let decide = |cx: &Context<'_>| client_quotas::alter_client_quotas(cx.image, &request);
+            settle(driver, with_context(driver, decide), reply);
+        }
+        Command::AlterUserScramCredentials { request, version: _, reply } => {
+            let decide = |cx: &Context<'_>| scram::alter_credentials(cx.image, &request);
             settle(driver, with_context(driver, decide), reply);
         }
         Command::UpdateFeatures { request, version, reply } => {

@@ -15,4 +15,5 @@ mod fuzz;
 mod harness;
 mod names;
 mod replication;
+mod security;
 mod storage;

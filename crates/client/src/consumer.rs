@@ -46,6 +46,8 @@ use crate::{
 enum Event {
     Fetched(FetchDone),
     Joined(Box<Result<Joined, JoinFailed>>),
+    /// The coordinator has given us this member id, while we are joining.
+    Named(String),
     Heartbeat(Identity, HeartbeatNews),
     Positions(Result<Vec<Found>, ClientError>),
     Committed(Identity, Result<(), ClientError>),
@@ -218,7 +220,10 @@ impl Consumer {
         let pauses = self.partitions.iter().filter_map(|(_, reading)| reading.retry_at);
         // What is due already waits for an event, not for a moment.
         let moments = pauses.chain(self.retry_at).chain(self.next_commit).filter(|at| *at > now);
-        moments.fold(deadline, Instant::min).max(now + Duration::from_millis(1))
+        // Whoever waits in here is alive: heartbeats must hear of it well within `max.poll.interval.ms`.
+        let next_sign_of_life = now + self.settings.poll_interval_max / 3;
+        let wake = moments.fold(deadline, Instant::min).min(next_sign_of_life);
+        wake.max(now + Duration::from_millis(1))
     }
 
     async fn take_event(&mut self, event: Event) -> Result<(), ClientError> {
@@ -231,6 +236,10 @@ impl Consumer {
                 findings.error.map_or(Ok(()), Err)
             }
             Event::Joined(result) => self.take_joined(*result).await,
+            Event::Named(member_id) => {
+                self.membership.identity.member_id = member_id;
+                Ok(())
+            }
             Event::Heartbeat(identity, news) => self.take_heartbeat(&identity, news),
             Event::Positions(result) => self.take_positions(result),
             Event::Committed(identity, result) => {

@@ -104,6 +104,22 @@ impl Link {
     }
 }
 
+/// While it exists nothing lingers. It ends with the future that holds it, even if that is dropped midway.
+struct Hurry<'a>(&'a Shared);
+
+impl<'a> Hurry<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.lock().accumulator.hurried += 1;
+        Self(shared)
+    }
+}
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.lock().accumulator.hurried -= 1;
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -207,10 +223,10 @@ impl Producer {
                 Appended::Full(given_back) => callback = given_back,
             }
             let left = self.shared.settings.block_max.saturating_sub(clock.now() - start);
-            self.shared.lock().accumulator.hurried += 1;
+            let hurry = Hurry::new(&self.shared);
             self.shared.wake.notify_one();
             let waited = clock.timeout(left, room).await;
-            self.shared.lock().accumulator.hurried -= 1;
+            drop(hurry);
             if waited.is_none() {
                 return Err(ClientError::TimedOut {
                     doing: "waiting for room in the producer's buffer (buffer.memory)".to_owned(),
@@ -252,16 +268,12 @@ impl Producer {
 
     /// Sends everything without lingering and waits until the fate of each record is known.
     pub async fn flush(&self) {
-        let incomplete = {
-            let mut state = self.shared.lock();
-            state.accumulator.hurried += 1;
-            state.accumulator.incomplete()
-        };
+        let _hurry = Hurry::new(&self.shared);
+        let incomplete = self.shared.lock().accumulator.incomplete();
         self.shared.wake.notify_one();
         for completion in incomplete {
             completion.wait().await;
         }
-        self.shared.lock().accumulator.hurried -= 1;
     }
 
     /// Sends everything, then closes the connections.

@@ -329,6 +329,57 @@ async fn a_closed_member_leaves_its_offsets_and_its_partitions() {
 }
 
 #[tokio::test]
+async fn a_consumer_that_is_closed_while_it_joins_leaves() {
+    let Some(topic) = topic(2, &[]).await else { return };
+    let group = unique("group");
+    let pairs = [("session.timeout.ms", "30000"), ("max.poll.interval.ms", "60000")];
+    let mut first = vec![member(&group, &topic, &pairs)];
+    run(&mut first, |members, _| assignments(members) == [2]).await;
+    // The first is not polled and so does not join again: the second waits for it in JoinGroup.
+    let mut second = member(&group, &topic, &pairs);
+    assert!(second.consumer.poll(Duration::from_secs(1)).await.unwrap().is_empty());
+    second.consumer.close().await;
+    let admin = Admin::new(&config(ClientKind::Admin, &[]).unwrap()).unwrap();
+    let mut members = 2;
+    for _ in 0..50 {
+        let described = admin.describe_consumer_groups(std::slice::from_ref(&group)).await;
+        members = described[&group].as_ref().unwrap().members.len();
+        if members == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(members, 1, "the second has left");
+    first.pop().unwrap().consumer.close().await;
+}
+
+#[tokio::test]
+async fn a_long_poll_is_a_sign_of_life() {
+    let Some(topic) = topic(1, &[]).await else { return };
+    let group = unique("group");
+    let pairs = [("max.poll.interval.ms", "2000"), ("enable.auto.commit", "false")];
+    let mut members = vec![member(&group, &topic, &pairs), member(&group, &topic, &pairs)];
+    run(&mut members, |members, _| assignments(members).iter().sum::<usize>() == 1).await;
+    // One has nothing to read, and waits longer than it may stay away.
+    let idle = members.iter().position(|member| member.consumer.assignment().is_empty()).unwrap();
+    let mut idle = members.remove(idle);
+    let mut busy = members.remove(0);
+    let wait = Duration::from_secs(5);
+    let (quiet, _) = tokio::join!(idle.consumer.poll(wait), busy.consumer.poll(wait));
+    assert!(quiet.unwrap().is_empty());
+    for member in [&idle, &busy] {
+        let events = member.events.lock().unwrap();
+        let lost = events.iter().any(|event| matches!(event, RebalanceEvent::Lost(_)));
+        assert!(!lost, "{events:?}");
+    }
+    let admin = Admin::new(&config(ClientKind::Admin, &[]).unwrap()).unwrap();
+    let described = admin.describe_consumer_groups(std::slice::from_ref(&group)).await;
+    assert_eq!(described[&group].as_ref().unwrap().members.len(), 2);
+    idle.consumer.close().await;
+    busy.consumer.close().await;
+}
+
+#[tokio::test]
 async fn new_partitions_and_matching_topics_are_found() {
     let Some(first) = topic(1, &[]).await else { return };
     let group = unique("group");

@@ -83,6 +83,9 @@ impl Fetcher {
         let now = cluster.clock().now();
         let mut by_node: BTreeMap<i32, Vec<(TopicPartition, FetchPartition, u64)>> = BTreeMap::new();
         let mut is_leaderless = false;
+        if buffered_bytes(partitions) > settings.fetch_bytes_max.max(1) as usize {
+            return false;
+        }
         for (partition, reading) in partitions.iter() {
             if !wants_records(reading, settings) || reading.retry_at.is_some_and(|at| at > now) {
                 continue;
@@ -185,6 +188,15 @@ impl Fetcher {
         }
         findings
     }
+}
+
+/// What waits to be given out, over all partitions. Paused ones do not count: they could hold up the others for ever.
+fn buffered_bytes(partitions: &Partitions) -> usize {
+    partitions
+        .iter()
+        .filter(|(_, reading)| !reading.is_paused)
+        .map(|(_, reading)| reading.buffered_bytes)
+        .sum()
 }
 
 /// Whether to ask for more of a partition: up to one answer is fetched ahead of the one being given out.

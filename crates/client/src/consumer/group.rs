@@ -83,9 +83,14 @@ pub(super) struct JoinFailed {
     pub(super) error: ClientError,
 }
 
-/// Joins the group and takes the assignment.
-pub(super) async fn join(cluster: Cluster, mut order: JoinOrder) -> Result<Joined, JoinFailed> {
-    match join_once(&cluster, &mut order).await {
+/// Joins the group and takes the assignment. A member id is told as soon as there is one, so that a consumer that is
+/// closed before the round ends can leave.
+pub(super) async fn join(
+    cluster: Cluster,
+    mut order: JoinOrder,
+    events: &UnboundedSender<Event>,
+) -> Result<Joined, JoinFailed> {
+    match join_once(&cluster, &mut order, events).await {
         Ok(joined) => Ok(joined),
         Err(error) => {
             if is_about_coordinator(&error) {
@@ -109,7 +114,11 @@ pub(super) fn is_about_coordinator(error: &ClientError) -> bool {
         || matches!(error.code(), Some(ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable))
 }
 
-async fn join_once(cluster: &Cluster, order: &mut JoinOrder) -> Result<Joined, ClientError> {
+async fn join_once(
+    cluster: &Cluster,
+    order: &mut JoinOrder,
+    events: &UnboundedSender<Event>,
+) -> Result<Joined, ClientError> {
     let node = cluster.coordinator(CoordinatorKind::Group, &order.group_id).await?;
     let connection = cluster.connection(node).await?;
     let version = connection.version_of::<JoinGroupRequest>()?;
@@ -120,6 +129,7 @@ async fn join_once(cluster: &Cluster, order: &mut JoinOrder) -> Result<Joined, C
         // KIP-394: the first request of a dynamic member only gets it an id.
         if ErrorCode::from_code(answer.error_code) == ErrorCode::MemberIdRequired {
             order.identity.member_id = answer.member_id.to_string();
+            let _ = events.send(Event::Named(order.identity.member_id.clone()));
             continue;
         }
         ClientError::check(answer.error_code, None)?;

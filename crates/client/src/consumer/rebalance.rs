@@ -32,7 +32,6 @@ pub(super) struct Membership {
     pub(super) identity: Identity,
     pub(super) wants_join: bool,
     is_joining: bool,
-    is_member: bool,
     pulse: Option<Arc<Pulse>>,
     /// For the leader: partition counts that the assignment was made for.
     watched: Option<BTreeMap<Arc<str>, usize>>,
@@ -81,7 +80,7 @@ impl Consumer {
         };
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
         spawn::anywhere(async move {
-            let joined = group::join(cluster, order).await;
+            let joined = group::join(cluster, order, &events).await;
             let _ = events.send(Event::Joined(Box::new(joined)));
         });
     }
@@ -112,7 +111,6 @@ impl Consumer {
         self.failures = 0;
         self.retry_at = None;
         self.membership.identity = joined.identity.clone();
-        self.membership.is_member = true;
         self.membership.watched = joined.watched;
         let before = self.partitions.keys();
         let revoked: BTreeSet<TopicPartition> = before.difference(&joined.assigned).cloned().collect();
@@ -169,7 +167,6 @@ impl Consumer {
 
     fn lose_all(&mut self) {
         let owned = self.partitions.keys();
-        self.membership.is_member = false;
         if !owned.is_empty() {
             self.partitions.assign(&BTreeSet::new());
             self.tell(RebalanceEvent::Lost(owned));
@@ -336,9 +333,21 @@ impl Consumer {
             let _ = clock.timeout(limit, self.commit_positions()).await;
         }
         self.give_up_all();
-        if let Some(group_id) = &self.settings.group_id
-            && self.membership.is_member
-        {
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                Event::Named(member_id) => self.membership.identity.member_id = member_id,
+                Event::Joined(result) => {
+                    self.membership.is_joining = false;
+                    self.membership.identity = result.map_or_else(|failed| failed.identity, |j| j.identity);
+                }
+                _ => {}
+            }
+        }
+        if self.membership.is_joining {
+            // Behind a JoinGroup that waits for the other members, nothing else on its connection would be heard.
+            self.cluster.close();
+        }
+        if let Some(group_id) = &self.settings.group_id {
             let identity = &self.membership.identity;
             let leave = group::leave(
                 &self.cluster,

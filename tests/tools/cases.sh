@@ -145,6 +145,72 @@ compare sorted broker-api-versions BS
 compare exact features BS describe
 compare sorted metadata-quorum BS describe --status
 
+# Nodes and the quorum.
+compare exact cluster cluster-id BS
+compare exact cluster cluster-id BC
+compare exact cluster list-endpoints BS
+compare exact cluster list-endpoints BS --include-fenced-brokers
+compare exact cluster list-endpoints BC
+compare status cluster list-endpoints BC --include-fenced-brokers
+compare status cluster unregister BS --id 77
+compare status cluster unregister BS
+compare status cluster cluster-id
+compare exact metadata-quorum BS describe --status
+compare exact metadata-quorum BC describe --status
+mask='s/ +/ /g; s/[0-9]+ ms ago/N ms ago/g; s/[0-9]{4,}/N/g; s/(\t)-?[0-9]+ */\1N/g' compare exact metadata-quorum BS describe --replication --human-readable
+compare status metadata-quorum BS describe --status --human-readable
+compare status metadata-quorum BS describe
+compare status metadata-quorum BS add-controller
+compare exact metadata-quorum BS --command-config WORK/0.properties add-controller --dry-run
+compare exact metadata-quorum BC --command-config WORK/2.properties add-controller --dry-run
+compare status metadata-quorum BC --command-config WORK/1.properties add-controller --dry-run
+compare exact metadata-quorum BC remove-controller -i 9 -d AAAAAAAAAAEAAAAAAAAAAA --dry-run
+compare status metadata-quorum BC remove-controller -i 9 -d AAAAAAAAAAEAAAAAAAAAAA
+compare status metadata-quorum BC remove-controller -i -9 -d AAAAAAAAAAEAAAAAAAAAAA
+compare status metadata-quorum BC remove-controller -i 9 -d x
+
+# Features.
+compare exact features BC describe
+compare exact features BS describe --node-id 1
+compare status features BS describe --node-id -1
+compare exact features version-mapping --release-version 4.0
+compare status features version-mapping --release-version 1.0
+compare exact features feature-dependencies --feature transaction.version=2 --feature metadata.version=17
+compare status features feature-dependencies --feature x=1
+compare exact features BS upgrade --feature share.version=1 --dry-run
+compare exact features BS upgrade --release-version 4.3 --dry-run
+compare exact features BC upgrade --metadata 4.3 --dry-run
+compare exact features BS downgrade --feature transaction.version=1 --dry-run
+compare exact features BS downgrade --feature metadata.version=1 --dry-run
+compare exact features BS downgrade --release-version 4.0 --unsafe --dry-run
+compare exact features BS upgrade --feature transaction.version=9
+compare exact features BS upgrade --feature nosuch=1
+compare exact features BS disable --feature share.version --dry-run
+compare exact features BS disable --feature streams.version
+compare exact features BS describe
+compare exact features BS upgrade --feature streams.version=1
+compare status features BS upgrade
+compare status features BS upgrade --feature a=1 --feature a=2
+compare status features BS upgrade --feature a --release-version 4.0
+compare status features upgrade --feature a=1
+
+# Directories and leaders.
+compare json log-dirs BS --describe
+compare json log-dirs BS --describe --broker-list 0 --topic-list plain,kept
+compare status log-dirs BS --describe --broker-list 7
+compare status log-dirs BS
+$t --create --topic led --replica-assignment 0:1,1:0,0 > /dev/null
+compare exact leader-election BS --election-type preferred --topic led --partition 0
+compare exact leader-election BS --election-type unclean --topic led --partition 2
+compare exact leader-election BS --election-type preferred --topic nope --partition 0
+compare exact leader-election BS --election-type PREFERRED --all-topic-partitions
+printf '{"partitions": [{"topic": "led", "partition": 0}, {"topic": "led", "partition": 1}, {"topic": "plain", "partition": 2}, {"topic": "nope", "partition": 2}]}' > "$work/elect.json"
+compare exact leader-election BS --election-type preferred --path-to-json-file WORK/elect.json
+compare status leader-election BS --election-type preferred
+compare status leader-election BS --topic led
+compare status leader-election BS --election-type preferred --topic led
+compare status leader-election BS --election-type sideways --topic led --partition 0
+
 if [ -n "$node0" ]; then
   # The nodes are stopped first, so that their files stand still and their indexes are closed.
   stop_nodes

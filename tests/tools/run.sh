@@ -1,6 +1,6 @@
 #!/bin/bash
 # Compares klamm's commands with the tools of Apache Kafka 4.3.1 on one cluster: same arguments, same standard output
-# (lines sorted where Kafka's order is that of a hash map), same exit status.
+# (lines sorted, or lists in JSON, where Kafka's order is that of a hash map), same exit status.
 #
 #     tests/tools/run.sh [KLAMM-BINARY]          default: target/checked/klamm
 #
@@ -63,8 +63,11 @@ fi
 
 # Kafka's tools, all in one JVM.
 part() { tr ':' '\n' <<< "$kafka_cp" | grep "$@" -e '/kafka-tools-[0-9]' -e '/kafka_2.13-[0-9]' | paste -sd:; }
-coproc JVM { exec java "${jvm[@]}" -Dlog4j2.configurationFile=tests/conformance/kafka-real/log4j2-tools.properties \
-  -cp "$(part -v)" tests/tools/ToolServer.java "$(part)" 2> "$work/jvm.err"; }
+start_jvm() {
+  coproc JVM { exec java "${jvm[@]}" -Dlog4j2.configurationFile=tests/conformance/kafka-real/log4j2-tools.properties \
+    -cp "$(part -v)" tests/tools/ToolServer.java "$(part)" 2> "$work/jvm.err"; }
+}
+start_jvm
 
 tools=org.apache.kafka.tools
 declare -A class=(
@@ -94,8 +97,13 @@ same=0 differ=0
 kafka() {
   local fields="${input:-/dev/null}"$'\x1f'"$work/theirs"$'\x1f'"$work/theirs.err" field status
   for field in "$@"; do fields+=$'\x1f'$field; done
+  local jvm_pid=$JVM_PID
   printf '%s\n' "$fields" >&"${JVM[1]}" || return 99
-  read -r -t 90 status <&"${JVM[0]}" || { cat "$work/jvm.err" >&2; return 98; }
+  if ! read -r -t 90 status <&"${JVM[0]}"; then
+    # A few wrong command lines end the JVM itself.
+    wait "$jvm_pid"; status=$?
+    start_jvm
+  fi
   return "$status"
 }
 
@@ -126,6 +134,9 @@ compare() {
   # These move on between the two calls.
   sed -i 's/Epoch: [0-9]*$/Epoch: -/; s/^HighWatermark: .*/HighWatermark: -/' "$work/ours" "$work/theirs"
   [ -z "${mask:-}" ] || sed -i -E "$mask" "$work/ours" "$work/theirs"
+  if [ "$order" = json ]; then
+    for side in ours theirs; do python3 tests/tools/sort_json.py "$work/$side"; done
+  fi
   if [ "$order" = sorted ]; then
     for side in ours theirs; do sort -o "$work/$side" "$work/$side"; done
   fi

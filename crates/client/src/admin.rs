@@ -5,19 +5,25 @@
 
 mod brokers;
 mod configs;
+mod features;
 mod groups;
 mod offsets;
+mod quorum;
+mod reassignments;
 mod topics;
 
-pub use brokers::{BrokerApis, ClusterDescription, LogDir, NodeDescription, QuorumDescription, Reassignment};
+pub use brokers::{BrokerApis, ClusterDescription, LogDir, NodeDescription};
 pub use configs::{
     ConfigAlteration, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, DescribedConfigs,
     ResourceType,
 };
 
+pub use features::UpgradeType;
 pub use groups::{GroupDescription, GroupListing, GroupMember};
 pub(crate) use offsets::list_offsets;
 pub use offsets::{ByPartition, IsolationLevel, ListedOffset, OffsetSpec};
+pub use quorum::{QuorumDescription, VoterEndpoint};
+pub use reassignments::{ElectionType, Reassignment};
 pub use topics::{ByName, NewPartitions, NewTopic, PartitionDescription, TopicDescription, TopicListing};
 
 use klamm_config::client::ClientConfig;

@@ -21,6 +21,7 @@ use klamm_protocol::{Request, StrBytes};
 
 pub use backoff::Backoff;
 pub use coordinators::CoordinatorKind;
+pub(crate) use metadata::CONTROLLER_ENDPOINTS;
 pub use metadata::{Broker, Metadata, Partition, Topic, TopicSelection};
 
 use crate::ClientError;
@@ -38,6 +39,8 @@ pub struct Cluster {
 struct Inner {
     bootstrap: Vec<(String, u16)>,
     bootstrap_text: String,
+    /// Whether the bootstrap servers are controllers (KIP-919): `brokers` then are controllers too.
+    asks_controllers: bool,
     settings: Arc<Settings>,
     backoff: Backoff,
     reconnect: Backoff,
@@ -71,7 +74,7 @@ impl Cluster {
     /// Prepares a client of the cluster that `bootstrap.servers` names. Connects to nothing yet.
     ///
     /// # Errors
-    /// If there is no bootstrap server, an address cannot be read, or `security.protocol` asks for more than PLAINTEXT.
+    /// If there are no bootstrap servers or controllers, or both, an address cannot be read, or `security.protocol` asks for more than PLAINTEXT.
     pub fn new(config: &ClientConfig) -> Result<Self, ClientError> {
         let protocol = config.text("security.protocol").unwrap_or("PLAINTEXT");
         if !protocol.eq_ignore_ascii_case("PLAINTEXT") {
@@ -79,7 +82,7 @@ impl Cluster {
                 "security.protocol={protocol} is not supported yet: only PLAINTEXT is"
             )));
         }
-        let bootstrap = bootstrap_addresses(config)?;
+        let (bootstrap, asks_controllers) = bootstrap_addresses(config)?;
         let patience =
             if config.is_set("default.api.timeout.ms") { Duration::MAX } else { Duration::from_secs(10) };
         let api_timeout = match config.number("default.api.timeout.ms") {
@@ -96,8 +99,13 @@ impl Cluster {
         };
         Ok(Self {
             inner: Arc::new(Inner {
-                bootstrap_text: config.list("bootstrap.servers").join(","),
+                bootstrap_text: bootstrap
+                    .iter()
+                    .map(|(host, port)| format!("{host}:{port}"))
+                    .collect::<Vec<_>>()
+                    .join(","),
                 bootstrap,
+                asks_controllers,
                 settings: Arc::new(settings),
                 backoff: Backoff::new(
                     config.millis("retry.backoff.ms"),
@@ -135,6 +143,11 @@ impl Cluster {
     /// `default.api.timeout.ms`.
     pub fn api_timeout(&self) -> Duration {
         self.inner.api_timeout
+    }
+
+    /// Whether this client talks to controllers rather than to brokers.
+    pub fn asks_controllers(&self) -> bool {
+        self.inner.asks_controllers
     }
 
     /// `client.id`.
@@ -236,12 +249,31 @@ impl Cluster {
             .find(Connection::is_open)
     }
 
-    /// Asks any broker, once.
+    /// Asks any broker, or the active controller if this client talks to controllers, once.
     ///
     /// # Errors
     /// If none can be reached or the exchange fails. An error code inside the answer is the caller's to see.
     pub async fn call_any<R: Request>(&self, request: &R) -> Result<R::Response, ClientError> {
-        Ok(self.any_connection().await?.call(request).await?)
+        if !self.inner.asks_controllers {
+            return Ok(self.any_connection().await?.call(request).await?);
+        }
+        let mut controller = self.metadata().controller_id;
+        if controller < 0 {
+            controller = self.refresh_controllers().await?.controller_id;
+        }
+        let result = self.call_node(controller, request).await;
+        if result.is_err() {
+            self.forget_controller();
+        }
+        result
+    }
+
+    /// Forgets who the active controller is, after it said that it is not.
+    fn forget_controller(&self) {
+        let mut state = self.state();
+        let mut metadata = (*state.metadata).clone();
+        metadata.controller_id = -1;
+        state.metadata = Arc::new(metadata);
     }
 
     /// Asks one broker, once.
@@ -271,15 +303,25 @@ fn shuffle(items: &mut [i32], entropy: &Entropy) {
     }
 }
 
-/// Reads host:port addresses, with IPv6 in brackets.
-fn bootstrap_addresses(config: &ClientConfig) -> Result<Vec<(String, u16)>, ClientError> {
-    let servers = config.list("bootstrap.servers");
-    if servers.is_empty() {
-        return Err(ClientError::Invalid(
-            "bootstrap.servers is not set: it names the brokers to ask first".to_owned(),
-        ));
-    }
-    servers.into_iter().map(parse_address).collect()
+/// Reads host:port addresses, with IPv6 in brackets; and whether they are those of controllers.
+fn bootstrap_addresses(config: &ClientConfig) -> Result<(Vec<(String, u16)>, bool), ClientError> {
+    let (servers, controllers) = (config.list("bootstrap.servers"), config.list("bootstrap.controllers"));
+    let (addresses, are_controllers) = match (servers.is_empty(), controllers.is_empty()) {
+        (true, true) => {
+            return Err(ClientError::Invalid(
+                "bootstrap.servers is not set: it names the brokers to ask first".to_owned(),
+            ));
+        }
+        (false, false) => {
+            return Err(ClientError::Invalid(
+                "Cannot set both bootstrap.servers and bootstrap.controllers".to_owned(),
+            ));
+        }
+        (true, false) => (controllers, true),
+        (false, true) => (servers, false),
+    };
+    let addresses: Result<Vec<_>, _> = addresses.into_iter().map(parse_address).collect();
+    Ok((addresses?, are_controllers))
 }
 
 /// Reads one `host:port` or `[v6]:port`.

@@ -4,6 +4,7 @@
 //! row here.
 
 mod broker_api_versions;
+mod cluster;
 mod config;
 mod configs;
 mod console_consumer;
@@ -15,6 +16,8 @@ mod dump_log;
 mod end_to_end_latency;
 mod features;
 mod get_offsets;
+mod leader_election;
+mod log_dirs;
 mod metadata_quorum;
 mod producer_perf_test;
 mod server;
@@ -75,9 +78,15 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,
         about: "Describe and change configurations of topics, brokers, groups" },
     Command { name: "features", script: "kafka-features", area: Area::Cluster, run: features::run,
-        about: "Show feature levels" },
+        about: "Show and change feature levels" },
     Command { name: "metadata-quorum", script: "kafka-metadata-quorum", area: Area::Cluster,
-        run: metadata_quorum::run, about: "Show the state of the KRaft quorum" },
+        run: metadata_quorum::run, about: "Show the state of the KRaft quorum, change its voters" },
+    Command { name: "cluster", script: "kafka-cluster", area: Area::Cluster, run: cluster::run,
+        about: "Show the cluster's id and nodes, unregister brokers" },
+    Command { name: "log-dirs", script: "kafka-log-dirs", area: Area::Cluster, run: log_dirs::run,
+        about: "Show the directories of brokers and what lies in them" },
+    Command { name: "leader-election", script: "kafka-leader-election", area: Area::Cluster,
+        run: leader_election::run, about: "Elect leaders of partitions" },
     Command { name: "broker-api-versions", script: "kafka-broker-api-versions", area: Area::Cluster,
         run: broker_api_versions::run, about: "Print the API versions that each broker serves" },
     Command { name: "producer-perf-test", script: "kafka-producer-perf-test", area: Area::Measure,

@@ -1,6 +1,6 @@
 //! Habits of Java that show in the output of Kafka's tools, and so in ours.
 
-use klamm_client::ClientError;
+use klamm_client::{ClientError, TopicPartition};
 use klamm_protocol::ErrorCode;
 
 /// Puts items into the order in which a `java.util.HashMap`, made for `capacity` entries, iterates them.
@@ -14,10 +14,30 @@ pub(crate) fn hash_map_order<T>(items: Vec<T>, capacity: usize, key: impl Fn(&T)
     items
 }
 
+fn string_hash(key: &str) -> u32 {
+    key.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
+}
+
 fn bucket(key: &str, buckets: usize) -> usize {
-    let hash =
-        key.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
+    let hash = string_hash(key);
     (hash ^ (hash >> 16)) as usize & (buckets - 1)
+}
+
+/// Puts partitions into the order in which a `HashMap` or `HashSet` of `TopicPartition`s iterates them.
+pub(crate) fn partition_order<T>(items: Vec<T>, key: impl Fn(&T) -> &TopicPartition) -> Vec<T> {
+    let mut buckets = 16;
+    while items.len() * 4 > buckets * 3 {
+        buckets *= 2;
+    }
+    let place = |item: &T| {
+        let partition = key(item);
+        let hash = 31u32.wrapping_add(partition.partition.cast_unsigned()).wrapping_mul(31);
+        let hash = hash.wrapping_add(string_hash(&partition.topic));
+        (hash ^ (hash >> 16)) as usize & (buckets - 1)
+    };
+    let mut items = items;
+    items.sort_by_key(place);
+    items
 }
 
 /// What `toString` of the exception says that Kafka's clients throw for this error.
@@ -33,7 +53,8 @@ pub(crate) fn exception_text(error: &anyhow::Error) -> String {
     error.downcast_ref::<ClientError>().map_or_else(|| format!("{error:#}"), error_text)
 }
 
-fn exception_class(code: ErrorCode) -> String {
+/// The class of the exception that Kafka's clients throw for a code.
+pub(crate) fn exception_class(code: ErrorCode) -> String {
     let name = match code {
         ErrorCode::NonEmptyGroup => "GroupNotEmpty".to_owned(),
         ErrorCode::TopicAlreadyExists => "TopicExists".to_owned(),

@@ -43,6 +43,18 @@ pub(crate) fn admin(bootstrap: &str, config: Option<&Path>) -> anyhow::Result<Ad
     Ok(Admin::new(&ClientConfig::new(ClientKind::Admin, properties)?)?)
 }
 
+/// An admin client for these brokers or controllers (KIP-919), whichever is named.
+pub(crate) fn admin_of(
+    brokers: Option<&str>,
+    controllers: Option<&str>,
+    config: Option<&Path>,
+) -> anyhow::Result<Admin> {
+    let Some(controllers) = controllers else { return admin(brokers.unwrap_or_default(), config) };
+    let mut properties = properties_file(config)?;
+    properties.insert("bootstrap.controllers".to_owned(), controllers.to_owned());
+    Ok(Admin::new(&ClientConfig::new(ClientKind::Admin, properties)?)?)
+}
+
 /// What to do about an error, where that can be said.
 pub(crate) fn remedy(error: &ClientError) -> Option<String> {
     match error {

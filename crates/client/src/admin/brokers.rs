@@ -1,6 +1,6 @@
 //! Brokers, controllers, their directories and versions.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use klamm_protocol::{
     StrBytes,
@@ -8,16 +8,15 @@ use klamm_protocol::{
         api_versions::ApiVersionsResponse,
         describe_cluster::DescribeClusterRequest,
         describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest},
-        describe_quorum::{
-            DescribeQuorumRequest, DescribeQuorumRequestPartitionData, DescribeQuorumRequestTopicData,
-            ReplicaState,
-        },
-        list_partition_reassignments::ListPartitionReassignmentsRequest,
+        unregister_broker::UnregisterBrokerRequest,
     },
 };
 
 use super::{Admin, text};
-use crate::{ClientError, cluster::TopicSelection};
+use crate::{
+    ClientError,
+    cluster::{CONTROLLER_ENDPOINTS, TopicSelection},
+};
 
 /// A broker, or a controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,17 +44,6 @@ pub struct ClusterDescription {
     pub brokers: Vec<NodeDescription>,
 }
 
-/// A partition that is on the move.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reassignment {
-    /// All its replicas now.
-    pub replicas: Vec<i32>,
-    /// Those that are being added.
-    pub adding: Vec<i32>,
-    /// Those that will go.
-    pub removing: Vec<i32>,
-}
-
 /// A directory of a broker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogDir {
@@ -76,30 +64,17 @@ pub struct BrokerApis {
     pub versions: Result<Arc<ApiVersionsResponse>, ClientError>,
 }
 
-/// The state of the metadata quorum.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QuorumDescription {
-    /// Id of the leader.
-    pub leader_id: i32,
-    /// Its epoch.
-    pub leader_epoch: i32,
-    /// High watermark of the metadata log.
-    pub high_watermark: i64,
-    /// Replicas that vote.
-    pub voters: Vec<ReplicaState>,
-    /// Replicas that only follow.
-    pub observers: Vec<ReplicaState>,
-    /// Endpoints of the controllers: id, then listener name, host and port.
-    pub nodes: BTreeMap<i32, Vec<(String, String, u16)>>,
-}
-
 impl Admin {
     /// Describes the cluster's nodes.
     ///
     /// # Errors
     /// If no broker answers.
     pub async fn describe_cluster(&self, with_fenced: bool) -> Result<ClusterDescription, ClientError> {
-        let request = DescribeClusterRequest { include_fenced_brokers: with_fenced, ..Default::default() };
+        let mut request =
+            DescribeClusterRequest { include_fenced_brokers: with_fenced, ..Default::default() };
+        if self.cluster.asks_controllers() {
+            request.endpoint_type = CONTROLLER_ENDPOINTS;
+        }
         let answer = self.call_at("describing the cluster", None, &request).await?;
         ClientError::check(answer.error_code, text(&answer.error_message))?;
         let brokers = answer.brokers.iter().map(|broker| NodeDescription {
@@ -116,30 +91,14 @@ impl Admin {
         })
     }
 
-    /// All partitions that are on the move.
+    /// Takes a broker that is gone out of the cluster's metadata.
     ///
     /// # Errors
-    /// If no broker answers, or none serves the question.
-    pub async fn list_reassignments(&self) -> Result<BTreeMap<(String, i32), Reassignment>, ClientError> {
-        let request = ListPartitionReassignmentsRequest {
-            timeout_ms: self.timeout_ms(),
-            topics: None,
-            ..Default::default()
-        };
-        let answer = self.call_at("listing reassignments", None, &request).await?;
-        ClientError::check(answer.error_code, text(&answer.error_message))?;
-        let mut found = BTreeMap::new();
-        for topic in answer.topics {
-            for partition in topic.partitions {
-                let moving = Reassignment {
-                    replicas: partition.replicas,
-                    adding: partition.adding_replicas,
-                    removing: partition.removing_replicas,
-                };
-                found.insert((topic.name.to_string(), partition.partition_index), moving);
-            }
-        }
-        Ok(found)
+    /// If the controller refuses or does not answer.
+    pub async fn unregister_broker(&self, broker: i32) -> Result<(), ClientError> {
+        let request = UnregisterBrokerRequest { broker_id: broker, ..Default::default() };
+        let answer = self.call_at("unregistering a broker", None, &request).await?;
+        ClientError::check(answer.error_code, text(&answer.error_message))
     }
 
     /// The directories of a broker; `topics` limits the replicas that are named.
@@ -210,51 +169,5 @@ impl Admin {
             });
         }
         Ok(found)
-    }
-
-    /// What a broker told of its features when it was connected to.
-    ///
-    /// # Errors
-    /// If no broker answers.
-    pub async fn describe_features(&self) -> Result<ApiVersionsResponse, ClientError> {
-        self.cluster
-            .retrying("describing features", self.cluster.api_timeout(), async || {
-                Ok(self.cluster.any_connection().await?.api_versions().clone())
-            })
-            .await
-    }
-
-    /// The state of the metadata quorum.
-    ///
-    /// # Errors
-    /// If the quorum's leader cannot be asked.
-    pub async fn describe_quorum(&self) -> Result<QuorumDescription, ClientError> {
-        let request = DescribeQuorumRequest {
-            topics: vec![DescribeQuorumRequestTopicData {
-                topic_name: StrBytes::from_static("__cluster_metadata"),
-                partitions: vec![DescribeQuorumRequestPartitionData::default()],
-                ..Default::default()
-            }],
-            ..Default::default()
-        };
-        let answer = self.call_at("describing the metadata quorum", None, &request).await?;
-        ClientError::check(answer.error_code, text(&answer.error_message))?;
-        let partition = answer.topics.into_iter().flat_map(|topic| topic.partitions).next();
-        let Some(partition) = partition else {
-            return Err(ClientError::Invalid("the answer does not describe the quorum".to_owned()));
-        };
-        ClientError::check(partition.error_code, text(&partition.error_message))?;
-        let endpoints = answer.nodes.iter().map(|node| {
-            let listeners = node.listeners.iter().map(|l| (l.name.to_string(), l.host.to_string(), l.port));
-            (node.node_id, listeners.collect())
-        });
-        Ok(QuorumDescription {
-            leader_id: partition.leader_id,
-            leader_epoch: partition.leader_epoch,
-            high_watermark: partition.high_watermark,
-            voters: partition.current_voters,
-            observers: partition.observers,
-            nodes: endpoints.collect(),
-        })
     }
 }

@@ -4,11 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use klamm_protocol::{
     ErrorCode, StrBytes, Uuid,
-    api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic},
+    api::{
+        describe_cluster::DescribeClusterRequest,
+        metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic},
+    },
 };
 
 use super::Cluster;
 use crate::ClientError;
+
+/// What DescribeCluster calls controllers (KIP-919).
+pub(crate) const CONTROLLER_ENDPOINTS: i8 = 2;
 
 /// A view of the cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -189,6 +195,9 @@ impl Cluster {
     /// # Errors
     /// If no broker answers.
     pub async fn refresh(&self, topics: TopicSelection<'_>) -> Result<Arc<Metadata>, ClientError> {
+        if self.asks_controllers() {
+            return self.refresh_controllers().await;
+        }
         let (selected, auto_create) = match topics {
             TopicSelection::All => (None, false),
             TopicSelection::None => (Some(Vec::new()), false),
@@ -214,6 +223,32 @@ impl Cluster {
         let mut state = self.state();
         let mut metadata = (*state.metadata).clone();
         metadata.merge(&answer, matches!(topics, TopicSelection::All));
+        state.metadata = Arc::new(metadata);
+        state.refreshed = Some(now);
+        Ok(Arc::clone(&state.metadata))
+    }
+
+    /// Controllers serve no Metadata, but tell of each other.
+    pub(super) async fn refresh_controllers(&self) -> Result<Arc<Metadata>, ClientError> {
+        let request = DescribeClusterRequest { endpoint_type: CONTROLLER_ENDPOINTS, ..Default::default() };
+        let answer = self.any_connection().await?.call(&request).await?;
+        ClientError::check(answer.error_code, answer.error_message.as_deref())?;
+        if answer.controller_id < 0 {
+            return Err(ClientError::Broker { code: ErrorCode::NotController, message: None });
+        }
+        let brokers = answer.brokers.iter().map(|node| {
+            let (id, host) = (node.broker_id, node.host.to_string());
+            let rack = node.rack.as_ref().map(ToString::to_string);
+            (id, Broker { id, host, port: u16::try_from(node.port).unwrap_or(0), rack })
+        });
+        let metadata = Metadata {
+            cluster_id: Some(answer.cluster_id.to_string()),
+            controller_id: answer.controller_id,
+            brokers: brokers.collect(),
+            ..Default::default()
+        };
+        let now = self.inner.clock.now();
+        let mut state = self.state();
         state.metadata = Arc::new(metadata);
         state.refreshed = Some(now);
         Ok(Arc::clone(&state.metadata))

@@ -41,6 +41,9 @@ impl Cluster {
             if !goes_on {
                 return Err(error);
             }
+            if error.code() == Some(klamm_protocol::ErrorCode::NotController) {
+                self.forget_controller();
+            }
             let pause = self.inner.backoff.pause(failures, &self.inner.entropy);
             failures += 1;
             if spent + pause >= limit {

@@ -130,8 +130,11 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
         }
     };
     let result = session::block_on(async {
-        let servers = options.bootstrap_server.as_deref().or(options.bootstrap_controller.as_deref());
-        let admin = session::admin(servers.unwrap_or_default(), options.command_config.as_deref())?;
+        let admin = session::admin_of(
+            options.bootstrap_server.as_deref(),
+            options.bootstrap_controller.as_deref(),
+            options.command_config.as_deref(),
+        )?;
         let result = if options.alter {
             options.alter(&admin, &target).await
         } else {

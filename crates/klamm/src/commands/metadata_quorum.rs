@@ -1,16 +1,18 @@
-//! `klamm metadata-quorum describe` (kafka-metadata-quorum): the state of the KRaft quorum.
+//! `klamm metadata-quorum` (kafka-metadata-quorum): the state of the KRaft quorum, and changes of its voters.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use klamm_client::admin::QuorumDescription;
+use klamm_client::admin::{Admin, QuorumDescription};
 use klamm_protocol::{Uuid, api::describe_quorum::ReplicaState};
 
 use crate::cli::Call;
-use crate::session;
+use crate::{java, session};
 
-/// Shows the state of the KRaft quorum.
+mod voters;
+
+/// Shows the state of the KRaft quorum, and changes its voters.
 #[derive(clap::Parser)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Options {
@@ -20,7 +22,7 @@ pub(crate) struct Options {
     /// Controllers to connect to instead.
     #[arg(long, value_name = "SERVER", conflicts_with = "bootstrap_server")]
     bootstrap_controller: Option<String>,
-    /// Properties file for the admin client.
+    /// Properties file for the admin client; for add-controller that of the controller, too.
     #[arg(long, value_name = "FILE")]
     command_config: Option<PathBuf>,
     #[command(subcommand)]
@@ -41,6 +43,24 @@ enum Command {
         #[arg(long)]
         human_readable: bool,
     },
+    /// Makes the controller of --command-config, which has to run and follow already, a voter.
+    AddController {
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Takes a controller out of the voters.
+    RemoveController {
+        /// Its node id.
+        #[arg(long, short = 'i', value_name = "ID", allow_negative_numbers = true)]
+        controller_id: i32,
+        /// The id of its metadata directory.
+        #[arg(long, short = 'd', value_name = "UUID", allow_hyphen_values = true)]
+        controller_directory_id: String,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
@@ -48,39 +68,68 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
         Ok(options) => options,
         Err(status) => return Ok(status),
     };
-    let Command::Describe { status, replication, human_readable } = options.command;
-    let wrong = match (status, replication, human_readable) {
-        (true, true, _) => {
-            "Only one of --status or --replication should be specified with describe sub-command"
-        }
-        (false, false, _) => "One of --status or --replication must be specified with describe sub-command",
-        (true, false, true) => "The option --human-readable is only supported along with --replication",
-        _ => "",
-    };
-    if !wrong.is_empty() {
-        eprintln!("{wrong}");
-        return Ok(ExitCode::FAILURE);
-    }
-    let Some(servers) = options.bootstrap_server.as_deref().or(options.bootstrap_controller.as_deref())
-    else {
+    if options.bootstrap_server.is_none() && options.bootstrap_controller.is_none() {
         return Ok(
             call.usage_error("one of the arguments --bootstrap-server --bootstrap-controller is required")
         );
-    };
-    session::block_on(async {
-        let admin = session::admin(servers, options.command_config.as_deref())?;
-        let quorum = admin.describe_quorum().await?;
-        if status {
-            let cluster = admin.describe_cluster(false).await?;
-            println!("{}", status_text(&cluster.cluster_id, &quorum)?);
-        } else {
-            let now = human_readable.then(|| admin.cluster().clock().wall_ms());
-            print!("{}", replication_text(&quorum, now)?);
+    }
+    execute(&options).or_else(|error| {
+        eprintln!("{}", java::exception_text(&error));
+        if let Some(remedy) = session::remedy_of(&error) {
+            eprintln!("{remedy}");
         }
+        Ok(ExitCode::FAILURE)
+    })
+}
+
+fn execute(options: &Options) -> anyhow::Result<ExitCode> {
+    if let Command::Describe { status, replication, human_readable } = options.command {
+        match (status, replication, human_readable) {
+            (true, true, _) => {
+                bail!("Only one of --status or --replication should be specified with describe sub-command")
+            }
+            (false, false, _) => {
+                bail!("One of --status or --replication must be specified with describe sub-command")
+            }
+            (true, false, true) => {
+                bail!("The option --human-readable is only supported along with --replication")
+            }
+            _ => {}
+        }
+    }
+    let config = options.command_config.as_deref();
+    session::block_on(async {
+        let admin = session::admin_of(
+            options.bootstrap_server.as_deref(),
+            options.bootstrap_controller.as_deref(),
+            config,
+        )?;
+        let result = match &options.command {
+            Command::Describe { status: true, .. } => describe_status(&admin).await,
+            Command::Describe { human_readable, .. } => describe_replication(&admin, *human_readable).await,
+            Command::AddController { dry_run } => voters::add(&admin, config, *dry_run).await,
+            Command::RemoveController { controller_id, controller_directory_id, dry_run } => {
+                voters::remove(&admin, *controller_id, controller_directory_id, *dry_run).await
+            }
+        };
         admin.close();
-        Ok(())
+        result
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn describe_status(admin: &Admin) -> anyhow::Result<()> {
+    let quorum = admin.describe_quorum().await?;
+    let cluster = admin.describe_cluster(false).await?;
+    println!("{}", status_text(&cluster.cluster_id, &quorum)?);
+    Ok(())
+}
+
+async fn describe_replication(admin: &Admin, human_readable: bool) -> anyhow::Result<()> {
+    let quorum = admin.describe_quorum().await?;
+    let now = human_readable.then(|| admin.cluster().clock().wall_ms());
+    print!("{}", replication_text(&quorum, now)?);
+    Ok(())
 }
 
 fn leader(quorum: &QuorumDescription) -> anyhow::Result<&ReplicaState> {

@@ -260,7 +260,8 @@ pub(crate) fn standalone(config: &BrokerConfig, entropy: &Entropy) -> anyhow::Re
     })
 }
 
-fn name_and_level(text: &str) -> anyhow::Result<(String, i16)> {
+/// Reads feature=level.
+pub(crate) fn name_and_level(text: &str) -> anyhow::Result<(String, i16)> {
     let Some((name, level)) = text.split_once('=') else {
         bail!("Can't parse feature=level string {text}: equals sign not found.");
     };
@@ -271,7 +272,8 @@ fn name_and_level(text: &str) -> anyhow::Result<(String, i16)> {
     Ok((name.trim().to_owned(), parsed))
 }
 
-fn version_mapping(release: Option<&str>) -> anyhow::Result<ExitCode> {
+/// Prints the levels of a release.
+pub(crate) fn version_mapping(release: Option<&str>) -> anyhow::Result<ExitCode> {
     let release = release.unwrap_or_else(|| MetadataVersion::LATEST_PRODUCTION.name());
     let version = MetadataVersion::parse(release, true).map_err(anyhow::Error::msg)?;
     println!("metadata.version={} ({release})", version.level());
@@ -281,7 +283,8 @@ fn version_mapping(release: Option<&str>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn feature_dependencies(features: &[String]) -> anyhow::Result<ExitCode> {
+/// Prints what levels need beside them.
+pub(crate) fn feature_dependencies(features: &[String]) -> anyhow::Result<ExitCode> {
     for text in features {
         let Some((name, level)) = text.split_once('=') else {
             bail!(

@@ -23,6 +23,7 @@ mod faults;
 mod fuzz;
 mod hostile;
 mod load;
+mod mixed;
 mod node;
 mod nodes;
 mod setup;
@@ -120,6 +121,14 @@ enum Task {
         #[arg(long, value_enum, default_value = "klamm")]
         server: Product,
     },
+    /// Runs Klamm and Apache Kafka in one cluster and moves leaders, and whole nodes, between them
+    Mixed {
+        /// Only these scenarios (without any: all of them)
+        names: Vec<String>,
+        /// How often each broker goes and comes back
+        #[arg(long, default_value_t = 2)]
+        rounds: u32,
+    },
     /// Kills leaders and measures how long a producer with acks=all gets no acknowledgement
     Failover {
         #[arg(default_value_t = 20)]
@@ -158,6 +167,7 @@ fn main() -> ExitCode {
         Task::Bench { size } => bench::bench(&size),
         Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
+        Task::Mixed { names, rounds } => test::one("mixed", || mixed::mixed(&names, rounds)),
         Task::Failover { kills, server, combined } => {
             test::one("failover", || failover::failover(server, kills, combined))
         }

@@ -3,11 +3,11 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::clients::members::wait_until;
 use crate::node::{Node, Product, free_port};
-use crate::shell::output;
+use crate::shell::{output, signal};
 use crate::tools;
 use crate::wire::{self, Partition};
 
@@ -160,16 +160,17 @@ impl Nodes {
             .with_context(|| format!("{topic} was not in sync: {:?}", self.partitions(topic)))
     }
 
-    /// Stops all nodes, the controllers last.
+    /// Stops all nodes, controllers of their own last.
     pub(crate) fn stop(&mut self) -> Result<()> {
         let mut failed = None;
-        for node in self.brokers.iter_mut().chain(&mut self.controller) {
-            if let Err(error) = node.stop() {
-                failed = Some(error);
-            }
+        // All at once: the last of Kafka's nodes would wait for controllers that are gone.
+        for pid in self.brokers.iter().filter_map(Node::pid) {
+            signal(pid, "TERM");
         }
-        ensure!(failed.is_none(), "a node did not stop as it should: {failed:?}");
-        Ok(())
+        for node in self.brokers.iter_mut().chain(&mut self.controller) {
+            failed = node.stop().err().or(failed);
+        }
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -211,6 +211,61 @@ compare status leader-election BS --topic led
 compare status leader-election BS --election-type preferred --topic led
 compare status leader-election BS --election-type sideways --topic led --partition 0
 
+# Moving replicas. `back` brings the topic back to where it was, between the two calls of a case that moves it.
+r="$klamm reassign-partitions --bootstrap-server $BOOTSTRAP"
+plan() { # plan FILE REPLICAS-OF-0 REPLICAS-OF-1 [LOG-DIRS-OF-0]
+  printf '{"version":1,"partitions":[{"topic":"moved","partition":0,"replicas":[%s]%s},{"topic":"moved","partition":1,"replicas":[%s]}]}' \
+    "$2" "${4:+,\"log_dirs\":[$4]}" "$3" > "$work/$1.json"
+}
+settled() { for _ in $(seq 100); do $r --list | grep -q '^No ' && return; sleep 0.1; done; }
+back() { settled; $r --execute --wait --reassignment-json-file "$work/home.json" > /dev/null 2>&1; }
+$t --create --topic moved --replica-assignment 0,0 > /dev/null
+head -c 200000 /dev/urandom | base64 -w 1000 | "$klamm" console-producer --bootstrap-server "$BOOTSTRAP" --topic moved
+plan home 0 0; plan away 1 1,0; plan nobody 9 9; plan empty '' ''; plan twice 1,1 1; plan grown 0,1 0,1
+printf '{"partitions":[]}' > "$work/none.json"
+printf '{"partitions":[{"topic":"nope","partition":0,"replicas":[0]}]}' > "$work/nope.json"
+printf '{"partitions":[{"topic":"moved","partition":7,"replicas":[0]}]}' > "$work/seven.json"
+printf '{"version":1,"topics":[{"topic":"moved"},{"topic":"led"}]}' > "$work/topics.json"
+places='s/"log_dirs":\[[^]]*\]/DIRS/g'
+# Where an error stands on standard output, its stack trace follows.
+trace='/^$/d; /^\t+(at |\.\.\. )/d; /^(Caused by: )?(java|org\.apache|com\.fasterxml)\.[A-Za-z.]*(Exception|Error)/d'
+compare exact reassign-partitions BS --list
+compare exact reassign-partitions BC --list
+mask='/^Proposed/,$d' compare exact reassign-partitions BS --generate --broker-list 0,1 --topics-to-move-json-file WORK/topics.json
+for wrong in nobody empty twice none nope seven; do
+  mask=$trace compare exact reassign-partitions BS --execute --reassignment-json-file WORK/$wrong.json
+done
+mask=$trace compare exact reassign-partitions BS --execute --reassignment-json-file WORK/grown.json --disallow-replication-factor-change
+mask=$trace compare exact reassign-partitions BS --generate --broker-list 0,0 --topics-to-move-json-file WORK/topics.json
+compare exact reassign-partitions BS --execute --reassignment-json-file WORK/home.json
+between=back mask=$places compare exact reassign-partitions BS --execute --reassignment-json-file WORK/away.json
+settled
+compare exact reassign-partitions BS --verify --reassignment-json-file WORK/away.json
+compare exact reassign-partitions BS --verify --reassignment-json-file WORK/home.json --preserve-throttles
+mask=$trace compare exact reassign-partitions BS --verify --reassignment-json-file WORK/nope.json
+compare exact reassign-partitions BS --cancel --reassignment-json-file WORK/away.json
+back
+plan dirs 0 0 "\"$work/more0\""; plan other 0 0 "\"$work/log0\""
+mask=$places compare exact reassign-partitions BS --execute --reassignment-json-file WORK/dirs.json --replica-alter-log-dirs-throttle 1000000
+for _ in $(seq 50); do ls "$work/more0" | grep -q '^moved-0$' && break; sleep 0.1; done
+compare exact reassign-partitions BS --verify --reassignment-json-file WORK/other.json
+compare exact reassign-partitions BS --verify --reassignment-json-file WORK/dirs.json
+# So slow that it does not end by itself.
+$r --execute --reassignment-json-file "$work/away.json" --throttle 1 > /dev/null
+compare exact reassign-partitions BS --list
+compare exact reassign-partitions BS --execute --reassignment-json-file WORK/away.json
+mask=$places compare exact reassign-partitions BS --execute --reassignment-json-file WORK/away.json --additional --throttle 2
+compare exact configs BS --describe --topic moved
+compare exact configs BS --describe --broker 1
+compare exact reassign-partitions BS --verify --reassignment-json-file WORK/away.json
+again() { $r --execute --reassignment-json-file "$work/away.json" --throttle 1 > /dev/null; }
+between=again compare exact reassign-partitions BS --cancel --reassignment-json-file WORK/away.json
+compare exact configs BS --describe --topic moved
+compare status reassign-partitions BS
+compare status reassign-partitions BS --list --verify
+compare status reassign-partitions BS --verify
+compare status reassign-partitions BS --list --throttle 5
+
 if [ -n "$node0" ]; then
   # The nodes are stopped first, so that their files stand still and their indexes are closed.
   stop_nodes

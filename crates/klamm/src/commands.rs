@@ -20,6 +20,7 @@ mod leader_election;
 mod log_dirs;
 mod metadata_quorum;
 mod producer_perf_test;
+mod reassign_partitions;
 mod server;
 mod storage;
 mod topics;
@@ -87,6 +88,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Show the directories of brokers and what lies in them" },
     Command { name: "leader-election", script: "kafka-leader-election", area: Area::Cluster,
         run: leader_election::run, about: "Elect leaders of partitions" },
+    Command { name: "reassign-partitions", script: "kafka-reassign-partitions", area: Area::Cluster,
+        run: reassign_partitions::run, about: "Move replicas between brokers and directories" },
     Command { name: "broker-api-versions", script: "kafka-broker-api-versions", area: Area::Cluster,
         run: broker_api_versions::run, about: "Print the API versions that each broker serves" },
     Command { name: "producer-perf-test", script: "kafka-producer-perf-test", area: Area::Measure,

@@ -18,6 +18,7 @@ mod cli;
 mod commands;
 mod java;
 mod message_json;
+mod progress;
 mod session;
 
 use std::process::ExitCode;

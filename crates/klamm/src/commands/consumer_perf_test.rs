@@ -224,12 +224,14 @@ impl Options {
         let (mut counts, mut reported) = (Counts::default(), Counts::default());
         let mut now_ms = clock.wall_ms();
         let (mut last_report_ms, mut last_record_ms) = (now_ms, now_ms);
+        let bar = crate::progress::items(u64::try_from(wanted).unwrap_or(0), "records");
         while counts.records < wanted && now_ms - last_record_ms <= self.timeout {
             let records = consumer.poll(Duration::from_millis(100)).await?;
             now_ms = clock.wall_ms();
             if !records.is_empty() {
                 last_record_ms = now_ms;
             }
+            bar.set_position(u64::try_from(counts.records).unwrap_or(0));
             for record in &records {
                 counts.records += 1;
                 let size = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;
@@ -237,15 +239,14 @@ impl Options {
                 if now_ms - last_report_ms >= self.reporting_interval {
                     let round_ms = std::mem::take(&mut lock(joining).round_ms);
                     if self.show_detailed_stats {
-                        println!(
-                            "{}",
-                            progress(format, (last_report_ms, now_ms), round_ms, (reported, counts))
-                        );
+                        let line = progress(format, (last_report_ms, now_ms), round_ms, (reported, counts));
+                        bar.suspend(|| println!("{line}"));
                     }
                     (last_report_ms, reported) = (now_ms, counts);
                 }
             }
         }
+        bar.finish_and_clear();
         if counts.records < wanted {
             println!(
                 "WARNING: Exiting before consuming the expected number of records: timeout ({} ms) exceeded. You can use the --timeout option to increase the timeout.",

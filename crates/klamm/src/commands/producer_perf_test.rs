@@ -12,8 +12,12 @@ use klamm_client::producer::{Producer, ProducerRecord};
 use klamm_client::{ClientConfig, ClientKind};
 
 use crate::cli::Call;
+use crate::progress;
 use crate::session::{self, Properties};
 use stats::Stats;
+
+/// Records between two movements of the progress bar.
+const BAR_STEP: i64 = 1000;
 
 /// Writes records at a given rate, or as fast as it goes, and measures throughput and latency.
 #[derive(clap::Parser)]
@@ -232,14 +236,20 @@ impl Options {
         }
         let topic: Arc<str> = Arc::from(self.topic.as_str());
         let start = clock.now();
-        let stats = Arc::new(Mutex::new(Stats::new(self.num_records, self.reporting_interval, false, start)));
+        let bar = progress::items(self.num_records.unsigned_abs(), "records");
+        let stats = Stats::new(self.num_records, self.reporting_interval, false, start, bar.clone());
+        let stats = Arc::new(Mutex::new(stats));
         let mut steady: Option<Arc<Mutex<Stats>>> = None;
         for number in 0..self.num_records {
+            if number % BAR_STEP == 0 {
+                bar.set_position(number.unsigned_abs());
+            }
             let value = payloads.next(number);
             let size = value.len() as u64;
             let sent = clock.now();
             if warmup > 0 && number == warmup {
-                let fresh = Stats::new(self.num_records - warmup, self.reporting_interval, true, sent);
+                let left = self.num_records - warmup;
+                let fresh = Stats::new(left, self.reporting_interval, true, sent, bar.clone());
                 steady = Some(Arc::new(Mutex::new(fresh)));
                 lock(&stats).suppress();
             }
@@ -266,6 +276,7 @@ impl Options {
             self.throttle(number, clock, start).await;
         }
         producer.close().await;
+        bar.finish_and_clear();
         println!("{}", lock(&stats).total(clock.now()));
         if let Some(steady) = &steady {
             println!("{}", lock(steady).total(clock.now()));

@@ -80,8 +80,10 @@ pub(super) fn dump(
     let mut batches = Batches::open(file, 0, bytes_max)?;
     let mut last_offset = -1;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let bar = crate::progress::bytes(batches.end);
     loop {
         let position = batches.position();
+        bar.set_position(position);
         let Some(batch) = batches.next()? else { break };
         writeln!(out, "{}", batch_line(&batch, position))?;
         if !options.goes_deep() {
@@ -98,6 +100,7 @@ pub(super) fn dump(
         }
     }
     out.flush()?;
+    bar.finish_and_clear();
     if batches.trailing() > 0 && options.max_bytes.is_none() {
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         println!("Found {} invalid bytes at the end of {name}", batches.trailing());

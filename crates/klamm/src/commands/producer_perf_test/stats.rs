@@ -1,11 +1,14 @@
 //! Counting records and latencies, and the lines that Kafka's tool prints of them.
 
+use indicatif::ProgressBar;
 use klamm_io::Instant;
 
 /// Latencies that are kept, at most about that many.
 const SAMPLES_MAX: i64 = 500_000;
 
 pub(super) struct Stats {
+    /// What is printed moves it out of the way first.
+    bar: ProgressBar,
     start: Instant,
     latencies: Vec<u64>,
     sampling: i64,
@@ -45,8 +48,15 @@ impl Sums {
 }
 
 impl Stats {
-    pub(super) fn new(records: i64, interval_ms: i64, is_steady_state: bool, now: Instant) -> Self {
+    pub(super) fn new(
+        records: i64,
+        interval_ms: i64,
+        is_steady_state: bool,
+        now: Instant,
+        bar: ProgressBar,
+    ) -> Self {
         Self {
+            bar,
             start: now,
             latencies: Vec::new(),
             sampling: (records / records.clamp(1, SAMPLES_MAX)).max(1),
@@ -70,10 +80,10 @@ impl Stats {
         self.iteration += 1;
         if (now - self.window_start).as_millis() as i64 >= self.interval_ms {
             if self.is_steady_state && self.total.count == self.window.count {
-                println!("In steady state.");
+                self.bar.suspend(|| println!("In steady state."));
             }
             if !self.is_suppressed {
-                println!("{}", self.window_line(now));
+                self.bar.suspend(|| println!("{}", self.window_line(now)));
             }
             self.window = Sums::default();
             self.window_start = now;
@@ -123,7 +133,7 @@ mod tests {
     #[test]
     fn lines_are_those_of_kafka() {
         let start = Instant::default();
-        let mut stats = Stats::new(1000, 1_000_000, false, start);
+        let mut stats = Stats::new(1000, 1_000_000, false, start, ProgressBar::hidden());
         for i in 0..1000 {
             stats.record(i, 1024, start + Duration::from_secs(1));
         }

@@ -19,6 +19,17 @@ pub(crate) fn expand(described: &Described, message: &MessageAttribute) -> Resul
         None => quote!(::core::option::Option::None),
     };
     let (kind, role) = role(described, message)?;
+    let throttled = described.fields.iter().any(|field| field.ident == "throttle_time_ms").then(|| {
+        quote! {
+            fn throttle_time_ms(&self) -> i32 {
+                self.throttle_time_ms
+            }
+
+            fn set_throttle_time_ms(&mut self, ms: i32) {
+                self.throttle_time_ms = ms;
+            }
+        }
+    });
     Ok(quote! {
         #[automatically_derived]
         impl ::klamm_protocol::Message for #ident {
@@ -36,6 +47,7 @@ pub(crate) fn expand(described: &Described, message: &MessageAttribute) -> Resul
                     latest_version_unstable: #latest_unstable,
                     root: Self::STRUCT,
                 };
+            #throttled
         }
         #role
     })

@@ -72,6 +72,14 @@ pub trait Message: Value + Default + Clone + fmt::Debug + PartialEq {
     /// Its description.
     const SCHEMA: &'static MessageSchema;
 
+    /// `throttle_time_ms` of a response: how long its client is to send nothing more; 0 if it has no such field.
+    fn throttle_time_ms(&self) -> i32 {
+        0
+    }
+
+    /// Sets `throttle_time_ms`, if there is such a field.
+    fn set_throttle_time_ms(&mut self, _ms: i32) {}
+
     /// Reads a message. The reader is left after its last byte: whether more may follow is for the caller to know.
     fn decode(reader: &mut Reader, version: i16) -> Result<Self, DecodeError> {
         if !Self::VERSIONS.contains(version) {

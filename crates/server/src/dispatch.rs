@@ -19,6 +19,7 @@ use tracing::debug;
 use crate::{
     handlers::{self, Contexts, cluster::api_versions},
     listener::connection::Connection,
+    quotas::{Kind, Meter},
     reply::{self, Reply},
 };
 
@@ -44,7 +45,14 @@ pub struct Call {
     pub connection: Rc<Connection>,
     /// Whether a broker has passed it on in an envelope.
     pub is_forwarded: bool,
+    /// Bytes of the request, its header included.
+    pub size: usize,
+    /// Measures the time that it takes, if there are quotas on that.
+    pub meter: Option<Rc<Meter>>,
 }
+
+/// Who asks by a listener that does not want to know.
+const ANONYMOUS: &str = "ANONYMOUS";
 
 impl Call {
     /// Encodes the response to this call.
@@ -60,16 +68,54 @@ impl Call {
         Reply::Now(self.encode(response, slices))
     }
 
-    /// As [`Call::respond_with_slices`], for responses that come later.
+    /// As [`Call::respond_with_slices`], for responses that come later. A client that is to wait is told so here, and its
+    /// connection is not read meanwhile.
     ///
     /// # Panics
     /// If the handler made a response that its version cannot express.
     pub fn encode<R: Message>(&self, response: &R, slices: &[FileSlice]) -> reply::Frame {
+        let (told, wanted) = (response.throttle_time_ms(), self.request_throttle_ms());
+        if !self.is_forwarded {
+            self.connection.mute(told.max(wanted));
+        }
+        if wanted > told {
+            let mut response = response.clone();
+            response.set_throttle_time_ms(wanted);
+            self.encode_as_it_is(&response, slices)
+        } else {
+            self.encode_as_it_is(response, slices)
+        }
+    }
+
+    fn encode_as_it_is<R: Message>(&self, response: &R, slices: &[FileSlice]) -> reply::Frame {
         let header = ResponseHeader { correlation_id: self.correlation_id, ..Default::default() };
         let header_version = self.api_key.response_header_version(self.api_version);
         reply::encode(response, self.api_version, &header, header_version, slices).unwrap_or_else(|error| {
             panic!("a {:?} v{} response cannot be encoded: {error}", self.api_key, self.api_version)
         })
+    }
+
+    /// The name of whoever asks.
+    pub fn user(&self) -> &'static str {
+        ANONYMOUS
+    }
+
+    /// Charges the client for what it uses. Returns how long it has to wait, in milliseconds.
+    pub fn charge(&self, kind: Kind, value: f64) -> i32 {
+        self.connection.quotas().record(kind, self.user(), self.client_id(), value)
+    }
+
+    /// Charges the client for the time that this request takes, once. Returns how long it has to wait, in milliseconds.
+    pub fn request_throttle_ms(&self) -> i32 {
+        let of_client = self.meter.as_ref().filter(|_| !self.connection.is_controller_listener);
+        of_client.map_or(0, |meter| meter.charge(|percent| self.charge(Kind::Request, percent)))
+    }
+
+    /// Leaves the time that this request takes uncharged.
+    pub fn exempt(&self) {
+        if let Some(meter) = &self.meter {
+            meter.exempt();
+        }
     }
 
     /// The client's id, empty if it gave none.
@@ -86,6 +132,7 @@ pub async fn dispatch(
     contexts: &Rc<Contexts>,
     connection: &Rc<Connection>,
     frame: Bytes,
+    meter: Option<Rc<Meter>>,
 ) -> Result<Reply, Refused> {
     let (key, version, correlation_id) = peek(&frame)?;
     let api_key =
@@ -98,6 +145,7 @@ pub async fn dispatch(
             reason: format!("{api_key:?} version {version} is not served on this listener"),
         });
     }
+    let size = frame.len();
     let mut reader = Reader::new(frame);
     let header = RequestHeader::decode(&mut reader, api_key.request_header_version(version))
         .map_err(|error| Refused { reason: format!("header of {api_key:?} version {version}: {error}") })?;
@@ -108,6 +156,8 @@ pub async fn dispatch(
         client_id: header.client_id.as_ref().map(|id| connection.own_client_id(id)),
         connection: Rc::clone(connection),
         is_forwarded: false,
+        size,
+        meter,
     };
     debug!(api = ?api_key, version, correlation_id, client_id = call.client_id(), "request");
     handlers::handle(contexts, call, reader).await

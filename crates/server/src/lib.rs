@@ -17,6 +17,7 @@ pub mod node;
 pub mod partition;
 pub mod producer_ids;
 pub mod quorum;
+pub mod quotas;
 pub mod replication;
 pub mod reply;
 pub mod shard;

@@ -40,12 +40,14 @@ pub struct Touched {
     pub broker_configs: bool,
     /// Whether brokers came, changed or went.
     pub brokers: bool,
+    /// Whether a client quota changed.
+    pub client_quotas: bool,
 }
 
 impl Touched {
     /// Everything.
     pub fn everything() -> Self {
-        Self { everything: true, brokers: true, broker_configs: true, ..Self::default() }
+        Self { everything: true, brokers: true, broker_configs: true, client_quotas: true, ..Self::default() }
     }
 
     /// Whether there is nothing to act on.
@@ -60,6 +62,7 @@ impl Touched {
         self.topic_configs.extend(other.topic_configs);
         self.broker_configs |= other.broker_configs;
         self.brokers |= other.brokers;
+        self.client_quotas |= other.client_quotas;
     }
 
     /// Adds what a record touches.
@@ -76,6 +79,7 @@ impl Touched {
                 },
                 name: record.resource_name.clone(),
             }),
+            MetadataRecord::ClientQuota(_) => self.client_quotas = true,
             MetadataRecord::RegisterBroker(_)
             | MetadataRecord::UnregisterBroker(_)
             | MetadataRecord::FenceBroker(_)

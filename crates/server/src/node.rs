@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata, quorum::ControllerHandle,
+    quotas::Quotas,
 };
 
 /// What a node waits for its own metadata to catch up with a change that it has asked for.
@@ -97,6 +98,8 @@ pub struct Node {
     pub broker_epoch: watch::Sender<i64>,
     /// Connections that are open and may be.
     pub limits: Arc<ConnectionLimits>,
+    /// What clients may do before they have to wait.
+    pub quotas: Arc<Quotas>,
 }
 
 impl Node {

@@ -44,6 +44,7 @@ use crate::{
         metadata_log::{self, MetadataLog, Opened},
         publisher,
     },
+    quotas::Quotas,
     shard::{
         ShardRequest, Shards,
         router::ShardSenders,
@@ -178,6 +179,7 @@ impl Running {
             shard_count,
             broker_epoch: watch::Sender::new(-1),
             limits: ConnectionLimits::of(config, klamm_io::disk::open_files_limit() * 3 / 8),
+            quotas: Arc::new(Quotas::new(config, world.clock)),
             config: ArcSwap::from_pointee(config.clone()),
             world,
         });
@@ -236,7 +238,13 @@ impl Lifecycle {
         limits: &Arc<ConnectionLimits>,
     ) {
         let shards = Rc::new(Shards::remote(running.senders.clone(), running.node.world.clock));
-        self.tasks.push(spawn::essential(acceptor::run(name, listener, Arc::clone(limits), shards)));
+        // Where brokers have a listener of their own, no crowd of clients keeps them apart.
+        let config = running.node.config.load();
+        let of_brokers = config.listeners().iter().map(|endpoint| ListenerName::new(&endpoint.listener));
+        let is_protected = name.as_str().eq_ignore_ascii_case(config.inter_broker_listener().0)
+            && of_brokers.filter(|name| !is_controller_listener(&config, name)).count() > 1;
+        let accepting = acceptor::run(name, listener, Arc::clone(limits), is_protected, shards);
+        self.tasks.push(spawn::essential(accepting));
     }
 
     /// Completes when the broker cannot be part of its cluster.

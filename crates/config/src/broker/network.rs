@@ -30,7 +30,7 @@ keys! { DEFS;
 
     /// Most connections per second accepted, of the whole broker or, with the listener prefix, of one
     /// listener.
-    MAX_CONNECTION_CREATION_RATE: i32 = "max.connection.creation.rate", default(2147483647), at_least(0), Medium, ClusterWide;
+    MAX_CONNECTION_CREATION_RATE: i32 = "max.connection.creation.rate", default(2147483647), at_least(0), Medium, ClusterWide, supported;
 
     /// Most connections open at a time, of the whole broker or, with the listener prefix, of one listener.
     MAX_CONNECTIONS: i32 = "max.connections", default(2147483647), at_least(0), Medium, ClusterWide, supported;

@@ -20,10 +20,10 @@ keys! { DEFS;
     CONTROLLER_QUOTA_WINDOW_SIZE_SECONDS: i32 = "controller.quota.window.size.seconds", default(1), at_least(1), Low, ReadOnly;
 
     /// Number of samples kept for client quotas.
-    QUOTA_WINDOW_NUM: i32 = "quota.window.num", default(11), at_least(1), Low, ReadOnly;
+    QUOTA_WINDOW_NUM: i32 = "quota.window.num", default(11), at_least(1), Low, ReadOnly, supported;
 
     /// Length of one sample of client quotas, in seconds.
-    QUOTA_WINDOW_SIZE_SECONDS: i32 = "quota.window.size.seconds", default(1), at_least(1), Low, ReadOnly;
+    QUOTA_WINDOW_SIZE_SECONDS: i32 = "quota.window.size.seconds", default(1), at_least(1), Low, ReadOnly, supported;
 
     /// Number of samples kept for replication quotas.
     REPLICATION_QUOTA_WINDOW_NUM: i32 = "replication.quota.window.num", default(11), at_least(1), Low, ReadOnly;

@@ -110,6 +110,8 @@ fn open(call: &Call, request: Bytes) -> Result<(Call, Reader), ErrorCode> {
         client_id: header.client_id,
         connection: Rc::clone(&call.connection),
         is_forwarded: true,
+        size: call.size,
+        meter: None,
     };
     Ok((inner, reader))
 }

@@ -1,9 +1,12 @@
 //! Accepts connections of one listener and hands each to a shard in turn.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
-use klamm_io::net::{Acceptor, Listener};
-use tracing::{info, warn};
+use klamm_io::{
+    net::{Acceptor, Listener},
+    spawn,
+};
+use tracing::{debug, info, warn};
 
 use super::limits::ConnectionLimits;
 use crate::{listener::connection::NewConnection, node::ListenerName, shard::Shards};
@@ -11,8 +14,17 @@ use crate::{listener::connection::NewConnection, node::ListenerName, shard::Shar
 /// What an acceptor waits after a failed accept: the process is probably out of descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// Connections of addresses over their quota that are kept waiting before they are closed.
+const HELD_MAX: usize = 1000;
+
 /// Accepts on `listener` until the task is dropped.
-pub async fn run(name: ListenerName, listener: Listener, limits: Arc<ConnectionLimits>, shards: Rc<Shards>) {
+pub async fn run(
+    name: ListenerName,
+    listener: Listener,
+    limits: Arc<ConnectionLimits>,
+    is_protected: bool,
+    shards: Rc<Shards>,
+) {
     let acceptor: Acceptor = match listener.into_acceptor() {
         Ok(acceptor) => acceptor,
         Err(error) => {
@@ -21,8 +33,9 @@ pub async fn run(name: ListenerName, listener: Listener, limits: Arc<ConnectionL
         }
     };
     let mut turn = 0usize;
+    let held = Rc::new(Cell::new(0usize));
     loop {
-        limits.room().await;
+        limits.room(is_protected).await;
         let accepted = match acceptor.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -31,6 +44,24 @@ pub async fn run(name: ListenerName, listener: Listener, limits: Arc<ConnectionL
                 continue;
             }
         };
+        let now = shards.clock().now().since_start();
+        match limits.count_new(accepted.peer.ip(), now, is_protected) {
+            Ok(Duration::ZERO) => {}
+            Ok(wait) => shards.clock().sleep(wait).await,
+            Err(_) if held.get() >= HELD_MAX => continue,
+            Err(hold) => {
+                debug!(listener = %name, peer = %accepted.peer, "connection refused: its address has too many in a second");
+                let (clock, held) = (shards.clock(), Rc::clone(&held));
+                held.set(held.get() + 1);
+                // Closed at once, the client would only try again the sooner.
+                spawn::local(async move {
+                    clock.sleep(hold).await;
+                    drop(accepted);
+                    held.set(held.get() - 1);
+                });
+                continue;
+            }
+        }
         match limits.admit(accepted.peer.ip()) {
             Ok(permit) => {
                 shards.serve(turn, NewConnection { listener: name.clone(), accepted, permit });

@@ -16,6 +16,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::pin,
     rc::Rc,
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -36,6 +37,7 @@ use crate::{
     handlers::Contexts,
     node::ListenerName,
     quorum::{ControllerHandle, presence::Presence},
+    quotas::{Kind, Meter, Quotas},
     reply::{Chunk, Reply},
 };
 
@@ -76,6 +78,9 @@ pub struct Connection {
     client_id: RefCell<StrBytes>,
     /// The node at the other end, once it has said which it is.
     presence: RefCell<Option<Presence>>,
+    quotas: Arc<Quotas>,
+    /// Nothing is read before, since the client is over a quota.
+    muted_until: Cell<Option<Instant>>,
 }
 
 impl Connection {
@@ -86,6 +91,18 @@ impl Connection {
         if self.is_controller_listener && node_id >= 0 && !is_known {
             *presence = controller.presence(node_id);
         }
+    }
+
+    /// What clients may do before they have to wait.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// Has the client wait from now on, beside what it may be waiting for already.
+    pub fn mute(&self, throttle_ms: i32) {
+        let Ok(ms @ 1..) = u64::try_from(throttle_ms) else { return };
+        let until = self.quotas.clock().now() + Duration::from_millis(ms);
+        self.muted_until.set(self.muted_until.get().max(Some(until)));
     }
 
     /// A client id that came in a request, in memory of its own: as a part of its request it would keep all of it, a
@@ -125,6 +142,8 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
         listener,
         client_id: RefCell::default(),
         presence: RefCell::default(),
+        quotas: Arc::clone(&contexts.cluster.node.quotas),
+        muted_until: Cell::default(),
     });
     let serving = Serving {
         stream,
@@ -216,8 +235,12 @@ impl Serving {
                     while self.queued_bytes.get() > QUEUED_BYTES_MAX {
                         self.taken.notified().await;
                     }
-                    let reply =
-                        guarded(dispatch::dispatch(&self.contexts, &self.connection, frame.freeze())).await;
+                    self.unmuted().await;
+                    let is_timed = self.connection.quotas.is_enabled(Kind::Request);
+                    let meter = is_timed.then(|| Rc::new(Meter::new(self.clock)));
+                    let frame = frame.freeze();
+                    let request = dispatch::dispatch(&self.contexts, &self.connection, frame, meter.clone());
+                    let reply = guarded(request, meter.as_deref()).await;
                     match reply {
                         Ok(Reply::Nothing) => {}
                         Ok(reply) => {
@@ -237,6 +260,18 @@ impl Serving {
                     Err(error) => return End::Refused(error.to_string()),
                 },
                 Err(error) => return End::Refused(error.to_string()),
+            }
+        }
+    }
+
+    /// Completes when the client need not wait any more.
+    async fn unmuted(&self) {
+        while let Some(until) = self.connection.muted_until.get() {
+            if until > self.clock.now() {
+                self.clock.sleep_until(until).await;
+                self.last_active.set(self.clock.now());
+            } else {
+                self.connection.muted_until.set(None);
             }
         }
     }
@@ -300,9 +335,18 @@ impl Serving {
 }
 
 /// Runs a request; a panic in it closes this connection and no other (a poison request must not stop the node).
-async fn guarded(request: impl Future<Output = Result<Reply, Refused>>) -> Result<Reply, Refused> {
+async fn guarded(
+    request: impl Future<Output = Result<Reply, Refused>>,
+    meter: Option<&Meter>,
+) -> Result<Reply, Refused> {
     let mut request = pin!(request);
-    poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| request.as_mut().poll(cx))) {
+    let mut step = |cx: &mut std::task::Context<'_>| {
+        meter.inspect(|meter| meter.start());
+        let poll = request.as_mut().poll(cx);
+        meter.inspect(|meter| meter.stop());
+        poll
+    };
+    poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| step(cx))) {
         Ok(poll) => poll,
         Err(panic) => {
             let what = panic

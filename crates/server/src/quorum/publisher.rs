@@ -64,6 +64,10 @@ async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
     if update.touched.broker_configs {
         apply_broker_configs(node, &update.published);
     }
+    if update.touched.client_quotas {
+        node.quotas.apply(&update.published.image.client_quotas);
+        node.limits.apply_quotas(&update.published.image.client_quotas);
+    }
     let change = Arc::new(MetadataChange {
         before: node.metadata.load(),
         after: Arc::clone(&update.published),

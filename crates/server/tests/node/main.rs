@@ -14,6 +14,7 @@ mod frames;
 mod fuzz;
 mod harness;
 mod names;
+mod quotas;
 mod replication;
 mod security;
 mod storage;

@@ -29,6 +29,7 @@ use crate::{
     dispatch::Call,
     handlers::Made,
     node::Node,
+    quotas::Kind,
     reply::{Frame, Reply},
     shard::{
         ShardRequest, Shards,
@@ -37,6 +38,8 @@ use crate::{
     },
 };
 
+/// About what a partition's answer takes beside its records.
+const PARTITION_BYTES: u64 = 40;
 /// The one choice of replicas that there is beside "the leader" (`replica.selector.class`).
 const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
@@ -50,11 +53,36 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> 
     let resolve = |id: &Uuid| published.image.topics.by_id(id).map(|topic| topic.name.clone());
     let context = cx.node.sessions().begin(&request, call.api_version, clock.now().since_start(), resolve);
     let fetch = Fetch::new(&cx.node, call, &request, &context);
+    let is_charged = !matches!(fetch.reader, Reader::Follower { .. });
+    if !is_charged {
+        call.exempt();
+    }
     let (node, shards, call) = (Arc::clone(&cx.node), Rc::clone(&cx.shards), call.clone());
     Made(Ok(Reply::Later(Box::pin(async move {
         let answers = fetch.run(&shards).await;
-        respond(&node, &call, context, answers)
+        let throttled = is_charged.then(|| throttled(&node, &call, &context, &answers)).flatten();
+        match throttled {
+            Some(response) => call.encode(&response, &[]),
+            None => respond(&node, &call, context, answers),
+        }
     }))))
+}
+
+/// The empty response to a consumer that is over its quota; what was found is not charged, since it is not sent.
+fn throttled(
+    node: &Node,
+    call: &Call,
+    context: &FetchContext,
+    answers: &[PartitionReadAnswer],
+) -> Option<FetchResponse> {
+    let found: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
+    let bytes = (found + PARTITION_BYTES * answers.len() as u64) as f64;
+    let throttle_ms = call.charge(Kind::Fetch, bytes).max(call.request_throttle_ms());
+    if throttle_ms == 0 {
+        return None;
+    }
+    node.quotas.unrecord(Kind::Fetch, call.user(), call.client_id(), bytes);
+    Some(node.sessions().throttle(context, throttle_ms))
 }
 
 /// On a controller's listener the one partition is that of the metadata log, which belongs to the quorum.
@@ -92,6 +120,10 @@ impl Fetch {
         let is_follower = fetch_session::is_follower(request, call.api_version);
         let limit = node.config.load().get(&broker::FETCH_MAX_BYTES);
         let bytes_max = u32::try_from(request.max_bytes.min(limit)).unwrap_or(0);
+        // More would have the consumer wait in any case, and then ask for as much again.
+        let allowed =
+            (!is_follower).then(|| node.quotas.most_at_once(Kind::Fetch, call.user(), call.client_id()));
+        let bytes_max = allowed.flatten().map_or(bytes_max, |allowed| bytes_max.min(allowed as u32));
         let reads = context.partitions.iter().map(|partition| {
             let topic = partition.topic.clone().ok_or(ErrorCode::UnknownTopicId)?;
             if published.image.topics.partition(&topic, partition.fetch.partition).is_none() {

@@ -29,6 +29,7 @@ use crate::{
     error::ApiError,
     handlers::Made,
     node::Node,
+    quotas::Kind,
     reply::{Frame, Reply},
     shard::{
         ShardRequest,
@@ -45,6 +46,7 @@ const TOPIC_IDS_SINCE: i16 = 13;
 /// Answers Produce.
 pub async fn handle(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Made {
     let acks = request.acks;
+    let throttle_ms = call.charge(Kind::Produce, call.size as f64);
     let mut pending = start(cx, call, request);
     let call = call.clone();
     let node = Arc::clone(&cx.node);
@@ -55,12 +57,16 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: ProduceRequest) -
                 info!(topic = %at.topic, partition = at.index, error = code.name(), client_id = call.client_id(), "produce with acks=0 failed");
                 Err(Refused { reason: format!("produce with acks=0 failed: {}", code.name()) })
             }
-            None => Ok(Reply::Nothing),
+            None => {
+                // There is no response to tell it by. The time that such requests take is not charged, as in Kafka.
+                call.connection.mute(throttle_ms);
+                Ok(Reply::Nothing)
+            }
         });
     }
     Made(Ok(Reply::Later(Box::pin(async move {
         pending.settle().await;
-        respond(&node, &call, pending)
+        respond(&node, &call, pending, throttle_ms)
     }))))
 }
 
@@ -162,9 +168,9 @@ fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pending {
     pending
 }
 
-fn respond(node: &Node, call: &Call, pending: Pending) -> Frame {
+fn respond(node: &Node, call: &Call, pending: Pending, throttle_time_ms: i32) -> Frame {
     let published = node.metadata.load();
-    let mut response = ProduceResponse::default();
+    let mut response = ProduceResponse { throttle_time_ms, ..Default::default() };
     let mut answers = pending.partitions.into_iter().zip(pending.answers);
     for topic in pending.topics {
         let mut partition_responses = Vec::with_capacity(topic.count);

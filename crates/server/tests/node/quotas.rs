@@ -1,0 +1,158 @@
+//! Clients over their quotas are told to wait, and made to.
+
+use std::time::{Duration, Instant};
+
+use klamm_protocol::{
+    api::{
+        alter_client_quotas::{
+            AlterClientQuotasRequest, AlterClientQuotasRequestEntityData, AlterClientQuotasRequestEntryData,
+            OpData,
+        },
+        fetch::{FetchPartition, FetchRequest, FetchTopic},
+        metadata::MetadataRequest,
+    },
+    records::CompressionType,
+};
+
+use crate::{
+    batches::{large, produce},
+    harness::{Client, TestNode, beside_others},
+};
+
+/// Half a second for everything that is over.
+const WINDOW: &[(&str, &str)] = &[("quota.window.num", "2"), ("quota.window.size.seconds", "1")];
+
+/// Sets a quota of an entity such as `user=alice,client-id`, or removes it.
+fn set(node: &TestNode, entity: &str, key: &str, value: Option<f64>) {
+    let part = |part: &str| {
+        let (kind, name) = part.split_once('=').map_or((part, None), |(kind, name)| (kind, Some(name)));
+        AlterClientQuotasRequestEntityData {
+            entity_type: kind.into(),
+            entity_name: name.map(Into::into),
+            ..Default::default()
+        }
+    };
+    let op = OpData {
+        key: key.into(),
+        value: value.unwrap_or_default(),
+        remove: value.is_none(),
+        ..Default::default()
+    };
+    let entry = AlterClientQuotasRequestEntryData {
+        entity: entity.split(',').map(part).collect(),
+        ops: vec![op],
+        ..Default::default()
+    };
+    let request = AlterClientQuotasRequest { entries: vec![entry], ..Default::default() };
+    let response = node.connect().call(&request, 1);
+    assert_eq!(response.entries[0].error_code, 0, "{response:?}");
+}
+
+/// How long the next request on this connection takes.
+fn next_takes(client: &mut Client) -> Duration {
+    let started = Instant::now();
+    client.metadata(Some(&[]));
+    started.elapsed()
+}
+
+#[test]
+fn a_producer_waits_until_its_rate_is_what_it_may_be() {
+    let _shared = beside_others();
+    let node = TestNode::start("quota-produce", WINDOW);
+    node.create_topic("topic", 1, &[]);
+    let mut client = node.connect();
+    let request = |acks| produce("topic", Some(large(60_000, CompressionType::None)), acks);
+    assert_eq!(client.call(&request(-1), 12).throttle_time_ms, 0, "there is no quota");
+    for (entity, other) in
+        [("client-id=test", "client-id"), ("user", "client-id=test"), ("user,client-id", "user")]
+    {
+        // What is less specific does not hold.
+        set(&node, other, "producer_byte_rate", Some(1.0));
+        set(&node, entity, "producer_byte_rate", Some(40_000.0));
+        let mut client = node.connect();
+        let told = client.call(&request(-1), 12).throttle_time_ms;
+        assert!((400..=1000).contains(&told), "{entity}: {told} ms");
+        let took = next_takes(&mut client);
+        assert!(
+            took >= Duration::from_millis(u64::try_from(told).unwrap() - 50),
+            "{entity}: {took:?} of {told} ms"
+        );
+        assert!(next_takes(&mut client) < Duration::from_millis(300), "{entity}: once");
+        for key in [entity, other] {
+            set(&node, key, "producer_byte_rate", None);
+        }
+        // The window passes before the next round.
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    set(&node, "client-id=test", "producer_byte_rate", Some(40_000.0));
+    client.send_request(&request(0), 12);
+    let took = next_takes(&mut client);
+    assert!(took >= Duration::from_millis(350), "without acks nobody is told, but has to wait: {took:?}");
+    set(&node, "client-id=test", "producer_byte_rate", None);
+    assert_eq!(client.call(&request(-1), 12).throttle_time_ms, 0, "the quota is gone");
+}
+
+#[test]
+fn a_consumer_over_its_rate_gets_nothing_now_and_all_of_it_later() {
+    let _shared = beside_others();
+    let node = TestNode::start("quota-fetch", WINDOW);
+    node.create_topic("topic", 1, &[]);
+    let mut client = node.connect();
+    assert_eq!(
+        client.call(&produce("topic", Some(large(60_000, CompressionType::None)), -1), 12).responses[0]
+            .partition_responses[0]
+            .error_code,
+        0
+    );
+    set(&node, "client-id", "consumer_byte_rate", Some(70_000.0));
+    let request = FetchRequest {
+        max_wait_ms: 0,
+        max_bytes: 1 << 20,
+        topics: vec![FetchTopic {
+            topic: "topic".into(),
+            partitions: vec![FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() }],
+            ..Default::default()
+        }],
+        session_epoch: -1,
+        ..Default::default()
+    };
+    let mut sizes = Vec::new();
+    let started = Instant::now();
+    while sizes.iter().filter(|size| **size > 0).count() < 3 {
+        let response = client.call(&request, 12);
+        let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+        let size: usize = partitions.filter_map(|partition| Some(partition.records.as_ref()?.len())).sum();
+        assert_eq!(size == 0, response.throttle_time_ms > 0, "{response:?}");
+        sizes.push(size);
+    }
+    assert!(sizes.contains(&0), "{sizes:?}");
+    assert!(started.elapsed() >= Duration::from_millis(900), "{:?} for 180,000 bytes", started.elapsed());
+}
+
+#[test]
+fn time_of_a_thread_is_limited_for_whatever_is_asked() {
+    let _shared = beside_others();
+    let node = TestNode::start("quota-time", WINDOW);
+    let mut client = node.connect();
+    set(&node, "user", "request_percentage", Some(0.000_1));
+    let told = client.metadata(None).throttle_time_ms;
+    assert!((1..=1000).contains(&told), "{told} ms");
+    assert!(next_takes(&mut client) >= Duration::from_millis(u64::try_from(told).unwrap() - 50));
+}
+
+#[test]
+fn an_address_makes_no_more_connections_in_a_second_than_it_may() {
+    let _shared = beside_others();
+    let node = TestNode::start("quota-connections", WINDOW);
+    set(&node, "ip=127.0.0.1", "connection_creation_rate", Some(2.0));
+    std::thread::sleep(Duration::from_secs(2));
+    let mut answered = 0;
+    let mut clients: Vec<Client> = (0..10).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.send_request(&MetadataRequest::default(), 12);
+        answered += usize::from(client.read_frame().is_some());
+    }
+    assert!((1..=4).contains(&answered), "{answered} of 10");
+    std::thread::sleep(Duration::from_secs(2));
+    node.connect().metadata(None);
+}

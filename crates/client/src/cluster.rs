@@ -173,6 +173,7 @@ impl Cluster {
             return Err(ConnectionError::Connect {
                 address: format!("broker {node}"),
                 reason: "it is not in the cluster's metadata".to_owned(),
+                nobody_listens: false,
             }
             .into());
         };

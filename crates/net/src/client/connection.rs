@@ -91,7 +91,11 @@ impl Connection {
     ) -> Result<Self, ConnectionError> {
         let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let stream = Stream::connect(host, port, settings.setup_timeout).await.map_err(|error| {
-            ConnectionError::Connect { address: address.clone(), reason: error.to_string() }
+            ConnectionError::Connect {
+                address: address.clone(),
+                reason: error.to_string(),
+                nobody_listens: error.kind() == std::io::ErrorKind::ConnectionRefused,
+            }
         })?;
         let shared = Arc::new(Shared::new(address, stream));
         let (requests, receiver) = mpsc::unbounded_channel();

@@ -15,6 +15,8 @@ pub enum ConnectionError {
         address: String,
         /// The operating system's reason.
         reason: String,
+        /// Whether the other machine has answered that no process listens there.
+        nobody_listens: bool,
     },
     /// The stream ended or broke.
     #[error("the connection to {address} was closed: {reason}")]

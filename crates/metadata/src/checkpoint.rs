@@ -189,6 +189,16 @@ fn control_value(message: &impl Message) -> Result<Bytes, EncodeError> {
     Ok(writer.into_bytes())
 }
 
+/// The time in the header of a file that begins with `start`; `None` if there is none.
+pub fn last_contained_timestamp_ms(start: Bytes) -> Option<i64> {
+    let header = BatchIter::new(start).next()?.ok()?;
+    let record = header.records().ok()?.next()?.ok()?;
+    let record_type = record.key?.get(2..4).map(|id| i16::from_be_bytes([id[0], id[1]]));
+    let value = record.value.filter(|_| record_type == Some(SNAPSHOT_HEADER))?;
+    let header = SnapshotHeaderRecord::decode(&mut Reader::new(value), 0).ok()?;
+    Some(header.last_contained_log_timestamp)
+}
+
 /// Reads a file's content.
 ///
 /// # Errors

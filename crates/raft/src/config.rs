@@ -1,5 +1,6 @@
 //! What a node knows of the quorum before it starts.
 
+use crate::KRAFT_VERSIONS;
 use crate::voters::{ReplicaKey, Voter, VoterSet};
 use klamm_protocol::{StrBytes, Uuid};
 use std::time::Duration;
@@ -44,10 +45,14 @@ pub struct Config {
     pub request_timeout: Duration,
     /// `controller.quorum.retry.backoff.ms`.
     pub retry_backoff: Duration,
-    /// Largest batch and largest fetch response, in bytes. Kafka: 8 MiB.
+    /// Largest batch, in bytes. Kafka: 8 MiB.
     pub batch_bytes_max: usize,
-    /// Largest part of a snapshot to ask for at once, in bytes.
+    /// `controller.quorum.fetch.max.bytes`: how much to ask for at once; a batch that is larger comes all the same.
+    pub fetch_bytes_max: i32,
+    /// `controller.quorum.fetch.snapshot.max.bytes`: the largest part of a snapshot to ask for at once.
     pub snapshot_bytes_max: i32,
+    /// `controller.quorum.auto.join.enable`: whether a controller that does not vote asks to.
+    pub auto_join: bool,
     /// For election timeouts.
     pub seed: u64,
 }
@@ -70,7 +75,9 @@ impl Config {
             request_timeout: Duration::from_secs(2),
             retry_backoff: Duration::from_millis(20),
             batch_bytes_max: 8 * 1024 * 1024,
-            snapshot_bytes_max: 8 * 1024 * 1024,
+            fetch_bytes_max: 1024 * 1024,
+            snapshot_bytes_max: 1024 * 1024,
+            auto_join: false,
             seed: 0,
         }
     }
@@ -82,7 +89,7 @@ impl Config {
 
     /// This node as it would stand in a voter set.
     pub fn voter(&self) -> Voter {
-        Voter { key: self.replica_key(), endpoints: self.advertised.clone(), kraft_versions: (0, 1) }
+        Voter { key: self.replica_key(), endpoints: self.advertised.clone(), kraft_versions: KRAFT_VERSIONS }
     }
 }
 

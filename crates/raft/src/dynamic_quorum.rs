@@ -1,11 +1,11 @@
 //! A quorum whose voters are in the log (KIP-853): becoming one, and keeping the voters' addresses right.
 
-use crate::Now;
 use crate::control::ControlRecord;
 use crate::machine::Raft;
 use crate::message::Action;
 use crate::role::Role;
 use crate::voters::{ReplicaKey, Voter, VoterSet};
+use crate::{KRAFT_VERSIONS, Now};
 
 impl Raft {
     /// Raises `kraft.version`, as leader of `epoch`: writes the version and the voters with their directories into the
@@ -43,6 +43,13 @@ impl Raft {
                 voters.insert(self.config.voter());
                 continue;
             }
+            if let Some(told) = leader.told.voter(id) {
+                if !(told.kraft_versions.0..=told.kraft_versions.1).contains(&version) {
+                    return Err(format!("Voter {id} does not support kraft.version {version}."));
+                }
+                voters.insert(told.clone());
+                continue;
+            }
             let directory_id = voter
                 .key
                 .directory_id
@@ -51,7 +58,7 @@ impl Raft {
                 return Err(format!("Voter {id} has not told its directory yet."));
             }
             let key = ReplicaKey { id, directory_id };
-            voters.insert(Voter { key, endpoints: voter.endpoints.clone(), kraft_versions: (0, 1) });
+            voters.insert(Voter { key, endpoints: voter.endpoints.clone(), kraft_versions: KRAFT_VERSIONS });
         }
         let epoch = self.epoch;
         if let Role::Leader(leader) = &mut self.role
@@ -59,7 +66,7 @@ impl Raft {
             && version > current
         {
             let records = [ControlRecord::kraft_version(version), ControlRecord::Voters(voters.to_record())];
-            leader.queue_control(epoch, now, &records);
+            leader.voters_end = leader.queue_control(epoch, now, &records);
             self.flush(actions);
         }
         Ok(())

@@ -1,17 +1,14 @@
 //! Votes: becoming leader, and letting others.
 
-use crate::epochs::Heard;
 use crate::log_state::OffsetAndEpoch;
 use crate::machine::Raft;
 use crate::message::{Action, RaftRequest, Server};
 use crate::role::{Follower, Role, Votes};
 use crate::voters::ReplicaKey;
+use crate::wire::QuorumAnswer;
 use crate::{METADATA_TOPIC, Now};
 use klamm_protocol::ErrorCode;
-use klamm_protocol::api::vote::{
-    NodeEndpoint, VoteRequest, VoteRequestPartitionData, VoteRequestTopicData, VoteResponse,
-    VoteResponsePartitionData, VoteResponseTopicData,
-};
+use klamm_protocol::api::vote::{VoteRequest, VoteRequestPartitionData, VoteRequestTopicData, VoteResponse};
 use std::time::Duration;
 
 impl Raft {
@@ -19,7 +16,9 @@ impl Raft {
         let election_deadline = now.monotonic + self.random_election_timeout();
         let votes = Votes::own(self.config.node_id);
         let won = votes.is_won(self.voters());
-        self.role = Role::Prospective { leader: self.leader_server(), votes, election_deadline };
+        let (leader, server) =
+            (self.leader_id().filter(|id| *id != self.config.node_id), self.leader_server());
+        self.role = Role::Prospective { leader, server, votes, election_deadline };
         self.peers.reset();
         if won {
             self.become_candidate(now, actions);
@@ -57,21 +56,19 @@ impl Raft {
         let fresh = now.monotonic + self.random_election_timeout();
         // Who was waiting for an election goes on waiting from where it was.
         let election_deadline = match &self.role {
-            Role::Unattached { election_deadline, .. } => election_deadline.unwrap_or(fresh),
-            Role::Candidate { election_deadline, .. } | Role::Resigned { election_deadline, .. } => {
-                *election_deadline
-            }
+            Role::Unattached { election_deadline, .. }
+            | Role::Candidate { election_deadline, .. }
+            | Role::Resigned { election_deadline, .. } => *election_deadline,
             Role::Prospective { votes, election_deadline, .. } if !votes.is_lost(self.voters()) => {
                 (*election_deadline).max(now.monotonic)
             }
             _ => fresh,
         };
-        self.abandon_fetches(ErrorCode::NotLeaderOrFollower, actions);
+        self.abandon_lead(ErrorCode::NotLeaderOrFollower, actions);
         if epoch > self.epoch {
             self.voted = None;
         }
         self.epoch = epoch;
-        let election_deadline = self.is_voter().then_some(election_deadline);
         self.role = Role::Unattached { leader, election_deadline };
         self.peers.reset();
         self.persist(actions);
@@ -86,7 +83,7 @@ impl Raft {
         actions: &mut Vec<Action>,
     ) {
         assert!(epoch >= self.epoch && leader.id != self.config.node_id, "an epoch has one leader");
-        self.abandon_fetches(ErrorCode::NotLeaderOrFollower, actions);
+        self.abandon_lead(ErrorCode::NotLeaderOrFollower, actions);
         if epoch > self.epoch {
             self.voted = None;
         }
@@ -100,10 +97,10 @@ impl Raft {
     pub(crate) fn become_resigned(&mut self, now: Now, actions: &mut Vec<Action>) {
         let Role::Leader(leader) = &self.role else { return };
         let successors = leader.successors();
-        self.abandon_fetches(ErrorCode::NotLeaderOrFollower, actions);
+        self.abandon_lead(ErrorCode::NotLeaderOrFollower, actions);
         let election_deadline = now.monotonic + self.random_election_timeout();
         let unacknowledged = self.other_voters().map(|key| key.id).collect();
-        self.role = Role::Resigned { unacknowledged, successors, election_deadline };
+        self.role = Role::Resigned { unacknowledged, acknowledged_at: None, successors, election_deadline };
         self.peers.reset();
         self.announce_leader(actions);
         self.poll_resigned(now, actions);
@@ -111,7 +108,10 @@ impl Raft {
 
     pub(crate) fn poll_unattached(&mut self, now: Now, actions: &mut Vec<Action>) {
         let Role::Unattached { election_deadline, .. } = self.role else { return };
-        if election_deadline.is_some_and(|deadline| now.monotonic >= deadline) && self.is_voter() {
+        if self.is_shutting_down() {
+            return;
+        }
+        if now.monotonic >= election_deadline && self.is_voter() {
             return self.become_prospective(now, actions);
         }
         self.fetch_from_bootstrap(now, actions);
@@ -123,6 +123,10 @@ impl Raft {
             Role::Candidate { votes, election_deadline } => (votes.clone(), *election_deadline, false),
             _ => return,
         };
+        if !self.is_voter() {
+            // A change of the voters has come in meanwhile: who does not vote cannot be elected.
+            return self.become_unattached(now, self.epoch, self.leader_id(), actions);
+        }
         if now.monotonic >= deadline && !self.is_shutting_down() {
             return if pre_vote {
                 self.lose_pre_vote(now, actions)
@@ -167,10 +171,11 @@ impl Raft {
 
     /// A prospective that cannot win goes back to the leader it knew, or waits.
     fn lose_pre_vote(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let Role::Prospective { leader, .. } = &self.role else { return };
-        match leader.clone() {
-            Some(leader) => self.become_follower(now, self.epoch, leader, actions),
-            None => self.become_unattached(now, self.epoch, None, actions),
+        let Role::Prospective { leader, server, .. } = &self.role else { return };
+        let leader = *leader;
+        match server.clone() {
+            Some(server) => self.become_follower(now, self.epoch, server, actions),
+            None => self.become_unattached(now, self.epoch, leader, actions),
         }
     }
 
@@ -181,47 +186,19 @@ impl Raft {
         request: &VoteRequest,
         actions: &mut Vec<Action>,
     ) -> VoteResponse {
-        let top_level = |error: ErrorCode| VoteResponse { error_code: error.code(), ..Default::default() };
-        if request.cluster_id.as_ref().is_some_and(|id| *id != self.config.cluster_id) {
-            return top_level(ErrorCode::InconsistentClusterId);
-        }
-        let Some(partition) = request
-            .topics
-            .iter()
-            .find(|topic| topic.topic_name == *METADATA_TOPIC)
-            .and_then(|topic| topic.partitions.iter().find(|partition| partition.partition_index == 0))
-        else {
-            return top_level(ErrorCode::InvalidRequest);
+        let partition = match self.partition_of(request) {
+            Ok(partition) => partition,
+            Err(error) => return QuorumAnswer::refused(error),
         };
         let (error, granted) = match self.decide_vote(now, request.voter_id, partition, actions) {
             Ok(granted) => (ErrorCode::None, granted),
             Err(error) => (error, false),
         };
-        VoteResponse {
-            topics: vec![VoteResponseTopicData {
-                topic_name: METADATA_TOPIC.into(),
-                partitions: vec![VoteResponsePartitionData {
-                    partition_index: 0,
-                    error_code: error.code(),
-                    leader_id: self.leader_id().unwrap_or(-1),
-                    leader_epoch: self.epoch,
-                    vote_granted: granted,
-                    ..Default::default()
-                }],
-                ..Default::default()
-            }],
-            node_endpoints: self
-                .leader_endpoint(listener)
-                .map(|(node_id, endpoint)| NodeEndpoint {
-                    node_id,
-                    host: endpoint.host,
-                    port: endpoint.port,
-                    ..Default::default()
-                })
-                .into_iter()
-                .collect(),
-            ..Default::default()
+        let mut response: VoteResponse = self.quorum_answer(listener, error);
+        for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            partition.vote_granted = granted;
         }
+        response
     }
 
     fn decide_vote(
@@ -244,8 +221,7 @@ impl Raft {
         if request.replica_epoch > self.epoch {
             self.become_unattached(now, request.replica_epoch, None, actions);
         }
-        let own = self.config.replica_key();
-        if voter_id >= 0 && !ReplicaKey::from_wire(voter_id, request.voter_directory_id).matches(&own) {
+        if !self.is_meant(&ReplicaKey::from_wire(voter_id, request.voter_directory_id)) {
             return Err(ErrorCode::InvalidVoterKey);
         }
         let candidate = ReplicaKey::from_wire(request.replica_id, request.replica_directory_id);
@@ -264,8 +240,7 @@ impl Raft {
             // A follower in touch with the leader does not help to depose it (KIP-996).
             Role::Follower(follower) => return pre_vote && up_to_date && !follower.has_fetched,
             Role::Candidate { .. } | Role::Resigned { .. } => return pre_vote && up_to_date,
-            Role::Unattached { leader, .. } => leader.is_some(),
-            Role::Prospective { leader, .. } => leader.is_some(),
+            Role::Unattached { leader, .. } | Role::Prospective { leader, .. } => leader.is_some(),
         };
         // A pre-vote binds nobody; a vote is given once per epoch.
         match self.voted {
@@ -282,8 +257,9 @@ impl Raft {
         self.voted = Some(candidate);
         let fresh: Duration = now.monotonic + self.random_election_timeout();
         match &mut self.role {
-            Role::Unattached { election_deadline: Some(deadline), .. } => *deadline = fresh,
-            Role::Prospective { election_deadline, .. } => *election_deadline = fresh,
+            Role::Unattached { election_deadline, .. } | Role::Prospective { election_deadline, .. } => {
+                *election_deadline = fresh;
+            }
             _ => {}
         }
         self.persist(actions);
@@ -305,19 +281,14 @@ impl Raft {
         let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else {
             return false;
         };
-        let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
-        let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server =
-            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
-        let error = ErrorCode::from_code(partition.error_code);
-        let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
-        if self.handle_common(now, heard, actions) || error != ErrorCode::None {
+        let granted = partition.vote_granted;
+        if !self.hear(now, response, actions) {
             return false;
         }
         let voters = self.voters().clone();
         match &mut self.role {
             Role::Prospective { votes, .. } => {
-                votes.record(from, partition.vote_granted);
+                votes.record(from, granted);
                 if votes.is_won(&voters) {
                     self.become_candidate(now, actions);
                 } else if votes.is_lost(&voters) {
@@ -326,7 +297,7 @@ impl Raft {
             }
             Role::Candidate { votes, .. } => {
                 // A lost election waits its timeout out, so that the others' can end.
-                votes.record(from, partition.vote_granted);
+                votes.record(from, granted);
                 if votes.is_won(&voters) {
                     self.become_leader(now, actions);
                 }

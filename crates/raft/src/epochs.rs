@@ -4,26 +4,22 @@ use crate::machine::Raft;
 use crate::message::{Action, RaftRequest, Server};
 use crate::role::Role;
 use crate::voters::ReplicaKey;
-use crate::{METADATA_TOPIC, Now};
+use crate::wire::{Heard, QuorumAnswer, QuorumRequest, TellsLeader, endpoint_list, endpoints_of};
+use crate::{Endpoint, METADATA_TOPIC, Now};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::api::{begin_quorum_epoch as begin, end_quorum_epoch as end};
 use std::time::Duration;
 
-/// What every response tells of the quorum.
-pub(crate) struct Heard {
-    pub(crate) error: ErrorCode,
-    pub(crate) leader: Option<i32>,
-    pub(crate) epoch: i32,
-    /// Where the leader is, if the response says so.
-    pub(crate) server: Option<Server>,
-}
+/// Survivors of a leader stand one after the other, so long apart: a round of votes on a local network fits in, and no
+/// two of them split the votes.
+const SUCCESSION_STEP: Duration = Duration::from_millis(100);
 
 impl Raft {
-    /// Requests that only voters send: not from an epoch that is over.
+    /// Requests that only voters send: not from an epoch that is over, and not from ourselves.
     pub(crate) const fn check_voter_request(&self, from: i32, epoch: i32) -> Result<(), ErrorCode> {
         if epoch < self.epoch {
             Err(ErrorCode::FencedLeaderEpoch)
-        } else if from < 0 || epoch == i32::MAX {
+        } else if from < 0 || from == self.config.node_id || epoch == i32::MAX {
             // No epoch could follow that one: nobody could ever be elected again.
             Err(ErrorCode::InvalidRequest)
         } else {
@@ -46,6 +42,39 @@ impl Raft {
         }
     }
 
+    /// The partition that a request is about, or the refusal of the whole request.
+    pub(crate) fn partition_of<'a, R: QuorumRequest>(
+        &self,
+        request: &'a R,
+    ) -> Result<&'a R::Partition, ErrorCode> {
+        if request.cluster_id().is_some_and(|id| *id != self.config.cluster_id) {
+            return Err(ErrorCode::InconsistentClusterId);
+        }
+        request.partition().ok_or(ErrorCode::InvalidRequest)
+    }
+
+    /// Whether a request that names a voter means this one. The zero directory and id -1 stand for "not said".
+    pub(crate) fn is_meant(&self, voter: &ReplicaKey) -> bool {
+        voter.id < 0 || voter.matches(&self.config.replica_key())
+    }
+
+    /// The answer to a request of the quorum's protocol: with the epoch and the leader as we know them now.
+    pub(crate) fn quorum_answer<A: QuorumAnswer>(&self, listener: &str, error: ErrorCode) -> A {
+        A::new(error, self.leader_id(), self.epoch, self.leader_endpoint(listener))
+    }
+
+    /// Where the leader is, out of the endpoints that it says it has.
+    fn server_of(&self, id: i32, endpoints: impl Iterator<Item = Endpoint>) -> Option<Server> {
+        let mut first = None;
+        for endpoint in endpoints {
+            if endpoint.listener == self.config.listener {
+                return Some(Server { id, host: endpoint.host, port: endpoint.port });
+            }
+            first.get_or_insert(endpoint);
+        }
+        first.map(|endpoint| Server { id, host: endpoint.host, port: endpoint.port })
+    }
+
     /// Takes over an epoch and a leader that somebody told of, if they are news.
     fn learn(
         &mut self,
@@ -55,18 +84,13 @@ impl Raft {
         server: Option<Server>,
         actions: &mut Vec<Action>,
     ) {
-        let server = leader
-            .filter(|id| *id != self.config.node_id)
-            .and_then(|id| server.filter(|server| server.id == id).or_else(|| self.voter_server(id)));
+        let leader = leader.filter(|id| *id != self.config.node_id);
+        let server =
+            leader.and_then(|id| server.filter(|server| server.id == id).or_else(|| self.voter_server(id)));
         if epoch > self.epoch {
             match server {
                 Some(server) => self.become_follower(now, epoch, server, actions),
-                None => self.become_unattached(
-                    now,
-                    epoch,
-                    leader.filter(|id| *id != self.config.node_id),
-                    actions,
-                ),
+                None => self.become_unattached(now, epoch, leader, actions),
             }
         } else if epoch == self.epoch
             && let Some(server) = server
@@ -103,20 +127,28 @@ impl Raft {
         )
     }
 
+    /// Takes an answer in as far as it is like any other. Returns whether there is more to read from it.
+    pub(crate) fn hear(&mut self, now: Now, response: &impl TellsLeader, actions: &mut Vec<Action>) -> bool {
+        let Some(heard) = response.heard() else { return false };
+        let error = heard.error;
+        !self.handle_common(now, heard, actions) && error == ErrorCode::None
+    }
+
     pub(crate) fn poll_leader(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let own_timeout = self.config.fetch_timeout;
+        let half = self.config.fetch_timeout / 2;
+        // A leader that was removed goes on until that is committed, maybe by one other voter.
+        let alone = self.voters().is_only_voter(&self.config.replica_key());
         let Role::Leader(leader) = &mut self.role else { return };
         leader.forget_idle_observers(now.monotonic);
-        let alone = leader.voters.len() <= 1;
         if leader.resign || (!alone && now.monotonic >= leader.check_quorum_deadline) {
             return self.become_resigned(now, actions);
         }
         self.expire_fetches(now, actions);
+        self.expire_voter_change(now, actions);
         let Role::Leader(leader) = &mut self.role else { return };
         if alone || now.monotonic < leader.begin_epoch_deadline {
             return;
         }
-        let half = own_timeout / 2;
         leader.begin_epoch_deadline = now.monotonic + half;
         let silent: Vec<ReplicaKey> = leader
             .voters
@@ -147,17 +179,7 @@ impl Raft {
                 }],
                 ..Default::default()
             }],
-            leader_endpoints: self
-                .config
-                .advertised
-                .iter()
-                .map(|endpoint| begin::LeaderEndpoint {
-                    name: endpoint.listener.clone(),
-                    host: endpoint.host.clone(),
-                    port: endpoint.port,
-                    ..Default::default()
-                })
-                .collect(),
+            leader_endpoints: endpoint_list!(self.config.advertised, begin::LeaderEndpoint),
             ..Default::default()
         })
     }
@@ -169,63 +191,19 @@ impl Raft {
         request: &begin::BeginQuorumEpochRequest,
         actions: &mut Vec<Action>,
     ) -> begin::BeginQuorumEpochResponse {
-        let top_level = |error: ErrorCode| begin::BeginQuorumEpochResponse {
-            error_code: error.code(),
-            ..Default::default()
+        let partition = match self.partition_of(request) {
+            Ok(partition) => partition,
+            Err(error) => return QuorumAnswer::refused(error),
         };
-        if request.cluster_id.as_ref().is_some_and(|id| *id != self.config.cluster_id) {
-            return top_level(ErrorCode::InconsistentClusterId);
+        let (leader, epoch) = (partition.leader_id, partition.leader_epoch);
+        if let Err(error) = self.check_voter_request(leader, epoch) {
+            return self.quorum_answer(listener, error);
         }
-        let Some(partition) = request
-            .topics
-            .iter()
-            .find(|topic| topic.topic_name == *METADATA_TOPIC)
-            .and_then(|topic| topic.partitions.iter().find(|partition| partition.partition_index == 0))
-        else {
-            return top_level(ErrorCode::InvalidRequest);
-        };
-        let mut error = ErrorCode::None;
-        match self.check_voter_request(partition.leader_id, partition.leader_epoch) {
-            Err(refused) => error = refused,
-            Ok(()) => {
-                let mut endpoints = request.leader_endpoints.iter();
-                let endpoint = endpoints
-                    .find(|endpoint| endpoint.name == self.config.listener)
-                    .or_else(|| request.leader_endpoints.first());
-                let id = partition.leader_id;
-                let server =
-                    endpoint.map(|endpoint| Server { id, host: endpoint.host.clone(), port: endpoint.port });
-                self.learn(now, partition.leader_epoch, Some(id), server, actions);
-                let voter = ReplicaKey::from_wire(request.voter_id, partition.voter_directory_id);
-                if voter.id >= 0 && !voter.matches(&self.config.replica_key()) {
-                    error = ErrorCode::InvalidVoterKey;
-                }
-            }
-        }
-        begin::BeginQuorumEpochResponse {
-            topics: vec![begin::BeginQuorumEpochResponseTopicData {
-                topic_name: METADATA_TOPIC.into(),
-                partitions: vec![begin::BeginQuorumEpochResponsePartitionData {
-                    partition_index: 0,
-                    error_code: error.code(),
-                    leader_id: self.leader_id().unwrap_or(-1),
-                    leader_epoch: self.epoch,
-                    ..Default::default()
-                }],
-                ..Default::default()
-            }],
-            node_endpoints: self
-                .leader_endpoint(listener)
-                .map(|(node_id, endpoint)| begin::NodeEndpoint {
-                    node_id,
-                    host: endpoint.host,
-                    port: endpoint.port,
-                    ..Default::default()
-                })
-                .into_iter()
-                .collect(),
-            ..Default::default()
-        }
+        let server = self.server_of(leader, endpoints_of!(request.leader_endpoints));
+        self.learn(now, epoch, Some(leader), server, actions);
+        let voter = ReplicaKey::from_wire(request.voter_id, partition.voter_directory_id);
+        let error = if self.is_meant(&voter) { ErrorCode::None } else { ErrorCode::InvalidVoterKey };
+        self.quorum_answer(listener, error)
     }
 
     pub(crate) fn handle_begin_epoch_response(
@@ -235,16 +213,7 @@ impl Raft {
         response: &begin::BeginQuorumEpochResponse,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else {
-            return false;
-        };
-        let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
-        let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server =
-            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
-        let error = ErrorCode::from_code(partition.error_code);
-        let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
-        if self.handle_common(now, heard, actions) || error != ErrorCode::None {
+        if !self.hear(now, response, actions) {
             return false;
         }
         if let Role::Leader(leader) = &mut self.role
@@ -258,11 +227,10 @@ impl Raft {
     pub(crate) fn poll_resigned(&mut self, now: Now, actions: &mut Vec<Action>) {
         let Role::Resigned { unacknowledged, election_deadline, .. } = &self.role else { return };
         if now.monotonic >= *election_deadline && !self.is_shutting_down() {
-            // In this epoch we can neither lead nor follow: it must not name us as leader to others any longer.
-            let (voter, only) = (self.is_voter(), self.voters().len() == 1);
-            if voter && only {
+            if self.voters().is_only_voter(&self.config.replica_key()) && self.is_voter() {
                 return self.become_prospective(now, actions);
             }
+            // In this epoch we can neither lead nor follow: it must not name us as leader to others any longer.
             return self.become_unattached(now, self.epoch + 1, None, actions);
         }
         let waiting: Vec<i32> = unacknowledged.iter().copied().collect();
@@ -278,6 +246,11 @@ impl Raft {
             Role::Resigned { successors, .. } => successors.as_slice(),
             _ => &[],
         };
+        let candidate = |key: &ReplicaKey| end::ReplicaInfo {
+            candidate_id: key.id,
+            candidate_directory_id: key.wire_directory_id(),
+            ..Default::default()
+        };
         RaftRequest::EndQuorumEpoch(end::EndQuorumEpochRequest {
             cluster_id: Some(self.config.cluster_id.clone()),
             topics: vec![end::EndQuorumEpochRequestTopicData {
@@ -287,29 +260,12 @@ impl Raft {
                     leader_id: self.config.node_id,
                     leader_epoch: self.epoch,
                     preferred_successors: successors.iter().map(|key| key.id).collect(),
-                    preferred_candidates: successors
-                        .iter()
-                        .map(|key| end::ReplicaInfo {
-                            candidate_id: key.id,
-                            candidate_directory_id: key.wire_directory_id(),
-                            ..Default::default()
-                        })
-                        .collect(),
+                    preferred_candidates: successors.iter().map(candidate).collect(),
                     ..Default::default()
                 }],
                 ..Default::default()
             }],
-            leader_endpoints: self
-                .config
-                .advertised
-                .iter()
-                .map(|endpoint| end::LeaderEndpoint {
-                    name: endpoint.listener.clone(),
-                    host: endpoint.host.clone(),
-                    port: endpoint.port,
-                    ..Default::default()
-                })
-                .collect(),
+            leader_endpoints: endpoint_list!(self.config.advertised, end::LeaderEndpoint),
             ..Default::default()
         })
     }
@@ -321,58 +277,22 @@ impl Raft {
         request: &end::EndQuorumEpochRequest,
         actions: &mut Vec<Action>,
     ) -> end::EndQuorumEpochResponse {
-        let top_level =
-            |error: ErrorCode| end::EndQuorumEpochResponse { error_code: error.code(), ..Default::default() };
-        if request.cluster_id.as_ref().is_some_and(|id| *id != self.config.cluster_id) {
-            return top_level(ErrorCode::InconsistentClusterId);
-        }
-        let Some(partition) = request
-            .topics
-            .iter()
-            .find(|topic| topic.topic_name == *METADATA_TOPIC)
-            .and_then(|topic| topic.partitions.iter().find(|partition| partition.partition_index == 0))
-        else {
-            return top_level(ErrorCode::InvalidRequest);
+        let partition = match self.partition_of(request) {
+            Ok(partition) => partition,
+            Err(error) => return QuorumAnswer::refused(error),
         };
-        let error = match self.check_voter_request(partition.leader_id, partition.leader_epoch) {
-            Err(refused) => refused,
-            Ok(()) => {
-                let id = partition.leader_id;
-                let endpoint = request.leader_endpoints.first();
-                let server =
-                    endpoint.map(|endpoint| Server { id, host: endpoint.host.clone(), port: endpoint.port });
-                self.learn(now, partition.leader_epoch, Some(id), server, actions);
-                self.succeed_resigned(now, id, partition);
-                ErrorCode::None
-            }
-        };
-        end::EndQuorumEpochResponse {
-            topics: vec![end::EndQuorumEpochResponseTopicData {
-                topic_name: METADATA_TOPIC.into(),
-                partitions: vec![end::EndQuorumEpochResponsePartitionData {
-                    partition_index: 0,
-                    error_code: error.code(),
-                    leader_id: self.leader_id().unwrap_or(-1),
-                    leader_epoch: self.epoch,
-                    ..Default::default()
-                }],
-                ..Default::default()
-            }],
-            node_endpoints: self
-                .leader_endpoint(listener)
-                .map(|(node_id, endpoint)| end::NodeEndpoint {
-                    node_id,
-                    host: endpoint.host,
-                    port: endpoint.port,
-                    ..Default::default()
-                })
-                .into_iter()
-                .collect(),
-            ..Default::default()
+        let (leader, epoch) = (partition.leader_id, partition.leader_epoch);
+        if let Err(error) = self.check_voter_request(leader, epoch) {
+            return self.quorum_answer(listener, error);
         }
+        let server = self.server_of(leader, endpoints_of!(request.leader_endpoints));
+        self.learn(now, epoch, Some(leader), server, actions);
+        self.succeed_resigned(now, leader, partition);
+        self.quorum_answer(listener, ErrorCode::None)
     }
 
-    /// The leader goes: the voter it named first stands at once, the others later the further down they are.
+    /// The leader goes: the voter it named first stands at once, the others later the further down they are. A leader
+    /// that has just been started again names nobody.
     fn succeed_resigned(&mut self, now: Now, leader: i32, request: &end::EndQuorumEpochRequestPartitionData) {
         let own = self.config.replica_key();
         let candidates: Vec<ReplicaKey> = if request.preferred_candidates.is_empty() {
@@ -384,12 +304,44 @@ impl Raft {
             request.preferred_candidates.iter().map(key).collect()
         };
         let position = candidates.iter().position(|key| key.matches(&own)).unwrap_or(candidates.len());
-        let backoff = succession_backoff(position, candidates.len(), self.config.election_backoff_max);
+        let backoff = if candidates.is_empty() {
+            self.succession_delay(leader)
+        } else {
+            succession_backoff(position, candidates.len(), self.config.election_backoff_max)
+        };
         if let Role::Follower(follower) = &mut self.role
             && follower.leader.id == leader
         {
             follower.fetch_deadline = now.monotonic + backoff;
+            // It said itself that it leads no more, so that the others may ask for our pre-vote.
+            follower.has_fetched = false;
         }
+    }
+
+    /// The leader's process is gone, so that there is no point in waiting for its fetch timeout: nothing listens where it
+    /// did. Pre-votes keep that safe and quiet, should only we be unable to reach it (KIP-996).
+    ///
+    /// Only who was in touch with it does this: a pre-vote that was lost is not repeated before the fetch timeout.
+    pub(crate) fn leader_is_gone(&mut self, now: Now, from: i32) {
+        if !self.is_voter() || self.is_shutting_down() {
+            return;
+        }
+        let delay = self.succession_delay(from);
+        if let Role::Follower(follower) = &mut self.role
+            && follower.leader.id == from
+            && follower.has_fetched
+        {
+            follower.has_fetched = false;
+            follower.fetch_deadline = follower.fetch_deadline.min(now.monotonic + delay);
+        }
+    }
+
+    /// How long this node leaves to the voters before it, when `leader` has gone without naming a successor.
+    fn succession_delay(&self, leader: i32) -> Duration {
+        let own = self.config.node_id;
+        let before =
+            self.voters().iter().filter(|voter| voter.key.id < own && voter.key.id != leader).count();
+        SUCCESSION_STEP * u32::try_from(before).unwrap_or(u32::MAX).min(20)
     }
 
     pub(crate) fn handle_end_epoch_response(
@@ -399,28 +351,27 @@ impl Raft {
         response: &end::EndQuorumEpochResponse,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else {
-            return false;
-        };
-        let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
-        let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server =
-            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
-        let error = ErrorCode::from_code(partition.error_code);
-        let heard = Heard { error, leader, epoch: partition.leader_epoch, server };
-        if self.handle_common(now, heard, actions) || error != ErrorCode::None {
+        if !self.hear(now, response, actions) {
             return false;
         }
-        if let Role::Resigned { unacknowledged, .. } = &mut self.role {
-            unacknowledged.remove(&from);
-        }
+        self.acknowledge_resignation(now, from);
         true
+    }
+
+    /// A voter knows that we have resigned, or is not there to know it.
+    pub(crate) fn acknowledge_resignation(&mut self, now: Now, from: i32) {
+        if let Role::Resigned { unacknowledged, acknowledged_at, .. } = &mut self.role
+            && unacknowledged.remove(&from)
+            && unacknowledged.is_empty()
+        {
+            *acknowledged_at = Some(now.monotonic);
+        }
     }
 }
 
 /// How long a successor waits before it stands: not at all for the first, then doubling up to `max` for the last.
 fn succession_backoff(position: usize, count: usize, max: Duration) -> Duration {
-    if position == 0 && count > 0 {
+    if position == 0 {
         return Duration::ZERO;
     }
     if position >= count {

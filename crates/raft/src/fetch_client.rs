@@ -1,16 +1,15 @@
 //! Fetching the metadata log from the leader, as follower or observer.
 
-use crate::epochs::Heard;
 use crate::machine::Raft;
-use crate::message::{Action, RaftRequest, Server};
+use crate::message::{Action, RaftRequest};
 use crate::role::Role;
 use crate::{METADATA_TOPIC, METADATA_TOPIC_ID, Now, OffsetAndEpoch};
 use bytes::Bytes;
+use klamm_protocol::Records;
 use klamm_protocol::api::fetch::{
     FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData, ReplicaState,
 };
 use klamm_protocol::records::BatchIter;
-use klamm_protocol::{ErrorCode, Records};
 
 /// How long the leader may keep a fetch waiting. Kafka's value.
 const FETCH_WAIT_MS: i32 = 500;
@@ -21,7 +20,8 @@ impl Raft {
             // An append under way would make the next fetch ask for what is already here.
             return self.expire_requests(now);
         }
-        if let Some(server) = self.peers.ready_bootstrap(now.monotonic) {
+        let leader = self.leader_server();
+        if let Some(server) = self.peers.ready_bootstrap(now.monotonic, leader.as_ref()) {
             self.send(now, server, Self::fetch_request, actions);
         }
     }
@@ -46,21 +46,24 @@ impl Raft {
             // The leader does not answer; maybe another one has been elected.
             return self.fetch_from_bootstrap(now, actions);
         }
+        if let Some(request) = self.voter_update(now) {
+            self.send(now, leader, |_| request, actions);
+            return;
+        }
         match snapshot {
             Some((id, position)) => {
-                self.send(now, leader, |raft| raft.fetch_snapshot_request(id, position), actions);
+                self.send(now, leader, |raft| raft.fetch_snapshot_request(id, position), actions)
             }
             None => self.send(now, leader, Self::fetch_request, actions),
-        }
+        };
     }
 
     fn fetch_request(&self) -> RaftRequest {
-        let bytes_max = i32::try_from(self.config.batch_bytes_max).unwrap_or(i32::MAX);
         RaftRequest::Fetch(Box::new(FetchRequest {
             cluster_id: Some(self.config.cluster_id.clone()),
             replica_state: ReplicaState { replica_id: self.config.node_id, ..Default::default() },
             max_wait_ms: FETCH_WAIT_MS,
-            max_bytes: bytes_max,
+            max_bytes: self.config.fetch_bytes_max,
             topics: vec![FetchTopic {
                 topic: METADATA_TOPIC.into(),
                 topic_id: METADATA_TOPIC_ID,
@@ -85,25 +88,17 @@ impl Raft {
         response: FetchResponse,
         actions: &mut Vec<Action>,
     ) -> bool {
+        if !self.hear(now, &response, actions) || !matches!(self.role, Role::Follower(_)) {
+            return false;
+        }
         let Some(partition) =
             response.responses.into_iter().next().and_then(|topic| topic.partitions.into_iter().next())
         else {
             return false;
         };
-        let leader = Some(partition.current_leader.leader_id).filter(|id| *id >= 0);
-        let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server = endpoint.and_then(|node| {
-            let port = u16::try_from(node.port).ok()?;
-            Some(Server { id: node.node_id, host: node.host.clone(), port })
-        });
-        let error = ErrorCode::from_code(partition.error_code);
-        let epoch = partition.current_leader.leader_epoch;
-        let heard = Heard { error, leader, epoch, server };
-        let refused = self.handle_common(now, heard, actions) || error != ErrorCode::None;
-        if refused || !matches!(self.role, Role::Follower(_)) {
+        if !self.follow(partition, actions) {
             return false;
         }
-        self.follow(now, partition, actions);
         let fetch_deadline = now.monotonic + self.config.fetch_timeout;
         if let Role::Follower(follower) = &mut self.role {
             follower.fetch_deadline = fetch_deadline;
@@ -112,25 +107,28 @@ impl Raft {
         true
     }
 
-    /// Does what the leader's answer says.
-    fn follow(&mut self, _now: Now, partition: PartitionData, actions: &mut Vec<Action>) {
+    /// Does what the leader's answer says. Returns false if that cannot be.
+    fn follow(&mut self, partition: PartitionData, actions: &mut Vec<Action>) -> bool {
         let diverging = &partition.diverging_epoch;
         let snapshot = &partition.snapshot_id;
         if diverging.epoch >= 0 {
             let end = OffsetAndEpoch { offset: diverging.end_offset, epoch: diverging.epoch };
             let end_offset = self.log.truncation_offset(end);
+            let committed = self.committed_at_least();
             assert!(
-                self.high_watermark().is_none_or(|offset| end_offset >= offset),
-                "the leader asks to truncate to {end_offset}, below the high watermark"
+                end_offset >= committed,
+                "the leader asks to truncate to {end_offset}, but everything before {committed} is committed"
             );
             self.log.truncate(end_offset);
             self.control.truncate(end_offset);
             actions.push(Action::Truncate { end_offset });
         } else if snapshot.epoch >= 0 && snapshot.end_offset >= 0 {
             let id = OffsetAndEpoch { offset: snapshot.end_offset, epoch: snapshot.epoch };
-            if let Role::Follower(follower) = &mut self.role
-                && self.log.latest_snapshot() != Some(id)
-            {
+            if id.offset < self.committed_at_least() || self.log.latest_snapshot() == Some(id) {
+                // It would take back what is committed, or we have it. The fetch is repeated after a pause.
+                return false;
+            }
+            if let Role::Follower(follower) = &mut self.role {
                 follower.snapshot = Some((id, 0));
             }
         } else {
@@ -142,6 +140,14 @@ impl Raft {
             let known = (partition.high_watermark >= 0).then_some(partition.high_watermark);
             self.follow_high_watermark(known, actions);
         }
+        true
+    }
+
+    /// The lower bound of what is committed: the high watermark, or what our own snapshot covers, which was committed
+    /// when it was written. A restart forgets the former.
+    fn committed_at_least(&self) -> i64 {
+        let snapshot = self.log.latest_snapshot().map_or(0, |id| id.offset);
+        self.high_watermark().unwrap_or(0).max(snapshot)
     }
 
     /// Appends the batches that are whole, undamaged and continue the log; what comes after is fetched again.

@@ -16,6 +16,9 @@ use klamm_protocol::api::fetch_snapshot as snapshot;
 use klamm_protocol::{ErrorCode, Records};
 use std::time::Duration;
 
+/// At most so many bytes in an answer, whatever was asked for: they are held in memory.
+const RESPONSE_BYTES_MAX: i32 = 8 << 20;
+
 /// What a fetch finds.
 enum Found {
     Records { high_watermark: Option<i64>, range: FetchRange },
@@ -62,7 +65,7 @@ impl Raft {
             offset: partition.fetch_offset,
             last_epoch: partition.last_fetched_epoch,
             high_watermark: partition.high_watermark,
-            bytes_max: request.max_bytes,
+            bytes_max: request.max_bytes.min(RESPONSE_BYTES_MAX),
             deadline: now.monotonic + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
         };
         let malformed = request.max_wait_ms < 0
@@ -145,6 +148,7 @@ impl Raft {
             if !announced {
                 self.announce_leader(actions);
             }
+            self.settle_voter_change(actions);
         }
         for fetch in ready {
             self.serve_fetch(now, fetch, false, actions);
@@ -164,8 +168,9 @@ impl Raft {
         }
     }
 
-    /// Refuses every fetch that waits, since this node leads no longer.
-    pub(crate) fn abandon_fetches(&mut self, error: ErrorCode, actions: &mut Vec<Action>) {
+    /// Refuses everything that waits, since this node leads no longer.
+    pub(crate) fn abandon_lead(&mut self, error: ErrorCode, actions: &mut Vec<Action>) {
+        self.abandon_voter_change(actions);
         let Role::Leader(leader) = &mut self.role else { return };
         for fetch in std::mem::take(&mut leader.parked) {
             self.answer_fetch(&fetch, Err(error), actions);
@@ -243,16 +248,9 @@ impl Raft {
                 ..Default::default()
             }),
         };
-        if request.cluster_id.as_ref().is_some_and(|id| *id != self.config.cluster_id) {
-            return actions.push(refuse(ErrorCode::InconsistentClusterId));
-        }
-        let Some(partition) = request
-            .topics
-            .iter()
-            .find(|topic| topic.name == *METADATA_TOPIC)
-            .and_then(|topic| topic.partitions.iter().find(|partition| partition.partition == 0))
-        else {
-            return actions.push(refuse(ErrorCode::InvalidRequest));
+        let partition = match self.partition_of(request) {
+            Ok(partition) => partition,
+            Err(error) => return actions.push(refuse(error)),
         };
         let id =
             OffsetAndEpoch { offset: partition.snapshot_id.end_offset, epoch: partition.snapshot_id.epoch };
@@ -265,10 +263,11 @@ impl Raft {
         let response = self.snapshot_response(listener, id, partition.position, error);
         if error == ErrorCode::None {
             let fetch_timeout = self.config.fetch_timeout;
+            let key = ReplicaKey::from_wire(request.replica_id, partition.replica_directory_id);
             if let Role::Leader(leader) = &mut self.role {
-                leader.check_quorum(request.replica_id, now.monotonic, fetch_timeout);
+                leader.check_quorum(&key, now.monotonic, fetch_timeout);
             }
-            let (position, bytes_max) = (partition.position, request.max_bytes);
+            let (position, bytes_max) = (partition.position, request.max_bytes.min(RESPONSE_BYTES_MAX));
             actions.push(Action::RespondFetchSnapshot { token, response, id, position, bytes_max });
         } else {
             actions.push(Action::Respond { token, response: RaftResponse::FetchSnapshot(response) });

@@ -4,6 +4,7 @@ use crate::Now;
 use crate::control::ControlRecord;
 use crate::control::control_batch;
 use crate::message::ProposeError;
+use crate::voter_change::VoterChange;
 use crate::voters::{ReplicaKey, VoterSet};
 use bytes::{Bytes, BytesMut};
 use klamm_protocol::records::{BatchBuilder, BatchOptions};
@@ -97,6 +98,12 @@ pub(crate) struct Leader {
     pub(crate) begin_epoch_deadline: Duration,
     pub(crate) announced: bool,
     pub(crate) resign: bool,
+    /// A change of the voters that is under way.
+    pub(crate) change: Option<VoterChange>,
+    /// The offset after the last voters that this leader has proposed, durable or not.
+    pub(crate) voters_end: i64,
+    /// What static voters have told of themselves (KIP-853): it goes into the log with the upgrade to dynamic voters.
+    pub(crate) told: VoterSet,
 }
 
 impl Leader {
@@ -124,6 +131,9 @@ impl Leader {
             begin_epoch_deadline: now,
             announced: false,
             resign: false,
+            change: None,
+            voters_end: 0,
+            told: VoterSet::default(),
         };
         leader.set_voters(voters);
         leader
@@ -151,6 +161,8 @@ impl Leader {
         for replica in old.into_values() {
             self.observers.insert(replica.key, replica);
         }
+        let voters = &self.voters;
+        self.fetched.retain(|id| voters.contains_key(id));
     }
 
     fn is_own(&self, key: &ReplicaKey) -> bool {
@@ -181,15 +193,17 @@ impl Leader {
             replica.fetched(now, offset, log_end);
             replica.directory_id = key.directory_id;
         }
-        self.check_quorum(key.id, now.monotonic, fetch_timeout);
+        self.check_quorum(&key, now.monotonic, fetch_timeout);
         self.update_high_watermark()
     }
 
     /// A voter has shown that it follows.
-    pub(crate) fn check_quorum(&mut self, id: i32, now: Duration, fetch_timeout: Duration) {
-        if self.voters.contains_key(&id) {
-            self.fetched.insert(id);
+    pub(crate) fn check_quorum(&mut self, key: &ReplicaKey, now: Duration, fetch_timeout: Duration) {
+        let voter = self.voters.get(&key.id).is_some_and(|replica| replica.key.matches(key));
+        if !voter || self.is_own(key) {
+            return;
         }
+        self.fetched.insert(key.id);
         let own_vote = usize::from(self.voters.get(&self.own.id).is_some_and(|own| self.is_own(&own.key)));
         if self.fetched.len() + own_vote > self.voters.len() / 2 {
             self.fetched.clear();
@@ -224,6 +238,13 @@ impl Leader {
         let mut others: Vec<_> = self.voters.values().filter(|replica| !self.is_own(&replica.key)).collect();
         others.sort_by_key(|replica| (std::cmp::Reverse(replica.end_offset.unwrap_or(-1)), replica.key));
         others.into_iter().map(|replica| replica.key).collect()
+    }
+
+    /// Whether an observer has had everything, and has fetched since `since_ms`.
+    pub(crate) fn is_caught_up(&self, key: &ReplicaKey, since_ms: i64) -> bool {
+        self.observers
+            .get(key)
+            .is_some_and(|replica| replica.last_caught_up_ms > 0 && replica.last_fetch_ms > since_ms)
     }
 
     pub(crate) fn forget_idle_observers(&mut self, now: Duration) {

@@ -21,8 +21,16 @@
 //! 5. [`Action::LeaderChanged`] with this node as leader: propose from now on, with that epoch. It comes after the
 //!    high watermark has passed the epoch's first record, so that everything from before is applied.
 //!
-//! Invariants, asserted: the high watermark never goes back; a node votes once per epoch; an epoch never goes back;
-//! offsets of appends are contiguous.
+//! # Invariants
+//! Those of the published TLA+ models of KRaft. Asserted here: an epoch never goes back; the high watermark never goes
+//! back; nothing before it, or before our own snapshot, is truncated; offsets of appends are contiguous. Watched by
+//! `tests/faults.rs` under crashes, losses and delays: a node votes once per epoch, an epoch has one leader, committed
+//! histories are prefixes of one another, nothing acknowledged is lost. They rest on this:
+//! * Epoch and vote are durable before the answer that tells of them (`election.rs`).
+//! * A voter's fetch offset, and the leader's own part in the high watermark, count durable records only (`leader.rs`).
+//! * A candidate gets a vote only if its log's last epoch, then its end, is not behind the voter's (`election.rs`).
+//! * Majorities of successive voter sets overlap (`voter_change.rs`).
+//! * A pre-vote binds nobody, so that losing touch with a leader early costs nothing but messages (`epochs.rs`).
 //!
 //! *Non-obvious*
 //! * A leader's high watermark is unknown until a record of its own epoch is replicated: committing records of earlier
@@ -52,7 +60,10 @@ mod role;
 mod snapshot_transfer;
 #[cfg(test)]
 mod tests;
+mod voter_change;
+mod voter_update;
 mod voters;
+mod wire;
 
 pub use config::{Config, Endpoint, parse_voters};
 pub use fetch_server::finish_fetch_snapshot;
@@ -72,6 +83,10 @@ use std::time::Duration;
 pub const METADATA_TOPIC: &str = "__cluster_metadata";
 /// Id of the metadata topic.
 pub const METADATA_TOPIC_ID: Uuid = Uuid::from_u128(1);
+/// Name of the feature that says how voters are kept (KIP-853): 0 in the configuration, 1 in the log.
+pub const KRAFT_VERSION_FEATURE: &str = "kraft.version";
+/// The levels of [`KRAFT_VERSION_FEATURE`] that we can live with, first and last.
+pub const KRAFT_VERSIONS: (i16, i16) = (0, 1);
 /// The snapshot that `storage format` writes for a dynamic quorum.
 pub const BOOTSTRAP_SNAPSHOT: OffsetAndEpoch = OffsetAndEpoch { offset: 0, epoch: 0 };
 

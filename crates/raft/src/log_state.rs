@@ -85,6 +85,16 @@ impl LogState {
         OffsetAndEpoch { offset, epoch: self.epochs[before].0 }
     }
 
+    /// The epoch of the record at `offset`.
+    pub fn epoch_at(&self, offset: i64) -> i32 {
+        let position = self.epochs.partition_point(|(_, start)| *start <= offset);
+        match (position.checked_sub(1), self.snapshots) {
+            (Some(position), _) => self.epochs[position].0,
+            (None, Some((earliest, _))) => earliest.epoch,
+            (None, None) => 0,
+        }
+    }
+
     /// Compares a follower's fetch offset and last fetched epoch with our history.
     pub fn validate(&self, offset: i64, epoch: i32) -> Validity {
         if self.start_offset == 0 && offset == 0 {
@@ -134,7 +144,8 @@ impl LogState {
             return end.offset.min(self.end_offset);
         }
         let local = self.end_offset_for_epoch(end.epoch);
-        if local.epoch == end.epoch { local.offset.min(end.offset) } else { local.offset }
+        let offset = if local.epoch == end.epoch { local.offset.min(end.offset) } else { local.offset };
+        offset.clamp(self.start_offset, self.end_offset)
     }
 
     /// Forgets everything from `offset` on.

@@ -10,12 +10,17 @@ use crate::peers::Peers;
 use crate::quorum_state::QuorumState;
 use crate::recovery::ControlState;
 use crate::role::{Follower, Role, Votes};
+use crate::voter_change::VoterChange;
+use crate::voter_update;
 use crate::voters::{ReplicaKey, VoterSet};
 use crate::{BOOTSTRAP_SNAPSHOT, Now};
 use bytes::Bytes;
 use klamm_protocol::records::BatchIter;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// A leader that stops waits so long for its successor, once every voter knows that there has to be one.
+const SUCCESSOR_WAIT: Duration = Duration::from_millis(300);
 
 /// An append that the log is at.
 #[derive(Clone, Debug)]
@@ -73,7 +78,7 @@ impl Raft {
         let peers = Peers::new(bootstrap.into_iter(), config.request_timeout, config.retry_backoff);
         let mut raft = Self {
             random: config.seed ^ 0x9e37_79b9_7f4a_7c15,
-            role: Role::Unattached { leader: None, election_deadline: None },
+            role: Role::Unattached { leader: None, election_deadline: now.monotonic },
             epoch: 0,
             voted: None,
             peers,
@@ -97,25 +102,28 @@ impl Raft {
         let log_epoch = self.log.last_epoch();
         self.epoch = state.leader_epoch.max(log_epoch);
         let election_deadline = now.monotonic + self.random_election_timeout();
-        let voter_deadline = self.is_voter().then_some(election_deadline);
         if state.leader_epoch < log_epoch {
             // The file is older than the log: nothing in it holds for this epoch.
-            self.role = Role::Unattached { leader: None, election_deadline: voter_deadline };
+            self.role = Role::Unattached { leader: None, election_deadline };
             return;
         }
         self.voted = state.voted;
         self.role = if state.leader_id == Some(own.id) && self.config.is_controller {
             Role::Resigned {
                 unacknowledged: self.other_voters().map(|key| key.id).collect(),
+                acknowledged_at: None,
                 successors: Vec::new(),
                 election_deadline,
             }
         } else if state.voted.is_some_and(|voted| voted.matches(&own)) && self.is_voter() {
             Role::Candidate { votes: Votes::own(own.id), election_deadline }
-        } else if let Some(leader) = state.leader_id.and_then(|id| self.voter_server(id)) {
+        } else if let Some(leader) =
+            state.leader_id.filter(|id| *id != own.id).and_then(|id| self.voter_server(id))
+        {
             Role::Follower(Follower::new(leader, now.monotonic + self.config.fetch_timeout))
         } else {
-            Role::Unattached { leader: state.leader_id, election_deadline: voter_deadline }
+            let leader = state.leader_id.filter(|id| *id != own.id);
+            Role::Unattached { leader, election_deadline }
         };
     }
 
@@ -134,9 +142,11 @@ impl Raft {
             Input::SnapshotInstalled { id, control } => {
                 self.handle_snapshot_installed(now, id, control, actions);
             }
+            Input::SnapshotDamaged { id } => self.handle_snapshot_damaged(now, id),
             Input::SnapshotSaved { id } => self.log.add_snapshot(id),
             Input::LogTrimmed { start_offset, earliest_snapshot } => {
                 self.log.trim(start_offset, earliest_snapshot);
+                self.control.trim(start_offset);
             }
             Input::Resign { epoch } => {
                 if let (Role::Leader(leader), true) = (&mut self.role, epoch == self.epoch) {
@@ -179,16 +189,22 @@ impl Raft {
     /// When to step with [`Input::Tick`] at the latest.
     pub fn next_deadline(&self) -> Option<Duration> {
         let role = match &self.role {
-            Role::Unattached { election_deadline, .. } => *election_deadline,
-            Role::Prospective { election_deadline, .. }
-            | Role::Candidate { election_deadline, .. }
-            | Role::Resigned { election_deadline, .. } => Some(*election_deadline),
+            Role::Unattached { election_deadline, .. } => self.is_voter().then_some(*election_deadline),
+            Role::Prospective { election_deadline, .. } | Role::Candidate { election_deadline, .. } => {
+                Some(*election_deadline)
+            }
+            Role::Resigned { election_deadline, acknowledged_at, .. } => {
+                let patience =
+                    acknowledged_at.filter(|_| self.is_shutting_down()).map(|at| at + SUCCESSOR_WAIT);
+                Some(patience.unwrap_or(*election_deadline))
+            }
             Role::Follower(follower) => self.is_voter().then_some(follower.fetch_deadline),
             Role::Leader(leader) => {
                 let parked = leader.parked.iter().map(|fetch| fetch.deadline).min();
-                let others = leader.voters.len() > 1;
+                let others = !self.voters().is_only_voter(&self.config.replica_key());
                 let quorum = others.then(|| leader.check_quorum_deadline.min(leader.begin_epoch_deadline));
-                parked.into_iter().chain(quorum).min()
+                let change = leader.change.as_ref().map(VoterChange::deadline);
+                parked.into_iter().chain(quorum).chain(change).min()
             }
         };
         let peers = if matches!(self.role, Role::Leader(_)) && self.voters().len() <= 1 {
@@ -218,7 +234,7 @@ impl Raft {
     pub fn leader_server(&self) -> Option<Server> {
         match &self.role {
             Role::Follower(follower) => Some(follower.leader.clone()),
-            Role::Prospective { leader, .. } => leader.clone(),
+            Role::Prospective { server, .. } => server.clone(),
             _ => None,
         }
     }
@@ -289,20 +305,24 @@ impl Raft {
         }
     }
 
-    /// Whether the node may stop now.
+    /// Whether the node may stop now: a voter sees to it that there is a leader without it.
     fn poll_shutdown(&mut self, now: Now, actions: &mut Vec<Action>) -> bool {
         if self.shutdown_deadline.is_some_and(|deadline| now.monotonic >= deadline) {
             return true;
         }
+        if !self.is_voter() || self.voters().is_only_voter(&self.config.replica_key()) {
+            return true;
+        }
         match &self.role {
-            Role::Leader(_) if self.voters().is_only_voter(&self.config.replica_key()) => true,
             Role::Leader(_) => {
                 self.become_resigned(now, actions);
                 false
             }
-            Role::Resigned { unacknowledged, .. } => unacknowledged.is_empty(),
-            Role::Follower(_) | Role::Unattached { .. } => true,
-            Role::Prospective { .. } | Role::Candidate { .. } => false,
+            // Our vote may be needed to elect the successor, but maybe nobody is left to stand.
+            Role::Resigned { acknowledged_at, .. } => {
+                acknowledged_at.is_some_and(|at| now.monotonic >= at + SUCCESSOR_WAIT)
+            }
+            role => role.leader_id(self.config.node_id).is_some(),
         }
     }
 
@@ -331,6 +351,17 @@ impl Raft {
             RaftRequest::DescribeQuorum(request) => {
                 RaftResponse::DescribeQuorum(self.describe_quorum(now, &request))
             }
+            RaftRequest::AddRaftVoter(request) => {
+                return self.handle_add_voter(now, token, &request, actions);
+            }
+            RaftRequest::RemoveRaftVoter(request) => {
+                return self.handle_remove_voter(now, token, &request, actions);
+            }
+            RaftRequest::UpdateRaftVoter(request) => {
+                RaftResponse::UpdateRaftVoter(self.handle_update_voter(now, listener, &request, actions))
+            }
+            // A listener answers that by itself.
+            RaftRequest::ApiVersions(_) => RaftResponse::ApiVersions(Box::default()),
         };
         actions.push(Action::Respond { token, response });
     }
@@ -356,12 +387,17 @@ impl Raft {
             Ok(RaftResponse::EndQuorumEpoch(response)) => {
                 self.handle_end_epoch_response(now, from, &response, actions)
             }
-            Ok(RaftResponse::DescribeQuorum(_)) | Err(RequestFailure::Disconnected) => true,
-            Err(RequestFailure::UnsupportedVersion) => {
-                if matches!(self.role, Role::Prospective { .. }) {
-                    // A voter that does not know pre-votes; an election it does know.
-                    self.become_candidate(now, actions);
-                }
+            Ok(RaftResponse::UpdateRaftVoter(response)) => {
+                self.handle_update_voter_response(now, &response, actions)
+            }
+            Ok(RaftResponse::AddRaftVoter(response)) => voter_update::is_settled(response.error_code),
+            Ok(RaftResponse::RemoveRaftVoter(response)) => voter_update::is_settled(response.error_code),
+            Ok(RaftResponse::ApiVersions(response)) => {
+                self.handle_api_versions(now, request_id, Ok(&response), actions)
+            }
+            Ok(RaftResponse::DescribeQuorum(_)) => true,
+            Err(failure) => {
+                self.handle_failure(now, from, request_id, failure, actions);
                 true
             }
         };
@@ -371,19 +407,51 @@ impl Raft {
         }
     }
 
-    /// Sends to a node if it may be sent to.
+    /// A request has no answer; the pause before the next one is set already.
+    fn handle_failure(
+        &mut self,
+        now: Now,
+        from: i32,
+        request_id: u64,
+        failure: RequestFailure,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.handle_api_versions(now, request_id, Err(failure), actions) {
+            return;
+        }
+        match failure {
+            RequestFailure::Disconnected => {}
+            RequestFailure::Refused => {
+                self.leader_is_gone(now, from);
+                self.acknowledge_resignation(now, from);
+            }
+            RequestFailure::UnsupportedVersion => {
+                if matches!(self.role, Role::Prospective { .. }) {
+                    // A voter that does not know pre-votes; an election it does know.
+                    self.become_candidate(now, actions);
+                } else if let Role::Follower(follower) = &mut self.role {
+                    // A leader from before KIP-853 needs to know nothing of us.
+                    follower.has_updated_leader = true;
+                }
+            }
+        }
+    }
+
+    /// Sends to a node if it may be sent to. Returns the request's id if it was.
     pub(crate) fn send(
         &mut self,
         now: Now,
         to: Server,
         request: impl FnOnce(&Self) -> RaftRequest,
         actions: &mut Vec<Action>,
-    ) {
-        if self.peers.is_ready(to.id, now.monotonic) {
-            let request_id = self.peers.sent(to.id, now.monotonic);
-            let request = request(self);
-            actions.push(Action::Send { request_id, to, request });
+    ) -> Option<u64> {
+        if !self.peers.is_ready(to.id, now.monotonic) {
+            return None;
         }
+        let request_id = self.peers.sent(to.id, now.monotonic);
+        let request = request(self);
+        actions.push(Action::Send { request_id, to, request });
+        Some(request_id)
     }
 
     /// Starts an append of batches that continue the log.
@@ -556,7 +624,7 @@ impl Raft {
             leader.granting.iter().copied(),
         )];
         records.extend(self.voter_records());
-        leader.queue_control(self.epoch, now, &records);
+        leader.voters_end = leader.queue_control(self.epoch, now, &records);
         self.role = Role::Leader(Box::new(leader));
         self.peers.reset();
         self.persist(actions);

@@ -6,11 +6,15 @@ use crate::recovery::ControlState;
 use bytes::Bytes;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::{
+    add_raft_voter::{AddRaftVoterRequest, AddRaftVoterResponse},
+    api_versions::{ApiVersionsRequest, ApiVersionsResponse},
     begin_quorum_epoch::{BeginQuorumEpochRequest, BeginQuorumEpochResponse},
     describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
     end_quorum_epoch::{EndQuorumEpochRequest, EndQuorumEpochResponse},
     fetch::{FetchRequest, FetchResponse},
     fetch_snapshot::{FetchSnapshotRequest, FetchSnapshotResponse},
+    remove_raft_voter::{RemoveRaftVoterRequest, RemoveRaftVoterResponse},
+    update_raft_voter::{UpdateRaftVoterRequest, UpdateRaftVoterResponse},
     vote::{VoteRequest, VoteResponse},
 };
 use std::time::Duration;
@@ -41,6 +45,14 @@ pub enum RaftRequest {
     EndQuorumEpoch(EndQuorumEpochRequest),
     /// State of the quorum, asked by anybody.
     DescribeQuorum(DescribeQuorumRequest),
+    /// What a node that wants to vote supports; only sent.
+    ApiVersions(Box<ApiVersionsRequest>),
+    /// Adds a voter.
+    AddRaftVoter(AddRaftVoterRequest),
+    /// Removes a voter.
+    RemoveRaftVoter(RemoveRaftVoterRequest),
+    /// Changes a voter's endpoints.
+    UpdateRaftVoter(UpdateRaftVoterRequest),
 }
 
 /// The answer to a [`RaftRequest`], of the same kind.
@@ -58,6 +70,14 @@ pub enum RaftResponse {
     EndQuorumEpoch(EndQuorumEpochResponse),
     /// See the request.
     DescribeQuorum(DescribeQuorumResponse),
+    /// See the request.
+    ApiVersions(Box<ApiVersionsResponse>),
+    /// See the request.
+    AddRaftVoter(AddRaftVoterResponse),
+    /// See the request.
+    RemoveRaftVoter(RemoveRaftVoterResponse),
+    /// See the request.
+    UpdateRaftVoter(UpdateRaftVoterResponse),
 }
 
 /// Why a request has no answer.
@@ -65,6 +85,8 @@ pub enum RaftResponse {
 pub enum RequestFailure {
     /// No connection, a broken one, or no answer in time.
     Disconnected,
+    /// Nothing listens at the address: the server's process is gone. The machine it ran on has said so.
+    Refused,
     /// The server does not have a version of the API that can carry the request.
     UnsupportedVersion,
 }
@@ -98,6 +120,11 @@ pub enum Input {
         id: OffsetAndEpoch,
         /// Read from it by [`crate::Recovery::snapshot`].
         control: ControlState,
+    },
+    /// A snapshot fetched from the leader is no use: the other answer to [`Action::FinishSnapshot`]. Nothing has changed.
+    SnapshotDamaged {
+        /// Which.
+        id: OffsetAndEpoch,
     },
     /// This node has written a snapshot of its own.
     SnapshotSaved {
@@ -220,8 +247,8 @@ pub enum Action {
         /// What.
         bytes: Bytes,
     },
-    /// The snapshot is whole: put it in place durably, start the log empty at its offset, load the image from it; then
-    /// [`Input::SnapshotInstalled`].
+    /// The snapshot is whole: check it, put it in place durably, start the log empty at its offset, load the image from
+    /// it; then [`Input::SnapshotInstalled`], or [`Input::SnapshotDamaged`].
     FinishSnapshot {
         /// Which.
         id: OffsetAndEpoch,

@@ -72,12 +72,14 @@ impl Peers {
         self.peers.values().any(|peer| peer.in_flight.is_some())
     }
 
-    /// The next bootstrap server that may be asked, in turn.
-    pub(crate) fn ready_bootstrap(&mut self, now: Duration) -> Option<Server> {
+    /// The next bootstrap server that may be asked, in turn, but not `leader` under another id: it has just failed.
+    pub(crate) fn ready_bootstrap(&mut self, now: Duration, leader: Option<&Server>) -> Option<Server> {
+        let is_leader =
+            |server: &Server| leader.is_some_and(|at| (&at.host, at.port) == (&server.host, server.port));
         for _ in 0..self.bootstrap.len() {
             let server = self.bootstrap.get(self.next_bootstrap % self.bootstrap.len())?.clone();
             self.next_bootstrap += 1;
-            if self.is_ready(server.id, now) {
+            if !is_leader(&server) && self.is_ready(server.id, now) {
                 return Some(server);
             }
         }

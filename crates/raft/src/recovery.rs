@@ -46,6 +46,17 @@ impl ControlState {
         self.kraft_versions.retain(|(offset, _)| *offset < end_offset);
     }
 
+    /// Forgets what was before `start_offset`, but for what is in force there.
+    pub(crate) fn trim(&mut self, start_offset: i64) {
+        let old = |offsets: &mut dyn Iterator<Item = i64>| {
+            offsets.take_while(|offset| *offset < start_offset).count().saturating_sub(1)
+        };
+        let count = old(&mut self.voters.iter().map(|(offset, _)| *offset));
+        self.voters.drain(..count);
+        let count = old(&mut self.kraft_versions.iter().map(|(offset, _)| *offset));
+        self.kraft_versions.drain(..count);
+    }
+
     /// The voters and the version as of `offset` (exclusive): what a snapshot that ends there has to hold.
     pub fn at(&self, offset: i64) -> (Option<&VoterSet>, i16) {
         let voters = self.voters.iter().rev().find(|(at, _)| *at < offset).map(|(_, voters)| voters);

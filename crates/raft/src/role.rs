@@ -14,13 +14,16 @@ pub(crate) enum Role {
     Unattached {
         /// Known by id but not by address.
         leader: Option<i32>,
-        /// When a voter stops waiting for somebody else to be elected.
-        election_deadline: Option<Duration>,
+        /// When a voter stops waiting for somebody else to be elected. Who does not vote waits for ever, but may
+        /// become a voter by records that are just being appended.
+        election_deadline: Duration,
     },
     /// Asks whether it would be elected, without disturbing the epoch (KIP-996).
     Prospective {
         /// The leader it has lost touch with, if the epoch has one.
-        leader: Option<Server>,
+        leader: Option<i32>,
+        /// Where that is, if known.
+        server: Option<Server>,
         votes: Votes,
         election_deadline: Duration,
     },
@@ -31,7 +34,14 @@ pub(crate) enum Role {
     /// Was elected.
     Leader(Box<Leader>),
     /// Gave up the lead, or led before a restart: leads no more and votes for nobody in this epoch.
-    Resigned { unacknowledged: BTreeSet<i32>, successors: Vec<ReplicaKey>, election_deadline: Duration },
+    Resigned {
+        /// Voters that do not know of it yet.
+        unacknowledged: BTreeSet<i32>,
+        /// When the last of them did.
+        acknowledged_at: Option<Duration>,
+        successors: Vec<ReplicaKey>,
+        election_deadline: Duration,
+    },
 }
 
 /// A node that fetches.
@@ -40,7 +50,7 @@ pub(crate) struct Follower {
     pub(crate) leader: Server,
     /// When a voter takes the leader for dead.
     pub(crate) fetch_deadline: Duration,
-    /// Whether the leader has answered a fetch in this epoch.
+    /// Whether the leader has answered a fetch in this epoch, and has not gone since.
     pub(crate) has_fetched: bool,
     /// What the leader said last, -1 for nothing; our own may lag behind it.
     pub(crate) leader_high_watermark: i64,
@@ -48,6 +58,10 @@ pub(crate) struct Follower {
     pub(crate) snapshot: Option<(OffsetAndEpoch, i64)>,
     /// All of it is here; waiting for it to be in place.
     pub(crate) installing: bool,
+    /// Whether this leader knows our endpoints and directory; with `kraft.version` 0 it keeps them in memory only.
+    pub(crate) has_updated_leader: bool,
+    /// When to look next at whether the leader has to be told of us as a voter. Kafka's pace: the fetch timeout.
+    pub(crate) voter_update_deadline: Duration,
 }
 
 impl Follower {
@@ -59,6 +73,8 @@ impl Follower {
             leader_high_watermark: -1,
             snapshot: None,
             installing: false,
+            has_updated_leader: false,
+            voter_update_deadline: fetch_deadline,
         }
     }
 }
@@ -103,8 +119,7 @@ impl Role {
     /// The leader's id, if known.
     pub(crate) fn leader_id(&self, own_id: i32) -> Option<i32> {
         match self {
-            Self::Unattached { leader, .. } => *leader,
-            Self::Prospective { leader, .. } => leader.as_ref().map(|server| server.id),
+            Self::Unattached { leader, .. } | Self::Prospective { leader, .. } => *leader,
             Self::Candidate { .. } => None,
             Self::Follower(follower) => Some(follower.leader.id),
             Self::Leader(_) | Self::Resigned { .. } => Some(own_id),

@@ -1,10 +1,10 @@
 //! Fetching a snapshot from the leader.
 
-use crate::epochs::Heard;
 use crate::machine::Raft;
-use crate::message::{Action, RaftRequest, Server};
+use crate::message::{Action, RaftRequest};
 use crate::recovery::ControlState;
 use crate::role::Role;
+use crate::wire::TellsLeader;
 use crate::{METADATA_TOPIC, Now, OffsetAndEpoch};
 use bytes::Bytes;
 use klamm_protocol::api::fetch_snapshot::{
@@ -45,28 +45,25 @@ impl Raft {
         response: FetchSnapshotResponse,
         actions: &mut Vec<Action>,
     ) -> bool {
+        let Some(heard) = response.heard() else { return false };
+        let error = heard.error;
+        if self.handle_common(now, heard, actions) {
+            return false;
+        }
         let Some(partition) =
             response.topics.into_iter().next().and_then(|topic| topic.partitions.into_iter().next())
         else {
             return false;
         };
-        let leader = Some(partition.current_leader.leader_id).filter(|id| *id >= 0);
-        let endpoint = response.node_endpoints.iter().find(|node| Some(node.node_id) == leader);
-        let server =
-            endpoint.map(|node| Server { id: node.node_id, host: node.host.clone(), port: node.port });
-        let error = ErrorCode::from_code(partition.error_code);
-        let heard = Heard { error, leader, epoch: partition.current_leader.leader_epoch, server };
-        if self.handle_common(now, heard, actions) {
-            return false;
-        }
         let fetch_deadline = now.monotonic + self.config.fetch_timeout;
         let Role::Follower(follower) = &mut self.role else { return false };
         let Some((id, position)) = follower.snapshot else { return false };
         let answered =
             OffsetAndEpoch { offset: partition.snapshot_id.end_offset, epoch: partition.snapshot_id.epoch };
         if error != ErrorCode::None || answered != id || partition.position != position {
-            // The leader has a newer one, most likely; the next fetch tells.
+            // The leader has a newer one, most likely; the next fetch tells. It is alive, at any rate.
             follower.snapshot = None;
+            follower.fetch_deadline = fetch_deadline;
             return false;
         }
         follower.fetch_deadline = fetch_deadline;
@@ -86,6 +83,18 @@ impl Raft {
             actions.push(Action::FinishSnapshot { id });
         }
         true
+    }
+
+    /// It is fetched anew, after a pause: the leader may have a newer one by then.
+    pub(crate) fn handle_snapshot_damaged(&mut self, now: Now, id: OffsetAndEpoch) {
+        if let Role::Follower(follower) = &mut self.role
+            && follower.snapshot.is_some_and(|(fetched, _)| fetched == id)
+        {
+            follower.snapshot = None;
+            follower.installing = false;
+            let leader = follower.leader.id;
+            self.peers.back_off(leader, now.monotonic);
+        }
     }
 
     pub(crate) fn handle_snapshot_installed(

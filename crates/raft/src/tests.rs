@@ -3,4 +3,7 @@
 mod cluster;
 mod faults;
 mod files;
+mod node;
 mod scenarios;
+mod snapshots;
+mod voter_changes;

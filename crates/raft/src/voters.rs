@@ -6,6 +6,7 @@ use klamm_protocol::control::{
     Endpoint as VotersRecordEndpoint, KRaftVersionFeature, VotersRecord, VotersRecordVoter,
 };
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A replica of the metadata log: a node and, if known, which of its disks (KIP-853).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +34,15 @@ impl ReplicaKey {
     }
 }
 
+impl fmt::Display for ReplicaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.directory_id {
+            Some(directory_id) => write!(f, "{} ({directory_id})", self.id),
+            None => write!(f, "{}", self.id),
+        }
+    }
+}
+
 /// A voter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voter {
@@ -54,6 +64,11 @@ impl VoterSet {
     /// Adds or replaces the voter of that node id.
     pub fn insert(&mut self, voter: Voter) {
         self.voters.insert(voter.key.id, voter);
+    }
+
+    /// Takes the voter of that node id out.
+    pub fn remove(&mut self, id: i32) {
+        self.voters.remove(&id);
     }
 
     /// By node id.

@@ -206,4 +206,7 @@ served! {
     AllocateProducerIds      0..=0   Controllers brokers::allocate_producer_ids;
     AssignReplicasToDirs     0..=0   Controllers brokers::assign_replicas_to_dirs;
     ControllerRegistration   0..=0   Controllers brokers::controller_registration;
+    AddRaftVoter             0..=1   Both     quorum::add_raft_voter;
+    RemoveRaftVoter          0..=0   Both     quorum::remove_raft_voter;
+    UpdateRaftVoter          0..=0   Controllers quorum::update_raft_voter;
 }

@@ -51,6 +51,9 @@ pub fn raft_config(
     raft.fetch_timeout = ms(config.get(&broker::CONTROLLER_QUORUM_FETCH_TIMEOUT_MS));
     raft.request_timeout = ms(config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS));
     raft.retry_backoff = ms(config.get(&broker::CONTROLLER_QUORUM_RETRY_BACKOFF_MS));
+    raft.fetch_bytes_max = config.get(&broker::CONTROLLER_QUORUM_FETCH_MAX_BYTES);
+    raft.snapshot_bytes_max = config.get(&broker::CONTROLLER_QUORUM_FETCH_SNAPSHOT_MAX_BYTES);
+    raft.auto_join = config.get(&broker::CONTROLLER_QUORUM_AUTO_JOIN_ENABLE);
     raft.seed = seed;
     raft
 }

@@ -40,7 +40,7 @@ use crate::{
     producer_ids::ProducerIds,
     quorum::{
         ControllerHandle,
-        driver::{self, QuorumStart},
+        driver::{self, Endings, QuorumStart},
         metadata_log::{self, MetadataLog, Opened},
         publisher,
     },
@@ -298,6 +298,9 @@ impl Lifecycle {
 
 /// Closes logs, writes what the next start relies on, ends the threads.
 async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, quorum: Quorum) {
+    // While connections are still served, since the successor may need our vote.
+    drop(quorum.leave);
+    let _ = quorum.left.await;
     let mut offsets = std::collections::BTreeMap::new();
     for closed in senders.ask_all(|reply| ShardRequest::Stop { reply }).await {
         offsets.extend(closed);
@@ -506,6 +509,10 @@ fn advertised(
 
 struct Quorum {
     thread: spawn::Thread,
+    /// Dropped to hand the lead over, if this node has it.
+    leave: oneshot::Sender<()>,
+    /// Completes when that is done.
+    left: oneshot::Receiver<()>,
     /// Dropped to end the thread.
     stop: oneshot::Sender<()>,
 }
@@ -538,7 +545,9 @@ fn start_quorum(
         None => Vec::new(),
     };
     let loader = match snapshot {
-        Some((id, content)) => driver::load_snapshot(id, content),
+        Some((id, content)) => {
+            driver::load_snapshot(id, content).map_err(|reason| log.bad_snapshot(id, reason))?
+        }
         None => Loader::default(),
     };
     let raft = Raft::new(
@@ -562,14 +571,17 @@ fn start_quorum(
         arrivals,
         updates,
     };
-    let (stop, stopped) = oneshot::channel::<()>();
+    let (stop, stopped) = oneshot::channel();
+    let (leave, leaving) = oneshot::channel();
+    let (gone, left) = oneshot::channel();
+    let endings = Endings { leave: leaving, left: gone, stop: stopped };
     let node = Arc::clone(node);
     // The state moves to its thread as a whole; nothing of it is shared afterwards.
     let thread = spawn::thread("klamm-quorum", move || async move {
         spawn::essential(publisher::run(node, senders, published));
-        driver::run(start, async move { drop(stopped.await) }).await;
+        driver::run(start, endings).await;
     })?;
-    Ok(Quorum { thread, stop })
+    Ok(Quorum { thread, leave, left, stop })
 }
 
 fn start_shards(

@@ -27,7 +27,7 @@ keys! { DEFS;
     CONTROLLER_QUORUM_APPEND_LINGER_MS: i32 = "controller.quorum.append.linger.ms", default(25), at_least(0), Medium, ReadOnly;
 
     /// Whether a controller that is not a voter adds itself to the voters.
-    CONTROLLER_QUORUM_AUTO_JOIN_ENABLE: bool = "controller.quorum.auto.join.enable", default(false), Any, Low, ReadOnly;
+    CONTROLLER_QUORUM_AUTO_JOIN_ENABLE: bool = "controller.quorum.auto.join.enable", default(false), Any, Low, ReadOnly, supported;
 
     /// `host:port` addresses of controllers through which a node finds the quorum (KIP-853).
     CONTROLLER_QUORUM_BOOTSTRAP_SERVERS: Vec<String> = "controller.quorum.bootstrap.servers", default(""), BootstrapServers, High, ReadOnly, supported;
@@ -39,10 +39,10 @@ keys! { DEFS;
     CONTROLLER_QUORUM_ELECTION_TIMEOUT_MS: i32 = "controller.quorum.election.timeout.ms", default(1000), at_least(0), High, ReadOnly, supported;
 
     /// Most bytes that a follower of the quorum asks for in one fetch of the metadata log.
-    CONTROLLER_QUORUM_FETCH_MAX_BYTES: i32 = "controller.quorum.fetch.max.bytes", default(1048576), at_least(1), Low, ReadOnly;
+    CONTROLLER_QUORUM_FETCH_MAX_BYTES: i32 = "controller.quorum.fetch.max.bytes", default(1048576), at_least(1), Low, ReadOnly, supported;
 
     /// Most bytes that a follower of the quorum asks for in one fetch of a metadata snapshot.
-    CONTROLLER_QUORUM_FETCH_SNAPSHOT_MAX_BYTES: i32 = "controller.quorum.fetch.snapshot.max.bytes", default(1048576), at_least(1), Low, ReadOnly;
+    CONTROLLER_QUORUM_FETCH_SNAPSHOT_MAX_BYTES: i32 = "controller.quorum.fetch.snapshot.max.bytes", default(1048576), at_least(1), Low, ReadOnly, supported;
 
     /// A follower without a successful fetch for this long becomes a candidate; a leader without fetches
     /// from a majority for this long steps down, in milliseconds.
@@ -98,7 +98,7 @@ keys! { DEFS;
     METADATA_MAX_RETENTION_BYTES: i64 = "metadata.max.retention.bytes", default(104857600), Any, High, ReadOnly, supported;
 
     /// Age from which segments of the metadata log and snapshots are deleted, in milliseconds.
-    METADATA_MAX_RETENTION_MS: i64 = "metadata.max.retention.ms", default(604800000), Any, High, ReadOnly;
+    METADATA_MAX_RETENTION_MS: i64 = "metadata.max.retention.ms", default(604800000), Any, High, ReadOnly, supported;
 
     /// Id of this node, unique over brokers and controllers. Combined nodes have one for both roles.
     NODE_ID: i32 = "node.id", required, at_least(0), High, ReadOnly, supported;

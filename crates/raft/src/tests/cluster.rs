@@ -1,30 +1,13 @@
 //! A quorum on in-memory logs.
 
+use super::node::{Node, end_of};
 use crate::*;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use klamm_protocol::api::api_versions::{ApiVersionsResponse, SupportedFeatureKey};
 use klamm_protocol::records::BatchIter;
 use klamm_protocol::{Records, StrBytes, Uuid};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-
-/// One node: the machine and what its driver would keep.
-pub(super) struct Node {
-    pub(super) raft: Raft,
-    config: Config,
-    log: Vec<Bytes>,
-    quorum_state: Option<QuorumState>,
-    bootstrap: Option<Bytes>,
-    pub(super) committed: i64,
-    pub(super) leader: (i32, Option<i32>),
-    pub(super) up: bool,
-    pub(super) shut_down: bool,
-    /// So many batches of the log survive a crash.
-    synced: usize,
-    /// When the append under way will be durable.
-    append_due: Option<Duration>,
-    /// Which life of the node this is.
-    pub(super) life: u32,
-}
 
 /// A network and disks that are not to be relied on.
 pub(super) struct Chaos {
@@ -48,51 +31,59 @@ impl Chaos {
     }
 }
 
-impl Node {
-    fn recover(&self) -> Recovery {
-        let mut recovery = Recovery::new(0);
-        if let Some(snapshot) = &self.bootstrap {
-            recovery.snapshot(BOOTSTRAP_SNAPSHOT, snapshot.clone()).expect("a good snapshot");
-        }
-        for batch in &self.log {
-            recovery.batches(batch.clone()).expect("good batches");
-        }
-        recovery
-    }
-
-    /// Values of the data records before the high watermark.
-    pub(super) fn committed_records(&self) -> Vec<String> {
-        let mut values = Vec::new();
-        for bytes in &self.log {
-            for batch in BatchIter::new(bytes.clone()).map(|batch| batch.expect("good")) {
-                if batch.header().is_control() || batch.header().next_offset() > self.committed {
-                    continue;
-                }
-                for record in batch.records().expect("good") {
-                    let value = record.expect("good").value.expect("a value");
-                    values.push(String::from_utf8_lossy(&value).into_owned());
-                }
-            }
-        }
-        values
-    }
-}
-
 enum Message {
     Request { from: i32, request_id: u64, to: i32, request: RaftRequest },
-    Response { to: i32, request_id: u64, result: Result<RaftResponse, RequestFailure> },
+    Response { from: i32, to: i32, request_id: u64, result: Result<RaftResponse, RequestFailure> },
 }
+
+impl Message {
+    /// What becomes of a message on its way when a node dies.
+    fn after_crash_of(self, id: i32) -> Option<Self> {
+        match self {
+            Self::Request { from, .. } if from == id => None,
+            Self::Response { to, .. } if to == id => None,
+            Self::Response { from, to, request_id, .. } if from == id => {
+                Some(Self::Response { from, to, request_id, result: Err(RequestFailure::Refused) })
+            }
+            other => Some(other),
+        }
+    }
+}
+
+/// A request that `to` has not answered yet.
+struct Open {
+    from: i32,
+    request_id: u64,
+    to: i32,
+}
+
+/// The tokens of the test's own requests.
+const TEST_TOKEN: u64 = u64::MAX;
 
 /// All nodes and the messages between them.
 pub(super) struct Cluster {
     pub(super) nodes: BTreeMap<i32, Node>,
     messages: VecDeque<Message>,
-    /// Requests that a node has not answered yet: token to asker and request id.
-    open: BTreeMap<u64, (i32, u64)>,
+    /// Requests that a node has not answered yet.
+    open: BTreeMap<u64, Open>,
+    /// Answers to what the test itself has asked.
+    pub(super) answers: Vec<RaftResponse>,
     next_token: u64,
     now: Duration,
     pub(super) chaos: Option<Chaos>,
     delayed: Vec<(Duration, Message)>,
+    /// Nodes that nobody can reach.
+    vanished: BTreeSet<i32>,
+}
+
+fn supported_versions() -> ApiVersionsResponse {
+    let kraft = SupportedFeatureKey {
+        name: KRAFT_VERSION_FEATURE.into(),
+        min_version: KRAFT_VERSIONS.0,
+        max_version: KRAFT_VERSIONS.1,
+        ..Default::default()
+    };
+    ApiVersionsResponse { supported_features: vec![kraft], ..Default::default() }
 }
 
 pub(super) fn directory(id: i32) -> Uuid {
@@ -121,10 +112,12 @@ impl Cluster {
             nodes: BTreeMap::new(),
             messages: VecDeque::new(),
             open: BTreeMap::new(),
+            answers: Vec::new(),
             next_token: 1,
             now: Duration::from_secs(1),
             chaos: None,
             delayed: Vec::new(),
+            vanished: BTreeSet::new(),
         };
         for id in voters.iter().chain(observers) {
             cluster.add(config(*id, voters, seed), None);
@@ -137,30 +130,24 @@ impl Cluster {
         let mut cluster = Self::new(&[], &[], 0);
         let mut config = config(id, &[id], 0);
         config.static_voters = VoterSet::default();
-        config.bootstrap_servers = vec![(format!("host{id}").into(), 1000)];
+        config.bootstrap_servers = (1..=3).map(|id| (format!("host{id}").into(), 1000 + id)).collect();
         cluster.add(config, Some(snapshot));
         cluster
     }
 
+    /// A controller of a dynamic quorum that knows `server` only.
+    pub(super) fn add_controller(&mut self, id: i32, server: i32, auto_join: bool) {
+        let mut config = config(id, &[id], 0);
+        config.static_voters = VoterSet::default();
+        config.bootstrap_servers =
+            vec![(format!("host{server}").into(), u16::try_from(1000 + server).expect("small"))];
+        config.auto_join = auto_join;
+        self.add(config, None);
+    }
+
     fn add(&mut self, config: Config, bootstrap: Option<Bytes>) {
         let now = self.now();
-        let mut node = Node {
-            raft: Raft::new(now, config.clone(), LogState::default(), ControlState::default(), None),
-            config,
-            log: Vec::new(),
-            quorum_state: None,
-            bootstrap,
-            committed: -1,
-            leader: (0, None),
-            up: true,
-            shut_down: false,
-            synced: 0,
-            append_due: None,
-            life: 0,
-        };
-        let (log, control) = node.recover().finish();
-        node.raft = Raft::new(now, node.config.clone(), log, control, None);
-        self.nodes.insert(node.config.node_id, node);
+        self.nodes.insert(config.node_id, Node::new(now, config, bootstrap));
     }
 
     fn now(&self) -> Now {
@@ -171,31 +158,92 @@ impl Cluster {
         &self.nodes[&id]
     }
 
-    /// Kills a node: what is not on its disk is gone, and so is what was under way.
+    /// Kills a node: what is not on its disk is gone, and whoever waits for it learns that nobody listens there.
     pub(super) fn crash(&mut self, id: i32) {
-        self.nodes.get_mut(&id).expect("exists").up = false;
+        self.open.retain(|_, open| open.from != id);
         if self.chaos.is_none() {
-            self.open.clear();
-            self.messages.clear();
+            for message in std::mem::take(&mut self.messages) {
+                self.messages.extend(message.after_crash_of(id));
+            }
         }
-        self.open.retain(|_, (asker, _)| *asker != id);
+        let waiting = self.open.extract_if(.., |_, open| open.to == id);
+        let broken: Vec<Message> = waiting
+            .map(|(_, Open { from, request_id, .. })| Message::Response {
+                from: id,
+                to: from,
+                request_id,
+                result: Err(RequestFailure::Refused),
+            })
+            .collect();
+        for message in broken {
+            let through = self.gets_through(message);
+            self.messages.extend(through);
+        }
         let chaos = self.chaos.is_some();
         let node = self.nodes.get_mut(&id).expect("exists");
+        node.up = false;
         if chaos {
             node.log.truncate(node.synced);
         }
         node.append_due = None;
     }
 
+    /// The node learns of every request under way that nobody listens at the other end.
+    pub(super) fn refuse(&mut self, id: i32) {
+        let waiting: Vec<(i32, u64)> = self
+            .open
+            .extract_if(.., |_, open| open.from == id)
+            .map(|(_, open)| (open.to, open.request_id))
+            .collect();
+        for (from, request_id) in waiting {
+            let result = Err(RequestFailure::Refused);
+            self.messages.push_back(Message::Response { from, to: id, request_id, result });
+        }
+    }
+
+    /// The node's machine is gone from the network: nobody learns anything.
+    pub(super) fn vanish(&mut self, id: i32) {
+        self.open.clear();
+        self.messages.clear();
+        self.vanished.insert(id);
+    }
+
+    /// The node's machine is back on the network.
+    pub(super) fn appear(&mut self, id: i32) {
+        self.vanished.remove(&id);
+    }
+
     pub(super) fn restart(&mut self, id: i32) {
         let now = self.now();
         let node = self.nodes.get_mut(&id).expect("exists");
-        let (log, control) = node.recover().finish();
-        node.raft = Raft::new(now, node.config.clone(), log, control, node.quorum_state);
         node.up = true;
         node.life += 1;
-        node.committed = -1;
-        node.synced = node.log.len();
+        node.start(now);
+    }
+
+    /// Has a node write a snapshot of what is committed; with `trim` it forgets the log before it.
+    pub(super) fn snapshot(&mut self, id: i32, trim: bool) {
+        let now = self.now();
+        let node = self.nodes.get_mut(&id).expect("exists");
+        let (snapshot, content) = node.snapshot_content(now);
+        node.snapshots.insert(snapshot, content);
+        if trim {
+            let before = node.log.len();
+            node.log.retain(|batch| end_of(batch) > snapshot.offset);
+            node.synced -= before - node.log.len();
+            node.log_start = snapshot.offset;
+            node.snapshots.retain(|id, _| *id == snapshot);
+        }
+        self.step(id, Input::SnapshotSaved { id: snapshot });
+        if trim {
+            let (start_offset, earliest_snapshot) = (snapshot.offset, snapshot);
+            self.step(id, Input::LogTrimmed { start_offset, earliest_snapshot });
+        }
+    }
+
+    /// Asks a node in the name of a tool. The answer comes into `answers`.
+    pub(super) fn ask(&mut self, id: i32, request: RaftRequest) {
+        self.step(id, Input::Request { token: TEST_TOKEN, listener: "CONTROLLER".into(), request });
     }
 
     /// Steps a node and does what it asks for.
@@ -230,7 +278,7 @@ impl Cluster {
     }
 
     fn carry_out(&mut self, id: i32, actions: Vec<Action>) {
-        let mut appended = false;
+        let (mut appended, mut installed) = (false, None);
         for action in actions {
             let node = self.nodes.get_mut(&id).expect("exists");
             match action {
@@ -240,19 +288,16 @@ impl Cluster {
                         state.leader_epoch
                     );
                     assert!(node.quorum_state.is_none_or(|old| old.leader_epoch <= state.leader_epoch));
+                    node.note_vote(state);
                     node.quorum_state = Some(state);
                 }
                 Action::Append { batches, base_offset, end_offset, .. } => {
-                    assert_eq!(log_end(&node.log), base_offset, "appends continue the log");
+                    assert_eq!(node.log_end(), base_offset, "appends continue the log");
                     node.log.extend(BatchIter::new(batches).map(|batch| batch.expect("good").into_bytes()));
-                    assert_eq!(log_end(&node.log), end_offset);
+                    assert_eq!(node.log_end(), end_offset);
                     appended = true;
                 }
-                Action::Truncate { end_offset } => {
-                    assert!(node.committed <= end_offset, "committed records were truncated");
-                    node.log.retain(|batch| log_end(std::slice::from_ref(batch)) <= end_offset);
-                    node.synced = node.synced.min(node.log.len());
-                }
+                Action::Truncate { end_offset } => node.truncate(end_offset),
                 Action::Send { request_id, to, request } => {
                     let to = i32::from(to.port) - 1000;
                     let message = Message::Request { from: id, request_id, to, request };
@@ -261,7 +306,7 @@ impl Cluster {
                 }
                 Action::Respond { token, response } => self.respond(token, response),
                 Action::RespondFetch { token, mut response, range } => {
-                    let records = read(&node.log, range);
+                    let records = node.read(range);
                     response.responses[0].partitions[0].records = Some(Records::Bytes(records));
                     self.respond(token, RaftResponse::Fetch(response));
                 }
@@ -271,8 +316,22 @@ impl Cluster {
                 }
                 Action::LeaderChanged { epoch, leader } => node.leader = (epoch, leader),
                 Action::ShutdownComplete => node.shut_down = true,
-                other => panic!("not expected here: {other:?}"),
+                Action::RespondFetchSnapshot { token, mut response, id, position, bytes_max } => {
+                    let file = node.snapshot_part(id, position, bytes_max);
+                    finish_fetch_snapshot(&mut response, file);
+                    self.respond(token, RaftResponse::FetchSnapshot(response));
+                }
+                Action::WriteSnapshot { position, bytes, .. } => {
+                    node.snapshot_part.truncate(usize::try_from(position).expect("small"));
+                    node.snapshot_part.extend_from_slice(&bytes);
+                }
+                Action::FinishSnapshot { id } => {
+                    installed = Some(node.install_snapshot(id));
+                }
             }
+        }
+        if let Some(installed) = installed {
+            self.step(id, installed);
         }
         if !appended {
             return;
@@ -322,8 +381,10 @@ impl Cluster {
     }
 
     fn respond(&mut self, token: u64, response: RaftResponse) {
-        if let Some((to, request_id)) = self.open.remove(&token) {
-            let message = Message::Response { to, request_id, result: Ok(response) };
+        if token == TEST_TOKEN {
+            self.answers.push(response);
+        } else if let Some(Open { from: to, request_id, to: from }) = self.open.remove(&token) {
+            let message = Message::Response { from, to, request_id, result: Ok(response) };
             let through = self.gets_through(message);
             self.messages.extend(through);
         }
@@ -341,20 +402,46 @@ impl Cluster {
     fn hand_over(&mut self, message: Message) {
         match message {
             Message::Request { from, request_id, to, request } => {
+                if self.vanished.contains(&to) || self.vanished.contains(&from) {
+                    return;
+                }
                 if self.nodes.get(&to).is_none_or(|node| !node.up) {
-                    let result = Err(RequestFailure::Disconnected);
-                    self.messages.push_back(Message::Response { to: from, request_id, result });
+                    let result = Err(RequestFailure::Refused);
+                    self.messages.push_back(Message::Response { from: to, to: from, request_id, result });
+                    return;
+                }
+                if let RaftRequest::ApiVersions(_) = request {
+                    let response = RaftResponse::ApiVersions(Box::new(supported_versions()));
+                    self.messages.push_back(Message::Response {
+                        from: to,
+                        to: from,
+                        request_id,
+                        result: Ok(response),
+                    });
                     return;
                 }
                 let token = self.next_token;
                 self.next_token += 1;
-                self.open.insert(token, (from, request_id));
+                self.open.insert(token, Open { from, request_id, to });
                 self.step(to, Input::Request { token, listener: "CONTROLLER".into(), request });
             }
-            Message::Response { to, request_id, result } => {
-                if self.nodes[&to].up {
+            Message::Response { to, request_id, result, .. } => {
+                if self.nodes[&to].up && !self.vanished.contains(&to) {
                     self.step(to, Input::Response { request_id, result });
                 }
+            }
+        }
+    }
+
+    /// Hands over so many messages and no more; the rest stays under way.
+    pub(super) fn deliver_some(&mut self, count: usize) {
+        let ids: Vec<i32> = self.nodes.iter().filter(|(_, node)| node.up).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.step(id, Input::Tick);
+        }
+        for _ in 0..count {
+            if let Some(message) = self.messages.pop_front() {
+                self.hand_over(message);
             }
         }
     }
@@ -396,21 +483,4 @@ impl Cluster {
         }
         panic!("nobody was elected");
     }
-}
-
-fn log_end(log: &[Bytes]) -> i64 {
-    log.last().map_or(0, |batch| {
-        BatchIter::new(batch.clone()).last().expect("one").expect("good").header().next_offset()
-    })
-}
-
-fn read(log: &[Bytes], range: FetchRange) -> Bytes {
-    let mut out = BytesMut::new();
-    for batch in log {
-        let end = log_end(std::slice::from_ref(batch));
-        if end > range.offset && end <= range.end_offset {
-            out.extend_from_slice(batch);
-        }
-    }
-    out.freeze()
 }

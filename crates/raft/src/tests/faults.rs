@@ -89,6 +89,10 @@ impl Run {
         let up = VOTERS.into_iter().filter(|id| self.cluster.node(*id).up).count();
         match self.draw(10) {
             0 | 1 if self.cluster.node(id).up && up > 1 => self.cluster.crash(id),
+            6 if self.cluster.node(id).up && self.cluster.node(id).committed > 0 => {
+                let trim = self.draw(2) == 0;
+                self.cluster.snapshot(id, trim);
+            }
             2..=5 if !self.cluster.node(id).up => self.cluster.restart(id),
             _ => {}
         }
@@ -113,6 +117,8 @@ fn nothing_acknowledged_is_lost_and_the_quorum_recovers() {
                 run.cluster.restart(id);
             }
         }
+        // What was lost on the way keeps its asker waiting for as long as the request timeout.
+        run.cluster.run(Duration::from_secs(5));
         let leader = run.cluster.elect();
         run.cluster.propose(leader, "last").expect("leads");
         run.cluster.run(Duration::from_secs(3));

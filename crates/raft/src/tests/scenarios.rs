@@ -148,6 +148,37 @@ fn a_leader_that_stops_hands_over_without_waiting_for_a_timeout() {
     assert!(successor.is_some(), "within less than the fetch timeout");
 }
 
+/// Its connections close and nothing listens where it did: nobody has to wait for the fetch timeout of 2 s.
+#[test]
+fn the_survivors_of_a_dead_leader_elect_another_at_once() {
+    for seed in 0..20 {
+        let mut cluster = Cluster::new(&[1, 2, 3], &[], seed);
+        let leader = cluster.elect();
+        cluster.run(SECOND);
+        cluster.crash(leader);
+        cluster.run(SECOND / 4);
+        let successor = cluster.nodes.values().find(|node| node.up && node.raft.is_leader());
+        assert!(successor.is_some_and(|node| node.leader.1.is_some()), "seed {seed}");
+        assert_eq!(successor.map(|node| node.raft.epoch()), Some(cluster.node(leader).raft.epoch() + 1));
+    }
+}
+
+/// A machine that is gone says nothing, and one node that cannot connect deposes nobody.
+#[test]
+fn a_leader_that_one_node_cannot_reach_stays() {
+    let mut cluster = Cluster::new(&[1, 2, 3], &[], 1);
+    let leader = cluster.elect();
+    cluster.run(SECOND);
+    let lonely = [1, 2, 3].into_iter().find(|id| *id != leader).expect("one of three");
+    let epoch = cluster.node(leader).raft.epoch();
+    for _ in 0..20 {
+        cluster.refuse(lonely);
+        cluster.run(SECOND / 10);
+    }
+    assert!(cluster.node(leader).raft.is_leader());
+    assert_eq!(cluster.node(lonely).raft.epoch(), epoch);
+}
+
 #[test]
 fn a_leader_without_a_majority_steps_down() {
     let mut cluster = Cluster::new(&[1, 2, 3], &[], 1);

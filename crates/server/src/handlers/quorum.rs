@@ -2,11 +2,14 @@
 //!
 //! Requests of KRaft go to this node's part in the quorum, which answers them or says who leads.
 
+pub mod add_raft_voter;
 pub mod begin_quorum_epoch;
 pub mod describe_quorum;
 pub mod end_quorum_epoch;
 pub mod fetch_snapshot;
+pub mod remove_raft_voter;
 pub mod update_features;
+pub mod update_raft_voter;
 pub mod vote;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use std::{
 use klamm_protocol::{
     ErrorCode, StrBytes,
     api::{
+        add_raft_voter::{AddRaftVoterRequest, AddRaftVoterResponse},
         allocate_producer_ids::{AllocateProducerIdsRequest, AllocateProducerIdsResponse},
         alter_client_quotas::{AlterClientQuotasRequest, AlterClientQuotasResponse},
         alter_configs::{AlterConfigsRequest, AlterConfigsResponse},
@@ -32,6 +33,7 @@ use klamm_protocol::{
         list_partition_reassignments::{
             ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
         },
+        remove_raft_voter::{RemoveRaftVoterRequest, RemoveRaftVoterResponse},
         unregister_broker::{UnregisterBrokerRequest, UnregisterBrokerResponse},
         update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse},
     },
@@ -160,6 +162,10 @@ commands! {
     register_controller RegisterController(ControllerRegistrationRequest) -> ControllerRegistrationResponse;
     /// Tells the state of the quorum.
     describe_quorum DescribeQuorum(DescribeQuorumRequest) -> DescribeQuorumResponse;
+    /// Adds a voter to the quorum.
+    add_raft_voter AddRaftVoter(AddRaftVoterRequest) -> AddRaftVoterResponse;
+    /// Removes a voter from the quorum.
+    remove_raft_voter RemoveRaftVoter(RemoveRaftVoterRequest) -> RemoveRaftVoterResponse;
     /// Gives a broker a block of producer ids.
     allocate_producer_ids AllocateProducerIds(AllocateProducerIdsRequest) -> AllocateProducerIdsResponse;
     /// A leader changes the in-sync replicas of its partitions.
@@ -172,6 +178,41 @@ commands! {
     elect_leaders ElectLeaders(ElectLeadersRequest) -> ElectLeadersResponse;
     /// A broker says which log directories its replicas are in.
     assign_replicas_to_dirs AssignReplicasToDirs(AssignReplicasToDirsRequest) -> AssignReplicasToDirsResponse;
+}
+
+/// A command that the raft machine answers, rather than the controller.
+pub trait RaftCommand: Sized {
+    /// The answer.
+    type Answer: Send + 'static;
+    /// As the machine takes it.
+    fn into_raft(self) -> RaftRequest;
+    /// Out of what the machine answers; `None` if that is something else.
+    fn from_raft(response: RaftResponse) -> Option<Self::Answer>;
+}
+
+macro_rules! raft_commands {
+    ($($name:ident($request:ty) -> $answer:ty;)+) => {
+        $(impl RaftCommand for $request {
+            type Answer = $answer;
+
+            fn into_raft(self) -> RaftRequest {
+                RaftRequest::$name(self)
+            }
+
+            fn from_raft(response: RaftResponse) -> Option<$answer> {
+                match response {
+                    RaftResponse::$name(answer) => Some(answer),
+                    _ => None,
+                }
+            }
+        })+
+    };
+}
+
+raft_commands! {
+    DescribeQuorum(DescribeQuorumRequest) -> DescribeQuorumResponse;
+    AddRaftVoter(AddRaftVoterRequest) -> AddRaftVoterResponse;
+    RemoveRaftVoter(RemoveRaftVoterRequest) -> RemoveRaftVoterResponse;
 }
 
 /// Talks to the controller's thread. Cheap to clone.

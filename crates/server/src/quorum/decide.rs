@@ -201,7 +201,9 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             let outcome = with_context(driver, |cx| controllers::register(cx, &request));
             settle_or_refuse(driver, outcome, reply);
         }
-        Command::DescribeQuorum { request, version: _, reply } => driver.describe_quorum(request, reply),
+        Command::DescribeQuorum { request, version: _, reply } => driver.ask_raft(request, reply),
+        Command::AddRaftVoter { request, version: _, reply } => driver.ask_raft(request, reply),
+        Command::RemoveRaftVoter { request, version: _, reply } => driver.ask_raft(request, reply),
         Command::AllocateProducerIds { request, version: _, reply } => {
             let outcome = with_context(driver, |cx| producer_ids::allocate(cx, &request));
             settle_or_refuse(driver, outcome, reply);

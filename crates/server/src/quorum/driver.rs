@@ -1,49 +1,46 @@
 //! The quorum's thread: drives KRaft, decides as the controller while it leads, and follows the committed log.
 //!
-//! One loop over one closed [`Event`]. Whatever happens is stepped through the raft machine; its actions are carried
-//! out in order before the next event is taken, but for an append, whose sync runs on a thread of its own (there is
-//! never more than one under way).
+//! One loop over one closed [`Event`]. Whatever happens is stepped through the raft machine; **all** its actions are
+//! carried out in order before it is stepped again (`driver/carry_out.rs`), but for an append, whose sync runs on a thread
+//! of its own (there is never more than one under way).
 //!
 //! A decision is made on the tentative image, proposed, applied there, and answered when it is committed. If the
 //! leadership goes, everything tentative is forgotten and its callers are told NOT_CONTROLLER.
 
+mod active;
+mod carry_out;
 mod departures;
+mod replay;
+mod snapshots;
+
+pub(super) use active::{Active, Finish};
+pub use replay::{decode_records, load_snapshot};
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use klamm_config::{BrokerConfig, broker};
-use klamm_controller::{Heartbeats, PartitionIndex, Random};
+use klamm_controller::Random;
 use klamm_io::spawn;
-use klamm_metadata::{
-    MetadataImage, SnapshotPolicy, checkpoint,
-    image::{Loader, Provenance, record_version},
-};
-use klamm_protocol::{
-    MetadataRecord, StrBytes,
-    api::describe_quorum::{DescribeQuorumRequest, DescribeQuorumResponse},
-    records::BatchIter,
-};
-use klamm_raft::{
-    Action, ControlState, Input, Now, OffsetAndEpoch, Raft, RaftRequest, RaftResponse, RequestFailure,
-};
-use klamm_timeline::Timeline;
+use klamm_metadata::{SnapshotPolicy, image::Loader};
+use klamm_protocol::{MetadataRecord, StrBytes};
+use klamm_raft::{Input, Now, OffsetAndEpoch, Raft, RaftRequest, RaftResponse, RequestFailure};
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
+use self::carry_out::Afterwards;
 use super::{
-    command::{AnswerSender, Command, CommandError, ControllerHandle},
+    command::{AnswerSender, Command, CommandError, ControllerHandle, RaftCommand},
     decide,
     metadata_log::{MetadataLog, MetadataLogError},
     peers::Peers,
     presence::Sighting,
     publisher::Update,
 };
-use crate::{metadata::Published, metadata_change::Touched, node::World};
+use crate::{metadata_change::Touched, node::World};
 
-/// Bytes of the log that are replayed in one piece.
-const REPLAY_BYTES_MAX: u32 = 1 << 20;
+/// Time for a leader that stops to hand over. Kafka's value.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the quorum's thread is started with.
 pub struct QuorumStart {
@@ -98,7 +95,7 @@ enum Event {
     Answer(u64, Result<RaftResponse, RequestFailure>),
     Deadline,
     Synced(Result<klamm_log::Flushed, klamm_log::Error>),
-    Snapshot(OffsetAndEpoch, Bytes),
+    SnapshotWritten(OffsetAndEpoch, Result<usize, String>),
     /// A node that had no connection left at that time has had a moment to come back.
     Missing(i32, Duration),
     /// A broker's process is gone.
@@ -107,27 +104,18 @@ enum Event {
         epoch: i64,
         since: Duration,
     },
+    Leave,
 }
 
-/// What only the active controller has.
-pub(super) struct Active {
-    pub(super) epoch: i32,
-    pub(super) timeline: Timeline<MetadataImage>,
-    /// Of the timeline's tentative image.
-    pub(super) index: PartitionIndex,
-    pub(super) heartbeats: Heartbeats,
-    /// Answers that wait for the commit of everything before an offset.
-    waiting: VecDeque<(i64, Finish)>,
-    /// When the next NoOp record is due (`metadata.max.idle.interval.ms`).
-    idle_deadline: Option<Duration>,
-    /// When leaders are looked at unasked; `None` with `auto.leader.rebalance.enable` off.
-    pub(super) balance_deadline: Option<Duration>,
-    /// When partitions without a leader are looked at.
-    pub(super) unclean_deadline: Duration,
+/// How the thread ends: first it gives up its part in the quorum, while connections are still served; then it stops.
+pub struct Endings {
+    /// Completes when the node wants to leave.
+    pub leave: oneshot::Receiver<()>,
+    /// Told when somebody else leads, or it has taken too long.
+    pub left: oneshot::Sender<()>,
+    /// Completes when the thread is to end.
+    pub stop: oneshot::Receiver<()>,
 }
-
-/// Gives an answer: with the end offset of what was committed, or why it was not.
-pub(super) type Finish = Box<dyn FnOnce(Result<i64, CommandError>)>;
 
 /// The thread's state.
 pub(super) struct Driver {
@@ -149,6 +137,10 @@ pub(super) struct Driver {
     /// For commands that are passed on to the active controller.
     forwarding: Peers,
     snapshot_policy: SnapshotPolicy,
+    /// Whether a snapshot is being written on another thread.
+    snapshot_under_way: bool,
+    /// When old snapshots are looked at.
+    clean_deadline: Duration,
     pub(super) active: Option<Active>,
     /// Who led the quorum last, this node included.
     last_leader: Option<i32>,
@@ -156,21 +148,31 @@ pub(super) struct Driver {
     connections: FxHashMap<i32, u32>,
     requests: FxHashMap<u64, oneshot::Sender<RaftResponse>>,
     next_token: u64,
+    /// Whether actions are being carried out: the machine must not be stepped then.
+    carrying_out: bool,
+    /// What the actions under way have asked for.
+    afterwards: VecDeque<Afterwards>,
+    left: Option<oneshot::Sender<()>>,
     failed: bool,
 }
 
-/// Runs the quorum until `stop` completes.
-pub async fn run(start: QuorumStart, stop: impl Future<Output = ()>) {
+/// Runs the quorum until it is stopped.
+pub async fn run(start: QuorumStart, endings: Endings) {
     let (events, mut happened) = mpsc::unbounded_channel();
     let clock = start.world.clock;
-    let (mut driver, mut commands, mut arrivals) = Driver::new(start, events);
+    let Endings { mut leave, left, mut stop } = endings;
+    let (mut driver, mut commands, mut arrivals) = Driver::new(start, events, left);
     driver.step(Input::Tick);
-    let mut stop = std::pin::pin!(stop);
+    let mut leaving = false;
     while !driver.failed {
         let deadline = driver.next_deadline();
         let event = tokio::select! {
             biased;
-            () = &mut stop => break,
+            _ = &mut stop => break,
+            _ = &mut leave, if !leaving => {
+                leaving = true;
+                Event::Leave
+            }
             Some(event) = happened.recv() => event,
             Some(arrival) = arrivals.recv() => Event::Arrival(arrival),
             Some(command) = commands.recv() => Event::Command(command),
@@ -188,7 +190,11 @@ type Commands = mpsc::UnboundedReceiver<Command>;
 type Arrivals = mpsc::UnboundedReceiver<Arrival>;
 
 impl Driver {
-    fn new(start: QuorumStart, events: mpsc::UnboundedSender<Event>) -> (Self, Commands, Arrivals) {
+    fn new(
+        start: QuorumStart,
+        events: mpsc::UnboundedSender<Event>,
+        left: oneshot::Sender<()>,
+    ) -> (Self, Commands, Arrivals) {
         let clock = start.world.clock;
         let config = start.config;
         let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
@@ -197,7 +203,9 @@ impl Driver {
         let driver = Self {
             peers: peers(),
             forwarding: peers(),
-            snapshot_policy: snapshot_policy(&config, clock.now().since_start()),
+            snapshot_policy: snapshots::policy(&config, clock.now().since_start()),
+            snapshot_under_way: false,
+            clean_deadline: clock.now().since_start() + snapshots::CLEAN_INTERVAL,
             config: Arc::clone(&config),
             cluster_id: start.cluster_id,
             world: start.world,
@@ -214,6 +222,9 @@ impl Driver {
             connections: FxHashMap::default(),
             requests: FxHashMap::default(),
             next_token: 0,
+            carrying_out: false,
+            afterwards: VecDeque::new(),
+            left: Some(left),
             failed: false,
         };
         (driver, start.commands, start.arrivals)
@@ -231,9 +242,10 @@ impl Driver {
                 self.step(Input::Appended);
             }
             Event::Synced(Err(error)) => self.fail(&error.into()),
-            Event::Snapshot(id, content) => self.snapshot_encoded(id, &content),
+            Event::SnapshotWritten(id, result) => self.snapshot_written(id, result),
             Event::Missing(id, since) => self.missing(id, since),
             Event::Dead { id, epoch, since } => self.dead(id, epoch, since),
+            Event::Leave => self.step(Input::Shutdown { timeout: SHUTDOWN_TIMEOUT }),
         }
     }
 
@@ -276,12 +288,16 @@ impl Driver {
         let sessions = active.and_then(|active| active.heartbeats.next_deadline());
         let balance = active.and_then(|active| active.balance_deadline);
         let unclean = active.map(|active| active.unclean_deadline);
-        [self.raft.next_deadline(), idle, sessions, balance, unclean].into_iter().flatten().min()
+        let clean = Some(self.clean_deadline);
+        [self.raft.next_deadline(), idle, sessions, balance, unclean, clean].into_iter().flatten().min()
     }
 
     fn deadline(&mut self) {
         self.step(Input::Tick);
         let now = self.now();
+        if now.monotonic >= self.clean_deadline {
+            self.clean_snapshots();
+        }
         let idle_deadline = self.active.as_ref().and_then(|active| active.idle_deadline);
         if idle_deadline.is_some_and(|deadline| now.monotonic >= deadline) {
             decide::idle(self);
@@ -313,23 +329,12 @@ impl Driver {
     }
 
     /// Asks the raft machine on behalf of a client that came by another listener.
-    pub(super) fn describe_quorum(
-        &mut self,
-        request: DescribeQuorumRequest,
-        reply: AnswerSender<DescribeQuorumResponse>,
-    ) {
+    pub(super) fn ask_raft<C: RaftCommand>(&mut self, request: C, reply: AnswerSender<C::Answer>) {
         let (answer, response) = oneshot::channel();
         let listener = self.config.controller_listener_names().first().map_or("", String::as_str).into();
-        self.request(QuorumRequest {
-            listener,
-            request: RaftRequest::DescribeQuorum(request),
-            reply: answer,
-        });
+        self.request(QuorumRequest { listener, request: request.into_raft(), reply: answer });
         spawn::local(async move {
-            let answer = match response.await {
-                Ok(RaftResponse::DescribeQuorum(response)) => Ok(response),
-                _ => Err(CommandError::ShuttingDown),
-            };
+            let answer = response.await.ok().and_then(C::from_raft).ok_or(CommandError::ShuttingDown);
             drop(reply.send(answer));
         });
     }
@@ -347,355 +352,10 @@ impl Driver {
         self.carry_out(actions);
     }
 
-    fn carry_out(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            if let Err(error) = self.carry_out_one(action) {
-                self.fail(&error);
-                return;
-            }
-        }
-    }
-
-    fn carry_out_one(&mut self, action: Action) -> Result<(), MetadataLogError> {
-        let now_ms = self.world.clock.wall_ms();
-        match action {
-            Action::PersistQuorumState { content, .. } => self.log.write_quorum_state(&content)?,
-            Action::Append { batches, sync, .. } => {
-                let handle = self.log.append(batches, now_ms)?;
-                let events = self.events.clone();
-                spawn::local(async move {
-                    let done = if sync {
-                        spawn::blocking(move || handle.sync()).await
-                    } else {
-                        Some(handle.unsynced())
-                    };
-                    if let Some(done) = done {
-                        let _ = events.send(Event::Synced(done));
-                    }
-                });
-            }
-            Action::Truncate { end_offset } => self.log.truncate(end_offset, now_ms)?,
-            Action::Send { request_id, to, request } => {
-                let (peers, events) = (self.peers.clone(), self.events.clone());
-                spawn::local(async move {
-                    let result = peers.send(&to, request).await;
-                    let _ = events.send(Event::Answer(request_id, result));
-                });
-            }
-            Action::Respond { token, response } => self.respond(token, response),
-            Action::RespondFetch { token, mut response, range } => {
-                let bytes_max = u32::try_from(range.bytes_max).unwrap_or(0);
-                let found = self.log.read(range.offset, range.end_offset, bytes_max)?;
-                let records = found.map_or_else(Bytes::new, |(bytes, _)| bytes);
-                for topic in &mut response.responses {
-                    for partition in &mut topic.partitions {
-                        partition.records = Some(klamm_protocol::Records::Bytes(records.clone()));
-                    }
-                }
-                self.respond(token, RaftResponse::Fetch(response));
-            }
-            Action::RespondFetchSnapshot { token, mut response, id, position, bytes_max } => {
-                let file = self.log.read_snapshot(id, position, bytes_max)?;
-                let file = file.map(|(size, bytes)| (size, klamm_protocol::Records::Bytes(bytes)));
-                klamm_raft::finish_fetch_snapshot(&mut response, file);
-                self.respond(token, RaftResponse::FetchSnapshot(response));
-            }
-            Action::HighWatermark { offset } => self.committed(offset)?,
-            Action::LeaderChanged { epoch, leader } => self.leader_changed(epoch, leader),
-            Action::WriteSnapshot { id, position, bytes } => {
-                self.log.write_snapshot_part(id, position, &bytes)?
-            }
-            Action::FinishSnapshot { id } => self.install_snapshot(id)?,
-            Action::ShutdownComplete => {}
-        }
-        Ok(())
-    }
-
-    /// Puts the leader's snapshot in the place of everything that was here.
-    fn install_snapshot(&mut self, id: OffsetAndEpoch) -> Result<(), MetadataLogError> {
-        let content = self.log.finish_snapshot(id, self.world.clock.wall_ms())?;
-        let control =
-            ControlState::of_snapshot(id, content.clone()).map_err(|source| self.log.bad_batch(source))?;
-        self.loader = load_snapshot(id, content);
-        self.snapshot_policy.reset(self.monotonic());
-        self.touched = Touched::everything();
-        self.publish();
-        self.step(Input::SnapshotInstalled { id, control });
-        Ok(())
-    }
-
-    /// Has the committed image encoded on another thread, since that of a large cluster takes a while.
-    fn begin_snapshot(&mut self) {
-        self.snapshot_policy.reset(self.monotonic());
-        let (image, provenance) = (self.loader.image().clone(), self.loader.provenance());
-        let id = OffsetAndEpoch { offset: provenance.last_offset + 1, epoch: provenance.last_epoch };
-        let (voters, kraft_version) = self.raft.control().at(id.offset);
-        let header = checkpoint::Header {
-            last_contained_timestamp_ms: provenance.last_timestamp_ms,
-            kraft_version,
-            voters: voters.map(klamm_raft::VoterSet::to_record),
-        };
-        let (events, now_ms) = (self.events.clone(), self.world.clock.wall_ms());
-        spawn::local(async move {
-            let encode = move || checkpoint::encode_image(&image, id.epoch, &header, now_ms);
-            match spawn::blocking(encode).await {
-                Some(Ok(content)) => drop(events.send(Event::Snapshot(id, content))),
-                Some(Err(error)) => error!(%error, "the metadata image cannot be written as a snapshot"),
-                None => {}
-            }
-        });
-    }
-
-    fn snapshot_encoded(&mut self, id: OffsetAndEpoch, content: &Bytes) {
-        if self.raft.log().latest_snapshot().is_some_and(|latest| latest >= id) {
-            return;
-        }
-        if let Err(error) = self.log.write_snapshot(id, content) {
-            return self.fail(&error);
-        }
-        info!(end_offset = id.offset, epoch = id.epoch, bytes = content.len(), "metadata snapshot written");
-        self.step(Input::SnapshotSaved { id });
-        let bytes_max = self.config.get(&broker::METADATA_MAX_RETENTION_BYTES);
-        match self.log.clean(bytes_max, self.raft.high_watermark().unwrap_or(0), self.world.clock.wall_ms()) {
-            Ok(None) => {}
-            Ok(Some((start_offset, earliest_snapshot))) => {
-                self.step(Input::LogTrimmed { start_offset, earliest_snapshot });
-            }
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    fn publish(&mut self) {
-        let published = Published {
-            image: self.loader.image().clone(),
-            provenance: self.loader.provenance(),
-            kraft_version: self.raft.control().kraft_version(),
-        };
-        let touched = std::mem::take(&mut self.touched);
-        let _ = self.updates.send(Update { published: Arc::new(published), touched });
-    }
-
-    fn respond(&mut self, token: u64, response: RaftResponse) {
-        if let Some(reply) = self.requests.remove(&token) {
-            let _ = reply.send(response);
-        }
-    }
-
-    /// Follows the log up to the new high watermark, publishes what came, and answers what is committed.
-    fn committed(&mut self, high_watermark: i64) -> Result<(), MetadataLogError> {
-        let mut next = self.loader_end();
-        let mut changed = false;
-        while let Some((bytes, end)) = self.log.read(next, high_watermark, REPLAY_BYTES_MAX)? {
-            self.snapshot_policy.add(u64::try_from(bytes.len()).unwrap_or(0));
-            for batch in BatchIter::new(bytes).flatten() {
-                let (records, provenance) = decode_batch(&batch);
-                for record in &records {
-                    self.touched.add(record);
-                }
-                match self.loader.apply(&records, provenance) {
-                    Ok(published) => changed |= published,
-                    Err(error) => {
-                        error!(%error, offset = provenance.last_offset, "the metadata log contradicts itself: the node ends");
-                        std::process::abort();
-                    }
-                }
-            }
-            next = end;
-        }
-        if changed {
-            self.publish();
-        }
-        if self.snapshot_policy.is_due(self.monotonic()) && !self.loader.is_in_transaction() {
-            self.begin_snapshot();
-        }
-        if let Some(active) = &mut self.active {
-            active.timeline.commit(high_watermark);
-            while active.waiting.front().is_some_and(|(end, _)| *end <= high_watermark) {
-                if let Some((end, finish)) = active.waiting.pop_front() {
-                    finish(Ok(end));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn loader_end(&self) -> i64 {
-        self.loader.provenance().last_offset + 1
-    }
-
-    fn leader_changed(&mut self, epoch: i32, leader: Option<i32>) {
-        info!(epoch, leader, "leader of the quorum");
-        self.resign(CommandError::NotController);
-        let before = self.last_leader;
-        self.last_leader = leader.or(before);
-        self.handle.set_leader(leader);
-        if leader == Some(self.config.node_id()) {
-            self.activate(epoch);
-            // It had to be replaced: perhaps the broker of that node is gone as well.
-            if let Some(before) = before {
-                self.suspect(before);
-            }
-        }
-    }
-
-    fn activate(&mut self, epoch: i32) {
-        let image = self.loader.image().clone();
-        let end_offset = self.raft.log().end_offset();
-        let now = self.now().monotonic;
-        let heartbeats = decide::heartbeats(self, &image, now);
-        self.active = Some(Active {
-            epoch,
-            index: PartitionIndex::of(&image),
-            timeline: Timeline::new(image, end_offset),
-            heartbeats,
-            waiting: VecDeque::new(),
-            idle_deadline: None,
-            balance_deadline: decide::balance_interval(&self.config).map(|interval| now + interval),
-            unclean_deadline: now + decide::unclean_interval(&self.config),
-        });
-        self.set_idle_deadline();
-        // Kept: if this leadership ends before they are committed, the next one has to write them again.
-        let bootstrap = self.bootstrap.clone();
-        decide::activate(self, &bootstrap, self.loader.is_in_transaction());
-        info!(epoch, "active controller");
-    }
-
-    fn set_idle_deadline(&mut self) {
-        let interval = self.config.get(&broker::METADATA_MAX_IDLE_INTERVAL_MS);
-        let now = self.now().monotonic;
-        if let Some(active) = &mut self.active {
-            let interval = u64::try_from(interval).ok().filter(|ms| *ms > 0);
-            active.idle_deadline = interval.map(|ms| now + Duration::from_millis(ms));
-        }
-    }
-
-    fn resign(&mut self, error: CommandError) {
-        if let Some(active) = self.active.take() {
-            for (_, finish) in active.waiting {
-                finish(Err(error));
-            }
-        }
-    }
-
-    /// Proposes a decision's records and has `finish` called when everything up to them is committed. Without records:
-    /// when everything is that the decision has seen.
-    pub(super) fn propose(&mut self, records: &[MetadataRecord], finish: Finish) {
-        let Some(active) = &mut self.active else {
-            finish(Err(CommandError::NotController));
-            return;
-        };
-        if records.is_empty() {
-            let end = active.timeline.tentative_end_offset();
-            if active.timeline.committed_end_offset() >= end {
-                finish(Ok(end));
-            } else {
-                active.waiting.push_back((end, finish));
-            }
-            return;
-        }
-        let version = active.timeline.tentative().features.metadata_version_or_minimum();
-        let encoded: Vec<Bytes> =
-            records.iter().map(|record| encode_record(record, record_version(version, record))).collect();
-        let epoch = active.epoch;
-        let mut actions = Vec::new();
-        match self.raft.propose(self.now(), epoch, &encoded, &mut actions) {
-            Ok(end) => {
-                if let Some(active) = &mut self.active {
-                    let before = active.timeline.tentative().clone();
-                    active.timeline.apply(records, end);
-                    active.index.update(&before, active.timeline.tentative(), records);
-                    active.waiting.push_back((end, finish));
-                }
-                self.set_idle_deadline();
-            }
-            Err(error) => {
-                warn!(%error, "a decision cannot be proposed");
-                finish(Err(CommandError::NotController));
-            }
-        }
-        self.carry_out(actions);
-    }
-
-    /// The offset that the next record gets.
-    pub(super) fn next_offset(&self) -> i64 {
-        self.active.as_ref().map_or(-1, |active| active.timeline.tentative_end_offset())
-    }
-
     /// The metadata log is the one thing that a node cannot do without.
     fn fail(&mut self, error: &MetadataLogError) {
         error!(%error, "the metadata log failed: the node ends");
         self.failed = true;
         std::process::abort();
     }
-}
-
-fn snapshot_policy(config: &BrokerConfig, now: Duration) -> SnapshotPolicy {
-    let bytes_max = config.get(&broker::METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS);
-    let interval = config.get(&broker::METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS);
-    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(0));
-    SnapshotPolicy::new(u64::try_from(bytes_max).unwrap_or(u64::MAX), interval, now)
-}
-
-/// The records of a data batch; none of a control batch.
-fn decode_batch(batch: &klamm_protocol::records::RecordBatch) -> (Vec<MetadataRecord>, Provenance) {
-    let provenance = Provenance {
-        last_offset: batch.last_offset(),
-        last_epoch: batch.partition_leader_epoch,
-        last_timestamp_ms: batch.max_timestamp,
-    };
-    if batch.is_control() {
-        return (Vec::new(), provenance);
-    }
-    (decode_records(batch), provenance)
-}
-
-/// The metadata records of a batch.
-///
-/// A record that cannot be decoded ends the process: a node that skipped it would disagree with all others.
-pub fn decode_records(batch: &klamm_protocol::records::RecordBatch) -> Vec<MetadataRecord> {
-    let decoded = || -> Result<Vec<MetadataRecord>, String> {
-        let records = batch.records().map_err(|error| error.to_string())?;
-        records
-            .map(|record| {
-                let value = record.map_err(|error| error.to_string())?.value.unwrap_or_default();
-                MetadataRecord::decode(value).map(|(record, _)| record).map_err(|error| error.to_string())
-            })
-            .collect()
-    };
-    decoded().unwrap_or_else(|error| {
-        error!(
-            error,
-            offset = batch.base_offset,
-            "a record of the metadata log cannot be read: the node ends"
-        );
-        std::process::abort();
-    })
-}
-
-fn encode_record(record: &MetadataRecord, version: i16) -> Bytes {
-    match record.to_bytes(version) {
-        Ok(bytes) => bytes,
-        Err(error) => panic!("a {record:?} cannot be written in version {version}: {error}"),
-    }
-}
-
-/// The image that a snapshot holds.
-///
-/// A snapshot that contradicts itself ends the process, as a record that cannot be read does.
-pub fn load_snapshot(id: OffsetAndEpoch, content: Bytes) -> Loader {
-    let mut image = MetadataImage::default();
-    let mut last_timestamp_ms = -1;
-    for batch in BatchIter::new(content).flatten() {
-        last_timestamp_ms = last_timestamp_ms.max(batch.max_timestamp);
-        if batch.is_control() {
-            continue;
-        }
-        for record in decode_records(&batch) {
-            if let Err(error) = image.try_replay(&record) {
-                error!(%error, offset = id.offset, epoch = id.epoch, "a metadata snapshot contradicts itself: the node ends");
-                std::process::abort();
-            }
-        }
-    }
-    Loader::new(image, Provenance { last_offset: id.offset - 1, last_epoch: id.epoch, last_timestamp_ms })
 }

@@ -11,7 +11,8 @@ use klamm_log::{FlushHandle, Handles, Isolation, Log, LogConfig, OpenLog, TopicP
 use klamm_metadata::checkpoint;
 use klamm_protocol::records::BatchError;
 use klamm_raft::{
-    ControlState, LogState, METADATA_TOPIC, METADATA_TOPIC_ID, OffsetAndEpoch, QuorumState, Recovery,
+    BOOTSTRAP_SNAPSHOT, ControlState, LogState, METADATA_TOPIC, METADATA_TOPIC_ID, OffsetAndEpoch,
+    QuorumState, Recovery,
 };
 
 /// Segments, indexes and small files of the metadata log that may be open at once.
@@ -21,6 +22,8 @@ const READ_BYTES_MAX: u32 = 4 << 20;
 /// A snapshot larger than this is not one of ours.
 const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
 const QUORUM_STATE_BYTES_MAX: u64 = 1 << 20;
+/// The batch with a snapshot's header is smaller than this.
+const SNAPSHOT_HEADER_BYTES: u64 = 4096;
 
 /// Why the metadata log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +43,68 @@ pub enum MetadataLogError {
         source: BatchError,
     },
     /// `quorum-state`.
-    #[error("{path}: {reason}", path = path.display())]
+    #[error(
+        "{path}: {reason}. The file says whom this node has voted for; without it the node could vote twice. Bring it back \
+         from a copy. If there is none: with other voters alive, remove this node from the voters, format its metadata \
+         directory anew and add it again",
+        path = path.display()
+    )]
     QuorumState {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
+    /// A snapshot.
+    #[error(
+        "{path}: the snapshot cannot be used: {reason}. Bring the file back from a copy, or format the directory anew and \
+         let the node fetch everything from the other controllers",
+        path = path.display()
+    )]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The log does not start at the beginning, and nothing says what was before.
+    #[error(
+        "{path}: the log starts at offset {start}, but there is no snapshot of what was before it. Bring the .checkpoint \
+         file back from a copy, or format the directory anew and let the node fetch everything from the other controllers",
+        path = path.display()
+    )]
+    NoSnapshot {
+        /// The directory.
+        path: PathBuf,
+        /// The log's first offset.
+        start: i64,
+    },
+}
+
+/// How much of the past is kept, beside the newest snapshot and what comes after it.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// `metadata.max.retention.bytes`: of log and snapshots together; `None` for no limit.
+    pub bytes_max: Option<u64>,
+    /// `metadata.max.retention.ms`: of the last record that a snapshot covers; `None` for no limit.
+    pub age_max_ms: Option<i64>,
+}
+
+/// Where a snapshot goes.
+#[derive(Debug)]
+pub struct SnapshotFile {
+    disk: Disk,
+    path: PathBuf,
+}
+
+impl SnapshotFile {
+    /// Writes the snapshot durably: it is there whole or not at all.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn write(&self, content: &[u8]) -> Result<(), MetadataLogError> {
+        Ok(self.disk.replace_file(&self.path, content)?)
+    }
 }
 
 /// The metadata log. Owned by the quorum's thread.
@@ -97,13 +155,22 @@ impl MetadataLog {
             now_ms,
         })?;
         log.assign_topic_id(METADATA_TOPIC_ID)?;
-        if let Some((id, _)) = &snapshot
-            && log.log_end_offset() < id.offset
-        {
+        let latest = snapshot.as_ref().map(|(id, _)| *id);
+        let end = OffsetAndEpoch {
+            offset: log.log_end_offset(),
+            epoch: log.leader_epochs().latest_epoch().unwrap_or(0),
+        };
+        if let Some(id) = latest.filter(|id| *id != BOOTSTRAP_SNAPSHOT && *id > end) {
             // A crash came between putting a fetched snapshot in place and starting the log anew behind it.
             log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
         }
+        let start = log.log_start_offset();
+        if start > 0 && latest.is_none_or(|id| id.offset < start) {
+            return Err(MetadataLogError::NoSnapshot { path: dir, start });
+        }
+        remove_leftovers(disk, &dir)?;
         let mut log = Self { disk: disk.clone(), dir, log };
+        log.remove_deleted()?;
         let (state, control) = log.recover(snapshot.as_ref())?;
         let quorum_state = log.read_quorum_state()?;
         Ok(Opened { log, state, control, quorum_state, snapshot })
@@ -149,7 +216,11 @@ impl MetadataLog {
         let mut next = offset;
         for batch in klamm_protocol::records::BatchIter::new(bytes.clone()) {
             // The read may have been cut within the last batch.
-            let Ok(batch) = batch else { break };
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(source) if whole == 0 => return Err(self.bad_batch(source)),
+                Err(_) => break,
+            };
             if batch.header().next_offset() > end_offset {
                 break;
             }
@@ -226,54 +297,66 @@ impl MetadataLog {
         Ok(Some((i64::try_from(len).unwrap_or(i64::MAX), bytes.into())))
     }
 
-    /// Writes a snapshot durably.
-    ///
-    /// # Errors
-    /// If the disk fails.
-    pub fn write_snapshot(&self, id: OffsetAndEpoch, content: &[u8]) -> Result<(), MetadataLogError> {
-        Ok(self.disk.replace_file(&self.dir.join(snapshot_name(id)), content)?)
+    /// Where a snapshot of our own goes; may be written on another thread.
+    pub fn snapshot_file(&self, id: OffsetAndEpoch) -> SnapshotFile {
+        SnapshotFile { disk: self.disk.clone(), path: self.dir.join(snapshot_name(id)) }
     }
 
-    /// While log and snapshots take more than `bytes_max` together, forgets the oldest snapshot and the records that
-    /// only it needs; the newest snapshot always stays. Returns the new start of the log and the oldest snapshot left,
-    /// if anything was forgotten.
+    /// Forgets the oldest snapshot, and the records that only it needs, for as long as `retention` wants it; the newest
+    /// snapshot always stays. Returns the new start of the log and the oldest snapshot left, if anything was forgotten.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn clean(
         &mut self,
-        bytes_max: i64,
+        retention: Retention,
         high_watermark: i64,
         now_ms: i64,
     ) -> Result<Option<(i64, OffsetAndEpoch)>, MetadataLogError> {
-        let Ok(bytes_max) = u64::try_from(bytes_max) else { return Ok(None) };
         let mut snapshots = Vec::new();
-        for entry in self.disk.read_dir(&self.dir)? {
-            if let Some(id) = parse_snapshot_name(&entry.name) {
-                let path = self.dir.join(&entry.name);
-                snapshots.push((id, self.disk.metadata(&path)?.len, path));
-            }
+        for id in snapshot_ids(&self.disk, &self.dir)? {
+            let path = self.dir.join(snapshot_name(id));
+            snapshots.push((id, self.disk.metadata(&path)?.len, path));
         }
-        snapshots.sort_by_key(|(id, ..)| *id);
         let mut size = self.log.size() + snapshots.iter().map(|(_, len, _)| len).sum::<u64>();
         let mut trimmed = None;
         for pair in snapshots.windows(2) {
             let [(_, len, path), (next, ..)] = pair else { break };
-            if size <= bytes_max || next.offset > high_watermark {
+            let too_large = retention.bytes_max.is_some_and(|bytes_max| size > bytes_max);
+            let superseded = next.offset <= self.log.log_start_offset();
+            if next.offset > high_watermark
+                || !(too_large || superseded || self.is_too_old(path, retention, now_ms)?)
+            {
                 break;
             }
             let before = self.log.size();
             self.log.set_high_watermark(high_watermark);
             self.log.advance_log_start_offset(next.offset)?;
             self.log.delete_old_segments(now_ms)?;
-            for deletion in self.log.take_pending_deletions() {
-                deletion.remove(&self.disk)?;
-            }
+            self.remove_deleted()?;
             self.disk.remove_file(path)?;
             size -= len + (before - self.log.size());
             trimmed = Some((self.log.log_start_offset(), *next));
         }
         Ok(trimmed)
+    }
+
+    /// Whether the last record that a snapshot covers is older than the retention.
+    fn is_too_old(&self, path: &Path, retention: Retention, now_ms: i64) -> Result<bool, MetadataLogError> {
+        let Some(age_max_ms) = retention.age_max_ms else { return Ok(false) };
+        let file = self.disk.open(path, OpenMode::Read)?;
+        let mut start = vec![0; usize::try_from(file.len()?.min(SNAPSHOT_HEADER_BYTES)).unwrap_or(0)];
+        file.read_exact_at(&mut start, 0)?;
+        let timestamp_ms = checkpoint::last_contained_timestamp_ms(start.into());
+        Ok(timestamp_ms.is_some_and(|timestamp_ms| now_ms.saturating_sub(timestamp_ms) > age_max_ms))
+    }
+
+    /// Nobody reads segments of the metadata log by name, so that they need not be kept for a while.
+    fn remove_deleted(&mut self) -> Result<(), MetadataLogError> {
+        for deletion in self.log.take_pending_deletions() {
+            deletion.remove(&self.disk)?;
+        }
+        Ok(())
     }
 
     /// Writes a part of a snapshot that is being fetched; position 0 starts it anew.
@@ -295,23 +378,41 @@ impl MetadataLog {
         Ok(())
     }
 
-    /// Puts a fetched snapshot in place durably and starts the log anew behind it. Returns its content.
+    /// All of a fetched snapshot, before it is put in place.
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn finish_snapshot(&mut self, id: OffsetAndEpoch, now_ms: i64) -> Result<Bytes, MetadataLogError> {
+    pub fn read_snapshot_part(&self, id: OffsetAndEpoch) -> Result<Bytes, MetadataLogError> {
+        Ok(self.disk.read_file(&self.part_path(id), SNAPSHOT_BYTES_MAX)?.into())
+    }
+
+    /// Puts a fetched snapshot in place durably and starts the log anew behind it: what the log held may be another
+    /// history, however long. A crash in between is made good at the next start.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn install_snapshot(&mut self, id: OffsetAndEpoch, now_ms: i64) -> Result<(), MetadataLogError> {
         let (part, path) = (self.part_path(id), self.dir.join(snapshot_name(id)));
         self.disk.open(&part, OpenMode::ReadWrite)?.sync_all()?;
         self.disk.rename(&part, &path)?;
         self.disk.sync_dir(&self.dir)?;
-        if self.log.log_end_offset() < id.offset {
-            self.log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
+        self.log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
+        self.remove_deleted()?;
+        for older in snapshot_ids(&self.disk, &self.dir)? {
+            if older < id {
+                self.disk.remove_file(&self.dir.join(snapshot_name(older)))?;
+            }
         }
-        Ok(self.disk.read_file(&path, SNAPSHOT_BYTES_MAX)?.into())
+        Ok(())
     }
 
     fn part_path(&self, id: OffsetAndEpoch) -> PathBuf {
         self.dir.join(format!("{}.part", snapshot_name(id)))
+    }
+
+    /// The error of a snapshot that cannot be used.
+    pub fn bad_snapshot(&self, id: OffsetAndEpoch, reason: String) -> MetadataLogError {
+        MetadataLogError::Snapshot { path: self.dir.join(snapshot_name(id)), reason }
     }
 
     /// The error of a batch of this log that cannot be read.
@@ -337,10 +438,26 @@ fn parse_snapshot_name(name: &str) -> Option<OffsetAndEpoch> {
     checkpoint::parse_file_name(name).map(|(offset, epoch)| OffsetAndEpoch { offset, epoch })
 }
 
-fn latest_snapshot(disk: &Disk, dir: &Path) -> Result<Option<(OffsetAndEpoch, Bytes)>, MetadataLogError> {
+/// The snapshots in a directory, oldest first.
+fn snapshot_ids(disk: &Disk, dir: &Path) -> Result<Vec<OffsetAndEpoch>, MetadataLogError> {
     let names = disk.read_dir(dir)?;
-    let latest = names.iter().filter_map(|entry| parse_snapshot_name(&entry.name)).max();
-    let Some(id) = latest else { return Ok(None) };
+    let mut ids: Vec<_> = names.iter().filter_map(|entry| parse_snapshot_name(&entry.name)).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Removes snapshots that were being fetched or deleted when the node stopped.
+fn remove_leftovers(disk: &Disk, dir: &Path) -> Result<(), MetadataLogError> {
+    for entry in disk.read_dir(dir)? {
+        if [".checkpoint.part", ".checkpoint.deleted"].iter().any(|suffix| entry.name.ends_with(suffix)) {
+            disk.remove_file(&dir.join(&entry.name))?;
+        }
+    }
+    Ok(())
+}
+
+fn latest_snapshot(disk: &Disk, dir: &Path) -> Result<Option<(OffsetAndEpoch, Bytes)>, MetadataLogError> {
+    let Some(id) = snapshot_ids(disk, dir)?.pop() else { return Ok(None) };
     let content = disk.read_file(&dir.join(snapshot_name(id)), SNAPSHOT_BYTES_MAX)?;
     Ok(Some((id, content.into())))
 }

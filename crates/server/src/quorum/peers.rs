@@ -98,10 +98,39 @@ impl Peers {
             RaftRequest::DescribeQuorum(request) => {
                 self.call(to, &request).await.map(RaftResponse::DescribeQuorum)
             }
+            // Every connection begins with this exchange.
+            RaftRequest::ApiVersions(_) => {
+                let connection = self.connection(to).await;
+                connection
+                    .map(|connection| RaftResponse::ApiVersions(Box::new(connection.api_versions().clone())))
+            }
+            RaftRequest::AddRaftVoter(request) => {
+                self.call(to, &request).await.map(RaftResponse::AddRaftVoter)
+            }
+            RaftRequest::RemoveRaftVoter(request) => {
+                self.call(to, &request).await.map(RaftResponse::RemoveRaftVoter)
+            }
+            RaftRequest::UpdateRaftVoter(request) => {
+                self.call(to, &request).await.map(RaftResponse::UpdateRaftVoter)
+            }
         };
-        answer.map_err(|error| match error {
-            ConnectionError::UnsupportedVersion { .. } => RequestFailure::UnsupportedVersion,
-            _ => RequestFailure::Disconnected,
-        })
+        match answer {
+            Ok(answer) => Ok(answer),
+            // Whether the process is gone or only the connection is told by the next attempt.
+            Err(ConnectionError::Closed { .. }) => Err(self
+                .connection(to)
+                .await
+                .err()
+                .map_or(RequestFailure::Disconnected, |error| failure(&error))),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+fn failure(error: &ConnectionError) -> RequestFailure {
+    match error {
+        ConnectionError::UnsupportedVersion { .. } => RequestFailure::UnsupportedVersion,
+        ConnectionError::Connect { nobody_listens: true, .. } => RequestFailure::Refused,
+        _ => RequestFailure::Disconnected,
     }
 }

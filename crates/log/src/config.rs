@@ -2,7 +2,7 @@
 
 /// Effective values of the topic keys, as `kafka-configs` would describe them. The server fills it; logs of one topic
 /// share it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`: a segment never grows beyond this many bytes.
     pub segment_bytes: u32,
@@ -26,7 +26,14 @@ pub struct LogConfig {
     pub delete: bool,
     /// `cleanup.policy` contains `compact`.
     pub compact: bool,
-    /// `max.compaction.lag.ms`: a segment of a compacted topic is closed at least this often.
+    /// `min.cleanable.dirty.ratio`: the part of the log that must be dirty before it is compacted, 0 to 1.
+    pub dirty_ratio_min: f64,
+    /// `min.compaction.lag.ms`: a segment with a record younger than this is not compacted.
+    pub min_compaction_lag_ms: i64,
+    /// `delete.retention.ms`: how long a tombstone or a marker stays after everything else of it has gone.
+    pub delete_retention_ms: i64,
+    /// `max.compaction.lag.ms`: a segment of a compacted topic is closed at least this often, and compacted if it has
+    /// waited longer.
     pub max_compaction_lag_ms: i64,
     /// `file.delete.delay.ms`: how long a deleted segment stays on disk under its `.deleted` name.
     pub file_delete_delay_ms: i64,
@@ -56,6 +63,9 @@ impl Default for LogConfig {
             retention_ms: 7 * DAY_MS,
             delete: true,
             compact: false,
+            dirty_ratio_min: 0.5,
+            min_compaction_lag_ms: 0,
+            delete_retention_ms: DAY_MS,
             max_compaction_lag_ms: i64::MAX,
             file_delete_delay_ms: 60_000,
             preallocate: false,

@@ -100,16 +100,23 @@ pub(crate) struct LogFiles {
     dir: PathBuf,
     log: u64,
     handles: Handles,
+    // What follows the names of all files.
+    suffix: &'static str,
 }
 
 impl LogFiles {
     pub(crate) fn new(handles: &Handles, dir: &Path) -> Self {
+        Self::with_suffix(handles, dir, "")
+    }
+
+    /// Files whose names end with `suffix`: segments that are not part of the log yet.
+    pub(crate) fn with_suffix(handles: &Handles, dir: &Path, suffix: &'static str) -> Self {
         let log = {
             let mut table = handles.table();
             table.logs += 1;
             table.logs
         };
-        Self { dir: dir.to_path_buf(), log, handles: handles.clone() }
+        Self { dir: dir.to_path_buf(), log, handles: handles.clone(), suffix }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -121,7 +128,7 @@ impl LogFiles {
     }
 
     pub(crate) fn path(&self, base_offset: i64, kind: FileKind) -> PathBuf {
-        self.dir.join(file_name(base_offset, kind))
+        self.dir.join(file_name(base_offset, kind) + self.suffix)
     }
 
     /// The open file. It is opened if it exists and is not open; it is an error if it does not exist.

@@ -1,9 +1,9 @@
 //! The log of one partition: Kafka's files, byte for byte, and what may be done with them.
 //!
-//! What it is: segments with their indexes, producer state, leader epochs, recovery after a crash, retention, and the
-//! files of a log directory. What it is not: it decodes no record on the way in or out, knows neither clients nor
-//! replicas, has no threads and no clock (`now_ms` is an argument), and never syncs by itself. Compaction and tiered
-//! storage are not here yet.
+//! What it is: segments with their indexes, producer state, leader epochs, recovery after a crash, retention,
+//! compaction, and the files of a log directory. What it is not: it decodes no record on the way in or out, knows neither clients nor
+//! replicas, has no threads and no clock (`now_ms` is an argument), and never syncs by itself. Tiered storage is not here
+//! yet.
 //!
 //! Read first: [`Log`], then `segment.rs` (what a segment is), `append.rs` and `read.rs` (the two hot paths), and
 //! `recovery.rs`.
@@ -26,6 +26,7 @@
 mod append;
 pub mod checkpoints;
 pub mod clean_shutdown;
+pub mod cleaner;
 mod config;
 mod error;
 mod flush;

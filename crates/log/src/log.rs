@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use klamm_protocol::Uuid;
 
+use crate::cleaner::CleaningState;
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
 use crate::flush::Unsynced;
@@ -72,6 +73,7 @@ pub struct Log {
     pub(crate) last_flushed_ms: i64,
     pub(crate) unsynced: Unsynced,
     pub(crate) pending_deletions: Vec<PendingDeletion>,
+    pub(crate) cleaning: CleaningState,
 }
 
 impl Log {
@@ -92,6 +94,9 @@ impl Log {
 
     /// Changes the settings; they count from the next operation on.
     pub fn set_config(&mut self, config: Arc<LogConfig>) {
+        if self.config.compact && !config.compact {
+            self.cleaning.abort();
+        }
         self.config = config;
     }
 
@@ -240,6 +245,7 @@ impl Log {
             Some(parent) => parent.join(name),
             None => PathBuf::from(name),
         };
+        self.cleaning.abort();
         self.files.disk().rename(self.files.dir(), &to)?;
         self.files.set_dir(to);
         Ok(())

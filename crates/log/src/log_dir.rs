@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use klamm_io::disk::{DirectoryLock, Disk};
 
 use crate::checkpoints::{
-    HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE, read_offsets, write_offsets,
+    CLEANER_OFFSET_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE, read_offsets,
+    write_offsets,
 };
 use crate::clean_shutdown;
 use crate::error::{Error, Result};
@@ -41,6 +42,8 @@ pub struct LoadedLogDir {
     pub log_start_offsets: BTreeMap<TopicPartition, i64>,
     /// High watermarks.
     pub high_watermarks: BTreeMap<TopicPartition, i64>,
+    /// Up to where logs were compacted.
+    pub cleaner_offsets: BTreeMap<TopicPartition, i64>,
 }
 
 /// A log directory that this process has locked.
@@ -95,6 +98,7 @@ impl LogDir {
             recovery_points: self.read(RECOVERY_POINT_FILE)?,
             log_start_offsets: self.read(LOG_START_OFFSET_FILE)?,
             high_watermarks: self.read(HIGH_WATERMARK_FILE)?,
+            cleaner_offsets: self.read(CLEANER_OFFSET_FILE)?,
         })
     }
 

@@ -15,6 +15,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::cleaner::CleaningState;
 use crate::error::{Error, Result};
 use crate::flush::Unsynced;
 use crate::handles::LogFiles;
@@ -67,6 +68,7 @@ impl Log {
             last_flushed_ms: open.now_ms,
             unsynced: Unsynced { snapshots, ..Unsynced::default() },
             pending_deletions: Vec::new(),
+            cleaning: CleaningState::default(),
         };
         if epochs_changed {
             log.write_epochs()?;

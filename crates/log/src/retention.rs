@@ -33,8 +33,12 @@ impl PendingDeletion {
 }
 
 impl Log {
-    /// Deletes the segments that retention lets go. Returns how many. See [`Log::take_pending_deletions`].
+    /// Deletes the segments that retention lets go. Returns how many. See [`Log::take_pending_deletions`]. Waits while
+    /// the log is being cleaned.
     pub fn delete_old_segments(&mut self, now_ms: i64) -> Result<usize> {
+        if self.cleaning.running.is_some() {
+            return Ok(0);
+        }
         let mut deleted = self.delete_while(now_ms, |log, index| {
             let start = log.log_start_offset;
             Ok(log.segments.get(index + 1).is_some_and(|next| next.base_offset <= start))
@@ -107,11 +111,26 @@ impl Log {
     /// order. A crash on the way must leave no hole in the log: of a log's beginning the oldest goes first, of its end
     /// the newest.
     pub(crate) fn delete_segments(&mut self, removed: Vec<Segment>, now_ms: i64) -> Result<()> {
+        for segment in &removed {
+            tracing::info!(partition = %self.partition, base_offset = segment.base_offset, "deleting segment");
+        }
+        self.delete_replaced(removed, -1, now_ms)
+    }
+
+    /// As [`Log::delete_segments`], for segments whose place one takes that begins at `base_offset`; the producer
+    /// snapshot of that offset stays.
+    pub(crate) fn delete_replaced(
+        &mut self,
+        removed: Vec<Segment>,
+        base_offset: i64,
+        now_ms: i64,
+    ) -> Result<()> {
         let mut paths = Vec::new();
         for segment in removed {
-            tracing::info!(partition = %self.partition, base_offset = segment.base_offset, "deleting segment");
             paths.extend(segment.mark_deleted(&self.files)?);
-            paths.extend(self.producers.mark_snapshot_deleted(&self.files, segment.base_offset)?);
+            if segment.base_offset != base_offset {
+                paths.extend(self.producers.mark_snapshot_deleted(&self.files, segment.base_offset)?);
+            }
         }
         if !paths.is_empty() {
             let due_ms = now_ms.saturating_add(self.config.file_delete_delay_ms);

@@ -109,7 +109,12 @@ pub(crate) struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     pub(crate) fn new(file: &'a File, position: u32, end: u32) -> Self {
-        Self { window: Window::new(file, u64::from(end), BATCH_CHUNK_BYTES), position: u64::from(position) }
+        Self::with_chunk(file, position, end, BATCH_CHUNK_BYTES)
+    }
+
+    /// As [`Batches::new`], reading so much at once.
+    pub(crate) fn with_chunk(file: &'a File, position: u32, end: u32, chunk_bytes: usize) -> Self {
+        Self { window: Window::new(file, u64::from(end), chunk_bytes), position: u64::from(position) }
     }
 
     /// Where the next batch would start.

@@ -169,17 +169,20 @@ impl Segment {
 
     /// Record time since the segment's first batch; without timestamps, time since it was made or opened.
     fn time_waited(&mut self, files: &LogFiles, timestamp: i64, now_ms: i64) -> Result<i64> {
-        let first = match self.first_timestamp {
-            Some(first) => first,
-            None => {
-                let file = self.file(files)?;
-                let found = Headers::new(&file, 0, self.size).next()?;
-                let first = found.map_or(NO_TIMESTAMP, |found| found.header.max_timestamp);
-                self.first_timestamp = Some(first);
-                first
-            }
-        };
+        let first = self.first_batch_timestamp(files)?;
         Ok(if first >= 0 { timestamp.saturating_sub(first) } else { now_ms.saturating_sub(self.created_ms) })
+    }
+
+    /// Largest timestamp of the first batch; [`NO_TIMESTAMP`] if there is none.
+    pub(crate) fn first_batch_timestamp(&mut self, files: &LogFiles) -> Result<i64> {
+        if let Some(first) = self.first_timestamp {
+            return Ok(first);
+        }
+        let file = self.file(files)?;
+        let found = Headers::new(&file, 0, self.size).next()?;
+        let first = found.map_or(NO_TIMESTAMP, |found| found.header.max_timestamp);
+        self.first_timestamp = Some(first);
+        Ok(first)
     }
 
     /// Before another segment becomes the active one.

@@ -72,6 +72,11 @@ impl TransactionIndex {
         self.entries == 0
     }
 
+    /// Bytes of the entries.
+    pub(crate) fn len(&self) -> u64 {
+        u64::from(self.entries) * ENTRY_BYTES as u64
+    }
+
     fn scan(&self, files: &LogFiles, mut visit: impl FnMut(u32, AbortedTxn) -> bool) -> Result<()> {
         if self.entries == 0 {
             return Ok(());

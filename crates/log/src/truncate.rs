@@ -15,6 +15,8 @@ impl Log {
             return Ok(false);
         }
         let offset = offset.max(0);
+        // Before any file goes: whoever reads them must not take that for a failure.
+        self.cleaning.abort();
         if self.segments.first().is_some_and(|first| first.base_offset > offset) {
             self.truncate_fully_and_start_at(offset, None, now_ms)?;
             return Ok(true);
@@ -44,6 +46,7 @@ impl Log {
         log_start_offset: Option<i64>,
         now_ms: i64,
     ) -> Result<()> {
+        self.cleaning.abort();
         let mut removed = std::mem::take(&mut self.segments);
         removed.reverse();
         let deleted = self.delete_segments(removed, now_ms);
@@ -64,6 +67,7 @@ impl Log {
 
     fn note_truncation(&mut self, offset: i64) {
         self.recovery_point = self.recovery_point.min(offset);
+        self.cleaning.truncated(offset);
         self.unsynced.truncations = self.unsynced.truncations.wrapping_add(1);
         self.high_watermark_at = None;
         self.first_unstable_at = None;

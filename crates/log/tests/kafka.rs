@@ -8,52 +8,14 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use klamm_log::{Append, AppendOrigin, LogConfig, OffsetSpec};
 use klamm_protocol::Uuid;
 use klamm_protocol::records::{BatchBuilder, BatchOptions, Compression, CompressionType, NewBatch};
+use support::kafka::{assert_same_text, contents, java, now_ms};
 use support::*;
-
-fn classpath() -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance/target/classpath.txt");
-    let Ok(content) = std::fs::read_to_string(&file) else {
-        panic!("{} is missing: run tests/conformance/build.sh (needs Java 17 and Maven)", file.display());
-    };
-    // The jars of Kafka's tests bring mocks along that get in the way.
-    content.trim().split(':').filter(|jar| !jar.ends_with("-test.jar")).collect::<Vec<_>>().join(":")
-}
-
-fn java(arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new("java")
-        .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"])
-        .arg("-Dlog4j2.level=ERROR")
-        .arg("-cp")
-        .arg(classpath())
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("java is missing: install openjdk-17-jdk-headless");
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{arguments:?} failed:\n{out}\n{err}");
-    assert!(!err.contains("Exception"), "{arguments:?}:\n{out}\n{err}");
-    // What Kafka logs begins with the time in brackets.
-    out.lines().filter(|line| !line.starts_with('[')).map(|line| format!("{line}\n")).collect()
-}
-
-fn assert_same_text(ours: &str, theirs: &str, what: &str) {
-    for (number, (ours, theirs)) in ours.lines().zip(theirs.lines()).enumerate() {
-        assert_eq!(ours, theirs, "{what}, line {number}");
-    }
-    assert_eq!(ours.lines().count(), theirs.lines().count(), "{what}");
-}
 
 const SEGMENT_BYTES: u32 = 1500;
 const INDEX_INTERVAL_BYTES: u32 = 200;
@@ -242,27 +204,11 @@ fn script(now_ms: i64, codecs: &[&str], seed: u64) -> String {
     out
 }
 
-fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut contents = BTreeMap::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        contents
-            .insert(path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap());
-    }
-    contents
-}
-
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for (name, content) in contents(from) {
         std::fs::write(to.join(name), content).unwrap();
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "Kafka looks at the clock as well")]
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap()
 }
 
 fn assert_same_files(ours: &Path, theirs: &Path, what: &str) {

@@ -1,6 +1,8 @@
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +13,7 @@ import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.record.internal.ControlRecordType;
 import org.apache.kafka.common.record.internal.EndTransactionMarker;
 import org.apache.kafka.common.record.internal.MemoryRecords;
+import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.record.internal.RecordBatch;
 import org.apache.kafka.common.record.internal.SimpleRecord;
 import org.apache.kafka.common.utils.Time;
@@ -18,13 +21,17 @@ import org.apache.kafka.server.common.RequestLocal;
 import org.apache.kafka.server.storage.log.FetchIsolation;
 import org.apache.kafka.server.util.KafkaScheduler;
 import org.apache.kafka.storage.internals.log.AppendOrigin;
+import org.apache.kafka.storage.internals.log.Cleaner;
 import org.apache.kafka.storage.internals.log.FetchDataInfo;
 import org.apache.kafka.storage.internals.log.LogConfig;
 import org.apache.kafka.storage.internals.log.LogDirFailureChannel;
 import org.apache.kafka.storage.internals.log.LogSegment;
+import org.apache.kafka.storage.internals.log.LogToClean;
 import org.apache.kafka.storage.internals.log.ProducerStateManagerConfig;
+import org.apache.kafka.storage.internals.log.SkimpyOffsetMap;
 import org.apache.kafka.storage.internals.log.UnifiedLog;
 import org.apache.kafka.storage.internals.log.VerificationGuard;
+import org.apache.kafka.storage.internals.utils.Throttler;
 import org.apache.kafka.storage.log.metrics.BrokerTopicStats;
 
 /**
@@ -83,19 +90,69 @@ public class KafkaLog {
                     long timestamp = Long.parseLong(words[i]);
                     list.add(new SimpleRecord(timestamp, "key".getBytes(), ("value " + timestamp).getBytes()));
                 }
-                SimpleRecord[] records = list.toArray(new SimpleRecord[0]);
-                Compression compression = Compression.of(words[2]).build();
-                long id = Long.parseLong(words[3]);
-                short epoch = Short.parseShort(words[4]);
-                int sequence = Integer.parseInt(words[5]);
-                MemoryRecords batch = id < 0 ? MemoryRecords.withRecords(compression, records)
-                    : words[6].equals("true") ? MemoryRecords.withTransactionalRecords(compression, id, epoch, sequence, records)
-                    : MemoryRecords.withIdempotentRecords(compression, id, epoch, sequence, records);
-                log.appendAsLeader(batch, Integer.parseInt(words[1]), AppendOrigin.CLIENT, RequestLocal.noCaching(),
-                    VerificationGuard.SENTINEL, (short) 0);
+                append(log, words, list.toArray(new SimpleRecord[0]));
             }
+            case "keyed" -> {
+                // leader epoch, codec, producer id, producer epoch, sequence, transactional, timestamp, KEY=VALUE or KEY...
+                List<SimpleRecord> list = new ArrayList<>();
+                for (int i = 8; i < words.length; i++) {
+                    String[] pair = words[i].split("=", 2);
+                    byte[] value = pair.length > 1 ? pair[1].getBytes() : null;
+                    list.add(new SimpleRecord(Long.parseLong(words[7]) + i, pair[0].getBytes(), value));
+                }
+                append(log, words, list.toArray(new SimpleRecord[0]));
+            }
+            case "clean" -> clean(log, Integer.parseInt(words[1]), Long.parseLong(words[2]));
+            case "records" -> records(log);
             default -> throw new IllegalArgumentException(words[0]);
         }
+    }
+
+    static void append(UnifiedLog log, String[] words, SimpleRecord[] records) throws Exception {
+        Compression compression = Compression.of(words[2]).build();
+        long id = Long.parseLong(words[3]);
+        short epoch = Short.parseShort(words[4]);
+        int sequence = Integer.parseInt(words[5]);
+        MemoryRecords batch = id < 0 ? MemoryRecords.withRecords(compression, records)
+            : words[6].equals("true") ? MemoryRecords.withTransactionalRecords(compression, id, epoch, sequence, records)
+            : MemoryRecords.withIdempotentRecords(compression, id, epoch, sequence, records);
+        log.appendAsLeader(batch, Integer.parseInt(words[1]), AppendOrigin.CLIENT, RequestLocal.noCaching(),
+            VerificationGuard.SENTINEL, (short) 0);
+    }
+
+    static long firstDirty = 0;
+
+    /** Kafka's cleaner, with a map of so many bytes, at this time. */
+    static void clean(UnifiedLog log, int bytes, long now) throws Exception {
+        Cleaner cleaner = new Cleaner(0, new SkimpyOffsetMap(bytes), 1000, 1048588, 0.9,
+            new Throttler(Double.MAX_VALUE, Long.MAX_VALUE, "cleaner-io", "bytes", Time.SYSTEM), Time.SYSTEM, tp -> { });
+        long bound = Math.min(log.lastStableOffset(), log.activeSegment().baseOffset());
+        LogToClean cleanable = new LogToClean(log, firstDirty, Math.max(firstDirty, bound), false);
+        System.out.println("cleanable " + cleanable.firstUncleanableOffset() + " " + cleanable.cleanBytes() + " "
+            + cleanable.cleanableBytes());
+        if (cleanable.cleanableBytes() > 0) {
+            firstDirty = cleaner.doClean(cleanable, now).getKey();
+        }
+        System.out.println("cleaned " + firstDirty);
+    }
+
+    static void records(UnifiedLog log) throws Exception {
+        for (LogSegment segment : log.logSegments()) {
+            for (RecordBatch b : segment.log().batches()) {
+                System.out.println("batch " + b.baseOffset() + " " + b.lastOffset() + " " + b.partitionLeaderEpoch() + " "
+                    + b.producerId() + " " + b.producerEpoch() + " " + b.baseSequence() + " " + b.maxTimestamp() + " "
+                    + b.compressionType().name + " " + b.isTransactional() + " " + b.isControlBatch() + " "
+                    + b.deleteHorizonMs().orElse(-1) + " " + b.countOrNull());
+                for (Record r : b) {
+                    System.out.println("record " + r.offset() + " " + r.timestamp() + " " + r.sequence() + " "
+                        + (b.isControlBatch() ? "marker" : text(r.key()) + "=" + text(r.value())));
+                }
+            }
+        }
+    }
+
+    static String text(ByteBuffer bytes) {
+        return bytes == null ? "null" : StandardCharsets.UTF_8.decode(bytes).toString();
     }
 
     static void describe(UnifiedLog log) throws Exception {

@@ -1,6 +1,8 @@
 //! What the tests of logs share: a directory, batches, and chance that can be repeated.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its part, and may fail")]
 
+pub mod kafka;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ keys! { DEFS;
     COMPRESSION_ZSTD_LEVEL: i32 = "compression.zstd.level", default(3), between(-131072, 22), Medium, Resource, from(&[("compression.zstd.level", 1)]), supported;
 
     /// How long tombstones and transaction markers of a compacted topic are kept, in milliseconds.
-    DELETE_RETENTION_MS: i64 = "delete.retention.ms", default(86400000), at_least(0), Medium, Resource, from(&[("log.cleaner.delete.retention.ms", 1)]);
+    DELETE_RETENTION_MS: i64 = "delete.retention.ms", default(86400000), at_least(0), Medium, Resource, from(&[("log.cleaner.delete.retention.ms", 1)]), supported;
 
     /// How long files of deleted segments stay on disk, in milliseconds.
     FILE_DELETE_DELAY_MS: i64 = "file.delete.delay.ms", default(60000), at_least(0), Medium, Resource, from(&[("log.segment.delete.delay.ms", 1)]), supported;
@@ -72,10 +72,10 @@ keys! { DEFS;
     MESSAGE_TIMESTAMP_TYPE: String = "message.timestamp.type", default("CreateTime"), OneOf(&["CreateTime", "LogAppendTime"]), Medium, Resource, from(&[("log.message.timestamp.type", 1)]), supported;
 
     /// Share of the log that has to be uncleaned before it is compacted.
-    MIN_CLEANABLE_DIRTY_RATIO: f64 = "min.cleanable.dirty.ratio", default(0.5), between(0, 1), Medium, Resource, from(&[("log.cleaner.min.cleanable.ratio", 1)]);
+    MIN_CLEANABLE_DIRTY_RATIO: f64 = "min.cleanable.dirty.ratio", default(0.5), between(0, 1), Medium, Resource, from(&[("log.cleaner.min.cleanable.ratio", 1)]), supported;
 
     /// A record stays uncompacted for at least this long, in milliseconds.
-    MIN_COMPACTION_LAG_MS: i64 = "min.compaction.lag.ms", default(0), at_least(0), Medium, Resource, from(&[("log.cleaner.min.compaction.lag.ms", 1)]);
+    MIN_COMPACTION_LAG_MS: i64 = "min.compaction.lag.ms", default(0), at_least(0), Medium, Resource, from(&[("log.cleaner.min.compaction.lag.ms", 1)]), supported;
 
     /// Least number of in-sync replicas, the leader among them, with which a write with acks=all succeeds.
     MIN_INSYNC_REPLICAS: i32 = "min.insync.replicas", default(1), at_least(1), Medium, Resource, from(&[("min.insync.replicas", 1)]), supported;

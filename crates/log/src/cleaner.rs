@@ -30,6 +30,6 @@ mod transactions;
 
 pub use cleanable::Cleanable;
 pub(crate) use cleanable::CleaningState;
-pub use run::{CleanerSettings, Cleaning, CleaningStats, Step};
+pub use run::{CleanerSettings, Cleaning, CleaningId, CleaningStats, Step};
 pub use swap::CleanedSegment;
 pub use throttle::Throttle;

@@ -36,7 +36,7 @@ impl Log {
     /// Deletes the segments that retention lets go. Returns how many. See [`Log::take_pending_deletions`]. Waits while
     /// the log is being cleaned.
     pub fn delete_old_segments(&mut self, now_ms: i64) -> Result<usize> {
-        if self.cleaning.running.is_some() {
+        if self.cleaning.is_running() {
             return Ok(0);
         }
         let mut deleted = self.delete_while(now_ms, |log, index| {

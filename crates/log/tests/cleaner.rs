@@ -87,7 +87,7 @@ fn clean(log: &mut Log, settings: CleanerSettings, now_ms: i64) -> i64 {
             Step::More { .. } => {}
             Step::Cleaned(segment) => assert!(log.swap_cleaned(&segment, now_ms).unwrap()),
             Step::Done { end_offset } => {
-                log.end_cleaning(&cleaning, Some(end_offset));
+                log.end_cleaning(&cleaning.id(), Some(end_offset));
                 return end_offset;
             }
             Step::Aborted => panic!("nobody has aborted it"),
@@ -312,7 +312,7 @@ fn what_changes_the_log_ends_its_cleaning() {
         assert!(!log.swap_cleaned(&finished, NOW_MS).unwrap(), "{what}");
         finished.discard();
         assert!(matches!(cleaning.step().unwrap(), Step::Aborted), "{what}");
-        log.end_cleaning(&cleaning, Some(30));
+        log.end_cleaning(&cleaning.id(), Some(30));
         drop(cleaning);
         // The files of a deleted log go with it.
         let left = names(log.dir()).iter().any(|name| name.contains(".cleaned"));
@@ -332,14 +332,17 @@ fn retention_waits_for_the_cleaner() {
     let dir = TempDir::new("cleaner-retention");
     let mut log = dirty_log(&dir.0);
     log.advance_log_start_offset(15).unwrap();
-    let mut cleaning = log.start_cleaning(settings(), NOW_MS).unwrap().unwrap();
+    let cleaning = log.start_cleaning(settings(), NOW_MS).unwrap().unwrap();
     assert_eq!(log.delete_old_segments(NOW_MS).unwrap(), 0);
     assert_eq!(log.cleanable(NOW_MS).unwrap(), None, "it is being cleaned");
+    drop(cleaning);
+    assert!(log.cleanable(NOW_MS).unwrap().is_some(), "whoever cleaned it has given up");
+    let mut cleaning = log.start_cleaning(settings(), NOW_MS).unwrap().unwrap();
     while let Some(segment) = next_segment(&mut cleaning) {
         assert!(log.swap_cleaned(&segment, NOW_MS).unwrap());
         segment.sync_names().unwrap();
     }
-    log.end_cleaning(&cleaning, Some(30));
+    log.end_cleaning(&cleaning.id(), Some(30));
     log.advance_log_start_offset(30).unwrap();
     assert!(log.delete_old_segments(NOW_MS).unwrap() > 0);
 }
@@ -364,7 +367,7 @@ fn damage_makes_a_log_uncleanable_and_no_worse() {
         }
     };
     assert!(!failed.is_fault(), "{failed}");
-    log.end_cleaning(&cleaning, None);
+    log.end_cleaning(&cleaning.id(), None);
     assert_eq!(log.cleanable(NOW_MS).unwrap(), None);
     assert_eq!(table(&mut log).len(), before.len());
 }

@@ -117,7 +117,7 @@ fn clean_once(log: &mut Log, dedupe_buffer_bytes: u64, now_ms: i64, out: &mut St
                 Step::More { .. } => {}
                 Step::Cleaned(segment) => assert!(log.swap_cleaned(&segment, now_ms).unwrap()),
                 Step::Done { end_offset } => {
-                    log.end_cleaning(&cleaning, Some(end_offset));
+                    log.end_cleaning(&cleaning.id(), Some(end_offset));
                     break;
                 }
                 Step::Aborted => panic!("nobody has aborted it"),

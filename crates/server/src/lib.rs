@@ -3,6 +3,7 @@
 pub mod authorize;
 pub mod broker_lifecycle;
 pub mod broker_loggers;
+mod cleaner;
 pub mod controller_lifecycle;
 pub mod coordinator;
 pub mod dispatch;

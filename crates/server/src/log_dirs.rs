@@ -13,7 +13,7 @@ use std::{
 
 use klamm_log::{
     DirPurpose, TopicPartition,
-    checkpoints::{HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE},
+    checkpoints::{CLEANER_OFFSET_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE},
     log_dir::LoadedLogDir,
     names,
 };
@@ -38,6 +38,8 @@ pub struct LogDir {
     partitions: AtomicUsize,
     /// Digest of what the checkpoint files say.
     checkpointed: AtomicU64,
+    /// Of the cleaner's file alone.
+    cleaner_checkpointed: AtomicU64,
     /// Locked for as long as the node runs; `None` if it could not be opened.
     files: Option<klamm_log::log_dir::LogDir>,
 }
@@ -66,6 +68,8 @@ pub struct FoundPartition {
     pub log_start_offset: i64,
     /// High watermark.
     pub high_watermark: i64,
+    /// Up to where it was compacted.
+    pub cleaner_checkpoint: Option<i64>,
     /// Whether the last owner closed it properly.
     pub clean_shutdown: bool,
 }
@@ -82,6 +86,7 @@ impl LogDir {
             unchecked: AtomicBool::new(false),
             partitions: AtomicUsize::new(0),
             checkpointed: AtomicU64::new(u64::MAX),
+            cleaner_checkpointed: AtomicU64::new(u64::MAX),
             files,
         }
     }
@@ -160,6 +165,7 @@ impl LogDirs {
                     recovery_point: offset(&loaded.recovery_points),
                     log_start_offset: offset(&loaded.log_start_offsets),
                     high_watermark: offset(&loaded.high_watermarks),
+                    cleaner_checkpoint: loaded.cleaner_offsets.get(at).copied(),
                     clean_shutdown: loaded.clean_shutdown,
                 };
                 if let Some(other) = found.insert(at.clone(), partition) {
@@ -283,6 +289,7 @@ impl LogDirs {
                 recovery_point: found.recovery_point,
                 log_start_offset: found.log_start_offset,
                 high_watermark: found.high_watermark,
+                cleaner_checkpoint: found.cleaner_checkpoint,
             });
         }
     }
@@ -294,7 +301,7 @@ impl LogDirs {
         }
     }
 
-    /// Writes the three checkpoint files of every directory that works and whose partitions have moved since the last time.
+    /// Writes the checkpoint files of every directory that works and whose partitions have moved since the last time.
     pub fn write_checkpoints(&self, partitions: &BTreeMap<TopicPartition, PartitionOffsets>) {
         for (index, dir) in self.dirs.iter().enumerate().filter(|(_, dir)| !dir.is_metadata_only) {
             let Some(files) = dir.files.as_ref().filter(|_| !dir.is_offline()) else { continue };
@@ -318,6 +325,21 @@ impl LogDirs {
                 })
                 .and_then(|()| {
                     files.write_checkpoint(HIGH_WATERMARK_FILE, &map(|offsets| offsets.high_watermark))
+                })
+                .and_then(|()| {
+                    let cleaned =
+                        here().filter_map(|(at, offsets)| Some((at.clone(), offsets.cleaner_checkpoint?)));
+                    let cleaned: BTreeMap<_, _> = cleaned.collect();
+                    let mut hasher = FxHasher::default();
+                    cleaned.hash(&mut hasher);
+                    // Seldom there is anything new.
+                    let digest = hasher.finish();
+                    if dir.cleaner_checkpointed.load(Ordering::Acquire) == digest {
+                        return Ok(());
+                    }
+                    files.write_checkpoint(CLEANER_OFFSET_FILE, &cleaned)?;
+                    dir.cleaner_checkpointed.store(digest, Ordering::Release);
+                    Ok(())
                 });
             match written {
                 Ok(()) => dir.checkpointed.store(digest, Ordering::Release),
@@ -374,7 +396,8 @@ mod tests {
             broker_epoch: None,
             recovery_points: BTreeMap::from([(partition.clone(), 70)]),
             log_start_offsets: BTreeMap::from([(partition.clone(), 50)]),
-            high_watermarks: BTreeMap::from([(partition, 90)]),
+            high_watermarks: BTreeMap::from([(partition.clone(), 90)]),
+            cleaner_offsets: BTreeMap::from([(partition, 60)]),
         }
     }
 
@@ -440,9 +463,13 @@ mod tests {
             let found = files.load().unwrap();
             assert_eq!(found.clean_shutdown, clean);
             let at = TopicPartition::new("topic", 3);
-            let kept = [&found.recovery_points, &found.log_start_offsets, &found.high_watermarks]
-                .map(|map| map[&at]);
-            assert_eq!(kept, [70, 50, 90]);
+            let kept = [
+                &found.recovery_points,
+                &found.log_start_offsets,
+                &found.high_watermarks,
+                &found.cleaner_offsets,
+            ];
+            assert_eq!(kept.map(|map| map[&at]), [70, 50, 90, 60]);
         }
     }
 }

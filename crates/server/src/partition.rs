@@ -200,6 +200,7 @@ impl Partition {
             recovery_point: self.log.recovery_point(),
             log_start_offset: self.log.log_start_offset(),
             high_watermark: self.log.high_watermark(),
+            cleaner_checkpoint: self.log.cleaner_checkpoint(),
         }
     }
 }

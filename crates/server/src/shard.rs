@@ -7,6 +7,7 @@
 
 pub mod append;
 pub mod apply;
+mod clean;
 pub mod fetch;
 pub mod lookup;
 pub mod partitions;

@@ -27,7 +27,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     broker_lifecycle::{self, Stage, Wish},
-    controller_lifecycle,
+    cleaner, controller_lifecycle,
     handlers::{
         Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
         groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, security::SecurityContext,
@@ -278,6 +278,9 @@ impl Lifecycle {
         }
         self.tasks.push(spawn::essential(remove_deleted(Arc::clone(node))));
         self.tasks.push(spawn::essential(checkpoint_loop(Arc::clone(node), running.senders.clone())));
+        if self.is_broker {
+            self.tasks.push(spawn::essential(cleaner::run(Arc::clone(node), running.senders.clone())));
+        }
         info!(node = node.id, cluster_id = %node.cluster_id, shards = node.shard_count, "node started");
     }
 

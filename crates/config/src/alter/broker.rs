@@ -176,6 +176,17 @@ fn check_step(old: &BrokerConfig, new: &BrokerConfig) -> Result<(), String> {
             ));
         }
     }
+    let (was, is) = (old.get(&broker::LOG_CLEANER_THREADS), new.get(&broker::LOG_CLEANER_THREADS));
+    if is < was / 2 {
+        return Err(format!(
+            "Log cleaner threads cannot be reduced to less than half the current value {was}"
+        ));
+    }
+    if is > was.saturating_mul(2) {
+        return Err(format!(
+            "Log cleaner threads cannot be increased to more than double the current value {was}"
+        ));
+    }
     let (roll, local) = (new.log_retention_ms(), new.get(&broker::LOG_LOCAL_RETENTION_MS));
     topic::check_local(&LOG_RETENTION_MS, roll, &broker::LOG_LOCAL_RETENTION_MS, local)
         .map_err(|e| e.to_string())?;

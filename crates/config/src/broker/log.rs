@@ -21,37 +21,37 @@ keys! { DEFS;
     CORDONED_LOG_DIRS: Vec<String> = "cordoned.log.dirs", default(""), LIST_OR_NULL, Medium, PerBroker, supported;
 
     /// Wait of an idle log cleaner before it looks for work again, in milliseconds.
-    LOG_CLEANER_BACKOFF_MS: i64 = "log.cleaner.backoff.ms", default(15000), at_least(0), Medium, ClusterWide;
+    LOG_CLEANER_BACKOFF_MS: i64 = "log.cleaner.backoff.ms", default(15000), at_least(0), Medium, ClusterWide, supported;
 
     /// Memory of all log cleaner threads for finding the latest record of each key, in bytes.
-    LOG_CLEANER_DEDUPE_BUFFER_SIZE: i64 = "log.cleaner.dedupe.buffer.size", default(134217728), Any, Medium, ClusterWide;
+    LOG_CLEANER_DEDUPE_BUFFER_SIZE: i64 = "log.cleaner.dedupe.buffer.size", default(134217728), Any, Medium, ClusterWide, supported;
 
     /// How long tombstones and transaction markers of compacted topics are kept, in milliseconds.
-    LOG_CLEANER_DELETE_RETENTION_MS: i64 = "log.cleaner.delete.retention.ms", default(86400000), at_least(0), Medium, ClusterWide;
+    LOG_CLEANER_DELETE_RETENTION_MS: i64 = "log.cleaner.delete.retention.ms", default(86400000), at_least(0), Medium, ClusterWide, supported;
 
     /// Whether the log cleaner runs. Without it compacted topics, also the internal ones, grow for ever.
-    LOG_CLEANER_ENABLE: bool = "log.cleaner.enable", default(true), Any, Medium, ReadOnly;
+    LOG_CLEANER_ENABLE: bool = "log.cleaner.enable", default(true), Any, Medium, ReadOnly, supported;
 
     /// How full the dedupe buffer may become, as a share of its slots.
-    LOG_CLEANER_IO_BUFFER_LOAD_FACTOR: f64 = "log.cleaner.io.buffer.load.factor", default(0.9), Any, Medium, ClusterWide;
+    LOG_CLEANER_IO_BUFFER_LOAD_FACTOR: f64 = "log.cleaner.io.buffer.load.factor", default(0.9), Any, Medium, ClusterWide, supported;
 
     /// Memory of all log cleaner threads for reading and writing, in bytes.
-    LOG_CLEANER_IO_BUFFER_SIZE: i32 = "log.cleaner.io.buffer.size", default(524288), at_least(0), Medium, ClusterWide;
+    LOG_CLEANER_IO_BUFFER_SIZE: i32 = "log.cleaner.io.buffer.size", default(524288), at_least(0), Medium, ClusterWide, supported;
 
     /// Most bytes per second that the log cleaner reads and writes together.
-    LOG_CLEANER_IO_MAX_BYTES_PER_SECOND: f64 = "log.cleaner.io.max.bytes.per.second", default("1.7976931348623157E308"), Any, Medium, ClusterWide;
+    LOG_CLEANER_IO_MAX_BYTES_PER_SECOND: f64 = "log.cleaner.io.max.bytes.per.second", default("1.7976931348623157E308"), Any, Medium, ClusterWide, supported;
 
     /// A record is compacted after this long at the latest, in milliseconds.
     LOG_CLEANER_MAX_COMPACTION_LAG_MS: i64 = "log.cleaner.max.compaction.lag.ms", default(9223372036854775807), at_least(1), Medium, ClusterWide, supported;
 
     /// Share of a log that has to be uncleaned before it is compacted.
-    LOG_CLEANER_MIN_CLEANABLE_RATIO: f64 = "log.cleaner.min.cleanable.ratio", default(0.5), between(0, 1), Medium, ClusterWide;
+    LOG_CLEANER_MIN_CLEANABLE_RATIO: f64 = "log.cleaner.min.cleanable.ratio", default(0.5), between(0, 1), Medium, ClusterWide, supported;
 
     /// A record stays uncompacted for at least this long, in milliseconds.
-    LOG_CLEANER_MIN_COMPACTION_LAG_MS: i64 = "log.cleaner.min.compaction.lag.ms", default(0), at_least(0), Medium, ClusterWide;
+    LOG_CLEANER_MIN_COMPACTION_LAG_MS: i64 = "log.cleaner.min.compaction.lag.ms", default(0), at_least(0), Medium, ClusterWide, supported;
 
     /// Number of log cleaner threads.
-    LOG_CLEANER_THREADS: i32 = "log.cleaner.threads", default(1), at_least(0), Medium, ClusterWide;
+    LOG_CLEANER_THREADS: i32 = "log.cleaner.threads", default(1), at_least(0), Medium, ClusterWide, supported;
 
     /// What happens to old segments: `delete`, `compact`, or both.
     LOG_CLEANUP_POLICY: Vec<String> = "log.cleanup.policy", default("delete"), any_of(&["compact", "delete"]), Medium, ClusterWide, supported;

@@ -19,6 +19,11 @@ pub(crate) struct CleaningState {
 }
 
 impl CleaningState {
+    /// Whether a cleaning is under way that is worth something.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.as_ref().is_some_and(|aborted| !aborted.load(Ordering::Acquire))
+    }
+
     /// The log is not any more what the cleaning under way has read.
     pub(crate) fn abort(&mut self) {
         if let Some(aborted) = self.running.take() {
@@ -80,7 +85,7 @@ impl Log {
 
     /// How dirty the log is. `None` if it is not compacted, is being cleaned or cannot be, or is empty.
     pub fn cleanable(&mut self, now_ms: i64) -> Result<Option<Cleanable>> {
-        if !self.config.compact || self.cleaning.failed || self.cleaning.running.is_some() {
+        if !self.config.compact || self.cleaning.failed || self.cleaning.is_running() {
             return Ok(None);
         }
         let first_dirty_offset = self.first_dirty_offset();

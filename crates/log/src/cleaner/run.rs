@@ -90,6 +90,10 @@ pub struct CleaningStats {
     pub records_invalid: u64,
 }
 
+/// Names a round of cleaning.
+#[derive(Clone, Debug)]
+pub struct CleaningId(Arc<AtomicBool>);
+
 /// Where in the round it stands.
 enum Phase {
     /// The batch at `position` of the dirty segment at `index` is the next for the map.
@@ -187,9 +191,9 @@ impl Log {
 
     /// Ends a round of cleaning: the log is clean up to `end_offset`, or, if there is none, could not be cleaned and is
     /// left alone until the next start.
-    pub fn end_cleaning(&mut self, cleaning: &Cleaning, end_offset: Option<i64>) {
+    pub fn end_cleaning(&mut self, cleaning: &CleaningId, end_offset: Option<i64>) {
         let is_current =
-            self.cleaning.running.as_ref().is_some_and(|running| Arc::ptr_eq(running, &cleaning.aborted));
+            self.cleaning.running.as_ref().is_some_and(|running| Arc::ptr_eq(running, &cleaning.0));
         if !is_current {
             return;
         }
@@ -199,15 +203,12 @@ impl Log {
             None => self.cleaning.failed = true,
         }
     }
-
-    /// Gives a round of cleaning up, which may be begun again at any time.
-    pub fn abort_cleaning(&mut self) {
-        self.cleaning.abort();
-    }
 }
 
 impl Drop for Cleaning {
     fn drop(&mut self) {
+        // The log need not wait for what will not come.
+        self.aborted.store(true, Ordering::Release);
         if let Phase::Clean { current: Some(current), .. } = &self.phase {
             remove_cleaned(self.files.disk(), &self.dir, current.dest.base_offset);
         }
@@ -217,7 +218,18 @@ impl Drop for Cleaning {
     }
 }
 
+impl std::fmt::Debug for Cleaning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cleaning").field("partition", &self.partition).finish_non_exhaustive()
+    }
+}
+
 impl Cleaning {
+    /// By which the log knows it.
+    pub fn id(&self) -> CleaningId {
+        CleaningId(Arc::clone(&self.aborted))
+    }
+
     /// Whose log it is.
     pub fn partition(&self) -> &TopicPartition {
         &self.partition

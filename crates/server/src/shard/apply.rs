@@ -276,6 +276,7 @@ impl Shard {
             return None;
         }
         log.set_high_watermark(found.high_watermark);
+        log.set_cleaner_checkpoint(found.cleaner_checkpoint);
         if let Some(dir) = self.node.log_dirs.dir(found.log_dir) {
             dir.count(true);
         }
@@ -304,6 +305,7 @@ impl Shard {
             recovery_point: 0,
             log_start_offset: 0,
             high_watermark: 0,
+            cleaner_checkpoint: None,
             clean_shutdown: true,
         })
     }

@@ -3,8 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use klamm_log::FileSlice;
 pub use klamm_log::TopicPartition;
+use klamm_log::{
+    FileSlice,
+    cleaner::{Cleanable, CleanedSegment, CleanerSettings, Cleaning, CleaningId},
+};
 use klamm_protocol::{
     ErrorCode, Uuid,
     api::{
@@ -92,10 +95,61 @@ pub enum ShardRequest {
         /// By partition: the directory and its offsets.
         reply: Reply<BTreeMap<TopicPartition, PartitionOffsets>>,
     },
+    /// Lists the logs that could be compacted.
+    Cleanable {
+        /// In no order.
+        reply: Reply<Vec<CleanableLog>>,
+    },
+    /// What a log cleaner wants of a partition's log.
+    Clean {
+        /// The partition.
+        at: TopicPartition,
+        /// What it wants.
+        request: CleanRequest,
+    },
     /// Ends the shard: flushes and closes its partitions.
     Stop {
         /// The final offsets.
         reply: Reply<BTreeMap<TopicPartition, PartitionOffsets>>,
+    },
+}
+
+/// A log that could be compacted.
+#[derive(Debug)]
+pub struct CleanableLog {
+    /// The partition.
+    pub at: TopicPartition,
+    /// Index of its log directory.
+    pub log_dir: usize,
+    /// How dirty it is.
+    pub cleanable: Cleanable,
+    /// How dirty it has to be before it is worth the while.
+    pub dirty_ratio_min: f64,
+}
+
+/// What a log cleaner wants of a log.
+#[derive(Debug)]
+pub enum CleanRequest {
+    /// To begin a round.
+    Start {
+        /// What the round may use.
+        settings: CleanerSettings,
+        /// The round; `None` if there is nothing to be done, or not here.
+        reply: Reply<Option<Box<Cleaning>>>,
+    },
+    /// To put a segment in place.
+    Swap {
+        /// The segment.
+        segment: Arc<CleanedSegment>,
+        /// Whether it was put in place.
+        reply: Reply<bool>,
+    },
+    /// To end the round.
+    End {
+        /// Which.
+        id: CleaningId,
+        /// Up to where the log is clean now; `None` if it cannot be cleaned.
+        end_offset: Option<i64>,
     },
 }
 
@@ -307,4 +361,6 @@ pub struct PartitionOffsets {
     pub log_start_offset: i64,
     /// See the glossary.
     pub high_watermark: i64,
+    /// Up to where it was compacted.
+    pub cleaner_checkpoint: Option<i64>,
 }

@@ -191,6 +191,8 @@ impl Shard {
             ShardRequest::Coordinate { partition, asked } => self.coordinators.ask(partition, *asked),
             ShardRequest::CoordinatedPartitions { reply } => drop(reply.send(self.coordinators.partitions())),
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
+            ShardRequest::Cleanable { reply } => drop(reply.send(self.cleanable())),
+            ShardRequest::Clean { at, request } => self.clean(&at, request),
             // The shard's loop has ended by then.
             ShardRequest::Stop { .. } => {}
         }

@@ -49,7 +49,7 @@ pub(super) async fn run(shard: Rc<Shard>) {
         shard.partitions.borrow_mut().wake_timed();
         shard.flush_due();
         if due(&mut next_retention, retention) {
-            shard.retain();
+            shard.retain(|_| true);
         }
         if due(&mut next_expiration, expiration) {
             let now_ms = clock.wall_ms();
@@ -118,13 +118,14 @@ impl Shard {
         });
     }
 
-    /// Deletes segments that retention lets go, and removes files whose time has come.
-    fn retain(self: &Rc<Self>) {
+    /// Deletes segments that retention lets go, of the partitions that are `meant`, and removes files whose time has
+    /// come.
+    pub(super) fn retain(self: &Rc<Self>, meant: impl Fn(&Partition) -> bool) {
         let clock = self.node.world.clock;
         let (now, now_ms) = (clock.now().since_start(), clock.wall_ms());
         let mut settled = Vec::new();
         for partition in self.partitions.borrow_mut().iter_mut() {
-            if self.node.log_dirs.is_offline(partition.log_dir()) {
+            if !meant(partition) || self.node.log_dirs.is_offline(partition.log_dir()) {
                 continue;
             }
             match partition.log.delete_old_segments(now_ms) {
@@ -145,7 +146,7 @@ impl Shard {
         }
     }
 
-    fn remove_later(&self, pending: PendingDeletion, now_ms: i64) {
+    pub(super) fn remove_later(&self, pending: PendingDeletion, now_ms: i64) {
         let (disk, clock) = (self.node.world.disk.clone(), self.node.world.clock);
         let wait = Duration::from_millis(u64::try_from(pending.due_ms - now_ms).unwrap_or(0));
         spawn::local(async move {

@@ -22,16 +22,16 @@ use crate::{
 };
 
 const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(crate) const BROKER: i8 = 4;
 const LOGGER: i8 = 8;
 const METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
-const SET: i8 = 0;
+pub(crate) const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 
-type Keys<'a> = &'a [(&'a str, i8, Option<&'a str>)];
+pub(crate) type Keys<'a> = &'a [(&'a str, i8, Option<&'a str>)];
 
 fn alteration(kind: i8, name: &str, keys: Keys<'_>) -> AlterConfigsResource {
     let configs = keys.iter().map(|(key, operation, value)| AlterableConfig {
@@ -60,7 +60,7 @@ fn alter_all(
     (responses.iter().map(|r| ErrorCode::from_code(r.error_code)).collect(), message)
 }
 
-fn alter(client: &mut Client, kind: i8, name: &str, keys: Keys<'_>) -> (ErrorCode, String) {
+pub(crate) fn alter(client: &mut Client, kind: i8, name: &str, keys: Keys<'_>) -> (ErrorCode, String) {
     let (codes, message) = alter_all(client, vec![alteration(kind, name, keys)], false);
     (codes[0], message)
 }

@@ -34,7 +34,7 @@ keys! { DEFS;
     FLUSH_MS: i64 = "flush.ms", default(9223372036854775807), at_least(0), Medium, Resource, from(&[("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)]), supported;
 
     /// Replicas throttled as followers, `partition:broker,...`, or `*` for all.
-    FOLLOWER_REPLICATION_THROTTLED_REPLICAS: Vec<String> = "follower.replication.throttled.replicas", default(""), ThrottledReplicas, Medium, Resource;
+    FOLLOWER_REPLICATION_THROTTLED_REPLICAS: Vec<String> = "follower.replication.throttled.replicas", default(""), ThrottledReplicas, Medium, Resource, supported;
 
     /// Bytes of records between two entries of the offset index.
     INDEX_INTERVAL_BYTES: i32 = "index.interval.bytes", default(4096), at_least(0), Medium, Resource, from(&[("log.index.interval.bytes", 1)]), supported;
@@ -44,7 +44,7 @@ keys! { DEFS;
     INTERNAL_SEGMENT_BYTES: Option<i32> = "internal.segment.bytes", null, Any, Medium, Resource, internal, supported;
 
     /// Replicas throttled as leaders, `partition:broker,...`, or `*` for all.
-    LEADER_REPLICATION_THROTTLED_REPLICAS: Vec<String> = "leader.replication.throttled.replicas", default(""), ThrottledReplicas, Medium, Resource;
+    LEADER_REPLICATION_THROTTLED_REPLICAS: Vec<String> = "leader.replication.throttled.replicas", default(""), ThrottledReplicas, Medium, Resource, supported;
 
     /// Bytes of a tiered partition kept on local disk; -2: as `retention.bytes`.
     LOCAL_RETENTION_BYTES: i64 = "local.retention.bytes", default(-2), at_least(-2), Medium, Resource, from(&[("log.local.retention.bytes", 1)]);

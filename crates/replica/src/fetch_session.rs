@@ -8,6 +8,7 @@
 //! Use: [`FetchSessions::begin`], read the context's partitions, [`FetchSessions::finish`].
 
 mod cache;
+pub mod client;
 mod partitions;
 
 use std::time::Duration;

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use klamm_protocol::{ErrorCode, Uuid};
 
+/// The first wait after a failure.
+const BACKOFF_MIN: Duration = Duration::from_millis(20);
+
 /// The log beside the machine.
 pub trait FollowerLog {
     /// Offset of the next record.
@@ -119,8 +122,12 @@ pub struct Follower {
     term: Term,
     /// `replica.fetch.backoff.ms`.
     backoff: Duration,
+    /// Tries in a row that came to nothing.
+    failures: u32,
     state: State,
     wait_until: Option<Duration>,
+    /// As the leader last told.
+    leader_high_watermark: Option<i64>,
 }
 
 impl Follower {
@@ -129,12 +136,24 @@ impl Follower {
         if log.latest_epoch().is_none() && log.log_end() > log.high_watermark() {
             actions.push(Action::TruncateTo(log.high_watermark()));
         }
-        Self { term, backoff, state: State::Fetching, wait_until: None }
+        Self {
+            term,
+            backoff,
+            failures: 0,
+            state: State::Fetching,
+            wait_until: None,
+            leader_high_watermark: None,
+        }
     }
 
     /// The leader epoch.
     pub const fn leader_epoch(&self) -> i32 {
         self.term.leader_epoch
+    }
+
+    /// Whether the log has all that the leader has called committed; throttles are not for such replicas.
+    pub fn has_caught_up(&self, log: &impl FollowerLog) -> bool {
+        self.leader_high_watermark.is_some_and(|high_watermark| high_watermark <= log.log_end())
     }
 
     /// What to ask the leader at this moment.
@@ -159,6 +178,9 @@ impl Follower {
                 let is_current = asked.term == self.term && asked.offset == log.log_end();
                 if is_current && self.state == State::Fetching {
                     self.wait_until = None;
+                    if !matches!(answer, FetchAnswer::Error(_)) {
+                        self.failures = 0;
+                    }
                     self.fetched(now, answer, log, actions);
                 }
             }
@@ -185,6 +207,7 @@ impl Follower {
     ) {
         match answer {
             FetchAnswer::Records { high_watermark, log_start } => {
+                self.leader_high_watermark = Some(high_watermark);
                 actions.push(Action::Append { leader_epoch: self.term.leader_epoch });
                 actions.push(Action::HighWatermark(high_watermark));
                 actions.push(Action::LogStart(log_start));
@@ -223,8 +246,15 @@ impl Follower {
     }
 
     fn back_off(&mut self, now: Duration) {
-        self.wait_until = Some(now + self.backoff);
+        self.wait_until = Some(now + backoff(self.failures, self.backoff));
+        self.failures = self.failures.saturating_add(1);
     }
+}
+
+/// How long to wait after so many failures in a row. A leader that was elected a moment ago may not know it yet: it is
+/// asked again soon, and less and less often, down to once in `replica.fetch.backoff.ms`.
+pub fn backoff(failures: u32, max: Duration) -> Duration {
+    BACKOFF_MIN.saturating_mul(1 << failures.min(16)).min(max)
 }
 
 /// Up to where this log can be the same as the leader's, whose largest epoch at or below this log's newest is `epoch`

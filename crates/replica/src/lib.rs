@@ -38,3 +38,4 @@ pub mod fetch_session;
 pub mod follower;
 pub mod leader;
 pub mod purgatory;
+pub mod throttle;

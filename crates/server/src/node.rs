@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata, quorum::ControllerHandle,
-    quotas::Quotas,
+    quotas::Quotas, replication::throttle::Throttle,
 };
 
 /// What a node waits for its own metadata to catch up with a change that it has asked for.
@@ -96,6 +96,10 @@ pub struct Node {
     pub shard_count: usize,
     /// The broker epoch that the controller gave this run of the process; -1 before it has.
     pub broker_epoch: watch::Sender<i64>,
+    /// How fast throttled replicas are sent to followers.
+    pub leader_throttle: Throttle,
+    /// How fast throttled replicas are fetched from leaders.
+    pub follower_throttle: Throttle,
     /// Connections that are open and may be.
     pub limits: Arc<ConnectionLimits>,
     /// What clients may do before they have to wait.

@@ -8,6 +8,7 @@ mod directories;
 mod exchange;
 mod fetcher;
 mod isr;
+pub mod throttle;
 mod waiting;
 
 use std::{rc::Rc, time::Duration};
@@ -77,6 +78,11 @@ impl Replication {
     /// Fetches a partition from its leader from now on, or not any more.
     pub(crate) fn follow(&self, shard: &Rc<Shard>, at: &TopicPartition, leader: Option<i32>) {
         self.fetchers.follow(shard, at, leader);
+    }
+
+    /// Divides the partitions among fetchers anew, as the config has it now.
+    pub(crate) fn divide_fetchers(&self, shard: &Rc<Shard>) {
+        self.fetchers.divide(shard);
     }
 
     /// Tells the controller which log directory a replica is in.

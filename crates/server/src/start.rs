@@ -45,6 +45,7 @@ use crate::{
         publisher,
     },
     quotas::Quotas,
+    replication::throttle::Throttle,
     shard::{
         ShardRequest, Shards,
         router::ShardSenders,
@@ -175,6 +176,8 @@ impl Running {
             metadata: Metadata::default(),
             previous_broker_epoch: directories.previous_broker_epoch,
             log_dirs: directories.log_dirs,
+            leader_throttle: Throttle::of_leaders(config),
+            follower_throttle: Throttle::of_followers(config),
             fetch_sessions: Mutex::new(fetch_sessions(config, &world)),
             shard_count,
             broker_epoch: watch::Sender::new(-1),

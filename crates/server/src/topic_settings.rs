@@ -8,6 +8,8 @@ use klamm_metadata::image::{ConfigResource, MetadataImage};
 use klamm_protocol::records::{Compression, CompressionType, TimestampType};
 use tracing::warn;
 
+use crate::replication::throttle::Throttled;
+
 /// What partitions of a topic go by. Shared by all of them on a shard.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopicSettings {
@@ -25,6 +27,10 @@ pub struct TopicSettings {
     pub timestamp_after_max_ms: i64,
     /// `min.insync.replicas`.
     pub insync_replicas_min: usize,
+    /// `leader.replication.throttled.replicas`, as far as they are on this broker.
+    pub throttled_leaders: Throttled,
+    /// `follower.replication.throttled.replicas`, as far as they are on this broker.
+    pub throttled_followers: Throttled,
 }
 
 impl TopicSettings {
@@ -82,6 +88,14 @@ impl TopicSettings {
             timestamp_before_max_ms: resolved.get(&topic::MESSAGE_TIMESTAMP_BEFORE_MAX_MS),
             timestamp_after_max_ms: resolved.get(&topic::MESSAGE_TIMESTAMP_AFTER_MAX_MS),
             insync_replicas_min: unsigned(resolved.get(&topic::MIN_INSYNC_REPLICAS)) as usize,
+            throttled_leaders: Throttled::read(
+                &resolved.get(&topic::LEADER_REPLICATION_THROTTLED_REPLICAS),
+                config.node_id(),
+            ),
+            throttled_followers: Throttled::read(
+                &resolved.get(&topic::FOLLOWER_REPLICATION_THROTTLED_REPLICAS),
+                config.node_id(),
+            ),
         }
     }
 }

@@ -25,7 +25,7 @@ keys! { DEFS;
     MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS: i32 = "max.incremental.fetch.session.cache.slots", default(1000), at_least(0), Medium, ReadOnly, supported;
 
     /// Number of fetchers towards each source broker.
-    NUM_REPLICA_FETCHERS: i32 = "num.replica.fetchers", default(1), at_least(1), High, ClusterWide;
+    NUM_REPLICA_FETCHERS: i32 = "num.replica.fetchers", default(1), at_least(1), High, ClusterWide, supported;
 
     /// Number of finished requests after which the purgatory of Produce is cleaned.
     PRODUCER_PURGATORY_PURGE_INTERVAL_REQUESTS: i32 = "producer.purgatory.purge.interval.requests", default(1000), Any, Medium, ReadOnly;

@@ -154,7 +154,7 @@ fn a_log_without_epochs_is_cut_to_its_high_watermark() {
 #[test]
 fn refusals() {
     let log = Log::new(0, &[1], 0);
-    let later = Ask::Later(NOW + BACKOFF);
+    let later = Ask::Later(NOW + BACKOFF_MIN);
     let cases = [
         (ErrorCode::NotLeaderOrFollower, later),
         (ErrorCode::UnknownLeaderEpoch, later),
@@ -171,6 +171,28 @@ fn refusals() {
         assert_eq!(follower.ask(NOW, &log), expect, "{code:?}");
         assert_eq!(actions, [], "{code:?}");
     }
+}
+
+#[test]
+fn a_leader_that_refuses_is_asked_less_and_less_often() {
+    let log = Log::new(0, &[1], 0);
+    let mut actions = Vec::new();
+    let mut follower = Follower::new(TERM, BACKOFF, &log, &mut actions);
+    let mut now = NOW;
+    let mut waits = Vec::new();
+    for code in [ErrorCode::UnknownLeaderEpoch; 8] {
+        let Ask::Fetch(asked) = follower.ask(now, &log) else { panic!("nothing asked") };
+        follower.step(now, Input::Fetched { asked, answer: FetchAnswer::Error(code) }, &log, &mut actions);
+        let Ask::Later(until) = follower.ask(now, &log) else { panic!("no wait") };
+        waits.push((until - now).as_millis());
+        now = until;
+    }
+    assert_eq!(waits, [20, 40, 80, 160, 320, 640, 1000, 1000]);
+    let Ask::Fetch(asked) = follower.ask(now, &log) else { panic!("nothing asked") };
+    let answer = FetchAnswer::Records { high_watermark: 0, log_start: 0 };
+    follower.step(now, Input::Fetched { asked, answer }, &log, &mut actions);
+    follower.step(now, Input::Failed, &log, &mut actions);
+    assert_eq!(follower.ask(now, &log), Ask::Later(now + BACKOFF_MIN));
 }
 
 #[test]

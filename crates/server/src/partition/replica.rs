@@ -214,6 +214,19 @@ impl Partition {
         }
     }
 
+    /// Whether this replica's fetching counts against `follower.replication.throttled.rate`.
+    pub fn is_throttled_follower(&self) -> bool {
+        self.settings.throttled_followers.contains(self.at.index)
+    }
+
+    /// Whether this follower has all that its leader has called committed.
+    pub fn has_caught_up(&self) -> bool {
+        match &self.role {
+            Role::Follower { follower, .. } => follower.has_caught_up(&LogView(&self.log)),
+            Role::Leader(_) | Role::None => false,
+        }
+    }
+
     /// Takes what the leader answered, with the records if there are any.
     ///
     /// # Errors

@@ -7,22 +7,48 @@ use klamm_config::{BrokerConfig, broker};
 use klamm_protocol::{
     ErrorCode, Records, Uuid,
     api::{
-        fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData, ReplicaState},
+        fetch::{FetchRequest, FetchResponse, PartitionData, ReplicaState},
         list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic},
     },
 };
-use klamm_replica::follower::{Ask, FetchAnswer, Input, LeaderOffsets, Position, Term};
+use klamm_replica::{
+    fetch_session::{
+        PartitionFetch,
+        client::{SessionClient, WantedPartition},
+    },
+    follower::{Ask, FetchAnswer, Input, LeaderOffsets, Position, Term},
+};
 
 use crate::{
     node::Node,
     shard::{requests::TopicPartition, run::Shard},
 };
 
+/// When partitions that are held back by the throttle are looked at again, if there is nothing else to fetch.
+const THROTTLED_WAIT: Duration = Duration::from_millis(100);
+
 /// A partition to be fetched.
 pub(super) struct Wanted {
     at: TopicPartition,
     position: Position,
     log_start: i64,
+}
+
+impl Wanted {
+    fn in_session(&self, max_bytes: i32) -> WantedPartition {
+        WantedPartition {
+            topic: self.at.topic.clone(),
+            topic_id: self.position.term.topic_id,
+            fetch: PartitionFetch {
+                partition: self.at.index,
+                fetch_offset: self.position.offset,
+                current_leader_epoch: self.position.term.leader_epoch,
+                last_fetched_epoch: self.position.last_fetched_epoch.unwrap_or(-1),
+                log_start_offset: self.log_start,
+                max_bytes,
+            },
+        }
+    }
 }
 
 /// What to ask one leader, for all partitions of this shard that follow it.
@@ -45,11 +71,18 @@ impl Plan {
         now: Duration,
     ) -> Self {
         let mut plan = Self::default();
+        let node = shard.node();
+        let is_throttled = node.follower_throttle.is_exceeded(&node.config.load(), now);
         let partitions = shard.partitions.borrow();
         let first = turn.checked_rem(followed.len()).unwrap_or(0);
         for at in followed.clone().skip(first).chain(followed.take(first)) {
             let Some(partition) = partitions.get(at) else { continue };
             if shard.node().log_dirs.is_offline(partition.log_dir()) {
+                continue;
+            }
+            if is_throttled && partition.is_throttled_follower() && !partition.has_caught_up() {
+                let until = now + THROTTLED_WAIT;
+                plan.next = Some(plan.next.map_or(until, |next| next.min(until)));
                 continue;
             }
             match partition.ask_leader(now) {
@@ -68,33 +101,16 @@ impl Plan {
         plan
     }
 
-    /// The fetch.
-    pub(super) fn fetch_request(&self, node: &Node, config: &BrokerConfig) -> FetchRequest {
-        let mut topics: Vec<FetchTopic> = Vec::new();
-        let partition_max_bytes = config.get(&broker::REPLICA_FETCH_MAX_BYTES);
-        for wanted in &self.wanted {
-            let partition = FetchPartition {
-                partition: wanted.at.index,
-                current_leader_epoch: wanted.position.term.leader_epoch,
-                fetch_offset: wanted.position.offset,
-                last_fetched_epoch: wanted.position.last_fetched_epoch.unwrap_or(-1),
-                log_start_offset: wanted.log_start,
-                partition_max_bytes,
-                ..Default::default()
-            };
-            match topics.last_mut() {
-                Some(topic) if topic.topic_id == wanted.position.term.topic_id => {
-                    topic.partitions.push(partition)
-                }
-                _ => topics.push(FetchTopic {
-                    topic: wanted.at.topic.clone(),
-                    topic_id: wanted.position.term.topic_id,
-                    partitions: vec![partition],
-                    ..Default::default()
-                }),
-            }
-        }
-        FetchRequest {
+    /// The fetch, as the session with the leader has it.
+    pub(super) fn fetch_request(
+        &self,
+        node: &Node,
+        config: &BrokerConfig,
+        session: &mut SessionClient,
+    ) -> FetchRequest {
+        let max_bytes = config.get(&broker::REPLICA_FETCH_MAX_BYTES);
+        let wanted: Vec<_> = self.wanted.iter().map(|wanted| wanted.in_session(max_bytes)).collect();
+        let mut request = FetchRequest {
             replica_state: ReplicaState {
                 replica_id: node.id,
                 replica_epoch: node.broker_epoch(),
@@ -103,9 +119,10 @@ impl Plan {
             max_wait_ms: config.get(&broker::REPLICA_FETCH_WAIT_MAX_MS),
             min_bytes: config.get(&broker::REPLICA_FETCH_MIN_BYTES),
             max_bytes: config.get(&broker::REPLICA_FETCH_RESPONSE_MAX_BYTES),
-            topics,
             ..Default::default()
-        }
+        };
+        session.ask(&wanted, &mut request);
+        request
     }
 
     /// The lookup of the leader's first offset (-2) or end (-1).
@@ -131,7 +148,7 @@ impl Plan {
     }
 }
 
-/// The partitions of an answer, each with what it was asked for.
+/// The partitions of an answer, each with what it was asked for. Those of which there is no news are not in it.
 pub(super) fn answers(plan: Plan, response: FetchResponse) -> Vec<(TopicPartition, Input, Option<Bytes>)> {
     let mut asked: BTreeMap<(Uuid, i32), Wanted> = plan
         .wanted
@@ -204,6 +221,10 @@ impl Shard {
         let clock = self.node().world.clock;
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(at) else { return };
+        let bytes = records.as_ref().map_or(0, Bytes::len);
+        if bytes > 0 && partition.is_throttled_follower() {
+            self.node().follower_throttle.record(clock.now().since_start(), bytes as u64);
+        }
         let answered = partition.leader_answered(input, records, clock.now().since_start(), clock.wall_ms());
         if let Err(error) = answered {
             self.node().log_dirs.fail(partition.log_dir(), &error);

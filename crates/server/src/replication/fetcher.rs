@@ -1,12 +1,18 @@
-//! Fetching from leaders: for each broker that leads partitions which this shard follows, one task with a connection of
-//! its own.
+//! Fetching from leaders: for each broker that leads partitions which this shard follows, `num.replica.fetchers` tasks,
+//! divided among the shards but at least one on each, with a connection and a fetch session of their own.
 //!
 //! A task has one request under way at a time. It ends when nothing is left to be fetched from its leader, with whatever
 //! it waits for.
+//!
+//! Non-obvious
+//! * A partition that comes while a request waits at the leader for records of others would have to wait with it, for up
+//!   to `replica.fetch.wait.max.ms`, and with it every producer that waits for this replica. The request is given up for
+//!   it, which takes a new connection, since answers come in the order of the requests.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
     rc::{Rc, Weak},
     sync::Arc,
     time::Duration,
@@ -16,6 +22,8 @@ use klamm_config::{BrokerConfig, broker};
 use klamm_io::{Instant, spawn};
 use klamm_net::client::{Connection, ConnectionError, Settings};
 use klamm_protocol::{ErrorCode, api::fetch::FetchRequest};
+use klamm_replica::{fetch_session::client::SessionClient, follower};
+use rustc_hash::FxHasher;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
@@ -33,10 +41,16 @@ const RESPONSE_BYTES_MAX: usize = i32::MAX as usize;
 /// After so many bytes other work of the shard gets its turn.
 const TURN_BYTES: usize = 1024 * 1024;
 
-/// The fetchers of one shard, by leader.
+/// How long a request that is under way may go on when another partition has come.
+const GIVE_UP_AFTER: Duration = Duration::from_millis(20);
+
+/// A leader, and which of the shard's fetchers of it.
+type Lane = (i32, u64);
+
+/// The fetchers of one shard.
 #[derive(Default)]
 pub(super) struct Fetchers {
-    by_leader: RefCell<BTreeMap<i32, Fetcher>>,
+    lanes: RefCell<BTreeMap<Lane, Fetcher>>,
 }
 
 struct Fetcher {
@@ -49,40 +63,81 @@ struct Fetcher {
 struct Followed {
     partitions: RefCell<BTreeSet<TopicPartition>>,
     changed: Notify,
+    /// Whether there are partitions that the request under way does not know of.
+    has_new: Cell<bool>,
 }
 
 impl Fetchers {
     /// Has a partition fetched from its leader, or not any more if there is none.
     pub(super) fn follow(&self, shard: &Rc<Shard>, at: &TopicPartition, leader: Option<i32>) {
-        let mut by_leader = self.by_leader.borrow_mut();
-        by_leader.retain(|id, fetcher| {
+        let lane = leader.map(|leader| (leader, lane_of(at, lanes_per_leader(shard.node()))));
+        let mut lanes = self.lanes.borrow_mut();
+        lanes.retain(|id, fetcher| {
             let mut partitions = fetcher.followed.partitions.borrow_mut();
-            if Some(*id) != leader {
+            if Some(*id) != lane {
                 partitions.remove(at);
             }
-            let is_needed = !partitions.is_empty() || Some(*id) == leader;
+            let is_needed = !partitions.is_empty() || Some(*id) == lane;
             if !is_needed {
                 fetcher.task.abort();
             }
             is_needed
         });
-        let Some(leader) = leader else { return };
-        let fetcher = by_leader.entry(leader).or_insert_with(|| {
+        let Some(lane) = lane else { return };
+        let fetcher = lanes.entry(lane).or_insert_with(|| {
             let followed = Rc::new(Followed::default());
-            let run = run(Rc::downgrade(shard), Arc::clone(shard.node()), leader, Rc::clone(&followed));
+            let run = run(Rc::downgrade(shard), Arc::clone(shard.node()), lane, Rc::clone(&followed));
             Fetcher { task: spawn::local(run), followed }
         });
-        fetcher.followed.partitions.borrow_mut().insert(at.clone());
+        let is_new = fetcher.followed.partitions.borrow_mut().insert(at.clone());
+        fetcher.followed.has_new.set(fetcher.followed.has_new.get() || is_new);
         // Also if it was there: its leader epoch may be another.
         fetcher.followed.changed.notify_one();
     }
 
+    /// Divides the partitions anew after `num.replica.fetchers` may have changed.
+    pub(super) fn divide(&self, shard: &Rc<Shard>) {
+        let followed: Vec<_> = self
+            .lanes
+            .borrow()
+            .iter()
+            .flat_map(|((leader, _), fetcher)| {
+                let partitions = fetcher.followed.partitions.borrow();
+                partitions.iter().map(|at| (at.clone(), *leader)).collect::<Vec<_>>()
+            })
+            .collect();
+        let count = lanes_per_leader(shard.node());
+        for (at, leader) in followed {
+            let is_there = self
+                .lanes
+                .borrow()
+                .get(&(leader, lane_of(&at, count)))
+                .is_some_and(|fetcher| fetcher.followed.partitions.borrow().contains(&at));
+            if !is_there {
+                self.follow(shard, &at, Some(leader));
+            }
+        }
+    }
+
     /// Ends all fetching.
     pub(super) fn stop(&self) {
-        for (_, fetcher) in std::mem::take(&mut *self.by_leader.borrow_mut()) {
+        for (_, fetcher) in std::mem::take(&mut *self.lanes.borrow_mut()) {
             fetcher.task.abort();
         }
     }
+}
+
+/// How many fetchers a shard has for each leader.
+fn lanes_per_leader(node: &Node) -> u64 {
+    let wanted = node.config.load().get(&broker::NUM_REPLICA_FETCHERS);
+    u64::try_from(wanted).unwrap_or(1).div_ceil(node.shard_count.max(1) as u64).max(1)
+}
+
+/// Which of its leader's fetchers has a partition.
+fn lane_of(at: &TopicPartition, count: u64) -> u64 {
+    let mut hasher = FxHasher::default();
+    at.hash(&mut hasher);
+    hasher.finish() % count
 }
 
 /// What a fetcher does after a round.
@@ -109,13 +164,14 @@ impl From<ConnectionError> for Failed {
     }
 }
 
-async fn run(shard: Weak<Shard>, node: Arc<Node>, leader: i32, followed: Rc<Followed>) {
+async fn run(shard: Weak<Shard>, node: Arc<Node>, lane: Lane, followed: Rc<Followed>) {
     let clock = node.world.clock;
-    let mut round = Round { shard, node, leader, followed, connection: None, turn: 0 };
-    let mut is_failing = false;
+    let mut round =
+        Round { shard, node, lane, followed, connection: None, session: SessionClient::default(), turn: 0 };
+    let mut failures = 0;
     loop {
         match round.run().await {
-            Ok(Next::Again) => is_failing = false,
+            Ok(Next::Again) => failures = 0,
             Ok(Next::Wait(until)) => {
                 let sleep = async {
                     match until {
@@ -131,11 +187,12 @@ async fn run(shard: Weak<Shard>, node: Arc<Node>, leader: i32, followed: Rc<Foll
             }
             Err(Failed::Ended) => return,
             Err(failed) => {
-                round.connection = None;
-                if !std::mem::replace(&mut is_failing, true) {
-                    tell(leader, &failed);
+                round.disconnect();
+                if failures == 0 {
+                    tell(lane.0, &failed);
                 }
-                round.back_off().await;
+                round.back_off(failures).await;
+                failures = failures.saturating_add(1);
             }
         }
     }
@@ -155,9 +212,10 @@ fn tell(leader: i32, failed: &Failed) {
 struct Round {
     shard: Weak<Shard>,
     node: Arc<Node>,
-    leader: i32,
+    lane: Lane,
     followed: Rc<Followed>,
     connection: Option<Connection>,
+    session: SessionClient,
     turn: usize,
 }
 
@@ -166,6 +224,7 @@ impl Round {
     async fn run(&mut self) -> Result<Next, Failed> {
         let clock = self.node.world.clock;
         self.turn = self.turn.wrapping_add(1);
+        self.followed.has_new.set(false);
         let plan = {
             let shard = self.shard.upgrade().ok_or(Failed::Ended)?;
             Plan::new(&shard, self.followed.partitions.borrow().iter(), self.turn, clock.now().since_start())
@@ -194,17 +253,35 @@ impl Round {
         Ok(())
     }
 
-    async fn fetch(&self, connection: &Connection, config: &BrokerConfig, plan: Plan) -> Result<(), Failed> {
+    async fn fetch(
+        &mut self,
+        connection: &Connection,
+        config: &BrokerConfig,
+        plan: Plan,
+    ) -> Result<(), Failed> {
         let version = connection.version_of::<FetchRequest>()?;
         if version < FETCH_VERSION_MIN {
             return Err(Failed::Refused(ErrorCode::UnsupportedVersion));
         }
-        let request = plan.fetch_request(&self.node, config);
+        let request = plan.fetch_request(&self.node, config, &mut self.session);
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
-        let response = connection.call_version(&request, version, wait).await?;
-        match ErrorCode::from_code(response.error_code) {
-            ErrorCode::None => {}
-            error => return Err(Failed::Refused(error)),
+        let response = tokio::select! {
+            biased;
+            response = connection.call_version(&request, version, wait) => response?,
+            () = self.interrupted() => {
+                self.disconnect();
+                return Ok(());
+            }
+        };
+        match self.session.answered(&response) {
+            Ok(()) => {}
+            // The leader has forgotten the session, or never had it: the next request starts another.
+            Err(
+                ErrorCode::FetchSessionIdNotFound
+                | ErrorCode::InvalidFetchSessionEpoch
+                | ErrorCode::FetchSessionTopicIdError,
+            ) => return Ok(()),
+            Err(error) => return Err(Failed::Refused(error)),
         }
         let mut bytes = 0;
         for (at, input, records) in exchange::answers(plan, response) {
@@ -221,6 +298,21 @@ impl Round {
         Ok(())
     }
 
+    /// Completes when partitions have come that the request under way does not know of.
+    async fn interrupted(&self) {
+        loop {
+            self.followed.changed.notified().await;
+            if self.followed.has_new.get() {
+                return self.node.world.clock.sleep(GIVE_UP_AFTER).await;
+            }
+        }
+    }
+
+    fn disconnect(&mut self) {
+        self.connection = None;
+        self.session.failed();
+    }
+
     async fn connect(&mut self, config: &BrokerConfig) -> Result<Connection, Failed> {
         if let Some(connection) = self.connection.as_ref().filter(|connection| connection.is_open()) {
             return Ok(connection.clone());
@@ -229,7 +321,7 @@ impl Round {
         let timeout = config.get(&broker::REPLICA_SOCKET_TIMEOUT_MS);
         let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(30_000));
         let settings = Settings {
-            client_id: format!("broker-{}-fetcher-{}", self.node.id, self.leader).into(),
+            client_id: format!("broker-{}-fetcher-{}", self.node.id, self.lane.1).into(),
             software_name: "klamm".into(),
             software_version: env!("CARGO_PKG_VERSION").into(),
             setup_timeout: timeout,
@@ -243,15 +335,15 @@ impl Round {
 
     fn address(&self, config: &BrokerConfig) -> Option<(String, u16)> {
         let published = self.node.metadata.load();
-        let broker = published.image.cluster.brokers.get(&self.leader)?;
+        let broker = published.image.cluster.brokers.get(&self.lane.0)?;
         let endpoint = broker.listener(config.inter_broker_listener().0)?;
         Some((endpoint.host.to_string(), endpoint.port))
     }
 
     /// Waits before the next try; less long if the metadata changes, since it may name another address.
-    async fn back_off(&self) {
+    async fn back_off(&self, failures: u32) {
         let clock = self.node.world.clock;
-        let backoff = fetch_backoff(&self.node.config.load());
+        let backoff = follower::backoff(failures, fetch_backoff(&self.node.config.load()));
         let offset = self.node.metadata.load().provenance.last_offset;
         let _ = clock.timeout(backoff, self.node.metadata.changed_since(offset)).await;
         // Not at once again and again while the metadata changes.

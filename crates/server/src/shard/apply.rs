@@ -76,6 +76,7 @@ impl Shard {
         }
         drop(cache);
         if all {
+            self.replication().divide_fetchers(self);
             image.topics.iter().for_each(|topic| self.refresh_topic(image, topic));
         } else {
             let touched = change.touched.topic_configs.iter();

@@ -64,7 +64,7 @@ impl Shard {
             let effects = note_follower(partition, read, reader, &mut answer, now)?;
             Ok((answer, effects))
         });
-        let (answer, effects) = match found {
+        let (mut answer, effects) = match found {
             Ok(found) => found,
             Err(error) => {
                 if error.is_fault() {
@@ -73,11 +73,36 @@ impl Shard {
                 return refused(log_error(&error).code);
             }
         };
-        if let Some(watch) = watch {
+        let is_held_back = self.throttle(partition, reader, &mut answer, now);
+        if let Some(watch) = watch
+            && !is_held_back
+        {
             watch.count(u64::from(answer.bytes()));
             partition.readers.add(isolation, watch);
         }
         (answer, effects)
+    }
+}
+
+impl Shard {
+    /// Takes the records out of the answer to a follower that is not in sync while the throttle is exceeded; those in
+    /// sync must not fall out by it. Returns whether it did.
+    fn throttle(
+        &self,
+        partition: &Partition,
+        reader: Reader,
+        answer: &mut PartitionReadAnswer,
+        now: Duration,
+    ) -> bool {
+        let (Reader::Follower { id, .. }, Some(leader)) = (reader, partition.leader()) else { return false };
+        answer.is_throttled = partition.settings.throttled_leaders.contains(partition.at().index);
+        let is_held_back = answer.is_throttled
+            && self.node.leader_throttle.is_exceeded(&self.node.config.load(), now)
+            && !leader.isr().contains(&id);
+        if is_held_back {
+            answer.records = None;
+        }
+        is_held_back
     }
 }
 
@@ -114,6 +139,7 @@ fn bounds(log: &Log) -> PartitionReadAnswer {
         aborted_transactions: None,
         records: None,
         preferred_replica: None,
+        is_throttled: false,
     }
 }
 

@@ -288,6 +288,8 @@ pub struct PartitionReadAnswer {
     pub records: Option<FileSlice>,
     /// The replica to read from instead.
     pub preferred_replica: Option<i32>,
+    /// Whether what followers get of it counts against `leader.replication.throttled.rate`.
+    pub is_throttled: bool,
 }
 
 impl PartitionReadAnswer {
@@ -302,6 +304,7 @@ impl PartitionReadAnswer {
             aborted_transactions: None,
             records: None,
             preferred_replica: None,
+            is_throttled: false,
         }
     }
 

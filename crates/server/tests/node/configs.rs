@@ -21,7 +21,7 @@ use crate::{
     harness::{Client, TestNode, beside_others, eventually, fresh_dir},
 };
 
-const TOPIC: i8 = 2;
+pub(crate) const TOPIC: i8 = 2;
 pub(crate) const BROKER: i8 = 4;
 const LOGGER: i8 = 8;
 const METRICS: i8 = 16;

@@ -5,6 +5,9 @@ use std::{path::Path, time::Instant};
 use klamm_protocol::{
     ErrorCode,
     api::{
+        alter_partition_reassignments::{
+            AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
+        },
         delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic},
         elect_leaders::{ElectLeadersRequest, TopicPartitions},
         metadata::MetadataResponsePartition,
@@ -14,6 +17,7 @@ use klamm_protocol::{
 
 use crate::{
     batches::{batch, produce},
+    configs::{BROKER, SET, TOPIC, alter},
     harness::{PATIENCE, TestNode, beside_others, fresh_dir},
 };
 
@@ -121,6 +125,83 @@ fn a_follower_that_was_away_too_long_starts_where_the_leader_does() {
     wait_for(&one, "away", "node 2 is back", |found| found.isr_nodes.len() == 2);
     let first = dir.join("away-0").join("00000000000000000003.log");
     assert_eq!(std::fs::read(first).unwrap(), log(&one.dir(), "away")[log(&one.dir(), "away").len() / 2..]);
+}
+
+#[test]
+fn every_partition_is_followed_however_many_fetchers_there_are() {
+    let _guard = beside_others();
+    let fetchers = [("num.replica.fetchers", "9")];
+    let one = TestNode::start("fetchers-one", &fetchers);
+    let two = one.start_broker(fresh_dir("fetchers-two"), 2, &fetchers);
+    let topics: Vec<String> = (0..12).map(|index| format!("followed-{index}")).collect();
+    for topic in &topics {
+        one.create_replicated_topic(topic, 1, 2, &[("min.insync.replicas", "2")]);
+    }
+    let nodes = [(1, &one), (2, &two)];
+    for count in ["9", "5", "3"] {
+        let key = [("num.replica.fetchers", count)];
+        assert_eq!(
+            alter(&mut one.connect(), BROKER, "", &key.map(|(key, value)| (key, SET, Some(value)))).0,
+            ErrorCode::None
+        );
+        for topic in &topics {
+            assert_eq!(
+                produce_to_leader(&nodes, topic, -1),
+                ErrorCode::None,
+                "{topic} with {count} fetchers"
+            );
+        }
+    }
+}
+
+/// Asks for these replicas of the first partition of a topic.
+fn reassign(node: &TestNode, topic: &str, replicas: &[i32]) {
+    let partition =
+        ReassignablePartition { partition_index: 0, replicas: Some(replicas.to_vec()), ..Default::default() };
+    let topic = ReassignableTopic { name: topic.into(), partitions: vec![partition], ..Default::default() };
+    let request =
+        AlterPartitionReassignmentsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
+    let answer = node.connect().call(&request, 0);
+    assert_eq!(answer.responses[0].partitions[0].error_code, 0, "{answer:?}");
+}
+
+#[test]
+fn a_throttled_replica_comes_slowly_and_those_in_sync_are_not_held_back() {
+    let _guard = beside_others();
+    let settings = [("replica.fetch.max.bytes", "50000")];
+    let one = TestNode::start("throttled-one", &settings);
+    let two = one.start_broker(fresh_dir("throttled-two"), 2, &settings);
+    for side in ["leader", "follower"] {
+        let topic = format!("throttled-{side}");
+        one.create_topic(&topic, 1, &[]);
+        let first = partition(&one, &topic).replica_nodes[0];
+        let nodes = [(1, &one), (2, &two)];
+        for _ in 0..10 {
+            let request = produce(&topic, Some(batch(2000, CompressionType::None)), 1);
+            let leader = nodes.iter().find(|(id, _)| *id == first).unwrap().1;
+            let answer = leader.connect().call(&request, VERSION);
+            assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+        }
+        let (rate, replicas) =
+            (format!("{side}.replication.throttled.rate"), format!("{side}.replication.throttled.replicas"));
+        let set = |kind, name: &str, key: &str, value| {
+            assert_eq!(alter(&mut one.connect(), kind, name, &[(key, SET, Some(value))]).0, ErrorCode::None);
+        };
+        set(BROKER, "", &rate, "150000");
+        set(TOPIC, &topic, &replicas, "*");
+        let begun = Instant::now();
+        reassign(&one, &topic, &[first, 3 - first]);
+        wait_for(&one, &topic, "both are in sync", |found| found.isr_nodes.len() == 2);
+        // Nearly half a megabyte, of which a second lets through 150 kB.
+        let took = begun.elapsed();
+        assert!(took.as_millis() > 1500, "{side}: {took:?}");
+        // In sync, it is not held back: a second's worth many times over is acknowledged at once.
+        set(TOPIC, &topic, "min.insync.replicas", "2");
+        for _ in 0..5 {
+            assert_eq!(produce_to_leader(&nodes, &topic, -1), ErrorCode::None);
+        }
+        set(BROKER, "", &rate, "9223372036854775807");
+    }
 }
 
 #[test]

@@ -60,6 +60,11 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> 
     let (node, shards, call) = (Arc::clone(&cx.node), Rc::clone(&cx.shards), call.clone());
     Made(Ok(Reply::Later(Box::pin(async move {
         let answers = fetch.run(&shards).await;
+        let held_back = answers.iter().filter(|answer| answer.is_throttled).map(PartitionReadAnswer::bytes);
+        let bytes: u64 = held_back.map(u64::from).sum();
+        if bytes > 0 {
+            node.leader_throttle.record(clock.now().since_start(), bytes);
+        }
         let throttled = is_charged.then(|| throttled(&node, &call, &context, &answers)).flatten();
         match throttled {
             Some(response) => call.encode(&response, &[]),

@@ -138,6 +138,48 @@ compare exact configs BS --alter --topic plain --add-config nokey=1
 compare exact configs BS --alter --topic plain --add-config retention.ms=abc
 compare status configs BS --alter --topic plain
 
+# Quotas and credentials: what is set is looked at by both, then taken away again.
+compare exact configs BS --alter --user alice --add-config 'producer_byte_rate=1024,consumer_byte_rate=10485760'
+compare exact configs BS --alter --entity-type users --entity-name alice --entity-type clients --entity-name c1 --add-config request_percentage=50
+compare exact configs BS --alter --entity-type users --entity-default --entity-type clients --entity-name c1 --add-config request_percentage=51.5
+compare exact configs BS --alter --user-defaults --add-config controller_mutation_rate=2
+compare exact configs BC --alter --client-defaults --add-config producer_byte_rate=0.0001
+compare exact configs BS --alter --ip 10.0.0.1 --add-config connection_creation_rate=5
+compare exact configs BS --alter --ip-defaults --add-config connection_creation_rate=6
+compare exact configs BS --alter --user alice --add-config 'SCRAM-SHA-256=[iterations=8192,password=secret],SCRAM-SHA-512=[password=x]'
+compare exact configs BS --alter --user bob --add-config 'SCRAM-SHA-512=[iterations=4096,password=a=b]'
+for which in '--entity-type users' '--entity-type clients' '--entity-type ips' '--entity-type users --entity-type clients' '--user alice' \
+  '--user nobody' '--user-defaults' '--client-defaults' '--client c1' '--ip 10.0.0.1' '--ip-defaults' '--user alice --client c1' \
+  '--entity-type users --entity-default --entity-type clients --entity-name c1'; do
+  compare sorted configs BS --describe $which
+done
+for wrong in '--user alice --add-config nokey=1' '--user alice --add-config producer_byte_rate=x' '--client c1 --add-config SCRAM-SHA-256=[password=x]' \
+  '--user-defaults --add-config SCRAM-SHA-256=[password=x]' '--user alice --delete-config request_percentage' '--user alice --add-config SCRAM-SHA-256=[iterations=5,password=x]' \
+  '--user alice --add-config SCRAM-SHA-256=[iterations=20000,password=x]' '--ip 10.0.0.1 --add-config producer_byte_rate=1' '--user bob --delete-config SCRAM-SHA-256' \
+  '--entity-type users --add-config producer_byte_rate=1' '--user alice --topic plain --add-config a=b' '--ip no.such.host.invalid --add-config connection_creation_rate=1' \
+  '--entity-type users --entity-type clients --entity-name a --add-config producer_byte_rate=1'; do
+  compare status configs BS --alter $wrong
+done
+set_again() { "$klamm" configs --bootstrap-server "$BOOTSTRAP" --alter --user alice --add-config producer_byte_rate=1024,consumer_byte_rate=5 > /dev/null; }
+between=set_again compare exact configs BS --alter --user alice --delete-config producer_byte_rate,consumer_byte_rate
+compare sorted configs BS --describe --user alice
+compare exact configs BS --alter --group g1 --add-config consumer.session.timeout.ms=50000
+compare exact configs BS --describe --group g1
+compare exact configs BS --alter --group g1 --delete-config consumer.session.timeout.ms
+compare exact configs BS --alter --client-metrics m1 --add-config 'interval.ms=1000,metrics=[org.apache.kafka.]'
+compare exact configs BS --describe --client-metrics m1
+compare exact configs BS --describe --client-metrics none
+compare exact configs BC --describe --broker-defaults
+
+# Groups of all types.
+for which in '' --consumer --share --streams '--group-type classic' '--group-type share' '--protocol consumer' '--group-type classic --protocol x'; do
+  compare sorted groups BS --list $which
+done
+compare status groups BS --list --group-type x
+compare status groups BS --list --share --streams
+compare status groups BS
+compare status groups --list
+
 echo '{"partitions": [{"topic": "plain", "partition": 0, "offset": 1}, {"topic": "plain", "partition": 1, "offset": 0}], "version": 1}' > "$work/offsets.json"
 # Kafka's words for its errors are its own; these cases show none.
 compare sorted delete-records BS --offset-json-file WORK/offsets.json
@@ -199,7 +241,7 @@ compare json log-dirs BS --describe
 compare json log-dirs BS --describe --broker-list 0 --topic-list plain,kept
 compare status log-dirs BS --describe --broker-list 7
 compare status log-dirs BS
-$t --create --topic led --replica-assignment 0:1,1:0,0 > /dev/null
+$t --create --topic led --replica-assignment 0:1,1:0,0:1 > /dev/null
 compare exact leader-election BS --election-type preferred --topic led --partition 0
 compare exact leader-election BS --election-type unclean --topic led --partition 2
 compare exact leader-election BS --election-type preferred --topic nope --partition 0

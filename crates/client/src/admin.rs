@@ -9,6 +9,7 @@ mod features;
 mod groups;
 mod offsets;
 mod quorum;
+mod quotas;
 mod reassignments;
 mod topics;
 
@@ -23,6 +24,7 @@ pub use groups::{GroupDescription, GroupListing, GroupMember};
 pub(crate) use offsets::list_offsets;
 pub use offsets::{ByPartition, IsolationLevel, ListedOffset, OffsetSpec};
 pub use quorum::{QuorumDescription, VoterEndpoint};
+pub use quotas::{QuotaEntity, QuotaMatch, ScramUpsertion};
 pub use reassignments::{ElectionType, Reassignment};
 pub use topics::{ByName, NewPartitions, NewTopic, PartitionDescription, TopicDescription, TopicListing};
 

@@ -16,6 +16,7 @@ mod dump_log;
 mod end_to_end_latency;
 mod features;
 mod get_offsets;
+mod groups;
 mod leader_election;
 mod log_dirs;
 mod metadata_quorum;
@@ -76,8 +77,10 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Print and check segments, indexes and snapshots of a log directory" },
     Command { name: "consumer-groups", script: "kafka-consumer-groups", area: Area::Cluster,
         run: consumer_groups::run, about: "List, describe and delete groups; reset their offsets" },
+    Command { name: "groups", script: "kafka-groups", area: Area::Cluster, run: groups::run,
+        about: "List groups of all types" },
     Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,
-        about: "Describe and change configurations of topics, brokers, groups" },
+        about: "Describe and change configurations, quotas, SCRAM credentials" },
     Command { name: "features", script: "kafka-features", area: Area::Cluster, run: features::run,
         about: "Show and change feature levels" },
     Command { name: "metadata-quorum", script: "kafka-metadata-quorum", area: Area::Cluster,

@@ -23,6 +23,18 @@ fn bucket(key: &str, buckets: usize) -> usize {
     (hash ^ (hash >> 16)) as usize & (buckets - 1)
 }
 
+/// A number as `Double.toString` writes it.
+pub(crate) fn double(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() || (1e-3..1e7).contains(&size) {
+        return format!("{value:?}").replace("inf", "Infinity");
+    }
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let point = if mantissa.contains('.') { "" } else { ".0" };
+    format!("{mantissa}{point}E{exponent}")
+}
+
 /// Puts partitions into the order in which a `HashMap` or `HashSet` of `TopicPartition`s iterates them.
 pub(crate) fn partition_order<T>(items: Vec<T>, key: impl Fn(&T) -> &TopicPartition) -> Vec<T> {
     let mut buckets = 16;
@@ -78,6 +90,20 @@ mod tests {
         let ordered = hash_map_order(keys.clone(), 3, |key| key);
         assert_eq!(ordered.len(), keys.len());
         assert_eq!(bucket("a", 16), 97 & 15);
+    }
+
+    #[test]
+    fn numbers_look_as_in_java() {
+        for (value, expect) in [
+            (0.0, "0.0"),
+            (1024.0, "1024.0"),
+            (0.5, "0.5"),
+            (10_000_000.0, "1.0E7"),
+            (10_485_760.0, "1.048576E7"),
+            (0.0001, "1.0E-4"),
+        ] {
+            assert_eq!(double(value), expect);
+        }
     }
 
     #[test]

@@ -110,7 +110,7 @@ fn value(kind: FieldType, cx: Cx, reader: &mut Reader) -> Result<String, JsonErr
         FieldType::Int32 => reader.i32()?.to_string(),
         FieldType::UInt32 => reader.u32()?.to_string(),
         FieldType::Int64 => reader.i64()?.to_string(),
-        FieldType::Float64 => format!("{:?}", reader.f64()?),
+        FieldType::Float64 => crate::java::double(reader.f64()?),
         FieldType::Uuid => quoted(&reader.uuid()?.to_string()),
         FieldType::String => {
             let length = if cx.flexible { compact(reader)? } else { i64::from(reader.i16()?) };

@@ -83,6 +83,23 @@ impl Admin {
         states: &[String],
         types: &[String],
     ) -> Result<Vec<GroupListing>, ClientError> {
+        let mut groups = self.list_groups(states, types).await?;
+        groups.retain(|listing| {
+            matches!(listing.protocol_type.as_str(), "" | "consumer")
+                && matches!(listing.group_type.to_lowercase().as_str(), "" | "classic" | "consumer")
+        });
+        Ok(groups)
+    }
+
+    /// Groups of every type, from all brokers; empty filters match everything.
+    ///
+    /// # Errors
+    /// If a broker does not answer.
+    pub async fn list_groups(
+        &self,
+        states: &[String],
+        types: &[String],
+    ) -> Result<Vec<GroupListing>, ClientError> {
         let strings = |list: &[String]| list.iter().map(|s| StrBytes::from(s.clone())).collect::<Vec<_>>();
         let (states_filter, types_filter) = (strings(states), strings(types));
         let metadata = self
@@ -116,11 +133,7 @@ impl Admin {
                     state: group.group_state.to_string(),
                     group_type: group.group_type.to_string(),
                 };
-                let is_consumer = matches!(listing.protocol_type.as_str(), "" | "consumer")
-                    && matches!(listing.group_type.to_lowercase().as_str(), "" | "classic" | "consumer");
-                if is_consumer {
-                    found.insert(listing.group_id.clone(), listing);
-                }
+                found.insert(listing.group_id.clone(), listing);
             }
         }
         Ok(found.into_values().collect())

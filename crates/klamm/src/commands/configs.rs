@@ -1,4 +1,7 @@
-//! `klamm configs` (kafka-configs): describes and changes configurations of topics, brokers, groups, client metrics.
+//! `klamm configs` (kafka-configs): describes and changes configurations of topics, brokers, groups, client metrics,
+//! quotas, and SCRAM credentials.
+
+mod quotas;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,15 +36,16 @@ pub(crate) struct Options {
     /// With --describe: everything, defaults and the properties file included.
     #[arg(long)]
     all: bool,
-    /// What it is: topics, brokers, broker-loggers, groups, client-metrics (users, clients, ips: not yet).
+    /// What it is: topics, brokers, broker-loggers, groups, client-metrics, users, clients, ips. Users and clients may
+    /// be given together.
     #[arg(long, value_name = "TYPE", help_heading = "Which")]
     entity_type: Vec<String>,
-    /// Its name: a topic, a broker's id, a group.
+    /// Its name: a topic, a broker's id, a group, a user.
     #[arg(long, value_name = "NAME", help_heading = "Which")]
     entity_name: Vec<String>,
-    /// What applies to all brokers that have nothing of their own.
-    #[arg(long, help_heading = "Which")]
-    entity_default: bool,
+    /// What applies to all brokers, users, clients or addresses that have nothing of their own.
+    #[arg(long, help_heading = "Which", action = clap::ArgAction::Count)]
+    entity_default: u8,
     /// Short for --entity-type topics --entity-name.
     #[arg(long, help_heading = "Which")]
     topic: Option<String>,
@@ -60,23 +64,23 @@ pub(crate) struct Options {
     /// Short for --entity-type client-metrics --entity-name.
     #[arg(long, value_name = "NAME", help_heading = "Which")]
     client_metrics: Option<String>,
-    /// Quotas of a client id (not yet).
-    #[arg(long, hide = true)]
+    /// Short for --entity-type clients --entity-name.
+    #[arg(long, value_name = "ID", help_heading = "Which")]
     client: Option<String>,
-    /// Quotas of all clients (not yet).
-    #[arg(long, hide = true)]
+    /// Short for --entity-type clients --entity-default.
+    #[arg(long, help_heading = "Which")]
     client_defaults: bool,
-    /// Quotas of a user (not yet).
-    #[arg(long, hide = true)]
+    /// Short for --entity-type users --entity-name.
+    #[arg(long, value_name = "NAME", help_heading = "Which")]
     user: Option<String>,
-    /// Quotas of all users (not yet).
-    #[arg(long, hide = true)]
+    /// Short for --entity-type users --entity-default.
+    #[arg(long, help_heading = "Which")]
     user_defaults: bool,
-    /// Quotas of an address (not yet).
-    #[arg(long, hide = true)]
+    /// Short for --entity-type ips --entity-name.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Which")]
     ip: Option<String>,
-    /// Quotas of all addresses (not yet).
-    #[arg(long, hide = true)]
+    /// Short for --entity-type ips --entity-default.
+    #[arg(long, help_heading = "Which")]
     ip_defaults: bool,
     /// What to set: `k1=v1,k2=[a,b],k3=v3`; brackets hold values with commas together.
     #[arg(long, value_name = "PAIRS")]
@@ -100,7 +104,13 @@ const EXAMPLES: &str = "Examples:
 const TYPES: &[&str] =
     &["topics", "clients", "users", "brokers", "ips", "client-metrics", "groups", "broker-loggers"];
 
-/// What is described or changed.
+/// What is described or changed: a configuration, or quotas and credentials.
+enum What {
+    Config(Target),
+    Quotas(quotas::Entity),
+}
+
+/// Something that has a configuration.
 struct Target {
     type_name: String,
     kind: ResourceType,
@@ -122,8 +132,8 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
             call.usage_error(&format!("Option \"[describe]\" can't be used with option \"[{other}]\""))
         );
     }
-    let target = match options.target() {
-        Ok(target) => target,
+    let what = match options.what(&names_in_order(call)) {
+        Ok(what) => what,
         Err(error) => {
             eprintln!("{error}");
             return Ok(ExitCode::FAILURE);
@@ -135,10 +145,11 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
             options.bootstrap_controller.as_deref(),
             options.command_config.as_deref(),
         )?;
-        let result = if options.alter {
-            options.alter(&admin, &target).await
-        } else {
-            options.describe(&admin, &target).await
+        let result = match &what {
+            What::Config(target) if options.alter => options.alter(&admin, target).await,
+            What::Config(target) => options.describe(&admin, target).await,
+            What::Quotas(entity) if options.alter => options.alter_quotas(&admin, entity).await,
+            What::Quotas(entity) => quotas::describe(&admin, entity).await,
         };
         admin.close();
         result
@@ -158,9 +169,25 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Names in the order of the command line, which is that of the types; empty for --entity-default.
+fn names_in_order(call: &Call) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut arguments = call.arguments.iter().map(|argument| argument.to_string_lossy());
+    while let Some(argument) = arguments.next() {
+        match argument.split_once('=') {
+            Some(("--entity-name", name)) => names.push(name.to_owned()),
+            _ if argument == "--entity-name" => names.extend(arguments.next().map(|name| name.into_owned())),
+            _ if argument == "--entity-default" => names.push(String::new()),
+            _ => {}
+        }
+    }
+    names
+}
+
 impl Options {
-    fn target(&self) -> anyhow::Result<Target> {
-        let short = [
+    /// What the flags of single kinds name, in Kafka's order.
+    fn short(&self) -> Vec<(String, &'static str)> {
+        let flags = [
             (self.topic.clone(), "topics"),
             (self.client.clone(), "clients"),
             (self.user.clone(), "users"),
@@ -174,9 +201,14 @@ impl Options {
             (self.broker_defaults.then(String::new), "brokers"),
             (self.ip_defaults.then(String::new), "ips"),
         ];
-        let short: Vec<(String, &str)> =
-            short.into_iter().filter_map(|(name, kind)| Some((name?, kind))).collect();
-        let has_long = !self.entity_type.is_empty() || !self.entity_name.is_empty() || self.entity_default;
+        flags.into_iter().filter_map(|(name, kind)| Some((name?, kind))).collect()
+    }
+
+    /// What is meant; `names` are those of --entity-name and --entity-default in their order.
+    fn what(&self, names: &[String]) -> anyhow::Result<What> {
+        let short = self.short();
+        let has_long =
+            !self.entity_type.is_empty() || !self.entity_name.is_empty() || self.entity_default > 0;
         match (&self.bootstrap_server, &self.bootstrap_controller) {
             (None, None) => bail!("Either --bootstrap-server or --bootstrap-controller must be specified."),
             (Some(_), Some(_)) => {
@@ -198,30 +230,58 @@ impl Options {
                 );
             }
         }
-        let [type_name] = &types[..] else {
-            if types.is_empty() {
-                bail!("At least one entity type must be specified");
-            }
+        if types.is_empty() {
+            bail!("At least one entity type must be specified");
+        }
+        let both =
+            types.len() == 2 && types.iter().any(|t| t == "users") && types.iter().any(|t| t == "clients");
+        if types.len() > 1 && types.iter().all(|name| *name == types[0]) {
+            bail!("Duplicate entity type(s) specified: {}", types[0]);
+        }
+        if types.len() > 1 && !both {
             bail!("Only 'users' and 'clients' entity types may be specified together");
-        };
+        }
         if has_long && !short.is_empty() {
             bail!(
                 "--entity-{{type,name,default}} should not be used in conjunction with specific entity flags"
             );
         }
+        let mut names = names.to_vec();
+        names.extend(short.into_iter().map(|(name, _)| name));
+        let type_name = types[0].clone();
         let kind = match type_name.as_str() {
             "topics" => ResourceType::Topic,
             "brokers" => ResourceType::Broker,
             "broker-loggers" => ResourceType::BrokerLogger,
             "client-metrics" => ResourceType::ClientMetrics,
             "groups" => ResourceType::Group,
-            other => bail!("Quotas and credentials of {other} are not supported yet."),
+            _ => {
+                let entity = quotas::Entity { types, names };
+                self.check_quotas(&entity)?;
+                return Ok(What::Quotas(entity));
+            }
         };
-        let long = self.entity_name.first().cloned().or(self.entity_default.then(String::new));
-        let name = long.or_else(|| short.into_iter().next().map(|(name, _)| name));
-        let target = Target { type_name: type_name.clone(), kind, name };
+        let target = Target { type_name, kind, name: names.into_iter().next() };
         self.check(&target)?;
-        Ok(target)
+        Ok(What::Config(target))
+    }
+
+    fn check_quotas(&self, entity: &quotas::Entity) -> anyhow::Result<()> {
+        let address = entity.names.first().filter(|name| !name.is_empty() && entity.types == ["ips"]);
+        if let Some(address) = address
+            && std::net::ToSocketAddrs::to_socket_addrs(&(address.as_str(), 0)).is_err()
+        {
+            bail!("The entity name for ips must be a valid IP or resolvable host, but it is: {address}");
+        }
+        if self.describe {
+            return Ok(());
+        }
+        if entity.names.is_empty() {
+            bail!(
+                "An entity-name or default entity must be specified with --alter of users, clients, brokers or ips"
+            );
+        }
+        self.check_changes()
     }
 
     fn check(&self, target: &Target) -> anyhow::Result<()> {
@@ -236,7 +296,7 @@ impl Options {
             );
         }
         if self.describe {
-            if self.entity_default && target.kind != ResourceType::Broker {
+            if self.entity_default > 0 && target.kind != ResourceType::Broker {
                 bail!("--entity-default must not be specified with --describe of {}", target.type_name);
             }
             if target.kind == ResourceType::BrokerLogger && name.is_none_or(str::is_empty) {
@@ -252,6 +312,10 @@ impl Options {
         if target.kind != ResourceType::Broker && name.is_none_or(str::is_empty) {
             bail!("An entity name must be specified with --alter of {}", target.type_name);
         }
+        self.check_changes()
+    }
+
+    fn check_changes(&self) -> anyhow::Result<()> {
         if self.add_config.is_some() && self.add_config_file.is_some() {
             bail!("Only one of --add-config or --add-config-file must be specified");
         }
@@ -263,7 +327,8 @@ impl Options {
         Ok(())
     }
 
-    async fn alter(&self, admin: &Admin, target: &Target) -> anyhow::Result<()> {
+    /// What is to be set.
+    fn added(&self) -> anyhow::Result<session::Properties> {
         let mut added = session::properties_file(self.add_config_file.as_deref())?;
         added.extend(parse_pairs(self.add_config.as_deref().unwrap_or_default())?);
         for key in added.keys() {
@@ -271,6 +336,18 @@ impl Options {
                 bail!("Invalid character found for config key: {key}");
             }
         }
+        Ok(added)
+    }
+
+    async fn alter_quotas(&self, admin: &Admin, entity: &quotas::Entity) -> anyhow::Result<()> {
+        let deleted = self.delete_config.iter().map(|key| key.trim().to_owned()).collect();
+        quotas::alter(admin, entity, &quotas::Changes { added: self.added()?, deleted }).await?;
+        say_updated(&entity.types[0], &entity.names[0]);
+        Ok(())
+    }
+
+    async fn alter(&self, admin: &Admin, target: &Target) -> anyhow::Result<()> {
+        let added = self.added()?;
         let name = target.name.clone().unwrap_or_default();
         let resource = ConfigResource { kind: target.kind, name: name.clone() };
         if target.kind == ResourceType::BrokerLogger {
@@ -298,11 +375,7 @@ impl Options {
         for (_, result) in admin.alter_configs(&changes, false).await? {
             result?;
         }
-        if name.is_empty() {
-            println!("Completed updating default config for {} in the cluster.", target.type_name);
-        } else {
-            println!("Completed updating config for {} {name}.", singular(&target.type_name));
-        }
+        say_updated(&target.type_name, &name);
         Ok(())
     }
 
@@ -349,6 +422,14 @@ impl Options {
             println!("{}", serde_json::Value::Object(json));
         }
         Ok(())
+    }
+}
+
+fn say_updated(type_name: &str, name: &str) {
+    if name.is_empty() {
+        println!("Completed updating default config for {type_name} in the cluster.");
+    } else {
+        println!("Completed updating config for {} {name}.", singular(type_name));
     }
 }
 
@@ -517,7 +598,7 @@ mod tests {
         ] {
             let options =
                 Options::try_parse_from(std::iter::once("x").chain(arguments.split_whitespace())).unwrap();
-            let message = options.target().err().expect(arguments).to_string();
+            let message = options.what(&[]).err().expect(arguments).to_string();
             assert!(message.starts_with(expect), "{arguments}: {message}");
         }
     }

@@ -4,7 +4,6 @@ pub mod delete_records;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod fetch;
-pub mod init_producer_id;
 pub mod list_offsets;
 pub mod offset_for_leader_epoch;
 pub mod produce;
@@ -18,7 +17,6 @@ use crate::{
     error::ApiError,
     handlers::cluster::alive_endpoint_of,
     node::{ListenerName, Node},
-    producer_ids::ProducerIds,
     shard::Shards,
 };
 
@@ -28,8 +26,6 @@ pub struct RecordsContext {
     pub node: Arc<Node>,
     /// The way to the partitions.
     pub shards: Rc<Shards>,
-    /// Ids for idempotent producers.
-    pub producer_ids: Arc<ProducerIds>,
 }
 
 /// The leader of a partition, to hint at when a client has asked the wrong broker (KIP-951).

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 pub use klamm_log::TopicPartition;
 use klamm_log::{
-    FileSlice,
+    FileSlice, VerificationGuard,
     cleaner::{Cleanable, CleanedSegment, CleanerSettings, Cleaning, CleaningId},
 };
 use klamm_protocol::{
@@ -20,7 +20,9 @@ use tokio::sync::oneshot;
 
 use super::watch::FetchWatch;
 use crate::{
-    coordinator::driver::Asked, error::ApiError, listener::connection::NewConnection,
+    coordinator::{driver::Asked, transactions::driver::Asked as AskedOfTransaction},
+    error::ApiError,
+    listener::connection::NewConnection,
     metadata_change::MetadataChange,
 };
 
@@ -34,6 +36,13 @@ pub enum ShardRequest {
     Serve(Box<NewConnection>),
     /// Appends batches as the leader.
     Append(AppendRequest),
+    /// Starts the verification of transactions (KIP-890).
+    Verify {
+        /// What is to be appended.
+        batches: Vec<Unverified>,
+        /// In the same order; `None`: the transaction is open in that partition already.
+        reply: Reply<Vec<Result<Option<VerificationGuard>, ApiError>>>,
+    },
     /// Reads batches.
     Read(ReadRequest),
     /// Looks offsets up, by timestamp or by what is special about them.
@@ -87,6 +96,18 @@ pub enum ShardRequest {
     },
     /// Lists the partitions of `__consumer_offsets` that have a coordinator here.
     CoordinatedPartitions {
+        /// Their indexes.
+        reply: Reply<Vec<i32>>,
+    },
+    /// Has the transaction coordinator of a partition of `__transaction_state` carry out a request.
+    CoordinateTransaction {
+        /// The partition.
+        partition: i32,
+        /// The request, with where its answer goes.
+        asked: Box<AskedOfTransaction>,
+    },
+    /// Lists the partitions of `__transaction_state` that have a coordinator here.
+    TransactionPartitions {
         /// Their indexes.
         reply: Reply<Vec<i32>>,
     },
@@ -156,8 +177,8 @@ pub enum CleanRequest {
 /// Batches for partitions of one shard.
 #[derive(Debug)]
 pub struct AppendRequest {
-    /// Partition and batches.
-    pub partitions: Vec<(TopicPartition, Bytes)>,
+    /// What goes where.
+    pub partitions: Vec<PartitionAppend>,
     /// -1: answer when all in-sync replicas have them; 0 or 1: when the leader has.
     pub acks: i16,
     /// How long to wait for replicas.
@@ -168,6 +189,41 @@ pub struct AppendRequest {
     pub origin: AppendOrigin,
     /// Answers in the order of `partitions`.
     pub reply: Reply<Vec<AppendAnswer>>,
+}
+
+/// A batch for one partition.
+#[derive(Debug)]
+pub struct PartitionAppend {
+    /// The partition.
+    pub at: TopicPartition,
+    /// The batch.
+    pub records: Bytes,
+    /// What there is to say of its transaction.
+    pub transactional: Transactional,
+}
+
+/// What a batch's sender knows of its transaction, beyond what is in the batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Transactional {
+    /// Of a transaction's first batch in a partition: that the coordinator knows of it (KIP-890).
+    pub guard: Option<VerificationGuard>,
+    /// Of a marker: `transaction.version` by which the transaction was decided (KIP-1228).
+    pub version: i16,
+}
+
+/// The first batch of a transaction in a partition, before it is sent there.
+#[derive(Debug, Clone)]
+pub struct Unverified {
+    /// The partition.
+    pub at: TopicPartition,
+    /// The producer.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// Of the batch.
+    pub base_sequence: i32,
+    /// Whether the producer's epoch is raised with every transaction.
+    pub raises_epochs: bool,
 }
 
 /// What became of one partition's batches.

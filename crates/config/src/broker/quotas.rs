@@ -14,10 +14,10 @@ keys! { DEFS;
     CLIENT_QUOTA_CALLBACK_CLASS: Option<Class> = "client.quota.callback.class", null, Any, Low, ReadOnly;
 
     /// Number of samples kept for the quota on controller mutations.
-    CONTROLLER_QUOTA_WINDOW_NUM: i32 = "controller.quota.window.num", default(11), at_least(1), Low, ReadOnly;
+    CONTROLLER_QUOTA_WINDOW_NUM: i32 = "controller.quota.window.num", default(11), at_least(1), Low, ReadOnly, supported;
 
     /// Length of one sample of the quota on controller mutations, in seconds.
-    CONTROLLER_QUOTA_WINDOW_SIZE_SECONDS: i32 = "controller.quota.window.size.seconds", default(1), at_least(1), Low, ReadOnly;
+    CONTROLLER_QUOTA_WINDOW_SIZE_SECONDS: i32 = "controller.quota.window.size.seconds", default(1), at_least(1), Low, ReadOnly, supported;
 
     /// Number of samples kept for client quotas.
     QUOTA_WINDOW_NUM: i32 = "quota.window.num", default(11), at_least(1), Low, ReadOnly, supported;

@@ -189,6 +189,7 @@ served! {
     EndTxn                   0..=5   Brokers  transactions::end_txn;
     WriteTxnMarkers          1..=2   Brokers  transactions::write_txn_markers;
     TxnOffsetCommit          0..=5   Brokers  transactions::txn_offset_commit;
+    AlterReplicaLogDirs      1..=2   Brokers  records::alter_replica_log_dirs;
     DescribeLogDirs          1..=5   Brokers  records::describe_log_dirs;
     DescribeAcls             1..=3   Both     security::describe_acls;
     CreateAcls               1..=3   Both     security::create_acls;

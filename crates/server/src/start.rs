@@ -179,6 +179,7 @@ impl Running {
             log_dirs: directories.log_dirs,
             leader_throttle: Throttle::of_leaders(config),
             follower_throttle: Throttle::of_followers(config),
+            move_throttle: Throttle::of_moves(config),
             fetch_sessions: Mutex::new(fetch_sessions(config, &world)),
             shard_count,
             broker_epoch: watch::Sender::new(-1),

@@ -1,5 +1,6 @@
 //! Handlers that write, read and look up records.
 
+pub mod alter_replica_log_dirs;
 pub mod delete_records;
 pub mod describe_log_dirs;
 pub mod describe_producers;

@@ -75,6 +75,13 @@ pub enum ShardRequest {
         /// Answers in the same order.
         reply: Reply<Vec<Result<Vec<ProducerState>, ApiError>>>,
     },
+    /// Moves partitions into other log directories.
+    MoveReplicas {
+        /// Each with the index of the directory.
+        moves: Vec<(TopicPartition, usize)>,
+        /// Answers in the same order, when the moves have begun.
+        reply: Reply<Vec<Result<(), ApiError>>>,
+    },
     /// Lists partitions with their sizes.
     Sizes {
         /// One entry for each partition.
@@ -405,8 +412,10 @@ pub struct PartitionSize {
     pub log_dir: usize,
     /// Bytes of all segments.
     pub bytes: u64,
-    /// How far this log's end lies behind the high watermark.
+    /// How far this log's end lies behind the high watermark; a copy's behind the log.
     pub offset_lag: i64,
+    /// Whether it is the copy of a partition that moves there.
+    pub is_future: bool,
 }
 
 /// What the checkpoint files say of one partition.

@@ -12,7 +12,7 @@ use std::{
 use klamm_config::broker;
 use klamm_io::spawn;
 use klamm_log::{Handles, Log};
-use klamm_protocol::{StrBytes, Uuid};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tracing::error;
@@ -212,8 +212,15 @@ impl Shard {
             ShardRequest::Producers { partitions, reply } => {
                 drop(reply.send(partitions.iter().map(|at| self.producers(at)).collect()));
             }
+            ShardRequest::MoveReplicas { moves, reply } => {
+                let begun = moves.iter().map(|(at, log_dir)| match self.move_replica(at, *log_dir) {
+                    ErrorCode::None => Ok(()),
+                    code => Err(code.into()),
+                });
+                drop(reply.send(begun.collect()));
+            }
             ShardRequest::Sizes { reply } => {
-                drop(reply.send(self.partitions.borrow().iter().map(Partition::size).collect()));
+                drop(reply.send(self.partitions.borrow().iter().flat_map(Partition::sizes).collect()));
             }
             ShardRequest::ApplyMetadata { change, reply } => {
                 self.apply_metadata(&change);

@@ -2,10 +2,11 @@
 //!
 //! Under an idempotent producer with acks=all and a member of a group, leadership is moved between the products: by
 //! orderly stops, by kills, by elections; or every node is replaced by one of the other product on the same directories
-//! under the same id, and back again. In the end every acknowledged record is where its acknowledgement said, none is
+//! under the same id, and back again; or active controllers go until nodes of both products were one. In the end every acknowledged record is where its acknowledgement said, none is
 //! there twice, those of a partition are in order, the member has read all of them, and the replicas of a partition are
 //! the same byte for byte.
 
+mod quorum;
 mod replicas;
 
 use std::collections::HashSet;
@@ -32,8 +33,18 @@ struct Scenario {
     name: &'static str,
     controllers: Controllers,
     brokers: [Product; 3],
-    /// Replace every broker by the other product, and back; otherwise move leaders.
-    rolls: bool,
+    steps: Steps,
+}
+
+/// What is done to a cluster.
+#[derive(Clone, Copy)]
+enum Steps {
+    /// Brokers go, and leaderships of partitions move.
+    MoveLeaders,
+    /// Every broker is replaced by one of the other product, and back.
+    Roll,
+    /// Active controllers go until each node was one.
+    ElectControllers,
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -41,25 +52,31 @@ const SCENARIOS: &[Scenario] = &[
         name: "under-klamm",
         controllers: Controllers::Apart(Klamm),
         brokers: [Klamm, Kafka, Kafka],
-        rolls: false,
+        steps: Steps::MoveLeaders,
     },
     Scenario {
         name: "under-kafka",
         controllers: Controllers::Apart(Kafka),
         brokers: [Kafka, Klamm, Klamm],
-        rolls: false,
+        steps: Steps::MoveLeaders,
     },
     Scenario {
         name: "rolling-brokers",
         controllers: Controllers::Apart(Kafka),
         brokers: [Kafka, Kafka, Kafka],
-        rolls: true,
+        steps: Steps::Roll,
     },
     Scenario {
         name: "rolling",
         controllers: Controllers::Combined,
         brokers: [Kafka, Kafka, Kafka],
-        rolls: true,
+        steps: Steps::Roll,
+    },
+    Scenario {
+        name: "quorum",
+        controllers: Controllers::Combined,
+        brokers: [Kafka, Klamm, Klamm],
+        steps: Steps::ElectControllers,
     },
 ];
 
@@ -90,12 +107,12 @@ fn run(scenario: &Scenario, rounds: u32) -> Result<()> {
     nodes.create_topic(TOPIC, PARTITIONS)?;
     nodes.wait_in_sync(TOPIC)?;
     let mut clients = Clients::start(&nodes)?;
-    let done = if scenario.rolls {
-        roll(&mut nodes, &clients)
-    } else {
-        (0..rounds).try_for_each(|round| {
+    let done = match scenario.steps {
+        Steps::Roll => roll(&mut nodes, &clients),
+        Steps::ElectControllers => quorum::elect(&mut nodes, &clients),
+        Steps::MoveLeaders => (0..rounds).try_for_each(|round| {
             move_leaders(&mut nodes, &clients, round).with_context(|| format!("round {round}"))
-        })
+        }),
     };
     let checked = clients.finish(&nodes);
     done?;

@@ -163,12 +163,17 @@ impl Nodes {
     /// Stops all nodes, controllers of their own last.
     pub(crate) fn stop(&mut self) -> Result<()> {
         let mut failed = None;
-        // All at once: the last of Kafka's nodes would wait for controllers that are gone.
-        for pid in self.brokers.iter().filter_map(Node::pid) {
-            signal(pid, "TERM");
+        // Those of a product at once, and Kafka's first: the last of them would wait for controllers that are gone.
+        for product in [Product::Kafka, Product::Klamm] {
+            for pid in self.brokers.iter().filter(|node| node.product == product).filter_map(Node::pid) {
+                signal(pid, "TERM");
+            }
+            for node in self.brokers.iter_mut().filter(|node| node.product == product) {
+                failed = node.stop().err().or(failed);
+            }
         }
-        for node in self.brokers.iter_mut().chain(&mut self.controller) {
-            failed = node.stop().err().or(failed);
+        if let Some(controller) = &mut self.controller {
+            failed = controller.stop().err().or(failed);
         }
         failed.map_or(Ok(()), Err)
     }

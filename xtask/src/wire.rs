@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 const METADATA: i16 = 3;
 const DESCRIBE_GROUPS: i16 = 15;
+const DESCRIBE_QUORUM: i16 = 55;
 
 /// Reads big-endian fields one after another.
 struct Fields<'a>(&'a [u8]);
@@ -57,11 +58,17 @@ fn put_string(body: &mut Vec<u8>, text: &str) {
 
 /// Sends one request with header version 1 and returns the body of the response.
 fn call(port: u16, key: i16, version: i16, body: &[u8]) -> Result<Vec<u8>> {
+    exchange(port, key, version, &[], body)
+}
+
+/// As [`call`], with what follows the client's name in the header.
+fn exchange(port: u16, key: i16, version: i16, tags: &[u8], body: &[u8]) -> Result<Vec<u8>> {
     let mut request = Vec::new();
     request.extend(key.to_be_bytes());
     request.extend(version.to_be_bytes());
     request.extend(7_i32.to_be_bytes());
     put_string(&mut request, "xtask");
+    request.extend(tags);
     request.extend(body);
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -135,4 +142,27 @@ pub(crate) fn group_state(port: u16, group: &str) -> Result<(String, i32)> {
     let _protocol_type = fields.string()?;
     let _protocol = fields.string()?;
     Ok((state, fields.int32()?))
+}
+
+/// Who leads the quorum, and in which epoch, as the leader says that a broker has asked.
+pub(crate) fn quorum_leader(port: u16) -> Result<(i32, i32)> {
+    const TOPIC: &[u8] = b"__cluster_metadata";
+    // Compact arrays and strings have a length of one more; tagged fields end everything.
+    let mut body = vec![2, TOPIC.len() as u8 + 1];
+    body.extend(TOPIC);
+    body.extend([2, 0, 0, 0, 0, 0, 0, 0]);
+    let response = exchange(port, DESCRIBE_QUORUM, 0, &[0], &body)?;
+    let mut fields = Fields(&response);
+    let _tags = fields.take::<1>()?;
+    let error = fields.int16()?;
+    ensure!(error == 0, "DescribeQuorum answered the error {error}");
+    ensure!(fields.take::<1>()? == [2], "one topic was asked for");
+    for _ in 0..=TOPIC.len() {
+        fields.take::<1>()?;
+    }
+    ensure!(fields.take::<1>()? == [2], "one partition was asked for");
+    let _index = fields.int32()?;
+    let error = fields.int16()?;
+    ensure!(error == 0, "DescribeQuorum answered the error {error}");
+    Ok((fields.int32()?, fields.int32()?))
 }

@@ -55,6 +55,7 @@ impl Admin {
             ..Default::default()
         });
         let request = AddRaftVoterRequest {
+            cluster_id: None,
             timeout_ms: self.timeout_ms(),
             voter_id: id,
             voter_directory_id: directory_id,
@@ -70,8 +71,12 @@ impl Admin {
     /// # Errors
     /// If the quorum's leader refuses or does not answer.
     pub async fn remove_raft_voter(&self, id: i32, directory_id: Uuid) -> Result<(), ClientError> {
-        let request =
-            RemoveRaftVoterRequest { voter_id: id, voter_directory_id: directory_id, ..Default::default() };
+        let request = RemoveRaftVoterRequest {
+            cluster_id: None,
+            voter_id: id,
+            voter_directory_id: directory_id,
+            ..Default::default()
+        };
         let answer = self.call_at("removing a voter", None, &request).await?;
         ClientError::check(answer.error_code, text(&answer.error_message))
     }

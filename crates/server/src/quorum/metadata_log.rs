@@ -475,21 +475,4 @@ pub fn read_bootstrap(disk: &Disk, metadata_log_dir: &Path) -> Result<Option<Byt
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn snapshots_are_named_as_kafka_names_them() {
-        let id = OffsetAndEpoch { offset: 1234, epoch: 7 };
-        assert_eq!(snapshot_name(id), "00000000000000001234-0000000007.checkpoint");
-        for (name, parsed) in [
-            ("00000000000000001234-0000000007.checkpoint", Some(id)),
-            ("00000000000000001234-0000000007.checkpoint.part", None),
-            ("00000000000000001234-0000000007.checkpoint.deleted", None),
-            ("1234-7.checkpoint", None),
-            ("bootstrap.checkpoint", None),
-        ] {
-            assert_eq!(parse_snapshot_name(name), parsed, "{name}");
-        }
-    }
-}
+mod tests;

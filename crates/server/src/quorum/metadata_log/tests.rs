@@ -1,0 +1,129 @@
+use super::*;
+use klamm_io::{Entropy, sim::disk::SimulatedDisk};
+use klamm_metadata::{checkpoint::Header, image::MetadataImage};
+use klamm_protocol::records::{BatchBuilder, BatchOptions};
+
+const DIR: &str = "/data";
+
+fn open(disk: &Disk) -> Result<Opened, MetadataLogError> {
+    let config = LogConfig { segment_bytes: 300, delete: false, retention_ms: -1, ..LogConfig::default() };
+    MetadataLog::open(disk, Path::new(DIR), config, 0)
+}
+
+fn disk() -> Disk {
+    SimulatedDisk::new(Entropy::seeded(1)).disk()
+}
+
+/// Appends batches of one record each.
+fn append(log: &mut MetadataLog, offsets: std::ops::Range<i64>, epoch: i32) {
+    for base_offset in offsets {
+        let options = BatchOptions { base_offset, partition_leader_epoch: epoch, ..Default::default() };
+        let mut builder = BatchBuilder::new(options);
+        builder.append(0, None, Some(&[b'x'; 50]), &[]).unwrap();
+        log.append(builder.build().unwrap().freeze(), 0).unwrap().sync().unwrap();
+    }
+}
+
+fn snapshot(last_contained_timestamp_ms: i64) -> Bytes {
+    let header = Header { last_contained_timestamp_ms, ..Default::default() };
+    checkpoint::encode_image(&MetadataImage::default(), 1, &header, 0).unwrap()
+}
+
+fn ids(disk: &Disk) -> Vec<i64> {
+    let dir = Path::new(DIR).join("__cluster_metadata-0");
+    snapshot_ids(disk, &dir).unwrap().into_iter().map(|id| id.offset).collect()
+}
+
+fn refusal(result: Result<Opened, MetadataLogError>) -> String {
+    result.map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn snapshots_are_named_as_kafka_names_them() {
+    let id = OffsetAndEpoch { offset: 1234, epoch: 7 };
+    assert_eq!(snapshot_name(id), "00000000000000001234-0000000007.checkpoint");
+    for (name, parsed) in [
+        ("00000000000000001234-0000000007.checkpoint", Some(id)),
+        ("00000000000000001234-0000000007.checkpoint.part", None),
+        ("00000000000000001234-0000000007.checkpoint.deleted", None),
+        ("1234-7.checkpoint", None),
+        ("bootstrap.checkpoint", None),
+    ] {
+        assert_eq!(parse_snapshot_name(name), parsed, "{name}");
+    }
+}
+
+#[test]
+fn old_snapshots_go_with_the_log_before_the_next() {
+    let none = Retention { bytes_max: None, age_max_ms: None };
+    for (name, retention, high_watermark, left) in [
+        ("nothing is limited", none, 30, vec![10, 20, 30]),
+        ("all fits", Retention { bytes_max: Some(100_000), ..none }, 30, vec![10, 20, 30]),
+        ("nothing fits, but the newest stays", Retention { bytes_max: Some(0), ..none }, 30, vec![30]),
+        ("what is not committed stays", Retention { bytes_max: Some(0), ..none }, 25, vec![20, 30]),
+        ("too old by one", Retention { age_max_ms: Some(8_999), ..none }, 30, vec![20, 30]),
+        ("as old as it may be", Retention { age_max_ms: Some(9_000), ..none }, 30, vec![10, 20, 30]),
+        ("the newest may be as old as it likes", Retention { age_max_ms: Some(1), ..none }, 30, vec![30]),
+    ] {
+        let disk = disk();
+        let mut log = open(&disk).unwrap().log;
+        append(&mut log, 0..40, 1);
+        for offset in [10, 20, 30] {
+            let id = OffsetAndEpoch { offset, epoch: 1 };
+            log.snapshot_file(id).write(&snapshot(offset * 100)).unwrap();
+        }
+        let trimmed = log.clean(retention, high_watermark, 10_000).unwrap();
+        assert_eq!(ids(&disk), left, "{name}");
+        let start = (left[0] > 10).then(|| (left[0], OffsetAndEpoch { offset: left[0], epoch: 1 }));
+        assert_eq!(trimmed, start, "{name}");
+        assert!(log.read(left[0], 40, 100).unwrap().is_some(), "{name}");
+        log.close().unwrap();
+        let opened = open(&disk).unwrap();
+        assert_eq!(opened.state.latest_snapshot().map(|id| id.offset), Some(30), "{name}");
+        assert!(opened.state.start_offset() <= left[0] && opened.state.end_offset() == 40, "{name}");
+    }
+}
+
+/// Records that were never committed, more of them than the snapshot covers, and of an older epoch.
+#[test]
+fn a_snapshot_replaces_a_longer_log_of_another_history() {
+    let id = OffsetAndEpoch { offset: 20, epoch: 5 };
+    for crash in [false, true] {
+        let disk = disk();
+        let mut log = open(&disk).unwrap().log;
+        append(&mut log, 0..40, 1);
+        if crash {
+            // Between the two steps of an installation.
+            log.snapshot_file(id).write(&snapshot(0)).unwrap();
+        } else {
+            log.write_snapshot_part(id, 0, &snapshot(0)).unwrap();
+            log.install_snapshot(id, 0).unwrap();
+            append(&mut log, 20..21, 5);
+        }
+        log.close().unwrap();
+        let state = open(&disk).unwrap().state;
+        let end = OffsetAndEpoch { offset: if crash { 20 } else { 21 }, epoch: 5 };
+        assert_eq!((state.start_offset(), state.end()), (20, end), "crash: {crash}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trusted_is_refused_with_a_way_out() {
+    let disk = disk();
+    let mut log = open(&disk).unwrap().log;
+    append(&mut log, 0..5, 1);
+    log.write_quorum_state("{").unwrap();
+    log.close().unwrap();
+    let message = refusal(open(&disk));
+    assert!(message.contains("quorum-state") && message.contains("vote twice"), "{message}");
+
+    let disk = self::disk();
+    let mut log = open(&disk).unwrap().log;
+    let id = OffsetAndEpoch { offset: 20, epoch: 5 };
+    log.write_snapshot_part(id, 0, &snapshot(0)).unwrap();
+    log.install_snapshot(id, 0).unwrap();
+    log.close().unwrap();
+    disk.remove_file(&log.dir.join(snapshot_name(id))).unwrap();
+    let message = refusal(open(&disk));
+    assert!(message.contains("starts at offset 20") && message.contains("format"), "{message}");
+}

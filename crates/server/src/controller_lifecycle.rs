@@ -26,7 +26,7 @@ pub async fn run(node: Arc<Node>) {
         let known = published.image.cluster.controllers.get(&node.id).map(|known| known.incarnation_id);
         let Some(version) = published.image.features.metadata_version else {
             // A new cluster, of which only the election is in the log so far.
-            node.world.clock.sleep(RETRY).await;
+            node.metadata.changed_since(published.provenance.last_offset).await;
             continue;
         };
         let is_supported = version.is_controller_registration_supported();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_metadata::image::{MetadataImage, Provenance};
+use klamm_raft::VoterSet;
 use tokio::sync::watch;
 
 /// An image and where in the metadata log it stands.
@@ -19,6 +20,8 @@ pub struct Published {
     pub provenance: Provenance,
     /// The `kraft.version`, which is no metadata record but raft's own.
     pub kraft_version: i16,
+    /// The quorum's voters, likewise: of the configuration or of the log.
+    pub voters: VoterSet,
 }
 
 /// The image that is valid now.

@@ -10,7 +10,6 @@ pub mod apply;
 mod clean;
 pub mod fetch;
 pub mod lookup;
-mod moving;
 pub mod partitions;
 pub mod requests;
 pub mod router;

@@ -584,10 +584,6 @@ mod tests {
             ),
             (
                 "--bootstrap-server a:1 --describe --entity-type topics --topic t",
-                "Duplicate entity type(s) specified: topics",
-            ),
-            (
-                "--bootstrap-server a:1 --describe --entity-type topics --broker 1",
                 "Only 'users' and 'clients'",
             ),
             (

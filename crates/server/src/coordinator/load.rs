@@ -1,29 +1,25 @@
-//! Reading a coordinator's partition for whoever takes it over.
+//! Replaying a partition of `__consumer_offsets` for its new coordinator.
 
 use bytes::{Buf, Bytes};
-use klamm_coordinator::{GroupRecord, LogRecord, transaction::TransactionRecord};
+use klamm_coordinator::{GroupRecord, LogRecord};
 use klamm_protocol::records::{Record, RecordBatch};
 
 /// A batch's records, and the offset after it.
 #[derive(Debug)]
-pub(super) struct LoadedBatch<R> {
-    pub(super) records: Vec<R>,
+pub(super) struct LoadedBatch {
+    pub(super) records: Vec<LogRecord>,
     pub(super) end_offset: i64,
 }
 
-/// The whole batches in `bytes`, each with what `read` makes of it; the last one may be cut.
+/// The whole batches in `bytes`; the last one may be cut.
 ///
 /// # Errors
 /// If a batch or a record cannot be read: nothing in it can be trusted.
-pub(super) fn batches<R>(
-    mut bytes: Bytes,
-    read: impl Fn(&RecordBatch) -> Result<Vec<R>, String>,
-) -> Result<Vec<LoadedBatch<R>>, String> {
+pub(super) fn batches(mut bytes: Bytes) -> Result<Vec<LoadedBatch>, String> {
     let mut loaded = Vec::new();
     while let Some(size) = whole_batch_size(&bytes)? {
         let batch = RecordBatch::new(&bytes.split_to(size)).map_err(|error| error.to_string())?;
-        let end_offset = batch.base_offset + i64::from(batch.last_offset_delta) + 1;
-        loaded.push(LoadedBatch { records: read(&batch)?, end_offset });
+        loaded.push(load(&batch)?);
     }
     Ok(loaded)
 }
@@ -34,11 +30,7 @@ fn whole_batch_size(bytes: &Bytes) -> Result<Option<usize>, String> {
     Ok(size.filter(|size| *size <= bytes.len()))
 }
 
-/// The records of a batch of `__consumer_offsets`.
-///
-/// # Errors
-/// If one cannot be read.
-pub(super) fn group_records(batch: &RecordBatch) -> Result<Vec<LogRecord>, String> {
+fn load(batch: &RecordBatch) -> Result<LoadedBatch, String> {
     let mut records = Vec::new();
     for record in batch.records().map_err(|error| error.to_string())? {
         let record = record.map_err(|error| error.to_string())?;
@@ -57,22 +49,7 @@ pub(super) fn group_records(batch: &RecordBatch) -> Result<Vec<LogRecord>, Strin
             record: decoded,
         }));
     }
-    Ok(records)
-}
-
-/// The records of a batch of `__transaction_state`.
-///
-/// # Errors
-/// If one cannot be read.
-pub(super) fn transaction_records(batch: &RecordBatch) -> Result<Vec<TransactionRecord>, String> {
-    let mut records = Vec::new();
-    for record in batch.records().map_err(|error| error.to_string())? {
-        let record = record.map_err(|error| error.to_string())?;
-        let Some(key) = record.key.as_ref().filter(|_| !batch.is_control()) else { continue };
-        let decoded = TransactionRecord::decode(key, record.value.as_ref());
-        records.extend(decoded.map_err(|error| format!("the record at offset {}: {error}", record.offset))?);
-    }
-    Ok(records)
+    Ok(LoadedBatch { records, end_offset: batch.base_offset + i64::from(batch.last_offset_delta) + 1 })
 }
 
 /// A control record's key is its version and type, both int16: 0 is an abort, 1 a commit.

@@ -2,25 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use klamm_coordinator::TimerKey;
 use klamm_io::Instant;
 use klamm_timeline::TimerChange;
 
 /// Timers by name and by deadline.
-#[derive(Debug)]
-pub(super) struct Timers<K> {
-    deadlines: BTreeMap<K, Instant>,
-    queue: BTreeSet<(Instant, K)>,
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    deadlines: BTreeMap<TimerKey, Instant>,
+    queue: BTreeSet<(Instant, TimerKey)>,
 }
 
-impl<K> Default for Timers<K> {
-    fn default() -> Self {
-        Self { deadlines: BTreeMap::new(), queue: BTreeSet::new() }
-    }
-}
-
-impl<K: Ord + Clone> Timers<K> {
+impl Timers {
     /// Sets, replaces or forgets a timer.
-    pub(super) fn change(&mut self, now: Instant, change: TimerChange<K>) {
+    pub(super) fn change(&mut self, now: Instant, change: TimerChange<TimerKey>) {
         match change {
             TimerChange::Set { key, after } => {
                 self.cancel(&key);
@@ -32,7 +27,7 @@ impl<K: Ord + Clone> Timers<K> {
         }
     }
 
-    fn cancel(&mut self, key: &K) {
+    fn cancel(&mut self, key: &TimerKey) {
         if let Some((key, deadline)) = self.deadlines.remove_entry(key) {
             self.queue.remove(&(deadline, key));
         }
@@ -44,7 +39,7 @@ impl<K: Ord + Clone> Timers<K> {
     }
 
     /// Takes out a timer that is due.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<K> {
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<TimerKey> {
         if self.next_deadline()? > now {
             return None;
         }

@@ -309,7 +309,7 @@ impl Driver {
             .and_then(|active| active.heartbeats.next_deadline())
             .is_some_and(|at| now.monotonic >= at)
         {
-            decide::session(self);
+            decide::sessions(self);
         }
     }
 

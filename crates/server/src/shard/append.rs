@@ -10,9 +10,7 @@ use klamm_protocol::{
 };
 
 use super::{
-    requests::{
-        AppendAnswer, AppendRefusal, AppendRequest, Appended, PartitionAppend, TopicPartition, Transactional,
-    },
+    requests::{AppendAnswer, AppendRefusal, AppendRequest, Appended, TopicPartition},
     run::Shard,
 };
 use crate::{
@@ -25,10 +23,10 @@ use crate::{
 impl Shard {
     pub(super) fn append(self: &Rc<Self>, request: AppendRequest) {
         let AppendRequest { partitions, acks, timeout, api_version, origin, reply } = request;
+        let terms = Terms { acks, api_version, origin };
         let mut answers = Vec::with_capacity(partitions.len());
         let mut awaited = Vec::new();
-        for PartitionAppend { at, records, transactional } in partitions {
-            let terms = Terms { acks, api_version, origin, transactional };
+        for (at, records) in partitions {
             let mut answer = self.append_and_settle(&at, records, terms);
             if let (-1, Ok(done)) = (acks, &answer) {
                 match done.acknowledged {
@@ -106,7 +104,6 @@ pub(crate) struct Terms {
     pub(crate) acks: i16,
     pub(crate) api_version: i16,
     pub(crate) origin: AppendOrigin,
-    pub(crate) transactional: Transactional,
 }
 
 /// Batches that are in the log, and whether all in-sync replicas have them.
@@ -158,8 +155,8 @@ fn append(
             AppendOrigin::Client => LogOrigin::Client,
             AppendOrigin::Coordinator => LogOrigin::Coordinator,
         },
-        transaction_version: terms.transactional.version,
-        verification_guard: terms.transactional.guard,
+        transaction_version: 0,
+        verification_guard: None,
         now_ms,
     };
     let done = match partition.log.append_as_leader(std::slice::from_mut(&mut validated.batch), how) {

@@ -14,7 +14,6 @@ mod envelope;
 mod frames;
 mod fuzz;
 mod harness;
-mod moving;
 mod names;
 mod quotas;
 mod replication;

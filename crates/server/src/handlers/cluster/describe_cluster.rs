@@ -2,6 +2,9 @@
 //!
 //! * v1  the caller says which kind of node it wants (KIP-919)
 //! * v2  fenced brokers, if asked for (KIP-1073)
+//!
+//! A voter counts as a controller before it has registered: Kafka's AdminClient waits for ever if the active controller,
+//! which it is told the id of, is not in the list.
 
 use klamm_protocol::{
     ErrorCode,
@@ -76,6 +79,16 @@ pub async fn handle(
         for controller in cluster.controllers.values() {
             if let Some((host, port)) = named(&controller.listeners) {
                 let broker_id = controller.id;
+                response.brokers.push(DescribeClusterBroker { broker_id, host, port, ..Default::default() });
+            }
+        }
+        for voter in published.voters.iter() {
+            let broker_id = voter.key.id;
+            let is_known = response.brokers.iter().any(|known| known.broker_id == broker_id);
+            if let Some(endpoint) =
+                published.voters.endpoint(broker_id, listener.as_str()).filter(|_| !is_known)
+            {
+                let (host, port) = (endpoint.host.clone(), i32::from(endpoint.port));
                 response.brokers.push(DescribeClusterBroker { broker_id, host, port, ..Default::default() });
             }
         }

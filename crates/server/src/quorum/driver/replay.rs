@@ -26,6 +26,7 @@ impl Driver {
             image: self.loader.image().clone(),
             provenance: self.loader.provenance(),
             kraft_version: self.raft.control().kraft_version(),
+            voters: self.raft.voters().clone(),
         };
         let touched = std::mem::take(&mut self.touched);
         let _ = self.updates.send(Update { published: Arc::new(published), touched });

@@ -133,7 +133,7 @@ class Cluster:
         return ",".join(f"{node.address}:9092" for node in self.nodes)
 
     def admin(self):
-        return AdminClient({"bootstrap.servers": self.servers(), "socket.timeout.ms": 10000})
+        return AdminClient({"bootstrap.servers": self.servers(), "socket.timeout.ms": 10000, "log_level": 0})
 
     def wait_until_whole(self, limit=START_LIMIT):
         """Waits until every node is in the metadata; how long that took in seconds."""

@@ -18,17 +18,12 @@ impl Raft {
     pub(crate) fn fetch_from_bootstrap(&mut self, now: Now, actions: &mut Vec<Action>) {
         if self.appending.is_some() || self.peers.any_in_flight() {
             // An append under way would make the next fetch ask for what is already here.
-            return self.expire_requests(now);
+            return;
         }
         let leader = self.leader_server();
         if let Some(server) = self.peers.ready_bootstrap(now.monotonic, leader.as_ref()) {
             self.send(now, server, Self::fetch_request, actions);
         }
-    }
-
-    /// Lets requests that got no answer make room for new ones.
-    fn expire_requests(&mut self, now: Now) {
-        self.peers.expire(now.monotonic);
     }
 
     pub(crate) fn poll_follower(&mut self, now: Now, actions: &mut Vec<Action>) {
@@ -38,7 +33,6 @@ impl Raft {
         }
         let (leader, snapshot, installing) =
             (follower.leader.clone(), follower.snapshot, follower.installing);
-        self.expire_requests(now);
         if installing || self.appending.is_some() || self.peers.any_in_flight() {
             return;
         }

@@ -296,6 +296,8 @@ impl Raft {
             actions.push(Action::ShutdownComplete);
             return;
         }
+        // A pause that is over is over for every role, or its end would stay the next deadline.
+        self.peers.expire(now.monotonic);
         match &self.role {
             Role::Unattached { .. } => self.poll_unattached(now, actions),
             Role::Prospective { .. } | Role::Candidate { .. } => self.poll_nominee(now, actions),

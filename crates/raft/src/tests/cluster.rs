@@ -251,7 +251,13 @@ impl Cluster {
         let now = self.now();
         let node = self.nodes.get_mut(&id).expect("exists");
         let mut actions = Vec::new();
+        let (is_tick, role) = (matches!(input, Input::Tick), node.raft.role_name());
         node.raft.step(now, input, &mut actions);
+        if is_tick && actions.is_empty() && node.raft.role_name() == role {
+            // A driver comes back at the deadline: one that has passed already would have it come back for ever.
+            let deadline = node.raft.next_deadline();
+            assert!(deadline.is_none_or(|at| at > now.monotonic), "node {id} waits for what has passed");
+        }
         self.carry_out(id, actions);
     }
 

@@ -14,6 +14,8 @@ areas! {
     general;
     /// Groups, the group coordinator and the offsets topic.
     groups;
+    /// What Klamm has beyond Kafka. Off unless asked for.
+    klamm;
     /// Log directories, segments, retention, compaction and flushing.
     log;
     /// Metrics and client telemetry.

@@ -73,7 +73,8 @@ fn every_row_has_kafkas_facts() {
         seen += 1;
     }
     let tables = [&table::BROKER, &table::TOPIC, &table::GROUP, &table::CLIENT_METRICS, &table::QUOTA];
-    let rows: usize = tables.iter().map(|t| t.iter().count()).sum();
+    let is_kafkas = |def: &&KeyDef| !def.name.starts_with("klamm.");
+    let rows: usize = tables.iter().map(|t| t.iter().filter(is_kafkas).count()).sum();
     assert_eq!(rows, seen, "the table has keys that Kafka does not have");
 }
 

@@ -19,7 +19,9 @@
 pub mod clock;
 pub mod disk;
 pub mod entropy;
+pub mod http;
 pub mod net;
+pub mod process;
 pub mod sim;
 pub mod spawn;
 

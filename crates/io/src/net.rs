@@ -120,6 +120,14 @@ impl Listener {
 pub struct Acceptor(Listening<tokio::net::TcpListener>);
 
 impl Acceptor {
+    /// The runtime's own listener, if this is no simulation.
+    pub(crate) fn into_real(self) -> Option<tokio::net::TcpListener> {
+        match self.0 {
+            Listening::Real(listener) => Some(listener),
+            Listening::Simulated(_) => None,
+        }
+    }
+
     /// The next connection. It belongs to no thread yet: see [`Accepted::into_stream`].
     ///
     /// # Errors

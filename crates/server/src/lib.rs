@@ -14,6 +14,7 @@ pub mod listener;
 pub mod log_dirs;
 pub mod metadata;
 pub mod metadata_change;
+pub mod metrics;
 pub mod node;
 pub mod partition;
 pub mod producer_ids;

@@ -19,6 +19,10 @@ pub(crate) use replica::IsrAnswer;
 pub use replica::{Lead, LogView};
 
 use crate::{
+    metrics::{
+        measures::{LedMeasures, PartitionMeasures},
+        traffic::Traffic,
+    },
     shard::{
         requests::{PartitionOffsets, PartitionSize, TopicPartition},
         watch::Readers,
@@ -76,6 +80,8 @@ pub struct Partition {
     /// Fetches that wait for records.
     pub readers: Readers,
     progress: Progress,
+    /// What went in and out, for metrics.
+    pub traffic: Traffic,
 }
 
 impl Partition {
@@ -96,6 +102,7 @@ impl Partition {
             settings,
             readers: Readers::default(),
             progress: Progress::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -191,6 +198,24 @@ impl Partition {
             }
         };
         PartitionSize { at: self.at.clone(), log_dir: self.log_dir, bytes: self.log.size(), offset_lag: lag }
+    }
+
+    /// Its numbers.
+    pub fn measure(&self) -> PartitionMeasures {
+        PartitionMeasures {
+            at: self.at.clone(),
+            traffic: self.traffic,
+            size: self.log.size(),
+            segments: self.log.segment_count(),
+            log_start_offset: self.log.log_start_offset(),
+            log_end_offset: self.log.log_end_offset(),
+            led: self.leader().map(|leader| LedMeasures {
+                replicas: leader.follower_count() + 1,
+                in_sync: leader.isr().len(),
+                in_sync_min: leader.effective_min_isr(),
+                lso_lag: self.log.high_watermark() - self.log.last_stable_offset(),
+            }),
+        }
     }
 
     /// What the checkpoint files say of it.

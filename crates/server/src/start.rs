@@ -36,6 +36,7 @@ use crate::{
     listener::{acceptor, limits::ConnectionLimits},
     log_dirs::{LogDir, LogDirs, name_aside},
     metadata::Metadata,
+    metrics::exposition::{self, Exposition},
     node::{ListenerName, Node, World},
     producer_ids::ProducerIds,
     quorum::{
@@ -157,6 +158,7 @@ struct Running {
     senders: ShardSenders,
     shards: Vec<spawn::Thread>,
     quorum: Quorum,
+    _metrics: Option<Exposition>,
     /// Listeners that are bound and nobody accepts on yet.
     bound: std::cell::RefCell<Vec<(ListenerName, Listener)>>,
 }
@@ -191,7 +193,8 @@ impl Running {
         let directory_id = directories.metadata_directory_id;
         let quorum = start_quorum(&node, config, commands, arrivals, senders.clone(), directory_id)?;
         let shards = start_shards(&node, &senders, queues)?;
-        Ok(Self { node, senders, shards, quorum, bound: bound.into() })
+        let metrics = exposition::start(config, &node, &senders)?;
+        Ok(Self { node, senders, shards, quorum, _metrics: metrics, bound: bound.into() })
     }
 
     async fn stop(self) {

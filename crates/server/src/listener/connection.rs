@@ -35,6 +35,7 @@ use super::limits::Permit;
 use crate::{
     dispatch::{self, Refused},
     handlers::Contexts,
+    metrics::requests::{Begun, Requests},
     node::ListenerName,
     quorum::{ControllerHandle, presence::Presence},
     quotas::{Kind, Meter, Quotas},
@@ -126,7 +127,13 @@ pub struct ConnectionOptions {
 }
 
 /// Serves the connection until either side closes it.
-pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: ConnectionOptions, clock: Clock) {
+pub async fn serve(
+    new: NewConnection,
+    contexts: Rc<Contexts>,
+    options: ConnectionOptions,
+    clock: Clock,
+    requests: Rc<Requests>,
+) {
     let NewConnection { listener, accepted, permit } = new;
     let peer = accepted.peer;
     let stream = match accepted.into_stream() {
@@ -151,6 +158,7 @@ pub async fn serve(new: NewConnection, contexts: Rc<Contexts>, options: Connecti
         contexts,
         options,
         clock,
+        requests,
         last_active: Cell::new(clock.now()),
         unanswered: Cell::new(0),
         is_writing: Cell::new(false),
@@ -185,6 +193,8 @@ struct Serving {
     contexts: Rc<Contexts>,
     options: ConnectionOptions,
     clock: Clock,
+    /// Counts what was answered.
+    requests: Rc<Requests>,
     /// When bytes last came or went.
     last_active: Cell<Instant>,
     /// Requests whose response is not written yet.
@@ -224,7 +234,7 @@ impl Serving {
         }
     }
 
-    async fn read_loop(&self, replies: mpsc::Sender<Reply>) -> End {
+    async fn read_loop(&self, replies: mpsc::Sender<(Begun, Reply)>) -> End {
         let mut frames = FrameReader::new(self.options.request_bytes_max);
         loop {
             match frames.next_frame() {
@@ -236,17 +246,18 @@ impl Serving {
                         self.taken.notified().await;
                     }
                     self.unmuted().await;
+                    let begun = begun(&frame, self.clock.now());
                     let is_timed = self.connection.quotas.is_enabled(Kind::Request);
                     let meter = is_timed.then(|| Rc::new(Meter::new(self.clock)));
                     let frame = frame.freeze();
                     let request = dispatch::dispatch(&self.contexts, &self.connection, frame, meter.clone());
                     let reply = guarded(request, meter.as_deref()).await;
                     match reply {
-                        Ok(Reply::Nothing) => {}
+                        Ok(Reply::Nothing) => self.requests.answered(begun, self.clock.now()),
                         Ok(reply) => {
                             self.unanswered.set(self.unanswered.get() + 1);
                             self.queued_bytes.set(self.queued_bytes.get() + reply.queued_bytes());
-                            place.send(reply);
+                            place.send((begun, reply));
                         }
                         Err(Refused { reason }) => return End::Refused(reason),
                     }
@@ -276,30 +287,30 @@ impl Serving {
         }
     }
 
-    async fn write_loop(&self, mut responses: mpsc::Receiver<Reply>) -> End {
+    async fn write_loop(&self, mut responses: mpsc::Receiver<(Begun, Reply)>) -> End {
         let mut pending = None;
         loop {
-            let next = match pending.take() {
-                Some(reply) => reply,
+            let (begun, next) = match pending.take() {
+                Some(next) => next,
                 None => match responses.recv().await {
-                    Some(reply) => reply,
+                    Some(next) => next,
                     None => return End::Closed,
                 },
             };
             let mut queued_bytes = next.queued_bytes();
             let mut chunks = next.settle().await.chunks;
-            let mut answered = 1;
+            let mut answered = vec![begun];
             // Whatever else is ready goes out in the same write.
-            while let Ok(mut reply) = responses.try_recv() {
+            while let Ok((begun, mut reply)) = responses.try_recv() {
                 let bytes = reply.queued_bytes();
                 match reply.poll_now() {
                     Some(frame) => {
                         chunks.extend(frame.chunks);
-                        answered += 1;
+                        answered.push(begun);
                         queued_bytes += bytes;
                     }
                     None => {
-                        pending = Some(reply);
+                        pending = Some((begun, reply));
                         break;
                     }
                 }
@@ -310,10 +321,12 @@ impl Serving {
                 return End::Lost(error);
             }
             self.is_writing.set(false);
-            self.unanswered.set(self.unanswered.get() - answered);
+            self.unanswered.set(self.unanswered.get() - answered.len());
             self.queued_bytes.set(self.queued_bytes.get() - queued_bytes);
             self.taken.notify_one();
-            self.last_active.set(self.clock.now());
+            let now = self.clock.now();
+            self.last_active.set(now);
+            answered.into_iter().for_each(|begun| self.requests.answered(begun, now));
         }
     }
 
@@ -331,6 +344,16 @@ impl Serving {
                 return;
             }
         }
+    }
+}
+
+/// What is known of a request before it is read.
+fn begun(frame: &[u8], at: Instant) -> Begun {
+    match frame.first_chunk::<4>() {
+        Some(&[k0, k1, v0, v1]) => {
+            Begun { api_key: i16::from_be_bytes([k0, k1]), version: i16::from_be_bytes([v0, v1]), at }
+        }
+        None => Begun { api_key: -1, version: -1, at },
     }
 }
 

@@ -326,6 +326,7 @@ impl Partition {
             other => other?,
         };
         self.progress.appended(self.log.log_end_offset(), u64::from(appended.bytes));
+        self.traffic.replication_bytes_in += u64::from(appended.bytes);
         Ok(())
     }
 }

@@ -42,6 +42,8 @@ use klamm_raft::{RaftRequest, RaftResponse, Server};
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
+use crate::metrics::measures::QuorumMeasures;
+
 use super::{
     driver::{Arrival, QuorumRequest},
     peers::Peers,
@@ -245,6 +247,13 @@ impl ControllerHandle {
     pub async fn quorum(&self, listener: StrBytes, request: RaftRequest) -> Option<RaftResponse> {
         let (reply, answer) = oneshot::channel();
         self.quorum.as_ref()?.send(Arrival::Request(QuorumRequest { listener, request, reply })).ok()?;
+        answer.await.ok()
+    }
+
+    /// How the quorum is. `None` if the node is going down.
+    pub async fn measure(&self) -> Option<QuorumMeasures> {
+        let (reply, answer) = oneshot::channel();
+        self.quorum.as_ref()?.send(Arrival::Measure(reply)).ok()?;
         answer.await.ok()
     }
 

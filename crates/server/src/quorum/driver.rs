@@ -37,7 +37,7 @@ use super::{
     presence::Sighting,
     publisher::Update,
 };
-use crate::{metadata_change::Touched, node::World};
+use crate::{metadata_change::Touched, metrics::measures::QuorumMeasures, node::World};
 
 /// Time for a leader that stops to hand over. Kafka's value.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,6 +86,8 @@ pub enum Arrival {
     Request(QuorumRequest),
     /// A node's connection came or went.
     Sighting(Sighting),
+    /// Somebody wants to know how the quorum is.
+    Measure(oneshot::Sender<QuorumMeasures>),
 }
 
 /// Everything that happens to the quorum.
@@ -235,6 +237,7 @@ impl Driver {
             Event::Command(command) => self.command(command),
             Event::Arrival(Arrival::Request(request)) => self.request(request),
             Event::Arrival(Arrival::Sighting(sighting)) => self.sighted(sighting),
+            Event::Arrival(Arrival::Measure(reply)) => drop(reply.send(self.measure())),
             Event::Answer(request_id, result) => self.step(Input::Response { request_id, result }),
             Event::Deadline => self.deadline(),
             Event::Synced(Ok(flushed)) => {
@@ -246,6 +249,20 @@ impl Driver {
             Event::Missing(id, since) => self.missing(id, since),
             Event::Dead { id, epoch, since } => self.dead(id, epoch, since),
             Event::Leave => self.step(Input::Shutdown { timeout: SHUTDOWN_TIMEOUT }),
+        }
+    }
+
+    fn measure(&self) -> QuorumMeasures {
+        QuorumMeasures {
+            role: self.raft.role_name(),
+            is_voter: self.raft.is_voter(),
+            leader: self.raft.leader_id(),
+            epoch: self.raft.epoch(),
+            high_watermark: self.raft.high_watermark(),
+            log_end_offset: self.raft.log().end_offset(),
+            log_end_epoch: self.raft.log().last_epoch(),
+            voters: self.raft.voters().iter().count(),
+            is_active_controller: self.active.is_some(),
         }
     }
 

@@ -158,6 +158,8 @@ fn take_answers(
                 continue;
             };
             let log_dir = partition.log_dir();
+            let in_sync = partition.leader().map_or(0, |leader| leader.isr().len());
+            shard.isr_changes.set(shard.isr_changes.get().with(&answer, in_sync));
             let effects = partition.isr_answered(change, answer, now);
             drop(partitions);
             shard.settle_or_fail(&at, log_dir, effects);

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     error::ApiError,
     fault_to_api::log_error,
+    metrics::traffic::Traffic,
     partition::{Effects, Partition},
     replication::Cause,
 };
@@ -72,6 +73,9 @@ impl Shard {
         if let Err(Failed::Fault(error)) = &answer {
             self.node.log_dirs.fail(partition.log_dir(), error);
         }
+        let counted = counted(&answer);
+        partition.traffic.add(&counted);
+        self.traffic.borrow_mut().add(&counted);
         drop(partitions);
         let (done, effects) = answer.map_err(|failed| match failed {
             Failed::Refused(refusal) => refusal,
@@ -109,6 +113,8 @@ pub(crate) struct Terms {
 /// Batches that are in the log, and whether all in-sync replicas have them.
 struct Done {
     appended: Appended,
+    /// What they take up; 0 of a duplicate.
+    bytes: u32,
     acknowledged: Result<bool, ErrorCode>,
 }
 
@@ -175,7 +181,21 @@ fn append(
         log_start_offset: partition.log.log_start_offset(),
     };
     let acknowledged = partition.acknowledged(appended.end_offset);
-    Ok((Done { appended, acknowledged }, effects))
+    Ok((Done { appended, bytes: done.bytes, acknowledged }, effects))
+}
+
+/// What an append adds to the numbers.
+fn counted(answer: &Result<(Done, Effects), Failed>) -> Traffic {
+    match answer {
+        Ok((Done { bytes: 0, .. }, _)) => Traffic { produce_requests: 1, ..Traffic::default() },
+        Ok((done, _)) => Traffic {
+            produce_requests: 1,
+            messages_in: (done.appended.end_offset - done.appended.base_offset).unsigned_abs(),
+            bytes_in: u64::from(done.bytes),
+            ..Traffic::default()
+        },
+        Err(_) => Traffic { produce_requests: 1, failed_produce_requests: 1, ..Traffic::default() },
+    }
 }
 
 /// acks=all needs `min.insync.replicas`.

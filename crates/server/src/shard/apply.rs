@@ -347,6 +347,7 @@ impl Shard {
         }
         let Some(mut partition) = self.partitions.borrow_mut().remove(at) else { return };
         let log_dir = partition.log_dir();
+        self.traffic.borrow_mut().replication_bytes_in += partition.traffic.replication_bytes_in;
         partition.readers.wake_all();
         let gone = Effects { resigned: true, ..Effects::default() };
         self.settle(partition.at(), gone, Cause::Other);

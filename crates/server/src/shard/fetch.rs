@@ -9,12 +9,13 @@ use klamm_protocol::{
 };
 
 use super::{
-    requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, Reader},
+    requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, Reader, TopicPartition},
     run::Shard,
     watch::FetchWatch,
 };
 use crate::{
     fault_to_api::log_error,
+    metrics::traffic::Traffic,
     partition::{Effects, Partition},
     replication::Cause,
 };
@@ -26,12 +27,27 @@ impl Shard {
         let mut answers = Vec::with_capacity(partitions.len());
         for read in &partitions {
             let (answer, effects) = self.read_one(read, how, watch.as_ref());
+            self.count_read(&read.at, reader, &answer);
             // A batch that is larger than the limits comes only where nothing has come before.
             how.min_one_batch &= answer.bytes() == 0;
             answers.push(answer);
             self.settle(&read.at, effects, Cause::Other);
         }
         drop(reply.send(answers));
+    }
+
+    fn count_read(&self, at: &TopicPartition, reader: Reader, answer: &PartitionReadAnswer) {
+        let bytes = u64::from(answer.bytes());
+        let failed_fetch_requests = u64::from(answer.error != ErrorCode::None);
+        let mut counted = Traffic { fetch_requests: 1, failed_fetch_requests, ..Traffic::default() };
+        match reader {
+            Reader::Follower { .. } => counted.replication_bytes_out = bytes,
+            Reader::OfLeader | Reader::OfAny => counted.bytes_out = bytes,
+        }
+        self.traffic.borrow_mut().add(&counted);
+        if let Some(partition) = self.partitions.borrow_mut().get_mut(at) {
+            partition.traffic.add(&counted);
+        }
     }
 
     fn read_one(

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use super::watch::FetchWatch;
 use crate::{
     coordinator::driver::Asked, error::ApiError, listener::connection::NewConnection,
-    metadata_change::MetadataChange,
+    metadata_change::MetadataChange, metrics::measures::ShardMeasures,
 };
 
 /// Where an answer goes.
@@ -70,6 +70,11 @@ pub enum ShardRequest {
     Sizes {
         /// One entry for each partition.
         reply: Reply<Vec<PartitionSize>>,
+    },
+    /// Copies what the shard has counted.
+    Measure {
+        /// The numbers.
+        reply: Reply<ShardMeasures>,
     },
     /// Opens, changes and drops partitions.
     ApplyMetadata {

@@ -24,6 +24,11 @@ use crate::{
     coordinator::on_shard::Coordinators,
     handlers::Contexts,
     listener::connection::{self, ConnectionOptions},
+    metrics::{
+        measures::{IsrChangeCounts, ShardMeasures},
+        requests::Requests,
+        traffic::Traffic,
+    },
     node::Node,
     partition::Partition,
     replication::Replication,
@@ -42,6 +47,12 @@ pub struct Shard {
     coordinators: Coordinators,
     replication: Replication,
     contexts: RefCell<Option<Rc<Contexts>>>,
+    /// What went in and out of partitions.
+    pub(super) traffic: RefCell<Traffic>,
+    /// What its connections asked for.
+    requests: Rc<Requests>,
+    /// How often in-sync replicas changed.
+    pub(crate) isr_changes: Cell<IsrChangeCounts>,
 }
 
 impl std::fmt::Debug for Shard {
@@ -79,6 +90,9 @@ pub async fn run(start: ShardStart) {
         coordinators: Coordinators::default(),
         replication: Replication::default(),
         contexts: RefCell::new(None),
+        traffic: RefCell::default(),
+        requests: Rc::default(),
+        isr_changes: Cell::default(),
         node,
     });
     let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
@@ -163,7 +177,9 @@ impl Shard {
             ShardRequest::Serve(connection) => {
                 let Some(contexts) = self.contexts.borrow().clone() else { return };
                 let options = self.connection_options();
-                spawn::local(connection::serve(*connection, contexts, options, self.node.world.clock));
+                let requests = Rc::clone(&self.requests);
+                let clock = self.node.world.clock;
+                spawn::local(connection::serve(*connection, contexts, options, clock, requests));
             }
             ShardRequest::Append(request) => self.append(request),
             ShardRequest::Read(request) => self.read(request),
@@ -183,6 +199,7 @@ impl Shard {
             ShardRequest::Sizes { reply } => {
                 drop(reply.send(self.partitions.borrow().iter().map(Partition::size).collect()));
             }
+            ShardRequest::Measure { reply } => drop(reply.send(self.measure())),
             ShardRequest::ApplyMetadata { change, reply } => {
                 self.apply_metadata(&change);
                 self.coordinators.apply_metadata(self, &change);
@@ -195,6 +212,25 @@ impl Shard {
             ShardRequest::Clean { at, request } => self.clean(&at, request),
             // The shard's loop has ended by then.
             ShardRequest::Stop { .. } => {}
+        }
+    }
+
+    /// What went in and out of all partitions that are or were here.
+    fn traffic(&self) -> Traffic {
+        let mut traffic = *self.traffic.borrow();
+        // What comes from leaders is counted with each partition, and moved here when it goes.
+        for partition in self.partitions.borrow().iter() {
+            traffic.replication_bytes_in += partition.traffic.replication_bytes_in;
+        }
+        traffic
+    }
+
+    fn measure(&self) -> ShardMeasures {
+        ShardMeasures {
+            partitions: self.partitions.borrow().iter().map(Partition::measure).collect(),
+            traffic: self.traffic(),
+            requests: self.requests.measure(self.node.world.clock.now()),
+            isr_changes: self.isr_changes.get(),
         }
     }
 

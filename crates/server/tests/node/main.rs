@@ -14,6 +14,7 @@ mod envelope;
 mod frames;
 mod fuzz;
 mod harness;
+mod metrics;
 mod names;
 mod quotas;
 mod replication;

@@ -1,0 +1,122 @@
+//! `klamm.metrics.listener`: metrics by HTTP, on a thread of their own.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use klamm_config::{BrokerConfig, broker};
+use klamm_io::{
+    net::{Listener, SocketOptions},
+    process, spawn,
+};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::{
+    families::{PROCESS_CPU_SECONDS, PROCESS_OPEN_FILES, PROCESS_RESIDENT_BYTES, PROCESS_THREADS},
+    measures::ShardMeasures,
+    samples::{Samples, count},
+};
+use crate::{
+    node::Node,
+    shard::{ShardRequest, router::ShardSenders},
+    start::StartError,
+};
+
+const BACKLOG: i32 = 16;
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Metrics can be read for as long as this lives.
+#[derive(Debug)]
+pub struct Exposition {
+    _stop: oneshot::Sender<()>,
+}
+
+/// Where numbers come from.
+#[derive(Debug)]
+struct Source {
+    node: Arc<Node>,
+    shards: ShardSenders,
+}
+
+/// Begins to serve `/metrics`, if the config asks for it.
+///
+/// # Errors
+/// If the address is none or taken.
+pub fn start(
+    config: &BrokerConfig,
+    node: &Arc<Node>,
+    shards: &ShardSenders,
+) -> Result<Option<Exposition>, StartError> {
+    let wanted = config.get(&broker::KLAMM_METRICS_LISTENER);
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let (host, port) = wanted
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host.trim_matches(['[', ']']), port.parse().ok()?)))
+        .ok_or_else(|| {
+            StartError::Config(format!(
+                "klamm.metrics.listener is {wanted}: it has to be HOST:PORT, as 127.0.0.1:9404"
+            ))
+        })?;
+    let failed = |source| StartError::Listen { listener: format!("klamm.metrics.listener {wanted}"), source };
+    let listener = Listener::bind(host, port, BACKLOG, SocketOptions::default()).map_err(failed)?;
+    info!(address = %listener.local_addr().map_err(failed)?, "metrics can be read at /metrics");
+    let source = Arc::new(Source { node: Arc::clone(node), shards: shards.clone() });
+    let (stop, stopped) = oneshot::channel::<()>();
+    spawn::thread("klamm-metrics", move || async move {
+        let pages = Router::new().route("/metrics", get(metrics)).with_state(source);
+        let acceptor = match listener.into_acceptor() {
+            Ok(acceptor) => acceptor,
+            Err(error) => {
+                warn!(%error, "metrics cannot be read: no listener");
+                return;
+            }
+        };
+        tokio::select! {
+            biased;
+            served = klamm_io::http::serve(acceptor, pages) => {
+                if let Err(error) = served {
+                    warn!(%error, "metrics cannot be read any more");
+                }
+            }
+            _ = stopped => {}
+        }
+    })?;
+    Ok(Some(Exposition { _stop: stop }))
+}
+
+async fn metrics(State(source): State<Arc<Source>>) -> Response {
+    match source.gather().await.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+impl Source {
+    async fn gather(&self) -> Samples {
+        let mut samples = Samples::default();
+        let config = self.node.config.load();
+        let published = self.node.metadata.load();
+        if config.is_broker() {
+            let shards = self.shards.ask_all(|reply| ShardRequest::Measure { reply }).await;
+            ShardMeasures::sample(&shards, &self.node, &published, &mut samples);
+        }
+        if let Some(quorum) = self.node.controller.measure().await {
+            quorum.sample(&published, config.is_controller(), &mut samples);
+        }
+        if let Some(usage) = process::usage() {
+            samples.add(PROCESS_CPU_SECONDS, &[], usage.cpu.as_secs_f64());
+            samples.add(PROCESS_RESIDENT_BYTES, &[], count(usage.resident_bytes));
+            samples.add(PROCESS_OPEN_FILES, &[], count(usage.open_files));
+            samples.add(PROCESS_THREADS, &[], count(usage.threads));
+        }
+        samples
+    }
+}

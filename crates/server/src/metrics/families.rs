@@ -1,0 +1,109 @@
+//! The families of metrics, one row each: name as the JMX exporter writes it, kind, what it says.
+//!
+//! A counter's name gets the suffix `_total` when it is written.
+
+use super::samples::{Family, Kind};
+
+macro_rules! families {
+    ($($id:ident: $kind:ident = $name:literal, $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub const $id: Family = Family { name: $name, kind: Kind::$kind, help: $help };
+        )+
+        /// All of them, in the order of this file.
+        pub const ALL: &[Family] = &[$($id),+];
+    };
+}
+
+families! {
+    // kafka.server:type=BrokerTopicMetrics
+    MESSAGES_IN: Counter = "kafka_server_brokertopicmetrics_messagesin", "Records that producers and coordinators appended";
+    BYTES_IN: Counter = "kafka_server_brokertopicmetrics_bytesin", "Bytes of batches that were appended";
+    BYTES_OUT: Counter = "kafka_server_brokertopicmetrics_bytesout", "Bytes of batches that consumers read";
+    REPLICATION_BYTES_IN: Counter = "kafka_server_brokertopicmetrics_replicationbytesin", "Bytes of batches that this broker got as a follower";
+    REPLICATION_BYTES_OUT: Counter = "kafka_server_brokertopicmetrics_replicationbytesout", "Bytes of batches that followers read";
+    PRODUCE_REQUESTS: Counter = "kafka_server_brokertopicmetrics_totalproducerequests", "Partitions that were asked to append";
+    FAILED_PRODUCE_REQUESTS: Counter = "kafka_server_brokertopicmetrics_failedproducerequests", "Partitions that refused to append";
+    FETCH_REQUESTS: Counter = "kafka_server_brokertopicmetrics_totalfetchrequests", "Partitions that were read";
+    FAILED_FETCH_REQUESTS: Counter = "kafka_server_brokertopicmetrics_failedfetchrequests", "Partitions that refused to be read";
+
+    // kafka.server:type=ReplicaManager
+    PARTITION_COUNT: Gauge = "kafka_server_replicamanager_partitioncount", "Partitions on this broker";
+    LEADER_COUNT: Gauge = "kafka_server_replicamanager_leadercount", "Partitions that this broker leads";
+    OFFLINE_REPLICA_COUNT: Gauge = "kafka_server_replicamanager_offlinereplicacount", "Replicas that this broker should have and has not";
+    UNDER_REPLICATED_PARTITIONS: Gauge = "kafka_server_replicamanager_underreplicatedpartitions", "Partitions led here with followers out of sync";
+    UNDER_MIN_ISR_PARTITION_COUNT: Gauge = "kafka_server_replicamanager_underminisrpartitioncount", "Partitions led here with fewer replicas in sync than min.insync.replicas";
+    AT_MIN_ISR_PARTITION_COUNT: Gauge = "kafka_server_replicamanager_atminisrpartitioncount", "Partitions led here with exactly min.insync.replicas in sync";
+    REASSIGNING_PARTITIONS: Gauge = "kafka_server_replicamanager_reassigningpartitions", "Partitions led here that are being moved";
+    ISR_EXPANDS: Counter = "kafka_server_replicamanager_isrexpands", "Times that a follower came into sync";
+    ISR_SHRINKS: Counter = "kafka_server_replicamanager_isrshrinks", "Times that a follower fell out of sync";
+    FAILED_ISR_UPDATES: Counter = "kafka_server_replicamanager_failedisrupdates", "Changes of in-sync replicas that the controller refused";
+
+    // kafka.cluster:type=Partition
+    PARTITION_UNDER_REPLICATED: Gauge = "kafka_cluster_partition_underreplicated", "1 if a follower is out of sync";
+    PARTITION_UNDER_MIN_ISR: Gauge = "kafka_cluster_partition_underminisr", "1 if fewer than min.insync.replicas are in sync";
+    PARTITION_AT_MIN_ISR: Gauge = "kafka_cluster_partition_atminisr", "1 if exactly min.insync.replicas are in sync";
+    PARTITION_IN_SYNC_REPLICAS: Gauge = "kafka_cluster_partition_insyncreplicascount", "Replicas in sync, of a partition led here";
+    PARTITION_REPLICAS: Gauge = "kafka_cluster_partition_replicascount", "Replicas, of a partition led here";
+    PARTITION_LSO_LAG: Gauge = "kafka_cluster_partition_laststableoffsetlag", "High watermark less last stable offset";
+
+    // kafka.log:type=Log
+    LOG_SIZE: Gauge = "kafka_log_log_size", "Bytes of a log's segments";
+    LOG_SEGMENTS: Gauge = "kafka_log_log_numlogsegments", "Segments of a log";
+    LOG_START_OFFSET: Gauge = "kafka_log_log_logstartoffset", "First offset of a log";
+    LOG_END_OFFSET: Gauge = "kafka_log_log_logendoffset", "The offset that the next record gets";
+    OFFLINE_LOG_DIRECTORY_COUNT: Gauge = "kafka_log_logmanager_offlinelogdirectorycount", "Log directories that have failed";
+
+    // kafka.network:type=RequestMetrics
+    REQUESTS: Counter = "kafka_network_requestmetrics_requests", "Requests that were answered";
+    REQUEST_TOTAL_TIME: Quantiles = "kafka_network_requestmetrics_totaltimems", "From the request's last byte to the response's, in milliseconds";
+    CONNECTIONS: Gauge = "kafka_server_socket_server_metrics_connection_count", "Open connections of clients";
+
+    // kafka.controller:type=KafkaController
+    ACTIVE_CONTROLLER_COUNT: Gauge = "kafka_controller_kafkacontroller_activecontrollercount", "1 on the active controller";
+    ACTIVE_BROKER_COUNT: Gauge = "kafka_controller_kafkacontroller_activebrokercount", "Brokers that are registered and not fenced";
+    FENCED_BROKER_COUNT: Gauge = "kafka_controller_kafkacontroller_fencedbrokercount", "Brokers that are registered and fenced";
+    GLOBAL_TOPIC_COUNT: Gauge = "kafka_controller_kafkacontroller_globaltopiccount", "Topics of the cluster";
+    GLOBAL_PARTITION_COUNT: Gauge = "kafka_controller_kafkacontroller_globalpartitioncount", "Partitions of the cluster";
+    OFFLINE_PARTITIONS_COUNT: Gauge = "kafka_controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader";
+    PREFERRED_REPLICA_IMBALANCE_COUNT: Gauge = "kafka_controller_kafkacontroller_preferredreplicaimbalancecount", "Partitions that another than their preferred replica leads";
+    LAST_APPLIED_RECORD_OFFSET: Gauge = "kafka_controller_kafkacontroller_lastappliedrecordoffset", "Last record of the metadata log that the controller has applied";
+    LAST_COMMITTED_RECORD_OFFSET: Gauge = "kafka_controller_kafkacontroller_lastcommittedrecordoffset", "Last record of the metadata log that is committed";
+
+    // kafka.server:type=raft-metrics
+    RAFT_STATE: Gauge = "kafka_server_raft_metrics_current_state", "1 for the role that this node has in the quorum";
+    RAFT_LEADER: Gauge = "kafka_server_raft_metrics_current_leader", "Id of the quorum's leader, -1 if unknown";
+    RAFT_EPOCH: Gauge = "kafka_server_raft_metrics_current_epoch", "Epoch of the quorum";
+    RAFT_HIGH_WATERMARK: Gauge = "kafka_server_raft_metrics_high_watermark", "Offset up to which the metadata log is committed, -1 if unknown";
+    RAFT_LOG_END_OFFSET: Gauge = "kafka_server_raft_metrics_log_end_offset", "The offset that the next metadata record gets";
+    RAFT_LOG_END_EPOCH: Gauge = "kafka_server_raft_metrics_log_end_epoch", "Epoch of the last metadata record";
+    RAFT_VOTERS: Gauge = "kafka_server_raft_metrics_number_of_voters", "Voters of the quorum";
+
+    // kafka.server:type=broker-metadata-metrics, MetadataLoader
+    BROKER_METADATA_OFFSET: Gauge = "kafka_server_broker_metadata_metrics_last_applied_record_offset", "Last record of the metadata log that this broker has applied";
+    BROKER_METADATA_TIMESTAMP: Gauge = "kafka_server_broker_metadata_metrics_last_applied_record_timestamp", "Its time, in milliseconds since 1970";
+    METADATA_VERSION: Gauge = "kafka_server_metadataloader_currentmetadataversion", "Level of metadata.version";
+
+    // The process, as Prometheus' own client libraries tell it
+    PROCESS_CPU_SECONDS: Counter = "process_cpu_seconds", "Processor time that the process has used, in seconds";
+    PROCESS_RESIDENT_BYTES: Gauge = "process_resident_memory_bytes", "Memory of the process that is resident, in bytes";
+    PROCESS_OPEN_FILES: Gauge = "process_open_fds", "Open file descriptors";
+    PROCESS_THREADS: Gauge = "process_threads", "Threads of the process";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_lower_case() {
+        let mut names: Vec<_> = ALL.iter().map(|family| family.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        let is_plain =
+            |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        assert!(names.iter().all(|name| is_plain(name)));
+    }
+}

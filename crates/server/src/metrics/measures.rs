@@ -1,0 +1,263 @@
+//! What the threads of a node tell when they are asked for their numbers, and the samples that are made of it.
+//!
+//! A shard only copies; everything that takes time happens on the thread that asked.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use klamm_metadata::MetadataImage;
+use klamm_protocol::ApiKey;
+
+use super::{
+    families::{
+        ACTIVE_BROKER_COUNT, ACTIVE_CONTROLLER_COUNT, AT_MIN_ISR_PARTITION_COUNT, BROKER_METADATA_OFFSET,
+        BROKER_METADATA_TIMESTAMP, CONNECTIONS, FAILED_ISR_UPDATES, FENCED_BROKER_COUNT,
+        GLOBAL_PARTITION_COUNT, GLOBAL_TOPIC_COUNT, ISR_EXPANDS, ISR_SHRINKS, LAST_APPLIED_RECORD_OFFSET,
+        LAST_COMMITTED_RECORD_OFFSET, LEADER_COUNT, LOG_END_OFFSET, LOG_SEGMENTS, LOG_SIZE, LOG_START_OFFSET,
+        METADATA_VERSION, OFFLINE_LOG_DIRECTORY_COUNT, OFFLINE_PARTITIONS_COUNT, OFFLINE_REPLICA_COUNT,
+        PARTITION_AT_MIN_ISR, PARTITION_COUNT, PARTITION_IN_SYNC_REPLICAS, PARTITION_LSO_LAG,
+        PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR, PARTITION_UNDER_REPLICATED,
+        PREFERRED_REPLICA_IMBALANCE_COUNT, RAFT_EPOCH, RAFT_HIGH_WATERMARK, RAFT_LEADER, RAFT_LOG_END_EPOCH,
+        RAFT_LOG_END_OFFSET, RAFT_STATE, RAFT_VOTERS, REASSIGNING_PARTITIONS, REQUEST_TOTAL_TIME, REQUESTS,
+        UNDER_MIN_ISR_PARTITION_COUNT, UNDER_REPLICATED_PARTITIONS,
+    },
+    requests::OfApi,
+    samples::{Samples, count, signed},
+    traffic::Traffic,
+};
+use crate::{metadata::Published, node::Node, partition::IsrAnswer, shard::requests::TopicPartition};
+
+/// What a shard tells.
+#[derive(Debug)]
+pub struct ShardMeasures {
+    /// Its partitions.
+    pub partitions: Vec<PartitionMeasures>,
+    /// What went in and out, with partitions that are no longer here.
+    pub traffic: Traffic,
+    /// Requests that came by its connections, by API.
+    pub requests: BTreeMap<i16, OfApi>,
+    /// Changes of in-sync replicas.
+    pub isr_changes: IsrChangeCounts,
+}
+
+/// How often in-sync replicas changed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IsrChangeCounts {
+    /// Followers came in.
+    pub expands: u64,
+    /// Followers fell out.
+    pub shrinks: u64,
+    /// The controller refused.
+    pub failed: u64,
+}
+
+impl IsrChangeCounts {
+    /// With one more answer of the controller to a leader that had `in_sync` replicas in sync.
+    pub(crate) fn with(self, answer: &IsrAnswer, in_sync: usize) -> Self {
+        let Ok(committed) = answer else { return Self { failed: self.failed + 1, ..self } };
+        match committed.isr.len().cmp(&in_sync) {
+            Ordering::Greater => Self { expands: self.expands + 1, ..self },
+            Ordering::Less => Self { shrinks: self.shrinks + 1, ..self },
+            Ordering::Equal => self,
+        }
+    }
+}
+
+/// What a partition tells.
+#[derive(Debug)]
+pub struct PartitionMeasures {
+    /// Which it is.
+    pub at: TopicPartition,
+    /// What went in and out.
+    pub traffic: Traffic,
+    /// Bytes of its log.
+    pub size: u64,
+    /// Segments of its log.
+    pub segments: usize,
+    /// First offset.
+    pub log_start_offset: i64,
+    /// Next offset.
+    pub log_end_offset: i64,
+    /// What only a leader knows.
+    pub led: Option<LedMeasures>,
+}
+
+/// What a leader tells of its partition.
+#[derive(Debug, Clone, Copy)]
+pub struct LedMeasures {
+    /// Replicas, the leader included.
+    pub replicas: usize,
+    /// Of them in sync.
+    pub in_sync: usize,
+    /// `min.insync.replicas`, but no more than there are replicas.
+    pub in_sync_min: usize,
+    /// High watermark less last stable offset.
+    pub lso_lag: i64,
+}
+
+/// What the quorum's thread tells.
+#[derive(Debug)]
+pub struct QuorumMeasures {
+    /// The role of this node, as `Leader`.
+    pub role: &'static str,
+    /// Whether it is a voter.
+    pub is_voter: bool,
+    /// Who leads.
+    pub leader: Option<i32>,
+    /// The epoch.
+    pub epoch: i32,
+    /// Up to where the log is committed.
+    pub high_watermark: Option<i64>,
+    /// The next offset.
+    pub log_end_offset: i64,
+    /// Epoch of the last record.
+    pub log_end_epoch: i32,
+    /// How many voters there are.
+    pub voters: usize,
+    /// Whether this node is the active controller.
+    pub is_active_controller: bool,
+}
+
+impl ShardMeasures {
+    /// Adds the samples of all shards of a broker.
+    pub fn sample(shards: &[Self], node: &Node, published: &Published, samples: &mut Samples) {
+        let mut apis: BTreeMap<i16, OfApi> = BTreeMap::new();
+        let mut topics: BTreeMap<&str, Traffic> = BTreeMap::new();
+        for shard in shards {
+            shard.traffic.sample(None, samples);
+            let changes = shard.isr_changes;
+            samples.add(ISR_EXPANDS, &[], count(changes.expands));
+            samples.add(ISR_SHRINKS, &[], count(changes.shrinks));
+            samples.add(FAILED_ISR_UPDATES, &[], count(changes.failed));
+            for (key, api) in &shard.requests {
+                apis.entry(*key).and_modify(|known| known.add(api)).or_insert_with(|| api.clone());
+            }
+            for partition in &shard.partitions {
+                topics.entry(&partition.at.topic).or_default().add(&partition.traffic);
+                partition.sample(samples);
+            }
+        }
+        for (topic, traffic) in topics {
+            traffic.sample(Some(topic), samples);
+        }
+        sample_requests(&apis, samples);
+        sample_replicas(shards, node, published, samples);
+        let connections = count(node.limits.open() as u64);
+        samples.add(CONNECTIONS, &[], connections);
+    }
+}
+
+impl PartitionMeasures {
+    fn sample(&self, samples: &mut Samples) {
+        let index = self.at.index.to_string();
+        let labels = &[("topic", &*self.at.topic), ("partition", index.as_str())][..];
+        samples.add(LOG_SIZE, labels, count(self.size));
+        samples.add(LOG_SEGMENTS, labels, count(self.segments as u64));
+        samples.add(LOG_START_OFFSET, labels, signed(self.log_start_offset));
+        samples.add(LOG_END_OFFSET, labels, signed(self.log_end_offset));
+        let Some(led) = self.led else { return };
+        samples.add(PARTITION_REPLICAS, labels, count(led.replicas as u64));
+        samples.add(PARTITION_IN_SYNC_REPLICAS, labels, count(led.in_sync as u64));
+        samples.add(PARTITION_UNDER_REPLICATED, labels, flag(led.is_under_replicated()));
+        samples.add(PARTITION_UNDER_MIN_ISR, labels, flag(led.is_under_min_isr()));
+        samples.add(PARTITION_AT_MIN_ISR, labels, flag(led.is_at_min_isr()));
+        samples.add(PARTITION_LSO_LAG, labels, signed(led.lso_lag));
+    }
+}
+
+impl LedMeasures {
+    const fn is_under_replicated(&self) -> bool {
+        self.in_sync < self.replicas
+    }
+
+    const fn is_under_min_isr(&self) -> bool {
+        self.in_sync < self.in_sync_min
+    }
+
+    const fn is_at_min_isr(&self) -> bool {
+        self.in_sync == self.in_sync_min
+    }
+}
+
+fn sample_requests(apis: &BTreeMap<i16, OfApi>, samples: &mut Samples) {
+    for (key, api) in apis {
+        let Ok(key) = ApiKey::try_from(*key) else { continue };
+        let name = format!("{key:?}");
+        for (version, requests) in &api.versions {
+            let version = version.to_string();
+            samples.add(REQUESTS, &[("request", &name), ("version", &version)], count(*requests));
+        }
+        samples.add_quantiles(REQUEST_TOTAL_TIME, &[("request", &name)], &api.latencies(), 1000.0);
+    }
+}
+
+/// The replica manager's view of the broker.
+fn sample_replicas(shards: &[ShardMeasures], node: &Node, published: &Published, samples: &mut Samples) {
+    let partitions = || shards.iter().flat_map(|shard| &shard.partitions);
+    let led = |is: fn(&LedMeasures) -> bool| {
+        count(partitions().filter_map(|partition| partition.led.as_ref()).filter(|led| is(led)).count() as u64)
+    };
+    samples.add(PARTITION_COUNT, &[], count(partitions().count() as u64));
+    samples.add(LEADER_COUNT, &[], led(|_| true));
+    samples.add(UNDER_REPLICATED_PARTITIONS, &[], led(LedMeasures::is_under_replicated));
+    samples.add(UNDER_MIN_ISR_PARTITION_COUNT, &[], led(LedMeasures::is_under_min_isr));
+    samples.add(AT_MIN_ISR_PARTITION_COUNT, &[], led(LedMeasures::is_at_min_isr));
+    let (mut reassigning, mut placed) = (0_u64, 0_u64);
+    for partition in published.image.topics.iter().flat_map(|topic| topic.partitions.values()) {
+        reassigning += u64::from(partition.leader == node.id && partition.is_reassigning());
+        placed += u64::from(partition.replicas.contains(&node.id));
+    }
+    samples.add(REASSIGNING_PARTITIONS, &[], count(reassigning));
+    // A partition that is placed here and not here: its directory has failed, or it has yet to be opened.
+    samples.add(OFFLINE_REPLICA_COUNT, &[], count(placed.saturating_sub(partitions().count() as u64)));
+    let offline = node.log_dirs.of_partitions().filter(|dir| dir.is_offline()).count();
+    samples.add(OFFLINE_LOG_DIRECTORY_COUNT, &[], count(offline as u64));
+    samples.add(BROKER_METADATA_OFFSET, &[], signed(published.provenance.last_offset));
+    samples.add(BROKER_METADATA_TIMESTAMP, &[], signed(published.provenance.last_timestamp_ms));
+}
+
+impl QuorumMeasures {
+    /// Adds what the quorum tells, and on a controller what the image says of the cluster.
+    pub fn sample(&self, published: &Published, is_controller: bool, samples: &mut Samples) {
+        let is_observer = !self.is_voter && self.role != "Leader";
+        let state = if is_observer { "observer".to_owned() } else { self.role.to_lowercase() };
+        samples.add(RAFT_STATE, &[("state", &state)], 1.0);
+        samples.add(RAFT_LEADER, &[], f64::from(self.leader.unwrap_or(-1)));
+        samples.add(RAFT_EPOCH, &[], f64::from(self.epoch));
+        samples.add(RAFT_HIGH_WATERMARK, &[], signed(self.high_watermark.unwrap_or(-1)));
+        samples.add(RAFT_LOG_END_OFFSET, &[], signed(self.log_end_offset));
+        samples.add(RAFT_LOG_END_EPOCH, &[], f64::from(self.log_end_epoch));
+        samples.add(RAFT_VOTERS, &[], count(self.voters as u64));
+        samples.add(
+            METADATA_VERSION,
+            &[],
+            f64::from(published.image.features.metadata_version_or_minimum().level()),
+        );
+        if is_controller {
+            samples.add(ACTIVE_CONTROLLER_COUNT, &[], flag(self.is_active_controller));
+            samples.add(LAST_COMMITTED_RECORD_OFFSET, &[], signed(self.high_watermark.unwrap_or(0) - 1));
+            samples.add(LAST_APPLIED_RECORD_OFFSET, &[], signed(published.provenance.last_offset));
+            sample_cluster(&published.image, samples);
+        }
+    }
+}
+
+/// The controller's view of the cluster.
+fn sample_cluster(image: &MetadataImage, samples: &mut Samples) {
+    let fenced = image.cluster.brokers.values().filter(|broker| broker.fenced).count() as u64;
+    samples.add(FENCED_BROKER_COUNT, &[], count(fenced));
+    samples.add(ACTIVE_BROKER_COUNT, &[], count(image.cluster.brokers.size() as u64 - fenced));
+    samples.add(GLOBAL_TOPIC_COUNT, &[], count(image.topics.len() as u64));
+    let (mut partitions, mut offline, mut imbalanced) = (0_u64, 0_u64, 0_u64);
+    for partition in image.topics.iter().flat_map(|topic| topic.partitions.values()) {
+        partitions += 1;
+        offline += u64::from(!partition.has_leader());
+        imbalanced += u64::from(partition.leader != partition.preferred_replica());
+    }
+    samples.add(GLOBAL_PARTITION_COUNT, &[], count(partitions));
+    samples.add(OFFLINE_PARTITIONS_COUNT, &[], count(offline));
+    samples.add(PREFERRED_REPLICA_IMBALANCE_COUNT, &[], count(imbalanced));
+}
+
+const fn flag(is: bool) -> f64 {
+    if is { 1.0 } else { 0.0 }
+}

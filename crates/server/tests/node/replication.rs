@@ -18,7 +18,7 @@ use klamm_protocol::{
 use crate::{
     batches::{batch, produce},
     configs::{BROKER, SET, TOPIC, alter},
-    harness::{PATIENCE, TestNode, beside_others, fresh_dir},
+    harness::{PATIENCE, TestNode, beside_others, eventually, fresh_dir},
 };
 
 const VERSION: i16 = 12;
@@ -179,8 +179,11 @@ fn a_throttled_replica_comes_slowly_and_those_in_sync_are_not_held_back() {
         for _ in 0..10 {
             let request = produce(&topic, Some(batch(2000, CompressionType::None)), 1);
             let leader = nodes.iter().find(|(id, _)| *id == first).unwrap().1;
-            let answer = leader.connect().call(&request, VERSION);
-            assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+            // It may not have heard of the topic yet.
+            eventually("the leader appends", || {
+                let answer = leader.connect().call(&request, VERSION);
+                answer.responses[0].partition_responses[0].error_code == 0
+            });
         }
         let (rate, replicas) =
             (format!("{side}.replication.throttled.rate"), format!("{side}.replication.throttled.replicas"));

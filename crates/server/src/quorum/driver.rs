@@ -201,7 +201,7 @@ impl Driver {
         let config = start.config;
         let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
         let request_timeout = Duration::from_millis(u64::try_from(request_timeout).unwrap_or(2000));
-        let peers = || Peers::new(config.node_id(), request_timeout, clock);
+        let peers = || Peers::new(config.node_id(), start.cluster_id.clone(), request_timeout, clock);
         let driver = Self {
             peers: peers(),
             forwarding: peers(),

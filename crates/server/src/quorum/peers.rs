@@ -4,18 +4,25 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use klamm_io::Clock;
 use klamm_net::client::{Connection, ConnectionError, Settings};
-use klamm_protocol::Request;
+use klamm_protocol::{ErrorCode, Request, StrBytes};
 use klamm_raft::{RaftRequest, RaftResponse, RequestFailure, Server};
 use rustc_hash::FxHashMap;
+use tracing::warn;
 
 /// The largest answer taken from another controller: a fetch of the metadata log or a part of a snapshot.
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
+
+/// How often a server of another cluster is complained about.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 type Slot = Rc<tokio::sync::Mutex<Option<Connection>>>;
 
 /// One connection for each address, made when it is needed.
 #[derive(Clone)]
 pub struct Peers {
+    cluster_id: StrBytes,
+    /// Servers of another cluster that were complained about, and when.
+    strangers: Rc<RefCell<FxHashMap<(String, u16), Duration>>>,
     slots: Rc<RefCell<FxHashMap<(String, u16), Slot>>>,
     settings: Arc<Settings>,
     clock: Clock,
@@ -23,7 +30,7 @@ pub struct Peers {
 
 impl Peers {
     /// No connections yet. `request_timeout` is `controller.quorum.request.timeout.ms`.
-    pub fn new(node_id: i32, request_timeout: Duration, clock: Clock) -> Self {
+    pub fn new(node_id: i32, cluster_id: StrBytes, request_timeout: Duration, clock: Clock) -> Self {
         let settings = Settings {
             client_id: format!("raft-client-{node_id}").into(),
             software_name: "klamm".into(),
@@ -32,7 +39,13 @@ impl Peers {
             request_timeout,
             response_bytes_max: RESPONSE_BYTES_MAX,
         };
-        Self { slots: Rc::default(), settings: Arc::new(settings), clock }
+        Self {
+            cluster_id,
+            strangers: Rc::default(),
+            slots: Rc::default(),
+            settings: Arc::new(settings),
+            clock,
+        }
     }
 
     /// The connection to a server, made anew if there is none or it is broken.
@@ -115,7 +128,10 @@ impl Peers {
             }
         };
         match answer {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                self.note_stranger(to, &answer);
+                Ok(answer)
+            }
             // Whether the process is gone or only the connection is told by the next attempt.
             Err(ConnectionError::Closed { .. }) => Err(self
                 .connection(to)
@@ -123,6 +139,34 @@ impl Peers {
                 .err()
                 .map_or(RequestFailure::Disconnected, |error| failure(&error))),
             Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// Says so, now and then, when a server belongs to another cluster: nothing will come of asking it.
+    fn note_stranger(&self, to: &Server, answer: &RaftResponse) {
+        let error_code = match answer {
+            RaftResponse::Fetch(answer) => answer.error_code,
+            RaftResponse::Vote(answer) => answer.error_code,
+            RaftResponse::BeginQuorumEpoch(answer) => answer.error_code,
+            RaftResponse::EndQuorumEpoch(answer) => answer.error_code,
+            _ => return,
+        };
+        if ErrorCode::from_code(error_code) != ErrorCode::InconsistentClusterId {
+            return;
+        }
+        let now = self.clock.now().since_start();
+        let mut strangers = self.strangers.borrow_mut();
+        let last = strangers.insert((to.host.to_string(), to.port), now);
+        if last.is_none_or(|last| now >= last + COMPLAINT_INTERVAL) {
+            warn!(
+                host = %to.host,
+                port = to.port,
+                cluster_id = %self.cluster_id,
+                "this controller belongs to another cluster than this node: correct controller.quorum.voters or \
+                 controller.quorum.bootstrap.servers, or format this node with the other's cluster id"
+            );
+        } else if let Some(last) = last {
+            strangers.insert((to.host.to_string(), to.port), last);
         }
     }
 }

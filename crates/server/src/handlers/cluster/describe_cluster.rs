@@ -102,9 +102,9 @@ fn mismatch(wanted: i8, here: i8) -> DescribeClusterResponse {
         BROKERS | CONTROLLERS => (
             ErrorCode::MismatchedEndpointType,
             format!(
-                "the request wants an endpoint of type {} and reached one of type {}",
-                name(wanted),
-                name(here)
+                "The request was sent to an endpoint of type {}, but we wanted an endpoint of type {}",
+                name(here),
+                name(wanted)
             ),
         ),
         _ => (ErrorCode::UnsupportedEndpointType, format!("endpoint type {wanted} is not known")),

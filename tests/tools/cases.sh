@@ -187,6 +187,25 @@ compare sorted broker-api-versions BS
 compare exact features BS describe
 compare sorted metadata-quorum BS describe --status
 
+# Transactions: producers are idempotent, so that partitions know them.
+mask='s/1[0-9]{12}/TIME/g' compare exact transactions BS describe-producers --topic plain --partition 0
+compare exact transactions BS describe-producers --topic plain --partition 0 --broker-id 0
+compare status transactions BS describe-producers --topic plain --partition 0 --broker-id 1
+compare status transactions BS describe-producers --topic nope --partition 0
+compare sorted transactions BS list
+compare sorted transactions BS list --duration-filter 5 --transactional-id-pattern 'a.*'
+compare status transactions BS describe --transactional-id nope
+compare exact transactions BS find-hanging --broker-id 0
+compare exact transactions BS find-hanging --topic plain
+compare exact transactions BS find-hanging --topic plain --partition 1 --max-transaction-timeout 0
+compare exact transactions BS forceTerminateTransaction --transactionalId t1
+mask='s/1[0-9]{12}/TIME/g' compare exact transactions BS describe --transactional-id t1
+compare sorted transactions BS list
+compare status transactions BS abort --topic plain --partition 0 --start-offset 5
+compare status transactions BS abort --topic plain --partition 0
+compare status transactions BS find-hanging
+compare status transactions list
+
 # Nodes and the quorum.
 compare exact cluster cluster-id BS
 compare exact cluster cluster-id BC

@@ -12,6 +12,7 @@ mod quorum;
 mod quotas;
 mod reassignments;
 mod topics;
+mod transactions;
 
 pub use brokers::{BrokerApis, ClusterDescription, LogDir, NodeDescription};
 pub use configs::{
@@ -27,6 +28,9 @@ pub use quorum::{QuorumDescription, VoterEndpoint};
 pub use quotas::{QuotaEntity, QuotaMatch, ScramUpsertion};
 pub use reassignments::{ElectionType, Reassignment};
 pub use topics::{ByName, NewPartitions, NewTopic, PartitionDescription, TopicDescription, TopicListing};
+pub use transactions::{
+    AbortSpec, ProducerState, TransactionDescription, TransactionFilter, TransactionListing,
+};
 
 use klamm_config::client::ClientConfig;
 

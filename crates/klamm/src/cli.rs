@@ -107,6 +107,22 @@ pub(crate) fn emphasised(text: &str, pick: impl Fn(&str) -> bool) -> String {
         .collect()
 }
 
+/// Rows in columns as wide as their widest cell, each cell followed by a tab, as some of Kafka's tools print them. The
+/// first row holds the headings.
+pub(crate) fn padded_table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(text, "{cell:<width$}\t");
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// The text of `klamm help`.
 pub(crate) fn overview(commands: &[Command]) -> String {
     let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };

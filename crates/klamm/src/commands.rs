@@ -25,6 +25,7 @@ mod reassign_partitions;
 mod server;
 mod storage;
 mod topics;
+mod transactions;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -81,6 +82,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "List groups of all types" },
     Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,
         about: "Describe and change configurations, quotas, SCRAM credentials" },
+    Command { name: "transactions", script: "kafka-transactions", area: Area::Cluster, run: transactions::run,
+        about: "Show transactions and producers, end transactions that hang" },
     Command { name: "features", script: "kafka-features", area: Area::Cluster, run: features::run,
         about: "Show and change feature levels" },
     Command { name: "metadata-quorum", script: "kafka-metadata-quorum", area: Area::Cluster,

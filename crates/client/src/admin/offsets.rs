@@ -260,10 +260,11 @@ async fn per_partition_within<V: Copy, T, F: Future<Output = Result<ByPartition<
     Ok(())
 }
 
-type ByLeader<V> = BTreeMap<i32, Vec<(TopicPartition, V)>>;
+/// Partitions by their leaders.
+pub(super) type ByLeader<V> = BTreeMap<i32, Vec<(TopicPartition, V)>>;
 
 /// Sorts partitions by leader; those without one have their error in the second map.
-async fn by_leader<V: Copy, T>(
+pub(super) async fn by_leader<V: Copy, T>(
     cluster: &Cluster,
     items: &BTreeMap<TopicPartition, V>,
 ) -> Result<(ByLeader<V>, ByPartition<T>), ClientError> {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use klamm_client::admin::{Admin, QuorumDescription};
 use klamm_protocol::{Uuid, api::describe_quorum::ReplicaState};
 
-use crate::cli::Call;
+use crate::cli::{Call, padded_table};
 use crate::{java, session};
 
 mod voters;
@@ -211,16 +211,7 @@ fn replication_text(quorum: &QuorumDescription, now_ms: Option<i64>) -> anyhow::
             status.to_owned(),
         ]);
     }
-    let width = |column: usize| table.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..7).map(width).collect();
-    let mut text = String::new();
-    for row in &table {
-        for (cell, width) in row.iter().zip(&widths) {
-            text.push_str(&format!("{cell:<width$}\t"));
-        }
-        text.push('\n');
-    }
-    Ok(text)
+    Ok(padded_table(&table))
 }
 
 fn moment(ms: i64, now_ms: Option<i64>, what: &str) -> anyhow::Result<String> {

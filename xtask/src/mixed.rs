@@ -1,13 +1,15 @@
 //! `mixed`: Klamm and Apache Kafka 4.3.1 in one cluster.
 //!
 //! Under an idempotent producer with acks=all and a member of a group, leadership is moved between the products: by
-//! orderly stops, by kills, by elections; or every node is replaced by one of the other product on the same directories
-//! under the same id, and back again; or active controllers go until nodes of both products were one. In the end every acknowledged record is where its acknowledgement said, none is
+//! orderly stops, by kills, by elections, and partitions wander from broker to broker; or every node is replaced by one of
+//! the other product on the same directories under the same id, and back again; or active controllers go until nodes of
+//! both products were one. In the end every acknowledged record is where its acknowledgement said, none is
 //! there twice, those of a partition are in order, the member has read all of them, and the replicas of a partition are
 //! the same byte for byte.
 
 mod quorum;
 mod replicas;
+mod wander;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -110,9 +112,11 @@ fn run(scenario: &Scenario, rounds: u32) -> Result<()> {
     let done = match scenario.steps {
         Steps::Roll => roll(&mut nodes, &clients),
         Steps::ElectControllers => quorum::elect(&mut nodes, &clients),
-        Steps::MoveLeaders => (0..rounds).try_for_each(|round| {
-            move_leaders(&mut nodes, &clients, round).with_context(|| format!("round {round}"))
-        }),
+        Steps::MoveLeaders => (0..rounds)
+            .try_for_each(|round| {
+                move_leaders(&mut nodes, &clients, round).with_context(|| format!("round {round}"))
+            })
+            .and_then(|()| wander::wander(&nodes)),
     };
     let checked = clients.finish(&nodes);
     done?;

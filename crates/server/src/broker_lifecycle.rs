@@ -179,9 +179,7 @@ fn heartbeat(node: &Node, wanted: Wish) -> BrokerHeartbeatRequest {
         want_shut_down: wanted == Wish::ShutDown,
         // One that could not be read at the start has no id; the registration lacks it.
         offline_log_dirs: offline.map(LogDir::id).filter(|id| *id != Uuid::ZERO).collect(),
-        cordoned_log_dirs: version
-            .is_cordoned_log_dirs_supported()
-            .then(|| node.log_dirs.of_partitions().filter(|dir| dir.is_cordoned()).map(LogDir::id).collect()),
+        cordoned_log_dirs: version.is_cordoned_log_dirs_supported().then(|| node.log_dirs.cordoned()),
         ..Default::default()
     }
 }

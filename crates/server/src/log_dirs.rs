@@ -192,6 +192,13 @@ impl LogDirs {
         self.changes.subscribe()
     }
 
+    /// The ids of those that take no new partitions, sorted.
+    pub fn cordoned(&self) -> Vec<Uuid> {
+        let mut ids: Vec<_> = self.of_partitions().filter(|dir| dir.is_cordoned()).map(LogDir::id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Has exactly these take no new partitions.
     pub fn cordon(&self, paths: &[String]) {
         for dir in self.of_partitions() {
@@ -227,12 +234,14 @@ impl LogDirs {
     }
 
     /// Where a new partition goes: the directory with the fewest partitions among those that are online and take new
-    /// ones.
+    /// ones. If none takes any, since the last was cordoned after the controller had placed the partition here, the first
+    /// that is online.
     pub fn for_new_partition(&self) -> Option<usize> {
-        let dirs = self.dirs.iter().enumerate();
-        dirs.filter(|(_, dir)| !dir.is_metadata_only && !dir.is_offline() && !dir.is_cordoned())
-            .min_by_key(|(_, dir)| dir.partitions.load(Ordering::Acquire))
-            .map(|(index, _)| index)
+        let online =
+            || self.dirs.iter().enumerate().filter(|(_, dir)| !dir.is_metadata_only && !dir.is_offline());
+        let open = online().filter(|(_, dir)| !dir.is_cordoned());
+        let least = open.min_by_key(|(_, dir)| dir.partitions.load(Ordering::Acquire));
+        least.or_else(|| online().next()).map(|(index, _)| index)
     }
 
     /// The directory with this id, if it works.
@@ -441,10 +450,9 @@ mod tests {
         log_dirs.cordon(std::slice::from_ref(&first));
         assert!(!changes.has_changed().unwrap());
         log_dirs.dirs[1].offline.store(true, Ordering::Release);
-        assert_eq!(log_dirs.for_new_partition(), None, "neither the cordoned one nor the metadata log's");
-        log_dirs.cordon(&[]);
-        assert_eq!(log_dirs.for_new_partition(), Some(0));
+        assert_eq!(log_dirs.for_new_partition(), Some(0), "a cordoned one rather than none");
         log_dirs.dirs[0].offline.store(true, Ordering::Release);
+        assert_eq!(log_dirs.for_new_partition(), None, "not the metadata log's");
         assert_eq!(log_dirs.left(), Left::Nothing);
     }
 

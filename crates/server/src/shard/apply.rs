@@ -185,6 +185,10 @@ impl Shard {
         };
         let (at, log_dir, topic_id) = (partition.at().clone(), partition.log_dir(), partition.topic_id());
         drop(partitions);
+        if effects.is_err() && registered.leader != self.node.id {
+            // A log that cannot be cut back leads no more either.
+            self.settle(&at, Effects { resigned: true, ..Effects::default() }, Cause::Other);
+        }
         self.settle_or_fail(&at, log_dir, effects);
         self.replication().follow(self, &at, leader);
         let directory = self.node.log_dirs.dir(log_dir).filter(|dir| !dir.is_offline()).map(LogDir::id);

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_config::alter::{KeyAlteration, Operation, ResourceKind};
+use klamm_config::{
+    alter::{KeyAlteration, Operation, ResourceKind},
+    broker::CORDONED_LOG_DIRS,
+};
 use klamm_metadata::image::{MetadataImage, ResourceType};
 use klamm_protocol::api::incremental_alter_configs::{
     AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest,
@@ -75,7 +78,23 @@ async fn decide(cx: &ConfigsContext, call: &Call, request: IncrementalAlterConfi
             verdicts.get(&(r.resource_type, r.resource_name.clone())).is_some_and(|v| v.error_code == 0)
         };
         let taken: Vec<_> = request.resources.iter().filter(is_taken).collect();
-        cx.node.applied(|image| taken.iter().all(|resource| has(image, resource))).await;
+        // Who has cordoned a log directory expects that the controller places nothing in it from now on.
+        let cordons = taken.iter().any(|resource| {
+            resource.resource_name.as_str() == cx.node.id.to_string()
+                && resource.configs.iter().any(|config| config.name.as_str() == CORDONED_LOG_DIRS.name())
+        });
+        let is_told = |image: &MetadataImage| {
+            let version = image.features.metadata_version_or_minimum();
+            let registered = image.cluster.brokers.get(&cx.node.id);
+            !version.is_cordoned_log_dirs_supported()
+                || registered
+                    .is_none_or(|broker| broker.cordoned_log_dirs == Some(cx.node.log_dirs.cordoned()))
+        };
+        cx.node
+            .applied(|image| {
+                taken.iter().all(|resource| has(image, resource)) && (!cordons || is_told(image))
+            })
+            .await;
     }
     Ok(verdicts)
 }

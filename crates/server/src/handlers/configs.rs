@@ -17,7 +17,7 @@ use klamm_config::alter::{self, KeyAlteration, Refusal, ResourceKind};
 use klamm_metadata::image::{ConfigResource, MetadataImage, ResourceType};
 use klamm_protocol::{ErrorCode, StrBytes};
 
-use crate::{error::ApiError, node::Node};
+use crate::{dispatch::Call, error::ApiError, node::Node};
 
 /// What these handlers use.
 pub struct ConfigsContext {
@@ -51,6 +51,33 @@ impl ConfigsContext {
         };
         alter::broker::check(&config, &new, !name.is_empty()).map(drop).map_err(refused)
     }
+}
+
+impl ConfigsContext {
+    /// Checks an alteration of broker keys that comes past the brokers: what only the broker itself could judge is refused
+    /// then.
+    fn check_past_brokers(&self, name: &str, altered: Altered<'_>) -> Result<(), ApiError> {
+        let published = self.node.metadata.load();
+        let features = &published.image.features;
+        let cluster = alter::Cluster {
+            elr_enabled: features.is_elr_enabled(),
+            cordoning_supported: features.metadata_version_or_minimum().is_cordoned_log_dirs_supported(),
+            forwarded: false,
+        };
+        let current = own_keys(&published.image, ResourceType::Broker, name);
+        let target = alter::Target { kind: ResourceKind::Broker, name, current: &current };
+        let config = self.node.config.load();
+        let changes = match altered {
+            Altered::Incrementally(alterations) => alter::incremental(&config, cluster, target, alterations),
+            Altered::Replaced(new) => alter::replacing(&config, cluster, target, &new),
+        };
+        changes.map(drop).map_err(refused)
+    }
+}
+
+/// Whether an alteration comes from somebody who has gone past the brokers, to a controller.
+fn is_past_brokers(call: &Call) -> bool {
+    call.connection.is_controller_listener && !call.is_forwarded && !call.connection.is_of_node()
 }
 
 /// How the keys of a resource are altered.

@@ -94,6 +94,11 @@ impl Connection {
         }
     }
 
+    /// Whether a node of the cluster is at the other end, as far as it has said so.
+    pub fn is_of_node(&self) -> bool {
+        self.presence.borrow().is_some()
+    }
+
     /// What clients may do before they have to wait.
     pub fn quotas(&self) -> &Quotas {
         &self.quotas

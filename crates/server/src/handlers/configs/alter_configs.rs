@@ -12,7 +12,7 @@ use klamm_protocol::api::alter_configs::{
 };
 
 use super::{
-    Altered, ConfigsContext, check_addressed, invalid, null_values, own_keys,
+    Altered, ConfigsContext, check_addressed, invalid, is_past_brokers, null_values, own_keys,
     verdict::{Decided, Verdict, merged},
 };
 use crate::{dispatch::Call, error::ApiError};
@@ -28,7 +28,14 @@ pub async fn handle(
     for resource in &all {
         // What a controller's listener takes has been checked by a broker, or is for the controller to judge.
         let is_checked = call.connection.is_controller_listener;
-        let refusal = if is_checked { None } else { cx.check_replacement(resource, &all).err() };
+        let is_broker = ResourceKind::from_code(resource.resource_type) == Some(ResourceKind::Broker);
+        let refusal = if is_broker && is_past_brokers(call) {
+            cx.check_past_brokers(&resource.resource_name, Altered::Replaced(given(resource))).err()
+        } else if is_checked {
+            None
+        } else {
+            cx.check_replacement(resource, &all).err()
+        };
         if refusal.is_none() {
             request.resources.push(resource.clone());
         }

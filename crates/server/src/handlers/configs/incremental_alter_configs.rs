@@ -16,7 +16,7 @@ use klamm_protocol::api::incremental_alter_configs::{
 };
 
 use super::{
-    Altered, ConfigsContext, check_addressed, invalid, null_values, own_keys,
+    Altered, ConfigsContext, check_addressed, invalid, is_past_brokers, null_values, own_keys,
     verdict::{Decided, Verdict, merged},
 };
 use crate::{broker_loggers, dispatch::Call, error::ApiError};
@@ -31,7 +31,7 @@ pub async fn handle(
     let mut here: Vec<Option<Verdict>> = Vec::with_capacity(all.len());
     for resource in &all {
         let checked = if call.connection.is_controller_listener {
-            cx.check_for_controller(resource, request.validate_only)
+            cx.check_for_controller(call, resource, request.validate_only)
         } else {
             cx.check(resource, &all, request.validate_only)
         };
@@ -121,10 +121,16 @@ impl ConfigsContext {
     /// past the brokers. Only log levels are this node's own affair then.
     fn check_for_controller(
         &self,
+        call: &Call,
         resource: &AlterConfigsResource,
         validate_only: bool,
     ) -> Result<ResourceKind, ApiError> {
-        if ResourceKind::from_code(resource.resource_type) == Some(ResourceKind::BrokerLogger) {
+        let kind = ResourceKind::from_code(resource.resource_type);
+        if kind == Some(ResourceKind::Broker) && is_past_brokers(call) {
+            let altered = alterations(resource)?;
+            self.check_past_brokers(&resource.resource_name, Altered::Incrementally(&altered))?;
+        }
+        if kind == Some(ResourceKind::BrokerLogger) {
             broker_loggers::alter(
                 self.node.id,
                 &resource.resource_name,

@@ -190,13 +190,16 @@ impl Raft {
     pub fn next_deadline(&self) -> Option<Duration> {
         let role = match &self.role {
             Role::Unattached { election_deadline, .. } => self.is_voter().then_some(*election_deadline),
+            // A node that shuts down begins no other election, however long ago this one was.
             Role::Prospective { election_deadline, .. } | Role::Candidate { election_deadline, .. } => {
-                Some(*election_deadline)
+                (!self.is_shutting_down()).then_some(*election_deadline)
             }
             Role::Resigned { election_deadline, acknowledged_at, .. } => {
-                let patience =
-                    acknowledged_at.filter(|_| self.is_shutting_down()).map(|at| at + SUCCESSOR_WAIT);
-                Some(patience.unwrap_or(*election_deadline))
+                if self.is_shutting_down() {
+                    acknowledged_at.map(|at| at + SUCCESSOR_WAIT)
+                } else {
+                    Some(*election_deadline)
+                }
             }
             Role::Follower(follower) => self.is_voter().then_some(follower.fetch_deadline),
             Role::Leader(leader) => {

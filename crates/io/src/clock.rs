@@ -79,7 +79,7 @@ impl Clock {
     pub fn now(&self) -> Instant {
         Instant(match self.0 {
             Kind::Real { start } => start.elapsed(),
-            Kind::Simulated { start, .. } => sim::expect_current().now().saturating_sub(start),
+            Kind::Simulated { start, .. } => sim::expect_current().tick().saturating_sub(start),
         })
     }
 

@@ -23,6 +23,7 @@ pub mod net;
 mod task;
 
 use std::{
+    any::Any,
     cell::RefCell,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
@@ -47,6 +48,24 @@ pub(crate) fn current() -> Option<Rc<Core>> {
 /// As [`current`], where there must be one.
 pub(crate) fn expect_current() -> Rc<Core> {
     current().expect("simulated things are used in their simulation only")
+}
+
+/// Tells whoever runs the simulation what code in it has just done, in words that only the two of them know. Outside of
+/// a simulation, or if nobody listens, `what` is not even called.
+#[inline]
+pub fn tell<T: Any>(what: impl FnOnce() -> T) {
+    let Some(core) = current() else { return };
+    if let Some(listener) = core.listener()
+        && let Some(host) = core.host()
+    {
+        listener(host, &what());
+    }
+}
+
+/// On which host the present task runs, and the time since the simulation's start.
+pub fn here() -> Option<(Option<Host>, Duration)> {
+    let core = current()?;
+    Some((core.host(), core.now()))
 }
 
 /// The output of `future`, or `None` if `limit` passes first.
@@ -183,6 +202,11 @@ impl Simulation {
     /// Breaks every connection between two hosts, as a middlebox that forgets them does.
     pub fn reset_connections(&self, one: Host, other: Host) {
         net::reset_connections(&self.core, one, other);
+    }
+
+    /// Has `listener` called with all that is told by [`tell`].
+    pub fn listen(&self, listener: impl Fn(Host, &dyn Any) + 'static) {
+        self.core.set_listener(Rc::new(listener));
     }
 
     /// What tasks panicked with.

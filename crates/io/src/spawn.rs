@@ -189,6 +189,22 @@ pub fn block_on<F: Future>(main: F) -> std::io::Result<F::Output> {
     Ok(output)
 }
 
+/// Ends the process at once, as after a defect. In a simulation, the simulated process.
+pub fn abort() -> ! {
+    if let Some(core) = sim::current() {
+        core.end_present_process();
+    }
+    std::process::abort()
+}
+
+/// Ends the process at once with this status. In a simulation, the simulated process.
+pub fn exit(status: i32) -> ! {
+    if let Some(core) = sim::current() {
+        core.end_present_process();
+    }
+    std::process::exit(status)
+}
+
 /// Completes when the process is asked to end: SIGTERM, or SIGINT from a terminal.
 ///
 /// # Errors

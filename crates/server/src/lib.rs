@@ -16,6 +16,7 @@ pub mod metadata;
 pub mod metadata_change;
 pub mod metrics;
 pub mod node;
+pub mod observe;
 pub mod partition;
 pub mod producer_ids;
 pub mod quorum;

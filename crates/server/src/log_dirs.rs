@@ -273,7 +273,7 @@ impl LogDirs {
             Left::NoMetadata => "the log directory with the metadata log has failed",
         };
         error!(reason, "the node ends");
-        std::process::exit(1);
+        klamm_io::spawn::exit(1);
     }
 
     fn left(&self) -> Left {

@@ -19,6 +19,7 @@ use std::{
 pub(crate) use tree::Content;
 use tree::{Entry, SharedDirectory, lock};
 
+use super::Process;
 use crate::{
     Entropy,
     disk::{self, DirEntry, Disk, Metadata, OpenMode, Usage},
@@ -56,7 +57,8 @@ struct State {
     faults: Faults,
     /// Files that were opened before the last loss of power belong to a machine that is no more.
     generation: u64,
-    locked: Vec<PathBuf>,
+    /// Locks go with the process that holds them.
+    locked: Vec<(PathBuf, Option<Process>)>,
     used_bytes: u64,
     entropy: Entropy,
 }
@@ -101,7 +103,7 @@ impl Drop for SimulatedLock {
     fn drop(&mut self) {
         let mut state = self.disk.state();
         if state.generation == self.disk.generation {
-            state.locked.retain(|path| *path != self.path);
+            state.locked.retain(|(path, _)| *path != self.path);
         }
     }
 }
@@ -265,10 +267,16 @@ impl SimulatedDisk {
     pub(crate) fn lock_dir(&self, path: &Path) -> disk::Result<Option<SimulatedLock>> {
         drop(self.open(&path.join(".lock"), OpenMode::Create)?);
         self.with("lock", path, |state| {
-            if state.locked.iter().any(|locked| locked == path) {
+            let core = super::current();
+            let is_running = |process: &Option<Process>| match (&core, process) {
+                (Some(core), Some(process)) => core.is_running(*process),
+                _ => true,
+            };
+            state.locked.retain(|(_, process)| is_running(process));
+            if state.locked.iter().any(|(locked, _)| locked == path) {
                 return Ok(None);
             }
-            state.locked.push(path.to_path_buf());
+            state.locked.push((path.to_path_buf(), core.and_then(|core| core.process())));
             Ok(Some(SimulatedLock { disk: self.clone(), path: path.to_path_buf() }))
         })
     }

@@ -1,10 +1,12 @@
 //! Runs the tasks of all processes, one poll at a time, and moves the clock.
 
 use std::{
+    any::Any,
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
     pin::Pin,
+    rc::Rc,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Wake, Waker},
     time::Duration,
@@ -16,7 +18,11 @@ use crate::Entropy;
 /// The wall time, in milliseconds since 1970, at which every simulation starts.
 const WALL_START_MS: i64 = 1_750_000_000_000;
 
+/// A poll that looks at the clock more often than that waits for a moment by looking: it is helped to come to its end.
+const LOOKS_MAX: u64 = 10_000;
+
 type Boxed = Pin<Box<dyn Future<Output = ()>>>;
+type Listener = Rc<dyn Fn(Host, &dyn Any)>;
 type Ready = Arc<Mutex<BTreeSet<u64>>>;
 
 struct Task {
@@ -70,6 +76,11 @@ pub(crate) struct Core {
     running: Cell<Option<Running>>,
     /// What the present poll has spent on the disk.
     stall: Cell<Duration>,
+    /// The present poll has ended its process.
+    is_ending: Cell<bool>,
+    listener: RefCell<Option<Listener>>,
+    /// How often the present poll has looked at the clock.
+    looks: Cell<u64>,
     panics: RefCell<Vec<String>>,
     trace: Cell<u64>,
     polls: Cell<u64>,
@@ -105,6 +116,9 @@ impl Core {
             next_id: Cell::new(1),
             running: Cell::default(),
             stall: Cell::default(),
+            is_ending: Cell::default(),
+            listener: RefCell::default(),
+            looks: Cell::default(),
             panics: RefCell::default(),
             trace: Cell::default(),
             polls: Cell::default(),
@@ -113,6 +127,16 @@ impl Core {
     }
 
     pub(crate) fn now(&self) -> Duration {
+        self.now.get()
+    }
+
+    /// As [`Self::now`], for code that runs: it takes some time to look at the clock, so that waiting for a later moment by
+    /// looking again and again comes to an end.
+    pub(crate) fn tick(&self) -> Duration {
+        let looks = self.looks.get() + 1;
+        self.looks.set(looks);
+        let takes = if looks < LOOKS_MAX { Duration::from_nanos(50) } else { Duration::from_micros(100) };
+        self.now.set(self.now.get() + takes);
         self.now.get()
     }
 
@@ -126,6 +150,14 @@ impl Core {
 
     pub(super) fn panics(&self) -> Vec<String> {
         self.panics.borrow().clone()
+    }
+
+    pub(super) fn listener(&self) -> Option<Listener> {
+        self.listener.borrow().clone()
+    }
+
+    pub(super) fn set_listener(&self, listener: Listener) {
+        *self.listener.borrow_mut() = Some(listener);
     }
 
     /// Mixes something that happened into the trace.
@@ -317,6 +349,8 @@ impl Core {
             .collect();
         self.within(tasks);
         self.processes.borrow_mut().remove(&process);
+        // What its tasks have dropped is closed; what hangs in a cycle of references the kernel closes.
+        super::net::close_all_of(self, process);
     }
 
     pub(super) fn kill_all(&self) {
@@ -330,7 +364,13 @@ impl Core {
         *self.network.borrow_mut() = Network::default();
     }
 
-    pub(super) fn is_running(&self, process: Process) -> bool {
+    /// Leaves the present poll, after which its process is gone.
+    pub(crate) fn end_present_process(&self) -> ! {
+        self.is_ending.set(true);
+        std::panic::resume_unwind(Box::new("the process ends itself"))
+    }
+
+    pub(crate) fn is_running(&self, process: Process) -> bool {
         self.processes.borrow().contains_key(&process)
     }
 
@@ -432,13 +472,19 @@ impl Core {
         self.note(u64::try_from(self.now().as_nanos()).unwrap_or(u64::MAX));
         self.running.set(Some(running));
         self.stall.set(Duration::ZERO);
+        self.looks.set(0);
         let mut cx = Context::from_waker(&waker);
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
         if let Some(thread) = self.threads.borrow_mut().get_mut(&running.thread) {
             thread.busy_until = self.now() + self.stall.take();
         }
+        let polled = if self.is_ending.take() { None } else { Some(polled) };
         match polled {
-            Ok(Poll::Pending) => {
+            None => {
+                drop(future);
+                self.kill(running.process);
+            }
+            Some(Ok(Poll::Pending)) => {
                 // Gone if it was aborted meanwhile: then the future goes here.
                 let unwanted = match self.tasks.borrow_mut().get_mut(&id) {
                     Some(task) => {
@@ -449,11 +495,11 @@ impl Core {
                 };
                 drop(unwanted);
             }
-            Ok(Poll::Ready(())) => {
+            Some(Ok(Poll::Ready(()))) => {
                 drop(future);
                 self.finished(id, running);
             }
-            Err(panic) => {
+            Some(Err(panic)) => {
                 drop(future);
                 let text = panic
                     .downcast_ref::<String>()

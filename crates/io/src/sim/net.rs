@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 pub(crate) use stream::{SimulatedListener, SimulatedStream};
 
-use super::{Core, Host};
+use super::{Core, Host, Process};
 
 /// What is sent and not yet read, at most; then writing waits.
 const WINDOW_BYTES: usize = 256 << 10;
@@ -59,6 +59,7 @@ pub(crate) struct Network {
 
 struct Listening {
     id: u64,
+    process: Option<Process>,
     /// Ends on this side that nobody has accepted yet.
     queue: VecDeque<u64>,
     waiting: Option<Waker>,
@@ -67,8 +68,10 @@ struct Listening {
 /// One side of a connection.
 struct End {
     peer: u64,
-    local: (Host, SocketAddr),
-    remote: (Host, SocketAddr),
+    /// Whose it is; the kernel closes it when the process has ended.
+    process: Option<Process>,
+    local: Place,
+    remote: Place,
     received: VecDeque<Bytes>,
     /// The peer sends no more.
     is_ended: bool,
@@ -83,6 +86,8 @@ struct End {
     reading: Option<Waker>,
     writing: Option<Waker>,
 }
+
+type Place = (Host, SocketAddr);
 
 enum Piece {
     Bytes(Bytes),
@@ -99,9 +104,10 @@ impl Network {
         !self.off.contains(&from) && !self.off.contains(&to) && !self.link(from, to).is_cut
     }
 
-    fn add_end(&mut self, id: u64, peer: u64, local: (Host, SocketAddr), remote: (Host, SocketAddr)) {
+    fn add_end(&mut self, (id, peer): (u64, u64), process: Option<Process>, local: Place, remote: Place) {
         let end = End {
             peer,
+            process,
             local,
             remote,
             received: VecDeque::new(),
@@ -247,6 +253,30 @@ fn close(core: &Core, id: u64) {
     end.received.clear();
     drop(network);
     send(core, id, Piece::End);
+}
+
+/// Closes what a process that has ended had open.
+pub(super) fn close_all_of(core: &Core, process: Process) {
+    let network = core.network.borrow();
+    let listeners: Vec<(SocketAddr, u64)> = network
+        .listeners
+        .iter()
+        .filter(|(_, listening)| listening.process == Some(process))
+        .map(|(address, listening)| (*address, listening.id))
+        .collect();
+    let ends: Vec<u64> = network
+        .ends
+        .iter()
+        .filter(|(_, end)| end.process == Some(process) && !end.is_closed)
+        .map(|(id, _)| *id)
+        .collect();
+    drop(network);
+    for (address, id) in listeners {
+        stream::close_listener(core, address, id);
+    }
+    for id in ends {
+        close(core, id);
+    }
 }
 
 pub(super) fn set_link(core: &Core, from: Host, to: Host, link: Link) {

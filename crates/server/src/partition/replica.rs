@@ -9,6 +9,8 @@ use klamm_replica::{
 };
 use tracing::{info, warn};
 
+use crate::observe;
+
 use super::{
     Assignment, Duration, Effects, Follower, IsrChange, Leader, Log, LogOffsets, Partition, Role, follower,
     leader,
@@ -87,6 +89,7 @@ impl Partition {
         let mut effects = self.carry_out(actions)?;
         // The ISR may have changed what is enough.
         effects.high_watermark = true;
+        observe::replica(self);
         Ok(effects)
     }
 
@@ -109,6 +112,7 @@ impl Partition {
     pub fn appended(&mut self, bytes: u32, now: Duration) -> klamm_log::Result<Effects> {
         self.progress.appended(self.log.log_end_offset(), u64::from(bytes));
         self.readers.followers.count(u64::from(bytes));
+        observe::replica(self);
         self.step(Input::Log(log_offsets(&self.log)), now)
     }
 
@@ -157,6 +161,7 @@ impl Partition {
             }
         }
         if effects.high_watermark {
+            observe::replica(self);
             self.tell_readers();
         }
         Ok(effects)
@@ -203,6 +208,7 @@ impl Partition {
         self.role = Role::Follower { leader, follower };
         self.readers.wake_all();
         self.follow_actions(actions, None, now_ms)?;
+        observe::replica(self);
         Ok(Effects { resigned, ..Effects::default() })
     }
 
@@ -303,6 +309,7 @@ impl Partition {
             }
         }
         self.tell_readers();
+        observe::replica(self);
         Ok(())
     }
 

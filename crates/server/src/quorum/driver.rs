@@ -373,6 +373,6 @@ impl Driver {
     fn fail(&mut self, error: &MetadataLogError) {
         error!(%error, "the metadata log failed: the node ends");
         self.failed = true;
-        std::process::abort();
+        spawn::abort();
     }
 }

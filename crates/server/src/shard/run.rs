@@ -168,7 +168,7 @@ impl Shard {
                 shard = self.index,
                 "a defect in a shard: the node ends, since its state cannot be trusted"
             );
-            std::process::abort();
+            spawn::abort();
         }
     }
 

@@ -46,7 +46,10 @@ impl SimulatedListener {
         if network.listeners.contains_key(&address) {
             return Err(ErrorKind::AddrInUse.into());
         }
-        network.listeners.insert(address, Listening { id, queue: Default::default(), waiting: None });
+        network.listeners.insert(
+            address,
+            Listening { id, process: core.process(), queue: Default::default(), waiting: None },
+        );
         Ok(Self { id, address })
     }
 
@@ -79,16 +82,22 @@ impl SimulatedListener {
 
 impl Drop for SimulatedListener {
     fn drop(&mut self) {
-        let Some(core) = current() else { return };
-        let mut network = core.network.borrow_mut();
-        if network.listeners.get(&self.address).is_none_or(|listening| listening.id != self.id) {
-            return;
+        if let Some(core) = current() {
+            close_listener(&core, self.address, self.id);
         }
-        let Some(listening) = network.listeners.remove(&self.address) else { return };
-        for id in listening.queue {
-            if let Some(end) = network.ends.remove(&id) {
-                network.reset(end.peer);
-            }
+    }
+}
+
+/// Closes a listener, and what nobody has accepted from it.
+pub(super) fn close_listener(core: &Core, address: SocketAddr, id: u64) {
+    let mut network = core.network.borrow_mut();
+    if network.listeners.get(&address).is_none_or(|listening| listening.id != id) {
+        return;
+    }
+    let Some(listening) = network.listeners.remove(&address) else { return };
+    for id in listening.queue {
+        if let Some(end) = network.ends.remove(&id) {
+            network.reset(end.peer);
         }
     }
 }
@@ -200,8 +209,9 @@ fn establish_once(core: &Core, from: Host, (to, remote): (Host, SocketAddr)) -> 
     if let Some(waiting) = listening.waiting.take() {
         waiting.wake();
     }
-    network.add_end(id, peer, (from, local), (to, remote));
-    network.add_end(peer, id, (to, remote), (from, local));
+    let process = listening.process;
+    network.add_end((id, peer), core.process(), (from, local), (to, remote));
+    network.add_end((peer, id), process, (to, remote), (from, local));
     drop(network);
     core.note(id);
     Ok(SimulatedStream { id, local, peer: remote })

@@ -5,13 +5,17 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use klamm_config::broker;
 use klamm_controller::{Heartbeats, PartitionIndex};
+use klamm_io::sim;
 use klamm_metadata::{MetadataImage, image::record_version};
 use klamm_protocol::MetadataRecord;
 use klamm_timeline::Timeline;
 use tracing::{info, warn};
 
 use super::{Driver, carry_out::Afterwards};
-use crate::quorum::{command::CommandError, decide};
+use crate::{
+    observe::Observation,
+    quorum::{command::CommandError, decide},
+};
 
 /// What only the active controller has.
 pub(in crate::quorum) struct Active {
@@ -47,6 +51,7 @@ impl Driver {
     }
 
     pub(super) fn activate(&mut self, epoch: i32, before: Option<i32>) {
+        sim::tell(|| Observation::QuorumLeader { epoch });
         let image = self.loader.image().clone();
         let end_offset = self.raft.log().end_offset();
         let now = self.now().monotonic;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use klamm_io::sim;
 use klamm_metadata::{
     MetadataImage, checkpoint,
     image::{Loader, Provenance},
@@ -14,6 +15,7 @@ use tracing::error;
 use super::Driver;
 use crate::{
     metadata::Published,
+    observe::{self, Observation},
     quorum::{metadata_log::MetadataLogError, publisher::Update},
 };
 
@@ -29,7 +31,9 @@ impl Driver {
             voters: self.raft.voters().clone(),
         };
         let touched = std::mem::take(&mut self.touched);
-        let _ = self.updates.send(Update { published: Arc::new(published), touched });
+        let published = Arc::new(published);
+        sim::tell(|| Observation::Published(Arc::clone(&published)));
+        let _ = self.updates.send(Update { published, touched });
     }
 
     /// Follows the log up to the new high watermark, publishes what came, and answers what is committed.
@@ -41,6 +45,7 @@ impl Driver {
             for batch in BatchIter::new(bytes) {
                 let batch = batch.map_err(|source| self.log.bad_batch(source))?;
                 batch.check_crc().map_err(|source| self.log.bad_batch(source))?;
+                observe::committed(|| batch.header());
                 let (records, provenance) = decode_batch(&batch);
                 for record in &records {
                     self.touched.add(record);
@@ -49,7 +54,7 @@ impl Driver {
                     Ok(published) => changed |= published,
                     Err(error) => {
                         error!(%error, offset = provenance.last_offset, "the metadata log contradicts itself: the node ends");
-                        std::process::abort();
+                        klamm_io::spawn::abort();
                     }
                 }
             }
@@ -110,7 +115,7 @@ pub fn decode_records(batch: &klamm_protocol::records::RecordBatch) -> Vec<Metad
             offset = batch.base_offset,
             "a record of the metadata log cannot be read: the node ends"
         );
-        std::process::abort();
+        klamm_io::spawn::abort();
     })
 }
 

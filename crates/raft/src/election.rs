@@ -111,7 +111,7 @@ impl Raft {
         if self.is_shutting_down() {
             return;
         }
-        if now.monotonic >= election_deadline && self.is_voter() {
+        if now.monotonic >= election_deadline && self.may_stand() {
             return self.become_prospective(now, actions);
         }
         self.fetch_from_bootstrap(now, actions);
@@ -123,7 +123,7 @@ impl Raft {
             Role::Candidate { votes, election_deadline } => (votes.clone(), *election_deadline, false),
             _ => return,
         };
-        if !self.is_voter() {
+        if !self.may_stand() {
             // A change of the voters has come in meanwhile: who does not vote cannot be elected.
             return self.become_unattached(now, self.epoch, self.leader_id(), actions);
         }

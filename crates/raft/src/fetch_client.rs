@@ -28,7 +28,7 @@ impl Raft {
 
     pub(crate) fn poll_follower(&mut self, now: Now, actions: &mut Vec<Action>) {
         let Role::Follower(follower) = &self.role else { return };
-        if self.is_voter() && now.monotonic >= follower.fetch_deadline {
+        if self.may_stand() && now.monotonic >= follower.fetch_deadline {
             return self.become_prospective(now, actions);
         }
         let (leader, snapshot, installing) =
@@ -139,7 +139,7 @@ impl Raft {
 
     /// The lower bound of what is committed: the high watermark, or what our own snapshot covers, which was committed
     /// when it was written. A restart forgets the former.
-    fn committed_at_least(&self) -> i64 {
+    pub(crate) fn committed_at_least(&self) -> i64 {
         let snapshot = self.log.latest_snapshot().map_or(0, |id| id.offset);
         self.high_watermark().unwrap_or(0).max(snapshot)
     }

@@ -115,7 +115,7 @@ impl Raft {
                 successors: Vec::new(),
                 election_deadline,
             }
-        } else if state.voted.is_some_and(|voted| voted.matches(&own)) && self.is_voter() {
+        } else if state.voted.is_some_and(|voted| voted.matches(&own)) && self.may_stand() {
             Role::Candidate { votes: Votes::own(own.id), election_deadline }
         } else if let Some(leader) =
             state.leader_id.filter(|id| *id != own.id).and_then(|id| self.voter_server(id))
@@ -189,8 +189,10 @@ impl Raft {
     /// When to step with [`Input::Tick`] at the latest.
     pub fn next_deadline(&self) -> Option<Duration> {
         let role = match &self.role {
-            Role::Unattached { election_deadline, .. } => self.is_voter().then_some(*election_deadline),
             // A node that shuts down begins no other election, however long ago this one was.
+            Role::Unattached { election_deadline, .. } => {
+                (self.may_stand() && !self.is_shutting_down()).then_some(*election_deadline)
+            }
             Role::Prospective { election_deadline, .. } | Role::Candidate { election_deadline, .. } => {
                 (!self.is_shutting_down()).then_some(*election_deadline)
             }
@@ -201,7 +203,7 @@ impl Raft {
                     Some(*election_deadline)
                 }
             }
-            Role::Follower(follower) => self.is_voter().then_some(follower.fetch_deadline),
+            Role::Follower(follower) => self.may_stand().then_some(follower.fetch_deadline),
             Role::Leader(leader) => {
                 let parked = leader.parked.iter().map(|fetch| fetch.deadline).min();
                 let others = !self.voters().is_only_voter(&self.config.replica_key());
@@ -265,6 +267,17 @@ impl Raft {
     /// Whether this node votes.
     pub fn is_voter(&self) -> bool {
         self.config.is_controller && self.voters().is_voter(&self.config.replica_key())
+    }
+
+    /// Whether this node may be elected. Who votes may; so may who was a voter until a change that is not known to be
+    /// committed: only its log may be up to date enough, for the change to be committed by the others or to be taken back
+    /// (Raft's thesis, 4.2.2).
+    pub(crate) fn may_stand(&self) -> bool {
+        let own = self.config.replica_key();
+        self.is_voter()
+            || self.config.is_controller
+                && self.control.voters().is_some_and(|(offset, _)| offset >= self.committed_at_least())
+                && self.control.previous_voters().is_some_and(|voters| voters.is_voter(&own))
     }
 
     /// Name of the role, for logs and metrics.

@@ -22,6 +22,12 @@ impl ControlState {
         self.voters.last().map(|(offset, voters)| (*offset, voters))
     }
 
+    /// The voters that were in force before those that are.
+    pub(crate) fn previous_voters(&self) -> Option<&VoterSet> {
+        let before = self.voters.len().checked_sub(2)?;
+        self.voters.get(before).map(|(_, voters)| voters)
+    }
+
     /// The `kraft.version` in force.
     pub fn kraft_version(&self) -> i16 {
         self.kraft_versions.last().map_or(0, |(_, version)| *version)

@@ -130,17 +130,16 @@ impl Cluster {
         let mut cluster = Self::new(&[], &[], 0);
         let mut config = config(id, &[id], 0);
         config.static_voters = VoterSet::default();
-        config.bootstrap_servers = (1..=3).map(|id| (format!("host{id}").into(), 1000 + id)).collect();
+        config.bootstrap_servers = (1..=4).map(|id| (format!("host{id}").into(), 1000 + id)).collect();
         cluster.add(config, Some(snapshot));
         cluster
     }
 
-    /// A controller of a dynamic quorum that knows `server` only.
-    pub(super) fn add_controller(&mut self, id: i32, server: i32, auto_join: bool) {
+    /// A controller that knows where a dynamic quorum may be.
+    pub(super) fn add_controller(&mut self, id: i32, auto_join: bool) {
         let mut config = config(id, &[id], 0);
         config.static_voters = VoterSet::default();
-        config.bootstrap_servers =
-            vec![(format!("host{server}").into(), u16::try_from(1000 + server).expect("small"))];
+        config.bootstrap_servers = (1..=4).map(|id| (format!("host{id}").into(), 1000 + id)).collect();
         config.auto_join = auto_join;
         self.add(config, None);
     }

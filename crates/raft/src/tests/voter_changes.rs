@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn bootstrap(id: i32) -> Bytes {
+pub(super) fn bootstrap(id: i32) -> Bytes {
     let mut voters = VoterSet::default();
     voters.insert(Voter {
         key: ReplicaKey { id, directory_id: Some(directory(id)) },
@@ -27,7 +27,7 @@ fn bootstrap(id: i32) -> Bytes {
     control_batch(0, 0, 5, &records).expect("builds")
 }
 
-fn add(id: i32, directory_id: Uuid) -> RaftRequest {
+pub(super) fn add(id: i32, directory_id: Uuid) -> RaftRequest {
     RaftRequest::AddRaftVoter(AddRaftVoterRequest {
         cluster_id: None,
         voter_id: id,
@@ -43,7 +43,7 @@ fn add(id: i32, directory_id: Uuid) -> RaftRequest {
     })
 }
 
-fn remove(id: i32, directory_id: Uuid) -> RaftRequest {
+pub(super) fn remove(id: i32, directory_id: Uuid) -> RaftRequest {
     RaftRequest::RemoveRaftVoter(RemoveRaftVoterRequest {
         cluster_id: None,
         voter_id: id,
@@ -75,8 +75,8 @@ fn voters(cluster: &Cluster, id: i32) -> Vec<i32> {
 /// Voter 1 and two controllers that follow it.
 fn three() -> Cluster {
     let mut cluster = Cluster::standalone(1, bootstrap(1));
-    cluster.add_controller(2, 1, false);
-    cluster.add_controller(3, 1, false);
+    cluster.add_controller(2, false);
+    cluster.add_controller(3, false);
     cluster.run(SECOND);
     cluster
 }
@@ -167,6 +167,21 @@ fn a_change_that_is_not_committed_is_taken_back() {
     }
 }
 
+/// Only its log has the change, so that only it can be elected, although it does not vote any longer.
+#[test]
+fn a_leader_that_dies_while_it_is_removed_finishes_that() {
+    let mut cluster = three_voters();
+    assert_eq!(ask(&mut cluster, 1, remove(3, directory(3))), Some(ErrorCode::None));
+    cluster.vanish(2);
+    cluster.ask(1, remove(1, directory(1)));
+    cluster.crash(1);
+    cluster.appear(2);
+    cluster.restart(1);
+    cluster.run(20 * SECOND);
+    let leader = cluster.elect();
+    assert_eq!((leader, voters(&cluster, leader)), (2, vec![2]));
+}
+
 #[test]
 fn a_second_change_waits_for_the_first() {
     let mut cluster = three_voters();
@@ -182,13 +197,13 @@ fn a_second_change_waits_for_the_first() {
 fn a_controller_joins_by_itself_and_takes_the_place_of_its_lost_disk() {
     let mut cluster = Cluster::standalone(1, bootstrap(1));
     for id in [2, 3] {
-        cluster.add_controller(id, 1, true);
+        cluster.add_controller(id, true);
     }
     cluster.run(20 * SECOND);
     assert_eq!(voters(&cluster, 1), [1, 2, 3]);
     cluster.crash(3);
     cluster.nodes.remove(&3);
-    cluster.add_controller(3, 1, true);
+    cluster.add_controller(3, true);
     let fresh = Uuid::from_u128(0xabc);
     cluster.nodes.get_mut(&3).expect("exists").config.directory_id = fresh;
     cluster.restart(3);
@@ -218,7 +233,7 @@ fn snapshots_keep_the_voters_of_their_time() {
     cluster.propose(1, "a").expect("leads");
     cluster.run(SECOND);
     cluster.snapshot(1, true);
-    cluster.add_controller(4, 1, false);
+    cluster.add_controller(4, false);
     cluster.run(3 * SECOND);
     assert_eq!(voters(&cluster, 4), [1, 2, 3], "from the snapshot");
     assert_eq!(cluster.node(4).committed_records(), ["a"]);

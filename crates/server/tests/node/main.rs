@@ -20,3 +20,4 @@ mod quotas;
 mod replication;
 mod security;
 mod storage;
+mod transactions;

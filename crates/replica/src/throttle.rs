@@ -76,7 +76,8 @@ mod tests {
         }
         // A window is forgotten eleven windows after it was last counted into.
         rate.record(at(15_000), 1000);
-        assert!(rate.exceeds(at(16_001), 250));
+        assert!(!rate.exceeds(at(16_001), 250));
+        assert!(rate.exceeds(at(16_002), 250));
         assert!(!rate.exceeds(at(26_000), 0), "all is forgotten");
     }
 }

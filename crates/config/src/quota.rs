@@ -13,7 +13,7 @@ keys! { DEFS;
     CONSUMER_BYTE_RATE: i64 = "consumer_byte_rate", default(9223372036854775807), Any, Medium, Resource, supported;
 
     /// Most partitions per second created or deleted by the user or client.
-    CONTROLLER_MUTATION_RATE: f64 = "controller_mutation_rate", default("2.147483647E9"), Any, Medium, Resource;
+    CONTROLLER_MUTATION_RATE: f64 = "controller_mutation_rate", default("2.147483647E9"), Any, Medium, Resource, supported;
 
     /// Most bytes per second produced by the user or client.
     PRODUCER_BYTE_RATE: i64 = "producer_byte_rate", default(9223372036854775807), Any, Medium, Resource, supported;

@@ -141,6 +141,8 @@ impl GroupCoordinator {
                 });
                 step.complete_when_committed(token, Reply::ConsumerGroupHeartbeat(response));
             }
+            // There is nothing to decide.
+            Request::EndTransaction(_) => step.complete(token, Reply::EndTransaction(ErrorCode::None)),
             Request::ConsumerGroupDescribe { groups } => {
                 let groups = groups.iter().map(|id| self.describe_consumer_group(id, cluster)).collect();
                 step.complete(token, Reply::ConsumerGroupDescribe(groups));

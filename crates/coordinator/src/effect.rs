@@ -54,6 +54,8 @@ pub enum Reply {
     OffsetFetch(OffsetFetchResponseGroup),
     /// To OffsetDelete.
     OffsetDelete(OffsetDeleteResponse),
+    /// To the end of a transaction.
+    EndTransaction(ErrorCode),
 }
 
 /// One request answered.

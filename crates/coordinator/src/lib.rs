@@ -55,6 +55,6 @@ pub use effect::{Completion, Continuation, Effects, Outcome, Reply, StaticMember
 pub use group::GroupKind;
 pub use java_hash::java_hash;
 pub use record::{ConsumerRecord, GroupRecord};
-pub use request::{Request, RequestContext};
+pub use request::{EndTransaction, Request, RequestContext};
 pub use settings::{ConsumerTiming, GroupSettings};
 pub use state::{GroupsState, LogRecord};

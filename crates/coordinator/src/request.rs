@@ -99,6 +99,23 @@ pub enum Request {
     },
     /// OffsetDelete.
     OffsetDelete(OffsetDeleteRequest),
+    /// WriteTxnMarkers, for the coordinator's own partition. The driver writes the marker by itself.
+    EndTransaction(EndTransaction),
+}
+
+/// The end of a transaction in which offsets were committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndTransaction {
+    /// The transaction's producer.
+    pub producer_id: i64,
+    /// The epoch that the marker carries.
+    pub producer_epoch: i16,
+    /// Commit or abort.
+    pub is_commit: bool,
+    /// The epoch of the transaction's coordinator.
+    pub coordinator_epoch: i32,
+    /// `transaction.version` by which it was decided.
+    pub transaction_version: i16,
 }
 
 impl Request {
@@ -156,6 +173,7 @@ impl Request {
                 let error = if not_coordinator { ErrorCode::NotCoordinator } else { error };
                 crate::offsets::refuse_fetch(group, error, api_version)
             }
+            Self::EndTransaction(_) => Reply::EndTransaction(error),
             Self::OffsetDelete(_) => {
                 Reply::OffsetDelete(OffsetDeleteResponse { error_code: code, ..Default::default() })
             }

@@ -298,7 +298,8 @@ impl Harness {
         match words[0] {
             "init" => self.ask(&TransactionRequest::Init(Init {
                 id,
-                timeout_ms: option("timeout").map_or(10_000, |ms| ms.parse().expect("ms")),
+                timeout_ms: option("timeout").map_or(10_000, |ms| ms.parse().unwrap_or(0)),
+                is_two_phase: option("timeout") == Some("none"),
                 expected: option("as").map(pair),
             })),
             "add" | "verify" => {

@@ -65,17 +65,33 @@ pub(crate) fn exception_text(error: &anyhow::Error) -> String {
     error.downcast_ref::<ClientError>().map_or_else(|| format!("{error:#}"), error_text)
 }
 
+/// Codes whose exception is called otherwise than they are.
+const OTHER_NAMES: &[(ErrorCode, &str)] = &[
+    (ErrorCode::CorruptMessage, "CorruptRecord"),
+    (ErrorCode::DelegationTokenAuthDisabled, "DelegationTokenDisabled"),
+    (ErrorCode::DelegationTokenRequestNotAllowed, "UnsupportedByAuthentication"),
+    (ErrorCode::DuplicateSequenceNumber, "DuplicateSequence"),
+    (ErrorCode::KafkaStorageError, "KafkaStorage"),
+    (ErrorCode::MessageTooLarge, "RecordTooLarge"),
+    (ErrorCode::NonEmptyGroup, "GroupNotEmpty"),
+    (ErrorCode::OutOfOrderSequenceNumber, "OutOfOrderSequence"),
+    (ErrorCode::PrincipalDeserializationFailure, "PrincipalDeserialization"),
+    (ErrorCode::RecordListTooLarge, "RecordBatchTooLarge"),
+    (ErrorCode::RequestTimedOut, "Timeout"),
+    (ErrorCode::StaleControllerEpoch, "ControllerMoved"),
+    (ErrorCode::TopicAlreadyExists, "TopicExists"),
+    (ErrorCode::UnknownServerError, "UnknownServer"),
+];
+
 /// The class of the exception that Kafka's clients throw for a code.
 pub(crate) fn exception_class(code: ErrorCode) -> String {
-    let name = match code {
-        ErrorCode::NonEmptyGroup => "GroupNotEmpty".to_owned(),
-        ErrorCode::TopicAlreadyExists => "TopicExists".to_owned(),
-        ErrorCode::MessageTooLarge => "RecordTooLarge".to_owned(),
-        _ => {
-            let words = code.name().trim_end_matches("_EXCEPTION").split('_');
+    let name = OTHER_NAMES.iter().find(|(other, _)| *other == code).map_or_else(
+        || {
+            let words = code.name().trim_end_matches("_EXCEPTION").trim_end_matches("_FAILED").split('_');
             words.map(|word| word[..1].to_owned() + &word[1..].to_lowercase()).collect()
-        }
-    };
+        },
+        |(_, name)| (*name).to_owned(),
+    );
     format!("org.apache.kafka.common.errors.{name}Exception")
 }
 
@@ -111,6 +127,11 @@ mod tests {
         for (code, expect) in [
             (ErrorCode::GroupIdNotFound, "org.apache.kafka.common.errors.GroupIdNotFoundException: m"),
             (ErrorCode::NonEmptyGroup, "org.apache.kafka.common.errors.GroupNotEmptyException: m"),
+            (
+                ErrorCode::TopicAuthorizationFailed,
+                "org.apache.kafka.common.errors.TopicAuthorizationException: m",
+            ),
+            (ErrorCode::KafkaStorageError, "org.apache.kafka.common.errors.KafkaStorageException: m"),
             (ErrorCode::InvalidTopicException, "org.apache.kafka.common.errors.InvalidTopicException: m"),
         ] {
             assert_eq!(error_text(&ClientError::Broker { code, message: Some("m".to_owned()) }), expect);

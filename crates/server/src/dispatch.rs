@@ -137,7 +137,7 @@ pub async fn dispatch(
     let (key, version, correlation_id) = peek(&frame)?;
     let api_key =
         ApiKey::try_from(key).map_err(|_| Refused { reason: format!("api key {key} is not known") })?;
-    if !handlers::is_served(api_key, version, connection) {
+    if !handlers::is_served(contexts, api_key, version, connection) {
         if api_key == ApiKey::ApiVersions {
             return Ok(unsupported_api_versions(correlation_id));
         }

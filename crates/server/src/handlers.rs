@@ -12,9 +12,11 @@ pub mod quorum;
 pub mod records;
 pub mod security;
 pub mod topics;
+pub mod transactions;
 
 use std::rc::Rc;
 
+use klamm_config::broker;
 use klamm_protocol::{ApiKey, Message, Reader};
 
 use crate::{
@@ -42,9 +44,16 @@ pub struct Contexts {
     pub security: security::SecurityContext,
     /// Creating, deleting, describing topics.
     pub topics: topics::TopicsContext,
+    /// Transactions.
+    pub transactions: transactions::TransactionsContext,
 }
 
 impl Contexts {
+    /// Whether versions are served whose form is not settled.
+    pub fn serves_unstable(&self) -> bool {
+        self.cluster.node.config.load().get(&broker::UNSTABLE_API_VERSIONS_ENABLE)
+    }
+
     /// Whether a listener is one of the controllers'.
     pub fn is_controller_listener(&self, listener: &ListenerName) -> bool {
         let config = self.cluster.node.config.load();
@@ -84,11 +93,21 @@ impl Served {
     }
 }
 
+/// Versions whose form is not settled, which are served if `unstable.api.versions.enable` says so.
+const UNSTABLE: &[(ApiKey, i16)] = &[(ApiKey::InitProducerId, 6)];
+
+/// The highest version of an API that is served.
+pub fn highest(api: &Served, with_unstable: bool) -> i16 {
+    let unstable = UNSTABLE.iter().find(|(key, _)| *key == api.key && with_unstable);
+    unstable.map_or(api.max, |(_, version)| *version)
+}
+
 /// Whether a version of an API is served to a connection.
-pub fn is_served(key: ApiKey, version: i16, connection: &Connection) -> bool {
+pub fn is_served(contexts: &Contexts, key: ApiKey, version: i16, connection: &Connection) -> bool {
+    let is_unstable = || UNSTABLE.contains(&(key, version)) && contexts.serves_unstable();
     SERVED.iter().any(|api| {
         api.key == key
-            && (api.min..=api.max).contains(&version)
+            && ((api.min..=api.max).contains(&version) || is_unstable())
             && api.is_on(connection.is_controller_listener)
     })
 }
@@ -163,8 +182,14 @@ served! {
     CreateTopics             2..=7   Both     topics::create_topics;
     DeleteTopics             1..=6   Both     topics::delete_topics;
     DeleteRecords            0..=2   Brokers  records::delete_records;
-    InitProducerId           0..=5   Brokers  records::init_producer_id;
+    InitProducerId           0..=5   Brokers  transactions::init_producer_id;
     OffsetForLeaderEpoch     2..=4   Brokers  records::offset_for_leader_epoch;
+    AddPartitionsToTxn       0..=5   Brokers  transactions::add_partitions_to_txn;
+    AddOffsetsToTxn          0..=4   Brokers  transactions::add_offsets_to_txn;
+    EndTxn                   0..=5   Brokers  transactions::end_txn;
+    WriteTxnMarkers          1..=2   Brokers  transactions::write_txn_markers;
+    TxnOffsetCommit          0..=5   Brokers  transactions::txn_offset_commit;
+    AlterReplicaLogDirs      1..=2   Brokers  records::alter_replica_log_dirs;
     DescribeLogDirs          1..=5   Brokers  records::describe_log_dirs;
     DescribeAcls             1..=3   Both     security::describe_acls;
     CreateAcls               1..=3   Both     security::create_acls;
@@ -189,6 +214,8 @@ served! {
     DeleteGroups             0..=2   Brokers  groups::delete_groups;
     OffsetDelete             0..=0   Brokers  groups::offset_delete;
     DescribeProducers        0..=0   Brokers  records::describe_producers;
+    DescribeTransactions     0..=0   Brokers  transactions::describe_transactions;
+    ListTransactions         0..=2   Brokers  transactions::list_transactions;
     ListConfigResources      0..=1   Brokers  configs::list_config_resources;
     ConsumerGroupHeartbeat   0..=1   Brokers  groups::consumer_group_heartbeat;
     ConsumerGroupDescribe    0..=1   Brokers  groups::consumer_group_describe;

@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod error;
 pub mod fault_to_api;
 pub mod handlers;
+pub mod inter_broker;
 pub mod listener;
 pub mod log_dirs;
 pub mod metadata;

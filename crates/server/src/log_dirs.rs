@@ -135,6 +135,10 @@ pub struct LogDirs {
     deleted: Mutex<Vec<PathBuf>>,
     /// Partitions that were found at the start and are not opened yet.
     found: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
+    /// Moves that the last run did not finish: to begin anew, once the partition is open.
+    moves: Mutex<BTreeMap<TopicPartition, usize>>,
+    /// Where partitions are wanted that are not here yet.
+    preferred: Mutex<BTreeMap<TopicPartition, usize>>,
     /// Index of the one that holds the metadata log.
     metadata: Option<usize>,
     /// Rung when a directory fails or is cordoned or no longer.
@@ -147,6 +151,7 @@ impl LogDirs {
         let metadata = dirs.iter().position(|dir| dir.path == metadata_dir);
         let mut found = BTreeMap::new();
         let mut deleted = Vec::new();
+        let mut moves = BTreeMap::new();
         for (log_dir, loaded) in loaded {
             for dir in &loaded.partitions {
                 match dir.purpose {
@@ -155,7 +160,12 @@ impl LogDirs {
                         deleted.push(dir.path.clone());
                         continue;
                     }
-                    DirPurpose::Future | DirPurpose::Stray => continue,
+                    DirPurpose::Future => {
+                        deleted.push(dir.path.clone());
+                        moves.insert(dir.partition.clone(), log_dir);
+                        continue;
+                    }
+                    DirPurpose::Stray => continue,
                 }
                 let at = &dir.partition;
                 let offset = |of: &BTreeMap<_, i64>| of.get(at).copied().unwrap_or(0);
@@ -174,7 +184,15 @@ impl LogDirs {
             }
         }
         let changes = watch::Sender::new(());
-        Self { dirs, deleted: Mutex::new(deleted), found: Mutex::new(found), metadata, changes }
+        Self {
+            dirs,
+            deleted: Mutex::new(deleted),
+            found: Mutex::new(found),
+            moves: Mutex::new(moves),
+            preferred: Mutex::default(),
+            metadata,
+            changes,
+        }
     }
 
     /// All of them, those that have failed included.
@@ -222,6 +240,22 @@ impl LogDirs {
     /// Directories of partitions that were deleted in an earlier run and are to be removed. Given once.
     pub fn take_deleted(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.deleted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where a partition was moving when the last run ended. Given once.
+    pub fn take_move(&self, at: &TopicPartition) -> Option<usize> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner).remove(at)
+    }
+
+    /// Wants a partition that is not here to come to a directory.
+    pub fn prefer(&self, at: &TopicPartition, log_dir: usize) {
+        self.preferred.lock().unwrap_or_else(PoisonError::into_inner).insert(at.clone(), log_dir);
+    }
+
+    /// Where a partition that comes now is wanted, if that works. Given once.
+    pub fn take_preferred(&self, at: &TopicPartition) -> Option<usize> {
+        let log_dir = self.preferred.lock().unwrap_or_else(PoisonError::into_inner).remove(at);
+        log_dir.filter(|log_dir| !self.is_offline(*log_dir))
     }
 
     /// What was found and nobody has taken.

@@ -100,6 +100,8 @@ pub struct Node {
     pub leader_throttle: Throttle,
     /// How fast throttled replicas are fetched from leaders.
     pub follower_throttle: Throttle,
+    /// How fast partitions move between log directories.
+    pub move_throttle: Throttle,
     /// Connections that are open and may be.
     pub limits: Arc<ConnectionLimits>,
     /// What clients may do before they have to wait.

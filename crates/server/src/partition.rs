@@ -3,6 +3,7 @@
 //! Owned by its shard. What has to happen beyond the partition, as the answer to a produce that waited for replicas, is
 //! handed to the shard as [`Effects`], which it carries out once it has let go of its partitions.
 
+mod moving;
 mod progress;
 mod replica;
 
@@ -15,6 +16,7 @@ use klamm_replica::{
     leader::{self, Acknowledged, Assignment, IsrChange, Leader, LogOffsets},
 };
 
+pub(crate) use moving::{Copied, FutureLog, MoveError};
 pub(crate) use replica::IsrAnswer;
 pub use replica::{Lead, LogView};
 
@@ -82,6 +84,8 @@ pub struct Partition {
     progress: Progress,
     /// What went in and out, for metrics.
     pub traffic: Traffic,
+    /// Grows in another directory while the partition moves there.
+    future: Option<Box<FutureLog>>,
 }
 
 impl Partition {
@@ -103,6 +107,7 @@ impl Partition {
             readers: Readers::default(),
             progress: Progress::default(),
             traffic: Traffic::default(),
+            future: None,
         }
     }
 
@@ -189,15 +194,32 @@ impl Partition {
         }
     }
 
-    /// Place and size.
-    pub fn size(&self) -> PartitionSize {
+    /// Place and size; those of the copy too, while it moves.
+    pub fn sizes(&self) -> impl Iterator<Item = PartitionSize> {
+        let future = self.future.as_ref().map(|future| PartitionSize {
+            at: self.at.clone(),
+            log_dir: future.log_dir,
+            bytes: future.log.size(),
+            offset_lag: (self.log.log_end_offset() - future.log.log_end_offset()).max(0),
+            is_future: true,
+        });
+        [self.size()].into_iter().chain(future)
+    }
+
+    fn size(&self) -> PartitionSize {
         let lag = match &self.role {
             Role::Leader(_) => 0,
             Role::Follower { .. } | Role::None => {
                 (self.log.high_watermark() - self.log.log_end_offset()).max(0)
             }
         };
-        PartitionSize { at: self.at.clone(), log_dir: self.log_dir, bytes: self.log.size(), offset_lag: lag }
+        PartitionSize {
+            at: self.at.clone(),
+            log_dir: self.log_dir,
+            bytes: self.log.size(),
+            offset_lag: lag,
+            is_future: false,
+        }
     }
 
     /// Its numbers.

@@ -1,6 +1,7 @@
 //! Client quotas (KIP-13, KIP-55, KIP-124, KIP-219): how much clients may do before they have to wait.
 //!
-//! A quota limits the rate of something over a window of samples: bytes produced or fetched, time of request handling. A
+//! A quota limits the rate of something over a window of samples: bytes produced or fetched, time of request handling,
+//! partitions created and deleted. A
 //! client that is over it is answered at once, with the time that brings the rate back to the limit; until then its
 //! connection is not read.
 //!
@@ -11,6 +12,7 @@
 mod limits;
 mod meter;
 mod rate;
+mod token_bucket;
 
 use std::{
     sync::{
@@ -28,6 +30,7 @@ use rustc_hash::FxHashMap;
 use limits::{Limits, Sharers};
 pub use meter::Meter;
 pub use rate::{Rate, Window};
+use token_bucket::TokenBucket;
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,16 @@ impl Kind {
         }
     }
 }
+
+/// The quotas of controller mutations, and what is left of them.
+#[derive(Debug, Default)]
+struct Mutations {
+    limits: Limits,
+    buckets: FxHashMap<Sharers, TokenBucket>,
+}
+
+/// Buckets that are kept before those that are full again are looked for.
+const BUCKETS_MAX: usize = 1000;
 
 /// Rates that were not added to for so long are forgotten.
 const IDLE_MAX: Duration = Duration::from_secs(3600);
@@ -76,6 +89,9 @@ pub struct Quotas {
     enabled: [AtomicBool; 3],
     kinds: Mutex<[OfKind; 3]>,
     window: Window,
+    mutations: Mutex<Mutations>,
+    mutations_enabled: AtomicBool,
+    mutations_window: Window,
     clock: Clock,
 }
 
@@ -86,7 +102,19 @@ impl Quotas {
             config.get(&broker::QUOTA_WINDOW_NUM),
             config.get(&broker::QUOTA_WINDOW_SIZE_SECONDS),
         );
-        Self { enabled: Default::default(), kinds: Mutex::default(), window, clock }
+        let mutations_window = Window::new(
+            config.get(&broker::CONTROLLER_QUOTA_WINDOW_NUM),
+            config.get(&broker::CONTROLLER_QUOTA_WINDOW_SIZE_SECONDS),
+        );
+        Self {
+            enabled: Default::default(),
+            kinds: Mutex::default(),
+            window,
+            mutations: Mutex::default(),
+            mutations_enabled: AtomicBool::new(false),
+            mutations_window,
+            clock,
+        }
     }
 
     /// Puts the quotas of an image in place. What was counted stays.
@@ -97,6 +125,10 @@ impl Quotas {
             self.enabled[kind as usize].store(!limits.is_empty(), Ordering::Release);
             kinds[kind as usize].limits = limits;
         }
+        drop(kinds);
+        let limits = Limits::of(quotas, quota::CONTROLLER_MUTATION_RATE.name());
+        self.mutations_enabled.store(!limits.is_empty(), Ordering::Release);
+        self.mutations().limits = limits;
     }
 
     /// Whether any quota of this kind is set.
@@ -123,7 +155,7 @@ impl Quotas {
         let throttle = throttle.unwrap_or_default();
         // Time of a thread cannot be given back; whoever has used too much waits a sample at most, and often.
         let throttle = if kind == Kind::Request { throttle.min(window.size()) } else { throttle };
-        i32::try_from((throttle + Duration::from_micros(500)).as_millis()).unwrap_or(i32::MAX)
+        in_ms(throttle)
     }
 
     /// Takes back what was counted and then not used.
@@ -142,9 +174,43 @@ impl Quotas {
         Some(limit * self.window.without_last().as_secs_f64())
     }
 
+    /// Takes permits for so many created or deleted partitions. Returns how long the client has to wait, in milliseconds.
+    ///
+    /// # Errors
+    /// If `is_strict` and the client has none left: how long until it has.
+    pub fn take_permits(
+        &self,
+        user: &str,
+        client_id: &str,
+        permits: f64,
+        is_strict: bool,
+    ) -> Result<i32, i32> {
+        if !self.mutations_enabled.load(Ordering::Acquire) {
+            return Ok(0);
+        }
+        let now = self.clock.now().since_start();
+        let window = self.mutations_window;
+        let mut mutations = self.mutations();
+        let Some((sharers, limit)) = mutations.limits.find(user, client_id) else { return Ok(0) };
+        if mutations.buckets.len() >= BUCKETS_MAX && !mutations.buckets.contains_key(&sharers) {
+            mutations.buckets.retain(|_, bucket| !bucket.is_full_at(now, window));
+        }
+        let bucket = mutations.buckets.entry(sharers).or_insert_with(|| TokenBucket::new(limit, now, window));
+        bucket.take(permits, is_strict, (limit, now, window)).map(in_ms).map_err(in_ms)
+    }
+
+    fn mutations(&self) -> MutexGuard<'_, Mutations> {
+        self.mutations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, [OfKind; 3]> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// To the nearest millisecond.
+fn in_ms(wait: Duration) -> i32 {
+    i32::try_from(wait.saturating_add(Duration::from_micros(500)).as_millis()).unwrap_or(i32::MAX)
 }
 
 impl OfKind {

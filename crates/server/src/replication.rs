@@ -132,8 +132,12 @@ impl Shard {
         }
         if effects.high_watermark {
             replication.waiting.high_watermark_moved(self, at);
-            if cause == Cause::Other && *at.topic == *topic_names::GROUP_METADATA {
-                self.coordinators().high_watermark_moved(at.index);
+            if cause == Cause::Other {
+                match at.topic.as_str() {
+                    topic_names::GROUP_METADATA => self.groups().high_watermark_moved(at.index),
+                    topic_names::TRANSACTION_STATE => self.transactions().high_watermark_moved(at.index),
+                    _ => {}
+                }
             }
         }
         if effects.low_watermark {

@@ -10,6 +10,7 @@ pub mod apply;
 mod clean;
 pub mod fetch;
 pub mod lookup;
+mod moving;
 pub mod partitions;
 pub mod requests;
 pub mod router;

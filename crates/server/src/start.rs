@@ -31,8 +31,9 @@ use crate::{
     handlers::{
         Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
         groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, security::SecurityContext,
-        topics::TopicsContext,
+        topics::TopicsContext, transactions::TransactionsContext,
     },
+    inter_broker::InterBroker,
     listener::{acceptor, limits::ConnectionLimits},
     log_dirs::{LogDir, LogDirs, name_aside},
     metadata::Metadata,
@@ -180,6 +181,7 @@ impl Running {
             log_dirs: directories.log_dirs,
             leader_throttle: Throttle::of_leaders(config),
             follower_throttle: Throttle::of_followers(config),
+            move_throttle: Throttle::of_moves(config),
             fetch_sessions: Mutex::new(fetch_sessions(config, &world)),
             shard_count,
             broker_epoch: watch::Sender::new(-1),
@@ -614,9 +616,15 @@ fn start_shards(
             groups: GroupsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards), creator },
             brokers: BrokersContext { node: Arc::clone(&contexts_node) },
             quorum: QuorumContext { node: Arc::clone(&contexts_node) },
-            records: RecordsContext { node: Arc::clone(&contexts_node), shards, producer_ids },
+            records: RecordsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards) },
             security: SecurityContext { node: Arc::clone(&contexts_node) },
-            topics: TopicsContext { node: contexts_node },
+            topics: TopicsContext { node: Arc::clone(&contexts_node) },
+            transactions: TransactionsContext {
+                inter_broker: InterBroker::new(Arc::clone(&contexts_node)),
+                node: contexts_node,
+                shards,
+                producer_ids,
+            },
         });
         let start = ShardStart { index, node, senders, queue, open_files_max, contexts };
         threads.push(spawn::thread(&format!("klamm-shard-{index}"), move || run::run(start))?);

@@ -72,8 +72,7 @@ impl TopicSettings {
             preallocate: resolved.get(&topic::PREALLOCATE),
             producer_id_expiration_ms: i64::from(config.get(&broker::PRODUCER_ID_EXPIRATION_MS)),
             transaction_timeout_ms_max: i64::from(config.get(&broker::TRANSACTION_MAX_TIMEOUT_MS)),
-            // Until its coordinators are served nobody could verify.
-            transaction_verification: false,
+            transaction_verification: config.get(&broker::TRANSACTION_PARTITION_VERIFICATION_ENABLE),
         };
         let is_append_time = resolved.get(&topic::MESSAGE_TIMESTAMP_TYPE) == "LogAppendTime";
         Self {

@@ -125,6 +125,11 @@ fn creatable_topic(config: &BrokerConfig, name: &StrBytes) -> CreatableTopic {
                 codec_name(config.get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC)),
             ),
         ),
+        topic_names::TRANSACTION_STATE => (
+            config.get(&broker::TRANSACTION_STATE_LOG_NUM_PARTITIONS),
+            config.get(&broker::TRANSACTION_STATE_LOG_REPLICATION_FACTOR),
+            transaction_topic_configs(config),
+        ),
         _ => (
             if is_set(config, broker::NUM_PARTITIONS.name()) {
                 config.get(&broker::NUM_PARTITIONS)
@@ -153,16 +158,30 @@ const fn codec_name(_id: i32) -> &'static str {
 }
 
 fn coordinator_topic_configs(segment_bytes: i32, codec: &str) -> Vec<CreatableTopicConfig> {
-    [
+    topic_configs([
         ("cleanup.policy", "compact"),
         ("compression.type", codec),
         ("segment.bytes", &segment_bytes.to_string()),
-    ]
-    .into_iter()
-    .map(|(name, value)| CreatableTopicConfig {
-        name: name.into(),
-        value: Some(value.into()),
-        ..Default::default()
-    })
-    .collect()
+    ])
+}
+
+fn transaction_topic_configs(config: &BrokerConfig) -> Vec<CreatableTopicConfig> {
+    topic_configs([
+        ("unclean.leader.election.enable", "false"),
+        ("compression.type", "uncompressed"),
+        ("cleanup.policy", "compact"),
+        ("min.insync.replicas", &config.get(&broker::TRANSACTION_STATE_LOG_MIN_ISR).to_string()),
+        ("segment.bytes", &config.get(&broker::TRANSACTION_STATE_LOG_SEGMENT_BYTES).to_string()),
+    ])
+}
+
+fn topic_configs<const N: usize>(configs: [(&str, &str); N]) -> Vec<CreatableTopicConfig> {
+    configs
+        .into_iter()
+        .map(|(name, value)| CreatableTopicConfig {
+            name: name.into(),
+            value: Some(value.into()),
+            ..Default::default()
+        })
+        .collect()
 }

@@ -4,7 +4,7 @@
 //! * v3 the producer may name the id and epoch that it has, and goes on with them after an error (KIP-360)
 
 use super::request::{Init, Step, TransactionReply};
-use super::state::{NO_EPOCH, Transaction, TransactionRecord, TransactionState};
+use super::state::{NO_EPOCH, NO_TIMEOUT, Transaction, TransactionRecord, TransactionState};
 use super::{RAISES_EPOCHS_SINCE, TransactionCoordinator};
 use klamm_protocol::ErrorCode;
 use std::collections::BTreeSet;
@@ -48,12 +48,13 @@ impl TransactionCoordinator {
         request: &Init,
         step: &mut Step,
     ) -> Result<Result<(i64, i16), ErrorCode>, Undecided> {
-        if !(1..=self.settings.timeout_ms_max).contains(&request.timeout_ms) {
+        let timeout_ms = if request.is_two_phase { NO_TIMEOUT } else { request.timeout_ms };
+        if !request.is_two_phase && !(1..=self.settings.timeout_ms_max).contains(&timeout_ms) {
             return Err(ErrorCode::InvalidTransactionTimeout.into());
         }
         let current = match self.settled(&request.id)? {
             Some(current) => current,
-            None => Arc::new(Transaction::new(step.producer_id()?, request.timeout_ms)),
+            None => Arc::new(Transaction::new(step.producer_id()?, timeout_ms)),
         };
         if !request.expected.is_none_or(|expected| current.may_go_on_as(expected)) {
             return Err(ErrorCode::ProducerFenced.into());
@@ -74,7 +75,7 @@ impl TransactionCoordinator {
             }
             TransactionState::Empty | TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
                 let mut next = current.initialised(request.expected, step)?;
-                next.timeout_ms = request.timeout_ms;
+                next.timeout_ms = timeout_ms;
                 let granted = (next.producer_id, next.producer_epoch);
                 step.record(TransactionRecord { id: request.id.clone(), transaction: Some(Arc::new(next)) });
                 Ok(Ok(granted))

@@ -51,6 +51,8 @@ pub struct Init {
     pub id: StrBytes,
     /// How long its transactions may take.
     pub timeout_ms: i32,
+    /// Its transactions may take as long as they like (KIP-939).
+    pub is_two_phase: bool,
     /// The id and epoch that the producer has, if it goes on after an error (KIP-360).
     pub expected: Option<(i64, i16)>,
 }

@@ -18,6 +18,9 @@ pub(super) const NO_PRODUCER: i64 = -1;
 /// No epoch.
 pub(super) const NO_EPOCH: i16 = -1;
 
+/// The timeout of two-phase commits, whose end is not the broker's to decide (KIP-939).
+pub(super) const NO_TIMEOUT: i32 = i32::MAX;
+
 /// A partition that takes part in a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxnPartition {

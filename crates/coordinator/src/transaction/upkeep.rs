@@ -3,11 +3,8 @@
 
 use super::TransactionCoordinator;
 use super::request::{Step, TransactionTimer};
-use super::state::{TransactionRecord, TransactionState};
+use super::state::{NO_TIMEOUT, TransactionRecord, TransactionState};
 use std::sync::Arc;
-
-/// The timeout of two-phase commits, whose end is not the broker's to decide (KIP-939).
-const NO_TIMEOUT: i32 = i32::MAX;
 
 impl TransactionCoordinator {
     /// Aborts every transaction whose timeout is over, and shuts its producer out.

@@ -584,6 +584,10 @@ mod tests {
             ),
             (
                 "--bootstrap-server a:1 --describe --entity-type topics --topic t",
+                "Duplicate entity type(s) specified: topics",
+            ),
+            (
+                "--bootstrap-server a:1 --describe --entity-type topics --broker 1",
                 "Only 'users' and 'clients'",
             ),
             (

@@ -7,19 +7,23 @@ use klamm_coordinator::{Cluster, ConsumerTiming};
 use klamm_metadata::image::ConfigResource;
 use klamm_protocol::{StrBytes, Uuid};
 
-use crate::{metadata::Published, node::Node};
+use crate::metadata::Published;
 
 /// The metadata and config that are valid now.
-pub(super) struct KnownCluster {
+pub struct KnownCluster {
     published: Arc<Published>,
     config: Arc<BrokerConfig>,
     topics_version: i64,
 }
 
 impl KnownCluster {
-    /// `topics_version` is that of the last change of topics.
-    pub(super) fn of(node: &Node, topics_version: i64) -> Self {
-        Self { published: node.metadata.load(), config: node.config.load_full(), topics_version }
+    /// `topics_version` is that of the last change of topics in the image.
+    pub(super) const fn new(
+        published: Arc<Published>,
+        config: Arc<BrokerConfig>,
+        topics_version: i64,
+    ) -> Self {
+        Self { published, config, topics_version }
     }
 }
 

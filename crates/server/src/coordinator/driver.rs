@@ -9,10 +9,11 @@ use std::{
 
 use bytes::Bytes;
 use klamm_coordinator::{
-    Cluster, Completion, Continuation, GroupCoordinator, Outcome, Reply, Request, RequestContext, TimerKey,
-    Token,
+    Cluster, Completion, Continuation, EndTransaction, GroupCoordinator, GroupRecord, Outcome, Reply,
+    Request, RequestContext, TimerKey, Token,
 };
 use klamm_io::{Clock, Entropy, Instant};
+use klamm_log::VerificationGuard;
 use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::CompressionType};
 use klamm_timeline::TimerChange;
 use tokio::sync::oneshot;
@@ -22,24 +23,27 @@ use super::{
     timers::Timers,
     write::{self, Writing},
 };
-use crate::node::World;
+use crate::{node::World, shard::requests::Transactional};
 
 /// When a timer fires again whose outcome could not be written, as in Kafka.
 const TIMER_RETRY: Duration = Duration::from_millis(500);
 
-/// The partition that a coordinator keeps its records in, and the cluster around it.
+/// The partition that a coordinator keeps its records in.
 pub trait Partition {
-    /// See [`Partition::cluster`].
-    type Cluster: Cluster;
-
     /// Appends a batch. The offset of its first record, or why not.
     ///
     /// # Errors
     /// The code that a producer would get.
-    fn append(&self, batch: Bytes) -> Result<i64, ErrorCode>;
+    fn append(&self, batch: Bytes, transactional: Transactional) -> Result<i64, ErrorCode>;
 
     /// What is committed.
     fn high_watermark(&self) -> i64;
+}
+
+/// A partition of `__consumer_offsets`, and the cluster around it.
+pub trait GroupPartition: Partition {
+    /// See [`GroupPartition::cluster`].
+    type Cluster: Cluster;
 
     /// The cluster as it is now.
     fn cluster(&self) -> Self::Cluster;
@@ -56,6 +60,8 @@ pub struct Asked {
     pub client_host: StrBytes,
     /// The request.
     pub request: Request,
+    /// Of a TxnOffsetCommit: that the transaction's coordinator knows of it.
+    pub guard: Option<VerificationGuard>,
     /// Takes the answer.
     pub reply: oneshot::Sender<Reply>,
 }
@@ -78,6 +84,14 @@ pub struct DriverSettings {
     pub commit_timeout: Duration,
 }
 
+/// The transaction that records belong to.
+#[derive(Debug, Clone, Copy)]
+struct Transaction {
+    /// Id and epoch.
+    producer: (i64, i16),
+    guard: Option<VerificationGuard>,
+}
+
 /// What waits for the high watermark.
 struct Uncommitted {
     end_offset: i64,
@@ -95,7 +109,7 @@ pub struct Driver<P> {
     commit_timeout: Duration,
     partition: P,
     coordinator: GroupCoordinator,
-    timers: Timers,
+    timers: Timers<TimerKey>,
     waiting: BTreeMap<Token, Asked>,
     uncommitted: VecDeque<Uncommitted>,
     /// The end of what this coordinator has read and written.
@@ -103,9 +117,9 @@ pub struct Driver<P> {
     next_token: u64,
 }
 
-impl<P: Partition> Driver<P> {
+impl<P: GroupPartition> Driver<P> {
     /// Takes over from the loader.
-    pub fn start(
+    pub fn begin(
         world: &World,
         settings: DriverSettings,
         partition: P,
@@ -126,6 +140,7 @@ impl<P: Partition> Driver<P> {
             next_token: 0,
         };
         driver.carry_out(outcome, None);
+        driver.settle();
         driver
     }
 
@@ -141,13 +156,22 @@ impl<P: Partition> Driver<P> {
             entropy: self.entropy.next_16(),
         };
         let transaction = match &asked.request {
-            Request::TxnOffsetCommit(commit) => Some((commit.producer_id, commit.producer_epoch)),
+            Request::TxnOffsetCommit(commit) => Some(Transaction {
+                producer: (commit.producer_id, commit.producer_epoch),
+                guard: asked.guard,
+            }),
+            Request::EndTransaction(ended) => {
+                let ended = *ended;
+                self.waiting.insert(token, asked);
+                return self.end_transaction(token, ended);
+            }
             _ => None,
         };
         let cluster = self.partition.cluster();
         let outcome = self.coordinator.handle(&context, &cluster, token, &asked.request);
         self.waiting.insert(token, asked);
         self.carry_out(outcome, transaction);
+        self.settle();
     }
 
     /// Fires the timers that are due, and ends the waiting of what was not committed in time.
@@ -156,6 +180,7 @@ impl<P: Partition> Driver<P> {
         while let Some(key) = self.timers.take_due(now) {
             self.fire(now, &key);
         }
+        self.settle();
     }
 
     fn fire(&mut self, now: Instant, key: &TimerKey) {
@@ -198,13 +223,16 @@ impl<P: Partition> Driver<P> {
     pub fn topics_deleted(&mut self, topics: &[(StrBytes, Uuid)]) {
         let outcome = self.coordinator.topics_deleted(self.now_ms(), topics);
         self.carry_out(outcome, None);
+        self.settle();
     }
 
-    /// The partition's high watermark may have moved: does what has waited for that.
+    /// The partition's high watermark may have moved: does what has waited for that, and what comes of it.
     pub fn settle(&mut self) {
-        let high_watermark = self.partition.high_watermark();
-        self.coordinator.high_watermark_moved(high_watermark);
-        while let Some(next) = self.uncommitted.pop_front_if(|next| next.end_offset <= high_watermark) {
+        loop {
+            let high_watermark = self.partition.high_watermark();
+            self.coordinator.high_watermark_moved(high_watermark);
+            let is_committed = |next: &mut Uncommitted| next.end_offset <= high_watermark;
+            let Some(next) = self.uncommitted.pop_front_if(is_committed) else { return };
             if let Some(completion) = next.completion {
                 self.complete(completion);
             }
@@ -231,7 +259,7 @@ impl<P: Partition> Driver<P> {
     }
 
     /// Returns whether the records, if there are any, have been written.
-    fn carry_out(&mut self, outcome: Outcome, transaction: Option<(i64, i16)>) -> bool {
+    fn carry_out(&mut self, outcome: Outcome, transaction: Option<Transaction>) -> bool {
         let Outcome { records, response, timers } = outcome;
         for completion in response.now {
             self.complete(completion);
@@ -256,7 +284,6 @@ impl<P: Partition> Driver<P> {
                         continuation: response.continuation,
                     });
                 }
-                self.settle();
                 true
             }
             Err(error) => {
@@ -268,18 +295,43 @@ impl<P: Partition> Driver<P> {
 
     fn write(
         &mut self,
-        records: Vec<klamm_coordinator::GroupRecord>,
+        records: Vec<GroupRecord>,
         may_split: bool,
-        transaction: Option<(i64, i16)>,
+        transaction: Option<Transaction>,
     ) -> Result<(), ErrorCode> {
         let now_ms = self.now_ms();
-        let how = Writing { compression: self.compression, transaction, now_ms };
-        for batch in write::batches(records, may_split, how)? {
-            let base_offset = self.partition.append(batch.bytes)?;
+        let producer = transaction.map(|transaction| transaction.producer);
+        let how = Writing { compression: self.compression, transaction: producer, base_sequence: 0, now_ms };
+        let guard = transaction.and_then(|transaction| transaction.guard);
+        for batch in write::batches(records, GroupRecord::encode, may_split, how)? {
+            let transactional = Transactional { guard, ..Transactional::default() };
+            let base_offset = self.partition.append(batch.bytes, transactional)?;
             self.end_offset = base_offset + i64::try_from(batch.records.len()).unwrap_or(i64::MAX);
-            self.coordinator.appended(&batch.records, base_offset, transaction.map(|(id, _)| id), now_ms);
+            self.coordinator.appended(&batch.records, base_offset, producer.map(|(id, _)| id), now_ms);
         }
         Ok(())
+    }
+
+    /// Writes a transaction's marker, by which its offsets become committed or are dropped.
+    fn end_transaction(&mut self, token: Token, ended: EndTransaction) {
+        let producer = (ended.producer_id, ended.producer_epoch);
+        let marker = write::marker(producer, ended.is_commit, ended.coordinator_epoch, self.now_ms());
+        let transactional = Transactional { guard: None, version: ended.transaction_version };
+        match marker.and_then(|marker| self.partition.append(marker, transactional)) {
+            Ok(offset) => {
+                self.end_offset = offset + 1;
+                self.coordinator.transaction_ended(ended.producer_id, ended.is_commit, self.end_offset);
+                self.uncommitted.push_back(Uncommitted {
+                    end_offset: self.end_offset,
+                    deadline: self.clock.now() + self.commit_timeout,
+                    completion: Some(Completion { token, reply: Reply::EndTransaction(ErrorCode::None) }),
+                    continuation: None,
+                });
+                self.settle();
+            }
+            // The transaction's coordinator is to hear what the partition says, as of any other.
+            Err(error) => self.complete(Completion { token, reply: Reply::EndTransaction(error) }),
+        }
     }
 
     fn failed(

@@ -1,25 +1,29 @@
-//! Replaying a partition of `__consumer_offsets` for its new coordinator.
+//! Reading a coordinator's partition for whoever takes it over.
 
 use bytes::{Buf, Bytes};
-use klamm_coordinator::{GroupRecord, LogRecord};
+use klamm_coordinator::{GroupRecord, LogRecord, transaction::TransactionRecord};
 use klamm_protocol::records::{Record, RecordBatch};
 
 /// A batch's records, and the offset after it.
 #[derive(Debug)]
-pub(super) struct LoadedBatch {
-    pub(super) records: Vec<LogRecord>,
+pub(super) struct LoadedBatch<R> {
+    pub(super) records: Vec<R>,
     pub(super) end_offset: i64,
 }
 
-/// The whole batches in `bytes`; the last one may be cut.
+/// The whole batches in `bytes`, each with what `read` makes of it; the last one may be cut.
 ///
 /// # Errors
 /// If a batch or a record cannot be read: nothing in it can be trusted.
-pub(super) fn batches(mut bytes: Bytes) -> Result<Vec<LoadedBatch>, String> {
+pub(super) fn batches<R>(
+    mut bytes: Bytes,
+    read: impl Fn(&RecordBatch) -> Result<Vec<R>, String>,
+) -> Result<Vec<LoadedBatch<R>>, String> {
     let mut loaded = Vec::new();
     while let Some(size) = whole_batch_size(&bytes)? {
         let batch = RecordBatch::new(&bytes.split_to(size)).map_err(|error| error.to_string())?;
-        loaded.push(load(&batch)?);
+        let end_offset = batch.base_offset + i64::from(batch.last_offset_delta) + 1;
+        loaded.push(LoadedBatch { records: read(&batch)?, end_offset });
     }
     Ok(loaded)
 }
@@ -30,7 +34,11 @@ fn whole_batch_size(bytes: &Bytes) -> Result<Option<usize>, String> {
     Ok(size.filter(|size| *size <= bytes.len()))
 }
 
-fn load(batch: &RecordBatch) -> Result<LoadedBatch, String> {
+/// The records of a batch of `__consumer_offsets`.
+///
+/// # Errors
+/// If one cannot be read.
+pub(super) fn group_records(batch: &RecordBatch) -> Result<Vec<LogRecord>, String> {
     let mut records = Vec::new();
     for record in batch.records().map_err(|error| error.to_string())? {
         let record = record.map_err(|error| error.to_string())?;
@@ -49,7 +57,22 @@ fn load(batch: &RecordBatch) -> Result<LoadedBatch, String> {
             record: decoded,
         }));
     }
-    Ok(LoadedBatch { records, end_offset: batch.base_offset + i64::from(batch.last_offset_delta) + 1 })
+    Ok(records)
+}
+
+/// The records of a batch of `__transaction_state`.
+///
+/// # Errors
+/// If one cannot be read.
+pub(super) fn transaction_records(batch: &RecordBatch) -> Result<Vec<TransactionRecord>, String> {
+    let mut records = Vec::new();
+    for record in batch.records().map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        let Some(key) = record.key.as_ref().filter(|_| !batch.is_control()) else { continue };
+        let decoded = TransactionRecord::decode(key, record.value.as_ref());
+        records.extend(decoded.map_err(|error| format!("the record at offset {}: {error}", record.offset))?);
+    }
+    Ok(records)
 }
 
 /// A control record's key is its version and type, both int16: 0 is an abort, 1 a commit.

@@ -1,4 +1,4 @@
-//! The coordinators of one shard.
+//! The coordinators of one shard, of any kind: they come with the leadership of their partition and go with it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,107 +8,176 @@ use std::{
 };
 
 use bytes::Bytes;
-use klamm_coordinator::Loader;
 use klamm_io::{Instant, spawn};
 use klamm_log::Isolation;
 use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::AppendOrigin};
 use tokio::sync::Notify;
 use tracing::{error, info};
 
-use super::{
-    cluster::KnownCluster,
-    driver::{Asked, Driver, Partition},
-    group_metadata_partition, load,
-    settings::{driver_settings, group_settings},
-};
 use crate::{
     metadata_change::MetadataChange,
     node::Node,
-    shard::{append::Terms, requests::TopicPartition, run::Shard},
-    topic_names,
+    shard::{
+        append::Terms,
+        requests::{TopicPartition, Transactional},
+        run::Shard,
+    },
 };
 
 /// How much of a partition is read at a time while its coordinator is loaded; other work goes on in between.
 const LOAD_BYTES: u32 = 1024 * 1024;
 
-/// A coordinator's partition, on this shard.
-struct OwnPartition {
-    node: Arc<Node>,
-    shard: Weak<Shard>,
-    at: TopicPartition,
+/// A kind of coordinator, as its shard sees it.
+pub trait Hosted: Sized + 'static {
+    /// What its partitions belong to.
+    const TOPIC: &'static str;
+    /// For the log.
+    const KIND: &'static str;
+    /// Whether another leader epoch of the same broker makes another coordinator.
+    const IS_OF_ONE_EPOCH: bool;
+    /// A request, with where its answer goes.
+    type Asked;
+    /// A coordinator that is being loaded.
+    type Loading;
+
+    /// The coordinators of this kind on a shard.
+    fn all(shard: &Shard) -> &Coordinators<Self>;
+    /// Begins to load, at the log's start.
+    fn load(node: &Node, log_start_offset: i64) -> Self::Loading;
+    /// Takes the whole batches in `bytes` that do not end before `from`; returns the offset after them.
+    ///
+    /// # Errors
+    /// If something in them cannot be read.
+    fn take(loading: &mut Self::Loading, bytes: Bytes, from: i64, high_watermark: i64)
+    -> Result<i64, String>;
+    /// Begins to work.
+    fn start(loading: Self::Loading, place: Place, end_offset: i64) -> Self;
+    /// Carries out a request.
+    fn ask(&mut self, asked: Self::Asked);
+    /// Answers that it cannot be done here and now.
+    fn refuse(asked: Self::Asked, error: ErrorCode);
+    /// Does what is due.
+    fn fire_timers(&mut self, now: Instant);
+    /// When something is due next.
+    fn next_deadline(&self) -> Option<Instant>;
+    /// The partition's high watermark may have moved.
+    fn settle(&mut self);
+    /// Ends, and sends whoever waits to another broker.
+    fn stop(self);
 }
 
-impl Partition for OwnPartition {
-    type Cluster = KnownCluster;
+/// A coordinator's partition, which is on the same shard.
+pub struct Place {
+    /// The node.
+    pub node: Arc<Node>,
+    /// The shard.
+    pub shard: Weak<Shard>,
+    /// The partition.
+    pub at: TopicPartition,
+    /// In which it was loaded.
+    pub leader_epoch: i32,
+}
 
-    fn cluster(&self) -> KnownCluster {
-        let version = self.shard.upgrade().map_or(-1, |shard| shard.coordinators().topics_version.get());
-        KnownCluster::of(&self.node, version)
-    }
-
-    fn append(&self, batch: Bytes) -> Result<i64, ErrorCode> {
+impl Place {
+    /// Appends a batch; does not wait for replicas.
+    ///
+    /// # Errors
+    /// The code that a producer would get.
+    pub fn append(&self, batch: Bytes, transactional: Transactional) -> Result<i64, ErrorCode> {
         let Some(shard) = self.shard.upgrade() else { return Err(ErrorCode::NotLeaderOrFollower) };
-        let terms = Terms { acks: -1, api_version: i16::MAX, origin: AppendOrigin::Coordinator };
+        let origin = AppendOrigin::Coordinator;
+        let terms = Terms { acks: -1, api_version: i16::MAX, origin, transactional };
         let answer = shard.append_to(&self.at, batch, terms);
         answer.map(|appended| appended.base_offset).map_err(|refusal| refusal.error.code)
     }
 
-    fn high_watermark(&self) -> i64 {
-        self.shard
-            .upgrade()
-            .and_then(|shard| shard.with_led_log(&self.at, |log| log.high_watermark()))
-            .unwrap_or(-1)
+    /// What is committed.
+    pub fn high_watermark(&self) -> i64 {
+        let shard = self.shard.upgrade();
+        shard.and_then(|shard| shard.with_led_log(&self.at, |log| log.high_watermark())).unwrap_or(-1)
     }
 }
 
-enum Slot {
+enum Slot<D> {
     /// Being loaded. The number tells this attempt from later ones.
     Loading(u64),
-    Active(Box<Driver<OwnPartition>>),
+    Active(Box<D>),
     /// The partition cannot be read; only a new leadership helps.
     Failed,
 }
 
-/// A coordinator's place, and the id of the topic that it belongs to: a topic made anew has other groups.
-struct Seat {
+/// A coordinator's place, and the id of the topic that it belongs to: a topic made anew has nothing in common with it.
+struct Seat<D> {
     topic_id: Uuid,
     /// The epoch in which it was loaded.
     leader_epoch: i32,
-    slot: Slot,
+    slot: Slot<D>,
 }
 
-impl Seat {
-    fn driver(&mut self) -> Option<&mut Driver<OwnPartition>> {
+impl<D: Hosted> Seat<D> {
+    fn driver(&mut self) -> Option<&mut D> {
         match &mut self.slot {
             Slot::Active(driver) => Some(driver),
             Slot::Loading(_) | Slot::Failed => None,
         }
     }
+
+    /// Whether it can stay, as the partition is now.
+    fn is_of(&self, (topic_id, leader_epoch): (Uuid, i32)) -> bool {
+        // What could not be loaded in an earlier epoch may be readable now.
+        let needs_epoch = D::IS_OF_ONE_EPOCH || matches!(self.slot, Slot::Failed);
+        self.topic_id == topic_id && (self.leader_epoch == leader_epoch || !needs_epoch)
+    }
 }
 
-/// Coordinators by partition of `__consumer_offsets`.
-#[derive(Default)]
-pub struct Coordinators {
-    seats: RefCell<BTreeMap<i32, Seat>>,
+/// Coordinators of one kind, by partition.
+pub struct Coordinators<D> {
+    seats: RefCell<BTreeMap<i32, Seat<D>>>,
     attempts: Cell<u64>,
-    /// The metadata record that last changed topics; what else changes does not concern groups.
+    /// The metadata record that last changed topics.
     topics_version: Cell<i64>,
     /// When the timers are looked at next.
     wakes_at: Cell<Option<Instant>>,
     timers_changed: Notify,
 }
 
-impl Coordinators {
+impl<D> Default for Coordinators<D> {
+    fn default() -> Self {
+        Self {
+            seats: RefCell::default(),
+            attempts: Cell::default(),
+            topics_version: Cell::default(),
+            wakes_at: Cell::default(),
+            timers_changed: Notify::default(),
+        }
+    }
+}
+
+impl<D: Hosted> Coordinators<D> {
     /// Has a coordinator carry out a request.
-    pub fn ask(&self, partition: i32, asked: Asked) {
+    pub fn ask(&self, partition: i32, asked: D::Asked) {
         match self.seats.borrow_mut().get_mut(&partition).map(|seat| &mut seat.slot) {
             Some(Slot::Active(driver)) => {
                 driver.ask(asked);
                 self.wake_at(driver.next_deadline());
             }
-            Some(Slot::Loading(_)) => asked.refuse(ErrorCode::CoordinatorLoadInProgress),
-            Some(Slot::Failed) | None => asked.refuse(ErrorCode::NotCoordinator),
+            Some(Slot::Loading(_)) => D::refuse(asked, ErrorCode::CoordinatorLoadInProgress),
+            Some(Slot::Failed) | None => D::refuse(asked, ErrorCode::NotCoordinator),
         }
+    }
+
+    /// Does something with a coordinator that is at work.
+    pub fn with<T>(&self, partition: i32, work: impl FnOnce(&mut D) -> T) -> Option<T> {
+        let mut seats = self.seats.borrow_mut();
+        let driver = seats.get_mut(&partition).and_then(Seat::driver)?;
+        let done = work(driver);
+        self.wake_at(driver.next_deadline());
+        Some(done)
+    }
+
+    /// Does something with every coordinator that is at work.
+    pub fn with_each(&self, work: impl FnMut(&mut D)) {
+        self.seats.borrow_mut().values_mut().filter_map(Seat::driver).for_each(work);
     }
 
     /// Has the timers looked at again no later than this.
@@ -123,45 +192,36 @@ impl Coordinators {
         self.seats.borrow().keys().copied().collect()
     }
 
+    /// The metadata record that last changed topics, among those up to `last_offset`, which an image goes up to: a shard
+    /// hears of a change before it is published.
+    pub fn topics_version(&self, last_offset: i64) -> i64 {
+        self.topics_version.get().min(last_offset)
+    }
+
     /// The high watermark of a partition has moved. Not to be called from within an append of the coordinator's own,
     /// which looks for itself.
     pub fn high_watermark_moved(&self, partition: i32) {
-        if let Some(driver) = self.seats.borrow_mut().get_mut(&partition).and_then(Seat::driver) {
-            driver.settle();
-            self.wake_at(driver.next_deadline());
-        }
+        self.with(partition, D::settle);
     }
 
-    /// Starts and ends coordinators as this broker gains and loses partitions, and has them forget the offsets of topics
-    /// that were deleted. Called when the shard has applied the change.
+    /// Starts and ends coordinators as this broker gains and loses partitions. Called when the shard has applied the
+    /// change.
     pub fn apply_metadata(&self, shard: &Rc<Shard>, change: &MetadataChange) {
         if change.touched.everything || !change.touched.topics.is_empty() {
             self.topics_version.set(change.after.provenance.last_offset);
         }
-        let led = shard.led_partitions(topic_names::GROUP_METADATA);
+        let led = shard.led_partitions(D::TOPIC);
         let seats = self.seats.borrow();
-        let is_lost = |(partition, seat): &(&i32, &Seat)| match led.get(partition) {
-            Some((topic_id, leader_epoch)) => {
-                // What could not be loaded in an earlier epoch may be readable now.
-                seat.topic_id != *topic_id
-                    || (matches!(seat.slot, Slot::Failed) && seat.leader_epoch != *leader_epoch)
-            }
-            None => true,
+        let is_lost = |(partition, seat): &(&i32, &Seat<D>)| {
+            led.get(partition).is_none_or(|partition| !seat.is_of(*partition))
         };
-        let lost = seats.iter().filter(is_lost);
-        let lost: Vec<i32> = lost.map(|(partition, _)| *partition).collect();
+        let lost: Vec<i32> = seats.iter().filter(is_lost).map(|(partition, _)| *partition).collect();
         drop(seats);
         for partition in lost {
             self.resigned(partition);
         }
-        for (partition, (topic_id, leader_epoch)) in led {
-            self.elected(shard, partition, (topic_id, leader_epoch));
-        }
-        let deleted = deleted_topics(change);
-        if !deleted.is_empty() {
-            self.seats.borrow_mut().values_mut().filter_map(Seat::driver).for_each(|driver| {
-                driver.topics_deleted(&deleted);
-            });
+        for (partition, led) in led {
+            self.elected(shard, partition, led);
         }
     }
 
@@ -174,14 +234,20 @@ impl Coordinators {
         let attempt = self.attempts.get() + 1;
         self.attempts.set(attempt);
         seats.insert(partition, Seat { topic_id, leader_epoch, slot: Slot::Loading(attempt) });
-        spawn::local(load_coordinator(Rc::downgrade(shard), Arc::clone(shard.node()), partition, attempt));
+        let place = Place {
+            node: Arc::clone(shard.node()),
+            shard: Rc::downgrade(shard),
+            at: TopicPartition { topic: StrBytes::from(D::TOPIC), index: partition },
+            leader_epoch,
+        };
+        spawn::local(load_coordinator::<D>(place, attempt));
     }
 
     /// This broker does not lead a partition any more.
     fn resigned(&self, partition: i32) {
         let seat = self.seats.borrow_mut().remove(&partition);
         if let Some(Seat { slot: Slot::Active(driver), .. }) = seat {
-            info!(partition, "group coordinator unloaded");
+            info!(kind = D::KIND, partition, "coordinator unloaded");
             driver.stop();
         }
     }
@@ -193,11 +259,13 @@ impl Coordinators {
         }
     }
 
-    fn loaded(&self, partition: i32, attempt: u64, result: Result<Driver<OwnPartition>, ()>) {
+    /// Puts a coordinator to work, unless its leadership was lost meanwhile. It is made only then, so that one that is
+    /// not wanted any more does nothing.
+    fn loaded(&self, partition: i32, attempt: u64, start: Result<impl FnOnce() -> D, ()>) {
         if let Some(seat) = self.seats.borrow_mut().get_mut(&partition)
             && matches!(seat.slot, Slot::Loading(current) if current == attempt)
         {
-            seat.slot = result.map_or(Slot::Failed, |driver| Slot::Active(Box::new(driver)));
+            seat.slot = start.map_or(Slot::Failed, |start| Slot::Active(Box::new(start())));
         }
         self.timers_changed.notify_one();
     }
@@ -206,7 +274,7 @@ impl Coordinators {
     pub async fn run_timers(shard: Rc<Shard>) {
         let clock = shard.node().world.clock;
         loop {
-            let coordinators = shard.coordinators();
+            let coordinators = D::all(&shard);
             let deadline = coordinators.fire_timers(clock.now());
             tokio::select! {
                 biased;
@@ -227,46 +295,31 @@ impl Coordinators {
     }
 }
 
-fn deleted_topics(change: &MetadataChange) -> Vec<(StrBytes, Uuid)> {
-    let before = &change.before.image.topics;
-    let after = &change.after.image.topics;
-    let named = |topic: &Arc<klamm_metadata::image::Topic>| (topic.name.clone(), topic.id);
-    if change.touched.everything {
-        before.iter().filter(|topic| after.by_id(&topic.id).is_none()).map(named).collect()
-    } else {
-        let gone = change.touched.topics.iter().filter(|id| after.by_id(id).is_none());
-        gone.filter_map(|id| before.by_id(id)).map(named).collect()
-    }
-}
-
-async fn load_coordinator(shard: Weak<Shard>, node: Arc<Node>, partition: i32, attempt: u64) {
-    let started = node.world.clock.now();
-    let result = load(&shard, &node, partition).await;
-    let Some(own) = shard.upgrade() else { return };
-    let result = match result {
-        Ok((loader, end_offset)) => {
-            let took_ms = node.world.clock.now().saturating_since(started).as_millis();
-            info!(partition, end_offset, took_ms, "group coordinator loaded");
-            let at = group_metadata_partition(partition);
-            let own = OwnPartition { node: Arc::clone(&node), shard, at };
-            let started = loader.finish(node.world.clock.wall_ms(), &own.cluster());
-            let settings = driver_settings(&node.config.load());
-            Ok(Driver::start(&node.world, settings, own, started, end_offset))
+async fn load_coordinator<D: Hosted>(place: Place, attempt: u64) {
+    let clock = place.node.world.clock;
+    let (shard, partition) = (place.shard.clone(), place.at.index);
+    let started = clock.now();
+    let result = load::<D>(&place).await;
+    let Some(shard) = shard.upgrade() else { return };
+    let start = match result {
+        Ok((loading, end_offset)) => {
+            let took_ms = clock.now().saturating_since(started).as_millis();
+            info!(kind = D::KIND, partition, end_offset, took_ms, "coordinator loaded");
+            Ok(move || D::start(loading, place, end_offset))
         }
         Err(reason) => {
-            error!(partition, reason, "group coordinator cannot be loaded");
+            error!(kind = D::KIND, partition, reason, "coordinator cannot be loaded");
             Err(())
         }
     };
-    own.coordinators().loaded(partition, attempt, result);
+    D::all(&shard).loaded(partition, attempt, start);
 }
 
-async fn load(shard: &Weak<Shard>, node: &Node, partition: i32) -> Result<(Loader, i64), String> {
-    let at = group_metadata_partition(partition);
+async fn load<D: Hosted>(place: &Place) -> Result<(D::Loading, i64), String> {
     let gone = || "the partition is gone".to_owned();
     let with_log = |offset: Option<i64>| {
-        let shard = shard.upgrade()?;
-        shard.with_led_log(&at, |log| {
+        let shard = place.shard.upgrade()?;
+        shard.with_led_log(&place.at, |log| {
             let offset = offset.unwrap_or_else(|| log.log_start_offset());
             let end_offset = log.log_end_offset();
             let slice = if offset >= end_offset {
@@ -278,23 +331,17 @@ async fn load(shard: &Weak<Shard>, node: &Node, partition: i32) -> Result<(Loade
         })
     };
     let (mut offset, _, _) = with_log(None).ok_or_else(gone)?;
-    let mut loader = Loader::new(group_settings(&node.config.load()), offset);
+    let mut loading = D::load(&place.node, offset);
     loop {
         let (_, high_watermark, slice) = with_log(Some(offset)).ok_or_else(gone)?;
         let Some(slice) = slice.map_err(|error| error.to_string())? else { break };
         let bytes = slice.read().map_err(|error| error.to_string())?;
         let before = offset;
-        for batch in load::batches(bytes)? {
-            // The first batch may start below the offset asked for, but never ends there.
-            if batch.end_offset > offset {
-                loader.replay(&batch.records, batch.end_offset, high_watermark);
-                offset = batch.end_offset;
-            }
-        }
+        offset = D::take(&mut loading, bytes, offset, high_watermark)?;
         if offset == before {
             return Err(format!("no batch at offset {offset}"));
         }
         spawn::yield_now().await;
     }
-    Ok((loader, offset))
+    Ok((loading, offset))
 }

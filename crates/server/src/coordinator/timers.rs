@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_coordinator::TimerKey;
 use klamm_io::Instant;
 use klamm_timeline::TimerChange;
 
 /// Timers by name and by deadline.
-#[derive(Debug, Default)]
-pub(super) struct Timers {
-    deadlines: BTreeMap<TimerKey, Instant>,
-    queue: BTreeSet<(Instant, TimerKey)>,
+#[derive(Debug)]
+pub(super) struct Timers<K> {
+    deadlines: BTreeMap<K, Instant>,
+    queue: BTreeSet<(Instant, K)>,
 }
 
-impl Timers {
+impl<K> Default for Timers<K> {
+    fn default() -> Self {
+        Self { deadlines: BTreeMap::new(), queue: BTreeSet::new() }
+    }
+}
+
+impl<K: Ord + Clone> Timers<K> {
     /// Sets, replaces or forgets a timer.
-    pub(super) fn change(&mut self, now: Instant, change: TimerChange<TimerKey>) {
+    pub(super) fn change(&mut self, now: Instant, change: TimerChange<K>) {
         match change {
             TimerChange::Set { key, after } => {
                 self.cancel(&key);
@@ -27,7 +32,7 @@ impl Timers {
         }
     }
 
-    fn cancel(&mut self, key: &TimerKey) {
+    fn cancel(&mut self, key: &K) {
         if let Some((key, deadline)) = self.deadlines.remove_entry(key) {
             self.queue.remove(&(deadline, key));
         }
@@ -39,7 +44,7 @@ impl Timers {
     }
 
     /// Takes out a timer that is due.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<TimerKey> {
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<K> {
         if self.next_deadline()? > now {
             return None;
         }

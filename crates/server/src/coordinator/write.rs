@@ -1,9 +1,9 @@
 //! Making batches of a coordinator's records.
 
 use bytes::Bytes;
-use klamm_coordinator::GroupRecord;
 use klamm_protocol::{
-    ErrorCode,
+    EncodeError, ErrorCode,
+    control::{ControlRecord, EndTxnMarker},
     records::{BatchBuilder, BatchOptions, Compression, CompressionType},
 };
 use tracing::error;
@@ -12,9 +12,9 @@ use tracing::error;
 const SPLIT_BYTES: usize = 256 * 1024;
 
 /// Records on their way into one batch.
-pub(super) struct Batch {
+pub(super) struct Batch<R> {
     pub(super) bytes: Bytes,
-    pub(super) records: Vec<GroupRecord>,
+    pub(super) records: Vec<R>,
 }
 
 /// How batches are written.
@@ -24,6 +24,8 @@ pub(super) struct Writing {
     pub(super) compression: CompressionType,
     /// Producer id and epoch of a TxnOffsetCommit.
     pub(super) transaction: Option<(i64, i16)>,
+    /// Kafka's group coordinator writes sequence 0 in every batch, transactional or not; others write none.
+    pub(super) base_sequence: i32,
     pub(super) now_ms: i64,
 }
 
@@ -31,15 +33,16 @@ pub(super) struct Writing {
 ///
 /// # Errors
 /// UNKNOWN_SERVER_ERROR if a record cannot be expressed, as with a group id that is too long for its format.
-pub(super) fn batches(
-    records: Vec<GroupRecord>,
+pub(super) fn batches<R>(
+    records: Vec<R>,
+    encode: impl Fn(&R) -> Result<(Bytes, Option<Bytes>), EncodeError>,
     may_split: bool,
     how: Writing,
-) -> Result<Vec<Batch>, ErrorCode> {
+) -> Result<Vec<Batch<R>>, ErrorCode> {
     let mut batches = Vec::new();
-    let mut open: Option<(BatchBuilder, Vec<GroupRecord>, usize)> = None;
+    let mut open: Option<(BatchBuilder, Vec<R>, usize)> = None;
     for record in records {
-        let (key, value) = record.encode().map_err(defect)?;
+        let (key, value) = encode(&record).map_err(defect)?;
         let bytes = key.len() + value.as_ref().map_or(0, Bytes::len);
         if let Some(full) = open.take_if(|(_, _, size)| may_split && *size + bytes > SPLIT_BYTES) {
             batches.push(close(full)?);
@@ -57,9 +60,9 @@ pub(super) fn batches(
 }
 
 fn options(how: Writing) -> BatchOptions {
-    // Kafka's coordinators write sequence 0 in every batch, transactional or not.
     let compression = Compression::new(how.compression);
-    let mut options = BatchOptions { compression, base_sequence: 0, ..BatchOptions::default() };
+    let base_sequence = how.base_sequence;
+    let mut options = BatchOptions { compression, base_sequence, ..BatchOptions::default() };
     if let Some((id, epoch)) = how.transaction {
         options.producer_id = id;
         options.producer_epoch = epoch;
@@ -68,7 +71,7 @@ fn options(how: Writing) -> BatchOptions {
     options
 }
 
-fn close((builder, records, _): (BatchBuilder, Vec<GroupRecord>, usize)) -> Result<Batch, ErrorCode> {
+fn close<R>((builder, records, _): (BatchBuilder, Vec<R>, usize)) -> Result<Batch<R>, ErrorCode> {
     let bytes = builder.build().map_err(defect)?.freeze();
     Ok(Batch { bytes, records })
 }
@@ -76,4 +79,29 @@ fn close((builder, records, _): (BatchBuilder, Vec<GroupRecord>, usize)) -> Resu
 fn defect(cause: impl std::fmt::Display) -> ErrorCode {
     error!(%cause, "a coordinator's record cannot be written");
     ErrorCode::UnknownServerError
+}
+
+/// The batch that ends a transaction.
+///
+/// # Errors
+/// UNKNOWN_SERVER_ERROR if it cannot be expressed.
+pub(crate) fn marker(
+    (producer_id, producer_epoch): (i64, i16),
+    is_commit: bool,
+    coordinator_epoch: i32,
+    now_ms: i64,
+) -> Result<Bytes, ErrorCode> {
+    let marker = EndTxnMarker { coordinator_epoch };
+    let record = if is_commit { ControlRecord::Commit(marker) } else { ControlRecord::Abort(marker) };
+    let options = BatchOptions {
+        producer_id,
+        producer_epoch,
+        transactional: true,
+        control: true,
+        ..BatchOptions::default()
+    };
+    let mut builder = BatchBuilder::new(options);
+    let value = record.value().map_err(defect)?;
+    builder.append(now_ms, Some(&record.key()), Some(&value), &[]).map_err(defect)?;
+    Ok(builder.build().map_err(defect)?.freeze())
 }

@@ -74,7 +74,7 @@ async fn answer(contexts: &Rc<Contexts>, call: &Call, request: EnvelopeRequest) 
     if !matches!(request.client_host_address.len(), 4 | 16) {
         return Err(ErrorCode::InvalidRequest);
     }
-    let (inner, body) = open(call, request.request_data)?;
+    let (inner, body) = open(contexts, call, request.request_data)?;
     // Boxed and without its type, since an envelope's handler is among those that it may call.
     let handled: Pin<Box<dyn Future<Output = Result<Reply, Refused>> + '_>> =
         Box::pin(handle_request(contexts, inner, body));
@@ -88,7 +88,7 @@ async fn answer(contexts: &Rc<Contexts>, call: &Call, request: EnvelopeRequest) 
 }
 
 /// The request in an envelope: its header and its body.
-fn open(call: &Call, request: Bytes) -> Result<(Call, Reader), ErrorCode> {
+fn open(contexts: &Contexts, call: &Call, request: Bytes) -> Result<(Call, Reader), ErrorCode> {
     let Some(&[k0, k1, v0, v1]) = request.first_chunk::<4>() else {
         return Err(ErrorCode::UnsupportedVersion);
     };
@@ -97,7 +97,7 @@ fn open(call: &Call, request: Bytes) -> Result<(Call, Reader), ErrorCode> {
     if !FORWARDED.contains(&api_key) {
         return Err(ErrorCode::InvalidRequest);
     }
-    if !is_served(api_key, version, &call.connection) {
+    if !is_served(contexts, api_key, version, &call.connection) {
         return Err(ErrorCode::UnsupportedVersion);
     }
     let mut reader = Reader::new(request);

@@ -96,6 +96,7 @@ fn ask(call: &Call, partition: i32, request: Request, reply: oneshot::Sender<Rep
         client_id: call.client_id.clone().unwrap_or_default(),
         client_host: StrBytes::from(call.connection.client_host.as_str()),
         request,
+        guard: None,
         reply,
     };
     ShardRequest::Coordinate { partition, asked: Box::new(asked) }

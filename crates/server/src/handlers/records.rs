@@ -1,10 +1,10 @@
 //! Handlers that write, read and look up records.
 
+pub mod alter_replica_log_dirs;
 pub mod delete_records;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod fetch;
-pub mod init_producer_id;
 pub mod list_offsets;
 pub mod offset_for_leader_epoch;
 pub mod produce;
@@ -18,7 +18,6 @@ use crate::{
     error::ApiError,
     handlers::cluster::alive_endpoint_of,
     node::{ListenerName, Node},
-    producer_ids::ProducerIds,
     shard::Shards,
 };
 
@@ -28,8 +27,6 @@ pub struct RecordsContext {
     pub node: Arc<Node>,
     /// The way to the partitions.
     pub shards: Rc<Shards>,
-    /// Ids for idempotent producers.
-    pub producer_ids: Arc<ProducerIds>,
 }
 
 /// The leader of a partition, to hint at when a client has asked the wrong broker (KIP-951).

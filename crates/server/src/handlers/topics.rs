@@ -7,6 +7,7 @@ pub mod delete_topics;
 pub mod describe_topic_partitions;
 pub mod elect_leaders;
 pub mod list_partition_reassignments;
+mod mutations;
 
 use std::sync::Arc;
 

@@ -277,7 +277,9 @@ impl Partition {
             match action {
                 follower::Action::Append { leader_epoch } => {
                     if let Some(records) = records.take().filter(|records| !records.is_empty()) {
-                        self.append_as_follower(records, leader_epoch, now_ms)?;
+                        let appended = append_as_follower(&mut self.log, records, leader_epoch, now_ms)?;
+                        self.progress.appended(self.log.log_end_offset(), u64::from(appended.bytes));
+                        self.traffic.replication_bytes_in += u64::from(appended.bytes);
                     }
                 }
                 follower::Action::TruncateTo(offset) => {
@@ -287,12 +289,14 @@ impl Partition {
                         info!(topic = %at.topic, partition = at.index, from, offset, high_watermark, "log cut back");
                     }
                     self.log.truncate_to(offset, now_ms)?;
+                    self.truncate_future(offset, now_ms);
                     self.progress.truncated(offset);
                 }
                 follower::Action::StartAt(offset) => {
                     let at = &self.at;
                     info!(topic = %at.topic, partition = at.index, offset, "log starts anew where the leader's does");
                     self.log.truncate_fully_and_start_at(offset, None, now_ms)?;
+                    self.truncate_future(offset, now_ms);
                     self.progress.truncated(offset);
                 }
                 follower::Action::HighWatermark(offset) => {
@@ -312,29 +316,26 @@ impl Partition {
         observe::replica(self);
         Ok(())
     }
+}
 
-    fn append_as_follower(
-        &mut self,
-        records: Bytes,
-        leader_epoch: i32,
-        now_ms: i64,
-    ) -> klamm_log::Result<()> {
-        let log = &mut self.log;
-        let appended = match log.append_as_follower(records.clone(), leader_epoch, now_ms) {
-            // The leader's log starts in the middle of a batch, which it sends whole. A log that is empty takes it from
-            // its start, and keeps its own log start.
-            Err(klamm_log::Error::UnexpectedAppendOffset { first_offset, last_offset, log_end_offset })
-                if log.log_start_offset() == log_end_offset && last_offset >= log_end_offset =>
-            {
-                let log_start = log.log_start_offset();
-                log.truncate_fully_and_start_at(first_offset, Some(log_start), now_ms)?;
-                log.append_as_follower(records, leader_epoch, now_ms)?
-            }
-            other => other?,
-        };
-        self.progress.appended(self.log.log_end_offset(), u64::from(appended.bytes));
-        self.traffic.replication_bytes_in += u64::from(appended.bytes);
-        Ok(())
+/// Appends what a leader's log has at the end of this one.
+pub(super) fn append_as_follower(
+    log: &mut Log,
+    records: Bytes,
+    leader_epoch: i32,
+    now_ms: i64,
+) -> klamm_log::Result<klamm_log::Appended> {
+    match log.append_as_follower(records.clone(), leader_epoch, now_ms) {
+        // The leader's log starts in the middle of a batch, which it sends whole. A log that is empty takes it from its
+        // start, and keeps its own log start.
+        Err(klamm_log::Error::UnexpectedAppendOffset { first_offset, last_offset, log_end_offset })
+            if log.log_start_offset() == log_end_offset && last_offset >= log_end_offset =>
+        {
+            let log_start = log.log_start_offset();
+            log.truncate_fully_and_start_at(first_offset, Some(log_start), now_ms)?;
+            log.append_as_follower(records, leader_epoch, now_ms)
+        }
+        other => other,
     }
 }
 

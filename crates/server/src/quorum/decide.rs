@@ -99,16 +99,16 @@ fn propose_elections(driver: &mut Driver, records: &[MetadataRecord]) {
     }
 }
 
-/// Fences brokers that have been silent for too long.
-pub(super) fn sessions(driver: &mut Driver) {
-    loop {
-        let now = driver.monotonic();
-        let outcome =
-            with_heartbeats(driver, |context, heartbeats| brokers::fence_expired(context, heartbeats, now));
-        let Some(id) = outcome.response else { return };
-        info!(broker = id, "broker fenced: no heartbeat within broker.session.timeout.ms");
-        driver.propose(&outcome.records, Box::new(|_| {}));
-    }
+/// Fences a broker that has been silent for too long. If there are more of them the deadline stays, and the next one's
+/// turn comes after what has arrived meanwhile: in a large cluster the quorum's protocol and the heartbeats of the others
+/// cannot wait for them all.
+pub(super) fn session(driver: &mut Driver) {
+    let now = driver.monotonic();
+    let outcome =
+        with_heartbeats(driver, |context, heartbeats| brokers::fence_expired(context, heartbeats, now));
+    let Some(id) = outcome.response else { return };
+    info!(broker = id, "broker fenced: no heartbeat within broker.session.timeout.ms");
+    driver.propose(&outcome.records, Box::new(|_| {}));
 }
 
 /// The epoch of an unfenced broker that was not heard of since then.

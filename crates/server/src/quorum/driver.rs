@@ -326,7 +326,7 @@ impl Driver {
             .and_then(|active| active.heartbeats.next_deadline())
             .is_some_and(|at| now.monotonic >= at)
         {
-            decide::sessions(self);
+            decide::session(self);
         }
     }
 

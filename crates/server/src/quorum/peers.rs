@@ -1,4 +1,4 @@
-//! Connections to other nodes' controller listeners. They live on the quorum's thread.
+//! Connections to other nodes, by address: to controller listeners on the quorum's thread, to brokers on the shards'.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
@@ -31,8 +31,13 @@ pub struct Peers {
 impl Peers {
     /// No connections yet. `request_timeout` is `controller.quorum.request.timeout.ms`.
     pub fn new(node_id: i32, cluster_id: StrBytes, request_timeout: Duration, clock: Clock) -> Self {
+        Self::named(format!("raft-client-{node_id}"), cluster_id, request_timeout, clock)
+    }
+
+    /// No connections yet; `client_id` is what the other nodes hear.
+    pub fn named(client_id: String, cluster_id: StrBytes, request_timeout: Duration, clock: Clock) -> Self {
         let settings = Settings {
-            client_id: format!("raft-client-{node_id}").into(),
+            client_id: client_id.into(),
             software_name: "klamm".into(),
             software_version: env!("CARGO_PKG_VERSION").into(),
             setup_timeout: request_timeout,

@@ -25,6 +25,11 @@ impl Window {
         self.size
     }
 
+    /// The length of all samples.
+    pub fn whole(self) -> Duration {
+        self.size * self.samples
+    }
+
     /// The length of all samples but the last.
     pub fn without_last(self) -> Duration {
         self.size * (self.samples - 1)
@@ -77,7 +82,7 @@ impl Rate {
 
     /// The value per second, and the time that it is measured over.
     pub fn measure(&mut self, now: Duration, window: Window) -> (f64, Duration) {
-        let all = window.size * window.samples;
+        let all = window.whole();
         for sample in &mut self.samples {
             if now.saturating_sub(sample.last_event) >= all {
                 *sample = Sample::new(now);
@@ -94,7 +99,7 @@ impl Rate {
 
     /// Whether nothing that counts was counted for as long as the window is.
     pub fn is_idle(&self, now: Duration, window: Window) -> bool {
-        let all = window.size * window.samples;
+        let all = window.whole();
         self.samples.iter().all(|sample| now.saturating_sub(sample.last_event) >= all)
     }
 

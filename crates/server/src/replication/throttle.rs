@@ -57,18 +57,31 @@ pub struct Throttle {
 impl Throttle {
     /// What is sent to followers: `leader.replication.throttled.rate`.
     pub fn of_leaders(config: &BrokerConfig) -> Self {
-        Self::new(config, |config| config.get(&broker::LEADER_REPLICATION_THROTTLED_RATE))
+        Self::of_replication(config, |config| config.get(&broker::LEADER_REPLICATION_THROTTLED_RATE))
     }
 
     /// What is fetched from leaders: `follower.replication.throttled.rate`.
     pub fn of_followers(config: &BrokerConfig) -> Self {
-        Self::new(config, |config| config.get(&broker::FOLLOWER_REPLICATION_THROTTLED_RATE))
+        Self::of_replication(config, |config| config.get(&broker::FOLLOWER_REPLICATION_THROTTLED_RATE))
     }
 
-    fn new(config: &BrokerConfig, limit: fn(&BrokerConfig) -> i64) -> Self {
+    /// What is moved between log directories: `replica.alter.log.dirs.io.max.bytes.per.second`.
+    pub fn of_moves(config: &BrokerConfig) -> Self {
+        let seconds = config.get(&broker::ALTER_LOG_DIRS_REPLICATION_QUOTA_WINDOW_SIZE_SECONDS);
+        let count = config.get(&broker::ALTER_LOG_DIRS_REPLICATION_QUOTA_WINDOW_NUM);
+        Self::new(seconds, count, |config| {
+            config.get(&broker::REPLICA_ALTER_LOG_DIRS_IO_MAX_BYTES_PER_SECOND)
+        })
+    }
+
+    fn of_replication(config: &BrokerConfig, limit: fn(&BrokerConfig) -> i64) -> Self {
         let seconds = config.get(&broker::REPLICATION_QUOTA_WINDOW_SIZE_SECONDS);
+        Self::new(seconds, config.get(&broker::REPLICATION_QUOTA_WINDOW_NUM), limit)
+    }
+
+    fn new(seconds: i32, count: i32, limit: fn(&BrokerConfig) -> i64) -> Self {
         let length = Duration::from_secs(u64::try_from(seconds).unwrap_or(1));
-        let count = u32::try_from(config.get(&broker::REPLICATION_QUOTA_WINDOW_NUM)).unwrap_or(11);
+        let count = u32::try_from(count).unwrap_or(11);
         Self { rate: Mutex::new(Rate::new(length, count)), limit }
     }
 

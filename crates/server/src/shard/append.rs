@@ -10,7 +10,9 @@ use klamm_protocol::{
 };
 
 use super::{
-    requests::{AppendAnswer, AppendRefusal, AppendRequest, Appended, TopicPartition},
+    requests::{
+        AppendAnswer, AppendRefusal, AppendRequest, Appended, PartitionAppend, TopicPartition, Transactional,
+    },
     run::Shard,
 };
 use crate::{
@@ -24,10 +26,10 @@ use crate::{
 impl Shard {
     pub(super) fn append(self: &Rc<Self>, request: AppendRequest) {
         let AppendRequest { partitions, acks, timeout, api_version, origin, reply } = request;
-        let terms = Terms { acks, api_version, origin };
         let mut answers = Vec::with_capacity(partitions.len());
         let mut awaited = Vec::new();
-        for (at, records) in partitions {
+        for PartitionAppend { at, records, transactional } in partitions {
+            let terms = Terms { acks, api_version, origin, transactional };
             let mut answer = self.append_and_settle(&at, records, terms);
             if let (-1, Ok(done)) = (acks, &answer) {
                 match done.acknowledged {
@@ -108,6 +110,7 @@ pub(crate) struct Terms {
     pub(crate) acks: i16,
     pub(crate) api_version: i16,
     pub(crate) origin: AppendOrigin,
+    pub(crate) transactional: Transactional,
 }
 
 /// Batches that are in the log, and whether all in-sync replicas have them.
@@ -161,8 +164,8 @@ fn append(
             AppendOrigin::Client => LogOrigin::Client,
             AppendOrigin::Coordinator => LogOrigin::Coordinator,
         },
-        transaction_version: 0,
-        verification_guard: None,
+        transaction_version: terms.transactional.version,
+        verification_guard: terms.transactional.guard,
         now_ms,
     };
     let done = match partition.log.append_as_leader(std::slice::from_mut(&mut validated.batch), how) {

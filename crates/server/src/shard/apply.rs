@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
-use klamm_io::spawn;
 use klamm_log::{DirPurpose, Log, OpenLog};
 use klamm_metadata::image::{self, MetadataImage, Topic, directory};
 use klamm_protocol::Uuid;
@@ -152,6 +151,9 @@ impl Shard {
                     Some(partition) => self.partitions.borrow_mut().insert(partition),
                     None => return,
                 }
+                if let Some(log_dir) = self.node.log_dirs.take_move(at) {
+                    let _ = self.move_replica(at, log_dir);
+                }
             }
         }
         self.take_role(&change.after.image, at, registered);
@@ -299,7 +301,9 @@ impl Shard {
             warn!(topic = %at.topic, partition = at.index, directory = %assigned, "partition may be in a log directory that is offline");
             return None;
         }
-        let Some(log_dir) = online.or_else(|| log_dirs.for_new_partition()) else {
+        let Some(log_dir) =
+            online.or_else(|| log_dirs.take_preferred(at)).or_else(|| log_dirs.for_new_partition())
+        else {
             error!(topic = %at.topic, partition = at.index, "no log directory takes a new partition");
             return None;
         };
@@ -361,15 +365,11 @@ impl Shard {
             dir.count(false);
         }
         let delay = u64::try_from(partition.settings.log.file_delete_delay_ms).unwrap_or(0);
+        if let Some(future) = partition.end_move() {
+            self.remove_dir(future.log.dir().to_path_buf(), Duration::ZERO);
+        }
         if let Some(path) = self.set_aside(partition.log, log_dir, DirPurpose::Delete) {
-            let (disk, clock) = (self.node.world.disk.clone(), self.node.world.clock);
-            spawn::local(async move {
-                clock.sleep(Duration::from_millis(delay)).await;
-                let removed = spawn::blocking(move || disk.remove_dir_all(&path)).await;
-                if let Some(Err(error)) = removed {
-                    warn!(%error, "the directory of a deleted partition cannot be removed");
-                }
-            });
+            self.remove_dir(path, Duration::from_millis(delay));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use klamm_log::{FoundOffset, OffsetSpec};
+use klamm_log::{FoundOffset, OffsetSpec, VerificationGuard};
 use klamm_protocol::{
     ErrorCode,
     api::{describe_producers::ProducerState, fetch::EpochEndOffset},
@@ -10,7 +10,7 @@ use klamm_protocol::{
 use klamm_replica::leader::Leader;
 
 use super::{
-    requests::{Isolation, OffsetAnswer, OffsetQuery, Reply, TopicPartition},
+    requests::{Isolation, OffsetAnswer, OffsetQuery, Reply, TopicPartition, Unverified},
     run::Shard,
 };
 use crate::{
@@ -84,6 +84,18 @@ impl Shard {
             })
         })?
         .map_err(ApiError::from)
+    }
+
+    /// Starts the verification of a transaction whose first batch is on its way to a partition.
+    pub(super) fn start_verification(
+        &self,
+        batch: &Unverified,
+    ) -> Result<Option<VerificationGuard>, ApiError> {
+        let now_ms = self.node.world.clock.wall_ms();
+        self.with_leader(&batch.at, -1, |partition| {
+            let producer = (batch.producer_id, batch.producer_epoch);
+            partition.log.start_verification(producer, batch.base_sequence, batch.raises_epochs, now_ms)
+        })
     }
 
     pub(super) fn epoch_end(

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 pub use klamm_log::TopicPartition;
 use klamm_log::{
-    FileSlice,
+    FileSlice, VerificationGuard,
     cleaner::{Cleanable, CleanedSegment, CleanerSettings, Cleaning, CleaningId},
 };
 use klamm_protocol::{
@@ -20,8 +20,11 @@ use tokio::sync::oneshot;
 
 use super::watch::FetchWatch;
 use crate::{
-    coordinator::driver::Asked, error::ApiError, listener::connection::NewConnection,
-    metadata_change::MetadataChange, metrics::measures::ShardMeasures,
+    coordinator::{driver::Asked, transactions::driver::Asked as AskedOfTransaction},
+    error::ApiError,
+    listener::connection::NewConnection,
+    metadata_change::MetadataChange,
+    metrics::measures::ShardMeasures,
 };
 
 /// Where an answer goes.
@@ -34,6 +37,13 @@ pub enum ShardRequest {
     Serve(Box<NewConnection>),
     /// Appends batches as the leader.
     Append(AppendRequest),
+    /// Starts the verification of transactions (KIP-890).
+    Verify {
+        /// What is to be appended.
+        batches: Vec<Unverified>,
+        /// In the same order; `None`: the transaction is open in that partition already.
+        reply: Reply<Vec<Result<Option<VerificationGuard>, ApiError>>>,
+    },
     /// Reads batches.
     Read(ReadRequest),
     /// Looks offsets up, by timestamp or by what is special about them.
@@ -66,6 +76,13 @@ pub enum ShardRequest {
         /// Answers in the same order.
         reply: Reply<Vec<Result<Vec<ProducerState>, ApiError>>>,
     },
+    /// Moves partitions into other log directories.
+    MoveReplicas {
+        /// Each with the index of the directory.
+        moves: Vec<(TopicPartition, usize)>,
+        /// Answers in the same order, when the moves have begun.
+        reply: Reply<Vec<Result<(), ApiError>>>,
+    },
     /// Lists partitions with their sizes.
     Sizes {
         /// One entry for each partition.
@@ -92,6 +109,18 @@ pub enum ShardRequest {
     },
     /// Lists the partitions of `__consumer_offsets` that have a coordinator here.
     CoordinatedPartitions {
+        /// Their indexes.
+        reply: Reply<Vec<i32>>,
+    },
+    /// Has the transaction coordinator of a partition of `__transaction_state` carry out a request.
+    CoordinateTransaction {
+        /// The partition.
+        partition: i32,
+        /// The request, with where its answer goes.
+        asked: Box<AskedOfTransaction>,
+    },
+    /// Lists the partitions of `__transaction_state` that have a coordinator here.
+    TransactionPartitions {
         /// Their indexes.
         reply: Reply<Vec<i32>>,
     },
@@ -161,8 +190,8 @@ pub enum CleanRequest {
 /// Batches for partitions of one shard.
 #[derive(Debug)]
 pub struct AppendRequest {
-    /// Partition and batches.
-    pub partitions: Vec<(TopicPartition, Bytes)>,
+    /// What goes where.
+    pub partitions: Vec<PartitionAppend>,
     /// -1: answer when all in-sync replicas have them; 0 or 1: when the leader has.
     pub acks: i16,
     /// How long to wait for replicas.
@@ -173,6 +202,41 @@ pub struct AppendRequest {
     pub origin: AppendOrigin,
     /// Answers in the order of `partitions`.
     pub reply: Reply<Vec<AppendAnswer>>,
+}
+
+/// A batch for one partition.
+#[derive(Debug)]
+pub struct PartitionAppend {
+    /// The partition.
+    pub at: TopicPartition,
+    /// The batch.
+    pub records: Bytes,
+    /// What there is to say of its transaction.
+    pub transactional: Transactional,
+}
+
+/// What a batch's sender knows of its transaction, beyond what is in the batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Transactional {
+    /// Of a transaction's first batch in a partition: that the coordinator knows of it (KIP-890).
+    pub guard: Option<VerificationGuard>,
+    /// Of a marker: `transaction.version` by which the transaction was decided (KIP-1228).
+    pub version: i16,
+}
+
+/// The first batch of a transaction in a partition, before it is sent there.
+#[derive(Debug, Clone)]
+pub struct Unverified {
+    /// The partition.
+    pub at: TopicPartition,
+    /// The producer.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// Of the batch.
+    pub base_sequence: i32,
+    /// Whether the producer's epoch is raised with every transaction.
+    pub raises_epochs: bool,
 }
 
 /// What became of one partition's batches.
@@ -354,8 +418,10 @@ pub struct PartitionSize {
     pub log_dir: usize,
     /// Bytes of all segments.
     pub bytes: u64,
-    /// How far this log's end lies behind the high watermark.
+    /// How far this log's end lies behind the high watermark; a copy's behind the log.
     pub offset_lag: i64,
+    /// Whether it is the copy of a partition that moves there.
+    pub is_future: bool,
 }
 
 /// What the checkpoint files say of one partition.

@@ -11,7 +11,7 @@ use rustc_hash::FxHasher;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{ShardRequest, run::Shard};
-use crate::listener::connection::NewConnection;
+use crate::{handlers::Contexts, listener::connection::NewConnection};
 
 /// Sends requests to shards. Belongs to one thread; [`ShardSenders`] is what threads share.
 #[derive(Clone)]
@@ -74,6 +74,11 @@ impl Shards {
     /// How many shards there are.
     pub fn count(&self) -> usize {
         self.senders.count()
+    }
+
+    /// The contexts of the handlers on this thread; `None` if it has no shard, or that has ended.
+    pub fn contexts(&self) -> Option<Rc<Contexts>> {
+        self.local.as_ref()?.contexts()
     }
 
     /// The node's clock.

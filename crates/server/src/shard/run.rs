@@ -12,7 +12,7 @@ use std::{
 use klamm_config::broker;
 use klamm_io::spawn;
 use klamm_log::{Handles, Log};
-use klamm_protocol::{StrBytes, Uuid};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tracing::error;
@@ -21,7 +21,11 @@ use super::{
     ShardRequest, Shards, partitions::Partitions, requests::TopicPartition, router::ShardSenders, upkeep,
 };
 use crate::{
-    coordinator::on_shard::Coordinators,
+    coordinator::{
+        groups::GroupDriver,
+        on_shard::Coordinators,
+        transactions::{TransactionDriver, markers::Markers},
+    },
     handlers::Contexts,
     listener::connection::{self, ConnectionOptions},
     metrics::{
@@ -44,7 +48,9 @@ pub struct Shard {
     pub(super) handles: Handles,
     /// Syncs under way.
     pub(super) syncs: Cell<usize>,
-    coordinators: Coordinators,
+    groups: Coordinators<GroupDriver>,
+    transactions: Coordinators<TransactionDriver>,
+    markers: Markers,
     replication: Replication,
     contexts: RefCell<Option<Rc<Contexts>>>,
     /// What went in and out of partitions.
@@ -87,7 +93,9 @@ pub async fn run(start: ShardStart) {
         settings: RefCell::default(),
         handles: Handles::new(node.world.disk.clone(), open_files_max),
         syncs: Cell::new(0),
-        coordinators: Coordinators::default(),
+        groups: Coordinators::default(),
+        transactions: Coordinators::default(),
+        markers: Markers::default(),
         replication: Replication::default(),
         contexts: RefCell::new(None),
         traffic: RefCell::default(),
@@ -98,12 +106,17 @@ pub async fn run(start: ShardStart) {
     let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
     *shard.contexts.borrow_mut() = Some(Rc::new(contexts(router)));
     let upkeep = spawn::essential(upkeep::run(Rc::clone(&shard)));
-    let timers = spawn::essential(Coordinators::run_timers(Rc::clone(&shard)));
+    let tasks = [
+        spawn::essential(Coordinators::<GroupDriver>::run_timers(Rc::clone(&shard))),
+        spawn::essential(Coordinators::<TransactionDriver>::run_timers(Rc::clone(&shard))),
+        spawn::essential(Markers::run(Rc::clone(&shard))),
+    ];
     let replication = Replication::start(&shard);
     let mut stop = None;
     while let Some(request) = queue.recv().await {
         if let ShardRequest::Stop { reply } = request {
-            shard.coordinators.stop();
+            shard.groups.stop();
+            shard.transactions.stop();
             shard.replication.stop();
             stop = Some(reply);
             break;
@@ -111,7 +124,8 @@ pub async fn run(start: ShardStart) {
         shard.handle(request);
     }
     upkeep.abort();
-    timers.abort();
+    tasks.into_iter().for_each(|task| task.abort());
+    shard.markers.stop();
     replication.into_iter().for_each(|task| task.abort());
     if let Some(reply) = stop {
         drop(reply.send(shard.close().await));
@@ -132,8 +146,23 @@ impl Shard {
     }
 
     /// The group coordinators of the partitions here.
-    pub(crate) const fn coordinators(&self) -> &Coordinators {
-        &self.coordinators
+    pub(crate) const fn groups(&self) -> &Coordinators<GroupDriver> {
+        &self.groups
+    }
+
+    /// The transaction coordinators of the partitions here.
+    pub(crate) const fn transactions(&self) -> &Coordinators<TransactionDriver> {
+        &self.transactions
+    }
+
+    /// The markers that transaction coordinators here have written.
+    pub(crate) const fn markers(&self) -> &Markers {
+        &self.markers
+    }
+
+    /// What the handlers on this thread work with; `None` when the shard ends.
+    pub(crate) fn contexts(&self) -> Option<Rc<Contexts>> {
+        self.contexts.borrow().clone()
     }
 
     /// What the partitions here have to do with other brokers.
@@ -182,6 +211,9 @@ impl Shard {
                 spawn::local(connection::serve(*connection, contexts, options, clock, requests));
             }
             ShardRequest::Append(request) => self.append(request),
+            ShardRequest::Verify { batches, reply } => {
+                drop(reply.send(batches.iter().map(|batch| self.start_verification(batch)).collect()));
+            }
             ShardRequest::Read(request) => self.read(request),
             ShardRequest::ListOffsets { queries, reply } => {
                 drop(reply.send(queries.iter().map(|query| self.list_offset(query)).collect()));
@@ -196,17 +228,32 @@ impl Shard {
             ShardRequest::Producers { partitions, reply } => {
                 drop(reply.send(partitions.iter().map(|at| self.producers(at)).collect()));
             }
+            ShardRequest::MoveReplicas { moves, reply } => {
+                let begun = moves.iter().map(|(at, log_dir)| match self.move_replica(at, *log_dir) {
+                    ErrorCode::None => Ok(()),
+                    code => Err(code.into()),
+                });
+                drop(reply.send(begun.collect()));
+            }
             ShardRequest::Sizes { reply } => {
-                drop(reply.send(self.partitions.borrow().iter().map(Partition::size).collect()));
+                drop(reply.send(self.partitions.borrow().iter().flat_map(Partition::sizes).collect()));
             }
             ShardRequest::Measure { reply } => drop(reply.send(self.measure())),
             ShardRequest::ApplyMetadata { change, reply } => {
                 self.apply_metadata(&change);
-                self.coordinators.apply_metadata(self, &change);
+                self.groups.apply_metadata(self, &change);
+                self.groups.forget_deleted_topics(&change);
+                self.transactions.apply_metadata(self, &change);
                 let _ = reply.send(());
             }
-            ShardRequest::Coordinate { partition, asked } => self.coordinators.ask(partition, *asked),
-            ShardRequest::CoordinatedPartitions { reply } => drop(reply.send(self.coordinators.partitions())),
+            ShardRequest::Coordinate { partition, asked } => self.groups.ask(partition, *asked),
+            ShardRequest::CoordinatedPartitions { reply } => drop(reply.send(self.groups.partitions())),
+            ShardRequest::CoordinateTransaction { partition, asked } => {
+                self.transactions.ask(partition, *asked);
+            }
+            ShardRequest::TransactionPartitions { reply } => {
+                drop(reply.send(self.transactions.partitions()));
+            }
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
             ShardRequest::Cleanable { reply } => drop(reply.send(self.cleanable())),
             ShardRequest::Clean { at, request } => self.clean(&at, request),

@@ -104,9 +104,10 @@ impl Shard {
             match done {
                 Some(Ok(flushed)) => {
                     let now_ms = shard.node.world.clock.wall_ms();
-                    // By now it may be another topic's of the same name.
+                    // By now it may be another topic's of the same name, or in another directory.
                     if let Some(partition) = shard.partitions.borrow_mut().get_mut(&at)
                         && partition.topic_id() == topic_id
+                        && partition.log_dir() == log_dir
                     {
                         partition.log.mark_flushed(flushed, now_ms);
                     }

@@ -15,6 +15,7 @@ mod frames;
 mod fuzz;
 mod harness;
 mod metrics;
+mod moving;
 mod names;
 mod quotas;
 mod replication;

@@ -3,11 +3,15 @@
 use std::time::{Duration, Instant};
 
 use klamm_protocol::{
+    ErrorCode,
     api::{
         alter_client_quotas::{
             AlterClientQuotasRequest, AlterClientQuotasRequestEntityData, AlterClientQuotasRequestEntryData,
             OpData,
         },
+        create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic},
+        create_topics::{CreatableTopic, CreateTopicsRequest},
+        delete_topics::{DeleteTopicState, DeleteTopicsRequest},
         fetch::{FetchPartition, FetchRequest, FetchTopic},
         metadata::MetadataRequest,
     },
@@ -155,4 +159,56 @@ fn an_address_makes_no_more_connections_in_a_second_than_it_may() {
     assert!((1..=4).contains(&answered), "{answered} of 10");
     std::thread::sleep(Duration::from_secs(2));
     node.connect().metadata(None);
+}
+
+#[test]
+fn partitions_are_created_and_deleted_no_faster_than_they_may_be() {
+    let _shared = beside_others();
+    let settings = [("controller.quota.window.num", "2"), ("controller.quota.window.size.seconds", "1")];
+    let node = TestNode::start("quota-mutations", &settings);
+    set(&node, "client-id", "controller_mutation_rate", Some(2.0));
+    let topic = |name: &str, num_partitions| CreatableTopic {
+        name: name.into(),
+        num_partitions,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let mut client = node.connect();
+    let topics = vec![topic("not legal!", 3), topic("a", 3), topic("b", 3), topic("c", 3)];
+    let request = CreateTopicsRequest { topics, timeout_ms: 10_000, ..Default::default() };
+    let response = client.call(&request, 7);
+    let code = |name: &str| {
+        let found = response.topics.iter().find(|topic| topic.name.as_str() == name);
+        ErrorCode::from_code(found.unwrap().error_code)
+    };
+    let over = ErrorCode::ThrottlingQuotaExceeded;
+    assert_eq!([code("not legal!"), code("a")], [ErrorCode::InvalidTopicException, ErrorCode::None]);
+    assert_eq!([code("b"), code("c")], [ErrorCode::None, over], "four are there, and b overdraws them");
+    assert!((500..=2500).contains(&response.throttle_time_ms), "{response:?}");
+    assert!(next_takes(&mut client) >= Duration::from_millis(500));
+    set(&node, "client-id", "controller_mutation_rate", Some(1.0));
+    std::thread::sleep(Duration::from_secs(3));
+    let grow = |count| CreatePartitionsRequest {
+        topics: vec![CreatePartitionsTopic {
+            name: "a".into(),
+            count,
+            assignments: None,
+            ..Default::default()
+        }],
+        timeout_ms: 10_000,
+        ..Default::default()
+    };
+    let mut client = node.connect();
+    assert_eq!(client.call(&grow(40), 2).results[0].error_code, 0, "an old client is never refused");
+    let told = node.connect().call(&grow(41), 3);
+    assert_eq!(ErrorCode::from_code(told.results[0].error_code), over);
+    let delete = |name: &str| DeleteTopicsRequest {
+        topics: vec![DeleteTopicState { name: Some(name.into()), ..Default::default() }],
+        timeout_ms: 10_000,
+        ..Default::default()
+    };
+    let told = node.connect().call(&delete("a"), 6);
+    assert_eq!(ErrorCode::from_code(told.responses[0].error_code), over);
+    set(&node, "client-id", "controller_mutation_rate", None);
+    assert_eq!(node.connect().call(&delete("a"), 6).responses[0].error_code, 0);
 }

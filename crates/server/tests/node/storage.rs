@@ -22,7 +22,7 @@ fn start_error(dir: &Path, port: u16, settings: &[(&str, &str)]) -> String {
     error.to_string()
 }
 
-fn meta(dir: &Path, node_id: i32, cluster: &str) {
+pub(crate) fn meta(dir: &Path, node_id: i32, cluster: &str) {
     let text =
         format!("version=1\nnode.id={node_id}\ncluster.id={cluster}\ndirectory.id=cbcdefghijklmnopqrstuA\n");
     fs::create_dir_all(dir).unwrap();

@@ -31,9 +31,7 @@ struct Log {
 struct FakePartition(Rc<RefCell<Log>>);
 
 impl Partition for FakePartition {
-    type Cluster = NoCluster;
-
-    fn append(&self, batch: Bytes) -> Result<i64, ErrorCode> {
+    fn append(&self, batch: Bytes, _transactional: Transactional) -> Result<i64, ErrorCode> {
         let mut log = self.0.borrow_mut();
         if let Some(error) = log.fails_with {
             return Err(error);
@@ -53,6 +51,10 @@ impl Partition for FakePartition {
     fn high_watermark(&self) -> i64 {
         self.0.borrow().high_watermark
     }
+}
+
+impl GroupPartition for FakePartition {
+    type Cluster = NoCluster;
 
     fn cluster(&self) -> NoCluster {
         NoCluster
@@ -64,20 +66,20 @@ fn start(partition: &FakePartition) -> Driver<FakePartition> {
     let bytes: Vec<u8> = partition.0.borrow().batches.iter().flatten().copied().collect();
     let mut loader = Loader::new(GroupSettings::default(), 0);
     let mut end_offset = 0;
-    for batch in load::batches(bytes.into()).unwrap() {
+    for batch in load::batches(bytes.into(), load::group_records).unwrap() {
         end_offset = batch.end_offset;
         loader.replay(&batch.records, end_offset, i64::MAX);
     }
     let started = loader.finish(world.clock.wall_ms(), &NoCluster);
     let commit_timeout = Duration::from_secs(5);
     let settings = DriverSettings { compression: CompressionType::Zstd, commit_timeout };
-    Driver::start(&world, settings, partition.clone(), started, end_offset)
+    Driver::begin(&world, settings, partition.clone(), started, end_offset)
 }
 
 fn ask(driver: &mut Driver<FakePartition>, request: Request) -> oneshot::Receiver<Reply> {
     let (reply, answer) = oneshot::channel();
     let (client_id, client_host) = (StrBytes::from("client"), StrBytes::from("/127.0.0.1"));
-    driver.ask(Asked { api_version: 3, client_id, client_host, request, reply });
+    driver.ask(Asked { api_version: 3, client_id, client_host, request, guard: None, reply });
     answer
 }
 
@@ -249,14 +251,20 @@ fn many_tombstones_are_written_in_batches_of_bounded_size() {
 #[test]
 fn loading_takes_transactions_and_skips_what_it_does_not_know() {
     let mut transactional = write::batches(
-        vec![klamm_coordinator::GroupRecord::OffsetCommit {
+        vec![GroupRecord::OffsetCommit {
             group: "g".into(),
             topic: "t".into(),
             partition: 0,
             value: Some(Box::default()),
         }],
+        GroupRecord::encode,
         false,
-        Writing { compression: CompressionType::None, transaction: Some((7, 0)), now_ms: 1 },
+        Writing {
+            compression: CompressionType::None,
+            transaction: Some((7, 0)),
+            base_sequence: 0,
+            now_ms: 1,
+        },
     )
     .unwrap();
     let mut bytes = transactional.remove(0).bytes.to_vec();
@@ -277,7 +285,7 @@ fn loading_takes_transactions_and_skips_what_it_does_not_know() {
         builder.append(1, Some(key), Some(value.written()), &[]).unwrap();
         bytes.extend_from_slice(&builder.build().unwrap());
     }
-    let kinds: Vec<String> = load::batches(bytes.clone().into())
+    let kinds: Vec<String> = load::batches(bytes.clone().into(), load::group_records)
         .unwrap()
         .iter()
         .map(|batch| match batch.records.first() {
@@ -293,5 +301,5 @@ fn loading_takes_transactions_and_skips_what_it_does_not_know() {
     assert_eq!(kinds, ["data Some(7)", "end 7 true", "nothing"]);
     // The last batch is cut: it is read again with what follows.
     bytes.truncate(bytes.len() - 1);
-    assert_eq!(load::batches(bytes.into()).unwrap().len(), 2);
+    assert_eq!(load::batches(bytes.into(), load::group_records).unwrap().len(), 2);
 }

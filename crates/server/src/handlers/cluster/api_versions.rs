@@ -50,7 +50,7 @@ pub async fn handle(cx: &ClusterContext, call: &Call, request: ApiVersionsReques
         config.get(&broker::UNSTABLE_FEATURE_VERSIONS_ENABLE)
     };
     ApiVersionsResponse {
-        api_keys: api_versions(&call.connection),
+        api_keys: api_versions(&call.connection, config.get(&broker::UNSTABLE_API_VERSIONS_ENABLE)),
         supported_features: supported_features(call.api_version, unstable),
         finalized_features_epoch: published.provenance.last_offset,
         finalized_features: finalized,
@@ -72,7 +72,7 @@ pub fn own_range() -> Vec<ApiVersion> {
         .collect()
 }
 
-fn api_versions(connection: &Connection) -> Vec<ApiVersion> {
+fn api_versions(connection: &Connection, with_unstable: bool) -> Vec<ApiVersion> {
     let is_controller = connection.is_controller_listener;
     handlers::SERVED
         .iter()
@@ -81,7 +81,7 @@ fn api_versions(connection: &Connection) -> Vec<ApiVersion> {
             api_key: api.key.number(),
             // librdkafka before 2.11 compresses only if it sees Produce v0 (KAFKA-18659); it never sends that.
             min_version: if api.key == ApiKey::Produce && !is_controller { 0 } else { api.min },
-            max_version: api.max,
+            max_version: handlers::highest(api, with_unstable),
             ..Default::default()
         })
         .collect()

@@ -2,8 +2,8 @@
 //!
 //! * v1  transactions (KIP-98)  * v4  several keys (KIP-699)  * v6  share partitions (KIP-932)
 //!
-//! The first call for a group creates `__consumer_offsets`; until it is there the answer is
-//! COORDINATOR_NOT_AVAILABLE, on which clients retry.
+//! The first call for a group creates `__consumer_offsets`, the first for a transaction `__transaction_state`; until it
+//! is there the answer is COORDINATOR_NOT_AVAILABLE, on which clients retry.
 
 use klamm_protocol::{
     ErrorCode, StrBytes,
@@ -11,7 +11,12 @@ use klamm_protocol::{
 };
 
 use super::GroupsContext;
-use crate::{coordinator::partition_of, dispatch::Call, handlers::cluster::alive_endpoint_of, topic_names};
+use crate::{
+    coordinator::{partition_of, transactions},
+    dispatch::Call,
+    handlers::cluster::alive_endpoint_of,
+    topic_names,
+};
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
@@ -57,20 +62,26 @@ fn single(found: Found) -> FindCoordinatorResponse {
 }
 
 async fn find(cx: &GroupsContext, call: &Call, key_type: i8, key: &str) -> Found {
-    match key_type {
-        GROUP => {}
+    let topic = match key_type {
+        GROUP => topic_names::GROUP_METADATA,
+        TRANSACTION => topic_names::TRANSACTION_STATE,
         SHARE if call.api_version < SHARE_SINCE => return Err(ErrorCode::InvalidRequest),
         // Their coordinators are not here yet.
-        TRANSACTION | SHARE => return Err(ErrorCode::CoordinatorNotAvailable),
+        SHARE => return Err(ErrorCode::CoordinatorNotAvailable),
         _ => return Err(ErrorCode::UnknownServerError),
-    }
+    };
     let published = cx.node.metadata.load();
     let image = &published.image;
-    if image.topics.by_name(topic_names::GROUP_METADATA).is_none() {
-        cx.creator.create_internal(topic_names::GROUP_METADATA).await;
+    if image.topics.by_name(topic).is_none() {
+        cx.creator.create_internal(topic).await;
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
-    let partition = image.topics.partition(topic_names::GROUP_METADATA, partition_of(&cx.node, key));
+    let index = if key_type == TRANSACTION {
+        transactions::partition_of(&cx.node, key)
+    } else {
+        partition_of(&cx.node, key)
+    };
+    let partition = image.topics.partition(topic, index);
     let leader = partition.map_or(-1, |partition| partition.leader);
     let (host, port) = alive_endpoint_of(image, leader, &call.connection.listener)
         .ok_or(ErrorCode::CoordinatorNotAvailable)?;

@@ -82,7 +82,7 @@ fn topics(sizes: BTreeMap<StrBytes, Vec<PartitionSize>>) -> Vec<DescribeLogDirsT
                     partition_index: size.at.index,
                     partition_size: i64::try_from(size.bytes).unwrap_or(i64::MAX),
                     offset_lag: size.offset_lag,
-                    is_future_key: false,
+                    is_future_key: size.is_future,
                     ..Default::default()
                 })
                 .collect(),

@@ -4,11 +4,14 @@
 //! * v7   zstd (KIP-110)
 //! * v8   record errors (KIP-467)
 //! * v10  the leader to go to instead (KIP-951)
+//! * v11  TRANSACTION_ABORTABLE; v12  the broker adds partitions to the transaction (KIP-890)
 //! * v13  topic ids (KIP-516)
 //!
 //! Returns as soon as every shard has the batches in its queue, so that the connection may go on to its next request
 //! with the order kept. With acks=0 there is no response: an error closes the connection, which is all that such a
 //! client can notice.
+
+mod transactional;
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +36,7 @@ use crate::{
     reply::{Frame, Reply},
     shard::{
         ShardRequest,
-        requests::{AppendAnswer, AppendRequest, TopicPartition},
+        requests::{AppendAnswer, AppendRequest, PartitionAppend, TopicPartition, Transactional},
     },
     topic_names,
 };
@@ -47,7 +50,7 @@ const TOPIC_IDS_SINCE: i16 = 13;
 pub async fn handle(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Made {
     let acks = request.acks;
     let throttle_ms = call.charge(Kind::Produce, call.size as f64);
-    let mut pending = start(cx, call, request);
+    let mut pending = start(cx, call, request).await;
     let call = call.clone();
     let node = Arc::clone(&cx.node);
     if acks == 0 {
@@ -110,14 +113,40 @@ impl Pending {
     }
 }
 
-fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pending {
+async fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pending {
+    let (acks, timeout_ms) = (request.acks, request.timeout_ms);
+    let transactional_id = request.transactional_id.clone();
+    let (mut pending, mut appends) = resolve(cx, call, request);
+    if let Some(id) = &transactional_id {
+        // The connection's next request waits until this one is verified, so that their order is kept.
+        transactional::verify(cx, call, id, &mut pending.answers, &mut appends).await;
+    }
+    let mut work = ByShard::new(cx.shards.count());
+    for (place, append) in appends {
+        work.push(cx.shards.of(&append.at.topic, append.at.index), place, append);
+    }
+    let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    for (shard, places, partitions) in work.into_parts() {
+        let (reply, answer) = oneshot::channel();
+        let (api_version, origin) = (call.api_version, AppendOrigin::Client);
+        let append = AppendRequest { partitions, acks, timeout, api_version, origin, reply };
+        cx.shards.send(shard, ShardRequest::Append(append));
+        pending.waiting.push((places, answer));
+    }
+    pending
+}
+
+/// What is to be appended, with its place among the answers; the others have been refused.
+type Appends = Vec<(usize, PartitionAppend)>;
+
+fn resolve(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> (Pending, Appends) {
     let published = cx.node.metadata.load();
     let topics = &published.image.topics;
     let may_write_internal = call.client_id() == ADMIN_CLIENT;
     let is_acks_valid = matches!(request.acks, -1..=1);
     let mut pending =
         Pending { topics: Vec::new(), answers: Vec::new(), partitions: Vec::new(), waiting: Vec::new() };
-    let mut work = ByShard::new(cx.shards.count());
+    let mut appends = Vec::new();
     for topic in request.topic_data {
         let known = if call.api_version >= TOPIC_IDS_SINCE {
             topics.by_id(&topic.topic_id)
@@ -145,27 +174,15 @@ fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pending {
             };
             pending.answers.push(refusal.map(|error| Err(error.into())));
             if pending.answers.last().is_some_and(Option::is_none) {
-                let bytes = partition.records.as_ref().and_then(Records::bytes).cloned().unwrap_or_default();
-                work.push(cx.shards.of(&at.topic, at.index), place, (at.clone(), bytes));
+                let records = partition.records.as_ref().and_then(Records::bytes).cloned();
+                let (records, at) = (records.unwrap_or_default(), at.clone());
+                appends
+                    .push((place, PartitionAppend { at, records, transactional: Transactional::default() }));
             }
             pending.partitions.push(at);
         }
     }
-    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    for (shard, places, partitions) in work.into_parts() {
-        let (reply, answer) = oneshot::channel();
-        let append = AppendRequest {
-            partitions,
-            acks: request.acks,
-            timeout,
-            api_version: call.api_version,
-            origin: AppendOrigin::Client,
-            reply,
-        };
-        cx.shards.send(shard, ShardRequest::Append(append));
-        pending.waiting.push((places, answer));
-    }
-    pending
+    (pending, appends)
 }
 
 fn respond(node: &Node, call: &Call, pending: Pending, throttle_time_ms: i32) -> Frame {

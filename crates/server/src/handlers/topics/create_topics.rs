@@ -2,15 +2,67 @@
 //!
 //! * v4  the broker's defaults for partitions (-1) and replication factor (-1) (KIP-464)
 //! * v5  the response tells the topic's partitions and configs (KIP-525)
+//! * v6  THROTTLING_QUOTA_EXCEEDED (KIP-599)
 //! * v7  the response tells the topic's id (KIP-516)
 
-use klamm_protocol::api::create_topics::{CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse};
+use klamm_config::broker;
+use klamm_protocol::{
+    ErrorCode, StrBytes,
+    api::create_topics::{CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse},
+};
 
-use super::TopicsContext;
-use crate::dispatch::Call;
+use super::{TopicsContext, mutations::Mutations};
+use crate::{dispatch::Call, topic_names};
+
+const STRICT_SINCE: i16 = 6;
 
 /// Answers CreateTopics.
-pub async fn handle(cx: &TopicsContext, call: &Call, request: CreateTopicsRequest) -> CreateTopicsResponse {
+pub async fn handle(
+    cx: &TopicsContext,
+    call: &Call,
+    mut request: CreateTopicsRequest,
+) -> CreateTopicsResponse {
+    let mut mutations = Mutations::new(call, STRICT_SINCE);
+    let published = cx.node.metadata.load();
+    let partitions_by_default = cx.node.config.load().get(&broker::NUM_PARTITIONS);
+    let mut refused = Vec::new();
+    request.topics.retain(|topic| {
+        // What cannot be created the controller says.
+        if published.image.topics.by_name(&topic.name).is_some() || !topic_names::is_legal(&topic.name) {
+            return true;
+        }
+        let count = if topic.num_partitions > 0 { topic.num_partitions } else { partitions_by_default };
+        let count = if topic.assignments.is_empty() {
+            usize::try_from(count).unwrap_or(1)
+        } else {
+            topic.assignments.len()
+        };
+        let Err(code) = mutations.take(&topic.name, count) else { return true };
+        refused.push(failed(topic.name.clone(), code, code.default_message()));
+        false
+    });
+    let mut response = decided(cx, call, request).await;
+    response.throttle_time_ms = response.throttle_time_ms.max(
+        mutations
+            .settle(|name| response.topics.iter().any(|topic| topic.name == *name && topic.error_code == 0)),
+    );
+    response.topics.extend(refused);
+    response
+}
+
+fn failed(name: StrBytes, code: ErrorCode, message: &str) -> CreatableTopicResult {
+    CreatableTopicResult {
+        name,
+        error_code: code.code(),
+        error_message: Some(message.into()),
+        ..Default::default()
+    }
+}
+
+async fn decided(cx: &TopicsContext, call: &Call, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    if request.topics.is_empty() {
+        return CreateTopicsResponse::default();
+    }
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let validate_only = request.validate_only;
     match cx.node.controller.create_topics(request, call.api_version).await {
@@ -23,15 +75,7 @@ pub async fn handle(cx: &TopicsContext, call: &Call, request: CreateTopicsReques
             response
         }
         Err(error) => CreateTopicsResponse {
-            topics: names
-                .into_iter()
-                .map(|name| CreatableTopicResult {
-                    name,
-                    error_code: error.code().code(),
-                    error_message: Some(error.to_string().into()),
-                    ..Default::default()
-                })
-                .collect(),
+            topics: names.into_iter().map(|name| failed(name, error.code(), &error.to_string())).collect(),
             ..Default::default()
         },
     }

@@ -1,32 +1,83 @@
 //! DeleteTopics (key 20), v1–6. Decided by the controller; the files go later, after `file.delete.delay.ms`.
 //!
+//! * v5  THROTTLING_QUOTA_EXCEEDED (KIP-599)
 //! * v6  topics by id (KIP-516)
 //!
 //! `delete.topic.enable=false` refuses with TOPIC_DELETION_DISABLED, before v3 with INVALID_REQUEST (KIP-322).
 
+use std::sync::Arc;
+
 use klamm_config::broker;
+use klamm_metadata::image::{MetadataImage, Topic};
 use klamm_protocol::{
     ErrorCode,
     api::delete_topics::{DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse},
 };
 
-use super::TopicsContext;
+use super::{TopicsContext, mutations::Mutations};
 use crate::dispatch::Call;
 
+const STRICT_SINCE: i16 = 5;
+
 /// Answers DeleteTopics.
-pub async fn handle(cx: &TopicsContext, call: &Call, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+pub async fn handle(
+    cx: &TopicsContext,
+    call: &Call,
+    mut request: DeleteTopicsRequest,
+) -> DeleteTopicsResponse {
     if !cx.node.config.load().get(&broker::DELETE_TOPIC_ENABLE) {
         let code =
             if call.api_version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
         return refused(&request, code, "delete.topic.enable is false on this cluster");
     }
+    let mut mutations = Mutations::new(call, STRICT_SINCE);
     let before = cx.node.metadata.load();
+    let mut take = |topic: Option<&Arc<Topic>>| {
+        topic.map_or(Ok(()), |topic| mutations.take(&topic.name, topic.partitions.size()))
+    };
+    let mut over = DeleteTopicsRequest::default();
+    request.topic_names.retain(|name| {
+        let is_allowed = take(before.image.topics.by_name(name)).is_ok();
+        over.topic_names.extend((!is_allowed).then(|| name.clone()));
+        is_allowed
+    });
+    request.topics.retain(|state| {
+        let topics = &before.image.topics;
+        let known =
+            state.name.as_ref().map_or_else(|| topics.by_id(&state.topic_id), |name| topics.by_name(name));
+        let is_allowed = take(known).is_ok();
+        over.topics.extend((!is_allowed).then(|| state.clone()));
+        is_allowed
+    });
+    let mut response = if request.topics.is_empty() && request.topic_names.is_empty() {
+        DeleteTopicsResponse::default()
+    } else {
+        decided(cx, call, request, &before.image).await
+    };
+    response.throttle_time_ms = response.throttle_time_ms.max(mutations.settle(|name| {
+        let is_this = |result: &&DeletableTopicResult| match &result.name {
+            Some(other) => other == name,
+            None => before.image.topics.by_id(&result.topic_id).is_some_and(|topic| topic.name == *name),
+        };
+        response.responses.iter().find(is_this).is_some_and(|result| result.error_code == 0)
+    }));
+    let code = ErrorCode::ThrottlingQuotaExceeded;
+    response.responses.extend(refused(&over, code, code.default_message()).responses);
+    response
+}
+
+async fn decided(
+    cx: &TopicsContext,
+    call: &Call,
+    request: DeleteTopicsRequest,
+    before: &MetadataImage,
+) -> DeleteTopicsResponse {
     match cx.node.controller.delete_topics(request.clone(), call.api_version).await {
         Ok(response) => {
             let deleted = response.responses.iter().filter(|topic| topic.error_code == 0);
             let ids: Vec<_> = deleted
                 .filter_map(|topic| match &topic.name {
-                    Some(name) => before.image.topics.by_name(name).map(|topic| topic.id),
+                    Some(name) => before.topics.by_name(name).map(|topic| topic.id),
                     None => Some(topic.topic_id),
                 })
                 .collect();

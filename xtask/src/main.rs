@@ -28,6 +28,7 @@ mod node;
 mod nodes;
 mod setup;
 mod shell;
+mod sim;
 mod tally;
 mod test;
 #[cfg(test)]
@@ -89,6 +90,11 @@ enum Task {
         /// The seed to begin with (without it: one that differs from day to day)
         #[arg(long)]
         seed: Option<u64>,
+    },
+    /// Runs whole clusters on simulated clocks, networks and disks, one for each seed
+    Sim {
+        #[command(flatten)]
+        which: sim::Which,
     },
     /// Sends bad input of every kind to a running node
     Hostile {
@@ -161,6 +167,7 @@ fn main() -> ExitCode {
             test::one("conformance", || conformance::conformance(server, &items, &how))
         }
         Task::Fuzz { targets, seconds, seed } => test::one("fuzz", || fuzz::fuzz(&targets, seconds, seed)),
+        Task::Sim { which } => test::one("sim", || sim::sim(&which)),
         Task::Hostile { server } => test::one("hostile", || hostile::hostile(server)),
         Task::Tools => test::one("tools", tools::compare),
         Task::Cluster { server } => node::cluster(server),

@@ -1,0 +1,221 @@
+//! The nodes: their hosts, disks and processes.
+
+use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
+
+use anyhow::{Context, Result};
+use klamm_config::BrokerConfig;
+use klamm_io::{
+    Entropy,
+    sim::{Host, Process, Simulation, disk::SimulatedDisk},
+};
+use klamm_log::meta_properties::MetaProperties;
+use klamm_metadata::{bootstrap, features::MetadataVersion};
+use klamm_protocol::Uuid;
+use klamm_server::node::World;
+use tokio::sync::oneshot;
+
+use crate::plan::Plan;
+
+/// Where a node keeps everything.
+pub const DATA: &str = "/data";
+const CLUSTER_ID: &str = "abcdefghijklmnopqrstuA";
+const BROKER_PORT: u16 = 9092;
+const CONTROLLER_PORT: u16 = 9093;
+
+/// Why nodes ended by themselves, by node.
+pub type Ends = Rc<RefCell<Vec<(i32, String)>>>;
+
+/// One node.
+pub struct Node {
+    /// `node.id`, which is its host's number too.
+    pub id: i32,
+    /// Its disk.
+    pub disk: SimulatedDisk,
+    config: BTreeMap<String, String>,
+    process: Option<Process>,
+    stop: Option<oneshot::Sender<()>>,
+    /// Whether its host has power.
+    pub has_power: bool,
+    /// Whether its process stands still.
+    pub is_paused: bool,
+}
+
+impl Node {
+    /// Its host.
+    pub fn host(&self) -> Host {
+        Host(u8::try_from(self.id).unwrap_or(u8::MAX))
+    }
+
+    /// Its process, if it was started.
+    pub const fn process(&self) -> Option<Process> {
+        self.process
+    }
+
+    /// Whether its process runs, be it paused.
+    pub fn is_running(&self, sim: &Simulation) -> bool {
+        self.process.is_some_and(|process| sim.is_running(process))
+    }
+}
+
+/// All nodes.
+pub struct Cluster {
+    /// By id, from 1.
+    pub nodes: Vec<Node>,
+    ends: Ends,
+}
+
+impl Cluster {
+    /// Formats the disks of all nodes. None is started.
+    ///
+    /// # Errors
+    /// If the plan makes no sense.
+    pub fn format(plan: &Plan) -> Result<Self> {
+        let mut nodes = Vec::new();
+        for id in 1..=plan.nodes {
+            let disk = SimulatedDisk::new(Entropy::seeded(plan.seed.wrapping_mul(31) + u64::from(id)));
+            format(&disk, i32::from(id)).context("a fresh disk takes everything")?;
+            nodes.push(Node {
+                id: i32::from(id),
+                disk,
+                config: config(plan, id),
+                process: None,
+                stop: None,
+                has_power: true,
+                is_paused: false,
+            });
+        }
+        Ok(Self { nodes, ends: Ends::default() })
+    }
+
+    /// `bootstrap.servers` of all nodes.
+    pub fn bootstrap_servers(&self) -> String {
+        let servers: Vec<String> =
+            self.nodes.iter().map(|node| format!("{}:{BROKER_PORT}", node.host().address())).collect();
+        servers.join(",")
+    }
+
+    /// Starts a node whose process does not run.
+    ///
+    /// # Errors
+    /// If its config makes no sense.
+    pub fn start(&mut self, sim: &Simulation, index: usize) -> Result<()> {
+        let node = &mut self.nodes[index];
+        if !node.has_power {
+            sim.power_on(node.host());
+            node.has_power = true;
+        }
+        let config = BrokerConfig::from_properties(&node.config)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (disk, id, ends) = (node.disk.disk(), node.id, Rc::clone(&self.ends));
+        let process = sim.start(node.host(), 2, move || async move {
+            let world = World::here(disk);
+            let stop = async move {
+                if stopped.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            if let Err(error) = klamm_server::run_in(config, world, stop, |_| {}).await {
+                tracing::error!(%error, "the node does not run");
+                ends.borrow_mut().push((id, error.to_string()));
+            }
+        });
+        node.process = Some(process);
+        node.stop = Some(stop);
+        node.is_paused = false;
+        Ok(())
+    }
+
+    /// Asks a node to stop, as SIGTERM does.
+    pub fn stop(&mut self, sim: &Simulation, index: usize) {
+        self.resume(sim, index);
+        if let Some(stop) = self.nodes[index].stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Kills a node's process.
+    pub fn kill(&mut self, sim: &Simulation, index: usize) {
+        if let Some(process) = self.nodes[index].process.take() {
+            sim.kill(process);
+        }
+    }
+
+    /// Takes the power of a node's host, and with it what its disk had not synced.
+    pub fn power_off(&mut self, sim: &Simulation, index: usize) {
+        let node = &mut self.nodes[index];
+        sim.power_off(node.host());
+        node.disk.lose_power();
+        node.process = None;
+        node.has_power = false;
+    }
+
+    /// Has a node's process stand still.
+    pub fn pause(&mut self, sim: &Simulation, index: usize) {
+        if let Some(process) = self.nodes[index].process {
+            sim.pause(process);
+            self.nodes[index].is_paused = true;
+        }
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self, sim: &Simulation, index: usize) {
+        if let Some(process) = self.nodes[index].process {
+            sim.resume(process);
+            self.nodes[index].is_paused = false;
+        }
+    }
+
+    /// Why nodes ended by themselves.
+    pub fn ends(&self) -> Vec<(i32, String)> {
+        self.ends.borrow().clone()
+    }
+}
+
+/// Writes what `klamm storage format` writes.
+fn format(simulated: &SimulatedDisk, id: i32) -> Result<()> {
+    let disk = simulated.disk();
+    let dir = Path::new(DATA);
+    disk.create_dir_all(dir)?;
+    disk.sync_dir(Path::new("/"))?;
+    let version = MetadataVersion::LATEST_PRODUCTION;
+    let records = bootstrap::records(version, &bootstrap::default_levels(version));
+    disk.replace_file(&dir.join(bootstrap::FILE_NAME), &bootstrap::encode(&records, 0)?)?;
+    let mut directory = [7; 16];
+    directory[15] = u8::try_from(id).unwrap_or(0);
+    Ok(MetaProperties::new(CLUSTER_ID, id, Uuid::from_bytes(directory)).write(&disk, dir)?)
+}
+
+fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
+    let address = |id: u8| Host(id).address();
+    let is_controller = id <= plan.controllers.min(plan.nodes);
+    let voters: Vec<String> = (1..=plan.controllers.min(plan.nodes))
+        .map(|voter| format!("{voter}@{}:{CONTROLLER_PORT}", address(voter)))
+        .collect();
+    let broker = format!("PLAINTEXT://{}:{BROKER_PORT}", address(id));
+    let listeners = match is_controller {
+        true => format!("{broker},CONTROLLER://{}:{CONTROLLER_PORT}", address(id)),
+        false => broker,
+    };
+    let factor = plan.replication_factor.to_string();
+    let min_isr = plan.min_isr().to_string();
+    let pairs = [
+        ("process.roles", if is_controller { "broker,controller" } else { "broker" }),
+        ("node.id", &*id.to_string()),
+        ("listeners", &*listeners),
+        ("controller.listener.names", "CONTROLLER"),
+        ("controller.quorum.voters", &*voters.join(",")),
+        ("log.dirs", DATA),
+        ("default.replication.factor", &*factor),
+        ("min.insync.replicas", &*min_isr),
+        ("offsets.topic.replication.factor", &*factor),
+        ("offsets.topic.num.partitions", "2"),
+        ("auto.create.topics.enable", "false"),
+        ("group.initial.rebalance.delay.ms", "0"),
+        // Files are kept in memory whole, several times.
+        ("log.index.size.max.bytes", "4096"),
+        ("metadata.log.max.snapshot.interval.ms", "20000"),
+        ("log.segment.bytes", "1048576"),
+        ("replica.lag.time.max.ms", "10000"),
+    ];
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}

@@ -1,0 +1,95 @@
+//! What clients did and saw.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use klamm_client::TopicPartition;
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Phase {
+    /// Clients work; things go wrong.
+    #[default]
+    Faults,
+    /// Nothing goes wrong any more; clients bring what they do to an end.
+    Healing,
+}
+
+/// A record that a producer was told is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Where.
+    pub at: TopicPartition,
+    /// -1 if the producer was not told.
+    pub offset: i64,
+    /// The number of the sending client.
+    pub producer: usize,
+    /// Counts what this client has sent, to all partitions.
+    pub number: u64,
+}
+
+/// Everything, over all clients.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Where the run is.
+    pub phase: Phase,
+    /// Records that are written.
+    pub acknowledged: Vec<Acknowledged>,
+    /// What consumers have read: producer and number by place. Two different ones at one place: see `contradictions`.
+    pub read: BTreeMap<TopicPartition, BTreeMap<i64, (usize, u64)>>,
+    /// What consumers have seen that cannot be.
+    pub contradictions: Vec<String>,
+    /// What members of the group have read.
+    pub group_read: BTreeMap<TopicPartition, BTreeSet<i64>>,
+    /// Topics that were created and have to be there, and others that were deleted and must not.
+    pub topics_kept: BTreeSet<String>,
+    /// See there.
+    pub topics_deleted: BTreeSet<String>,
+    /// Topics that were there in the end, once they were listed.
+    pub topics_listed: Option<BTreeSet<String>>,
+    /// Committed offsets that are not what was committed.
+    pub offset_contradictions: Vec<String>,
+    /// Clients that have brought what they do to an end.
+    pub done: BTreeSet<String>,
+    /// How often what was done, for the report.
+    pub counts: BTreeMap<&'static str, u64>,
+}
+
+impl History {
+    /// Counts something for the report.
+    pub fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// A consumer has read a record.
+    pub fn saw(&mut self, at: &TopicPartition, offset: i64, value: (usize, u64)) {
+        let before = self.read.entry(at.clone()).or_default().insert(offset, value);
+        if let Some(before) = before.filter(|before| *before != value) {
+            self.contradictions
+                .push(format!("{at} at offset {offset}: first {before:?} was read there, then {value:?}"));
+        }
+    }
+}
+
+/// The history as all clients share it. Everything runs on one thread; the lock is for what has to be `Send`.
+#[derive(Clone, Debug, Default)]
+pub struct Shared(Arc<Mutex<History>>);
+
+impl Shared {
+    /// The history.
+    pub fn lock(&self) -> MutexGuard<'_, History> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether clients are to bring what they do to an end.
+    pub fn is_healing(&self) -> bool {
+        self.lock().phase == Phase::Healing
+    }
+
+    /// A client is at its end.
+    pub fn done(&self, client: String) {
+        self.lock().done.insert(client);
+    }
+}

@@ -1,0 +1,135 @@
+//! What a seed stands for.
+
+use std::time::Duration;
+
+use klamm_io::Entropy;
+
+/// A run that is arranged rather than drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Special {
+    /// Everything is drawn.
+    #[default]
+    None,
+    /// All hosts lose their power at once: nothing but the metadata has to survive.
+    Blackout,
+    /// As [`Special::Blackout`], on disks that say they have synced and have not. An invariant has to notice.
+    LyingDisks,
+    /// Producers ask for acks=1 and are held to have asked for acks=all. An invariant has to notice.
+    EarlyAcknowledgement,
+}
+
+/// Which kinds of faults a run has. A run with few of them gets further into each than one with all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kinds {
+    /// Processes are killed.
+    pub kill: bool,
+    /// Hosts lose their power.
+    pub power: bool,
+    /// Nodes are stopped and started in turn.
+    pub restart: bool,
+    /// Processes stand still.
+    pub pause: bool,
+    /// Hosts are cut off, in one direction or both.
+    pub partition: bool,
+    /// Links are slow; connections break; connections come twice.
+    pub network: bool,
+    /// Disks are slow.
+    pub slow_disk: bool,
+    /// Disks are full, or fail.
+    pub bad_disk: bool,
+    /// Wall clocks jump.
+    pub clock: bool,
+}
+
+/// A run, before it begins.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What all of it is drawn from.
+    pub seed: u64,
+    /// What is arranged.
+    pub special: Special,
+    /// Number of nodes, 1 to 7.
+    pub nodes: u8,
+    /// How many of them, the first ones, are controllers too.
+    pub controllers: u8,
+    /// Topics that are written to, and partitions of each.
+    pub topics: (usize, i32),
+    /// Replicas of each partition.
+    pub replication_factor: i16,
+    /// Producing clients.
+    pub producers: usize,
+    /// Consuming clients that read everything.
+    pub readers: usize,
+    /// Members of a consumer group.
+    pub members: usize,
+    /// Topics are created and deleted.
+    pub has_churn: bool,
+    /// Partitions are moved.
+    pub has_reassignments: bool,
+    /// What goes wrong.
+    pub kinds: Kinds,
+    /// How long things go wrong.
+    pub faults_for: Duration,
+    /// What lies between two faults, at most.
+    pub pause_max: Duration,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn of(seed: u64, special: Special) -> Self {
+        let entropy = Entropy::seeded(seed ^ 0x706c_616e);
+        let chance = |percent: u64| entropy.below(100) < percent;
+        let nodes = if chance(60) { 3 } else { u8::try_from(3 + entropy.below(5)).unwrap_or(3) };
+        let controllers = if nodes >= 5 && chance(50) { 5 } else { 3 };
+        let kinds = Kinds {
+            kill: chance(70),
+            power: chance(50),
+            restart: chance(40),
+            pause: chance(40),
+            partition: chance(60),
+            network: chance(50),
+            slow_disk: chance(30),
+            bad_disk: chance(25),
+            clock: chance(30),
+        };
+        let arranged = special != Special::None;
+        Self {
+            seed,
+            special,
+            nodes,
+            controllers,
+            topics: (1 + below(&entropy, 2), 1 + i32::try_from(entropy.below(3)).unwrap_or(0)),
+            replication_factor: 3,
+            producers: 1 + below(&entropy, 3),
+            readers: 1 + below(&entropy, 2),
+            members: below(&entropy, 3),
+            has_churn: chance(50),
+            has_reassignments: nodes > 3 && chance(60),
+            kinds: if arranged { Kinds::default() } else { kinds },
+            faults_for: Duration::from_secs(if arranged { 15 } else { 40 + entropy.below(60) }),
+            pause_max: Duration::from_millis(500 + entropy.below(4000)),
+        }
+    }
+
+    /// The smallest run: one node without faults.
+    pub fn single(seed: u64) -> Self {
+        Self {
+            nodes: 1,
+            controllers: 1,
+            replication_factor: 1,
+            has_reassignments: false,
+            kinds: Kinds::default(),
+            faults_for: Duration::from_secs(10),
+            ..Self::of(seed, Special::None)
+        }
+    }
+
+    /// Replicas that have to be in sync for a write with acks=all.
+    pub const fn min_isr(&self) -> i16 {
+        if self.replication_factor > 1 { 2 } else { 1 }
+    }
+}
+
+fn below(entropy: &Entropy, bound: u64) -> usize {
+    usize::try_from(entropy.below(bound)).unwrap_or(0)
+}

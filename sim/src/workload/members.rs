@@ -1,0 +1,73 @@
+//! Members of a consumer group that commit what they have processed.
+
+use std::time::Duration;
+
+use klamm_client::{ClientError, ClientKind, TopicPartition, consumer::Consumer};
+
+use super::{
+    Client,
+    readers::{all_written, wait_for_topics},
+    topic_names,
+};
+
+/// Consumes until everything that was written has been given to some member.
+pub(super) async fn consume(client: Client, index: usize) {
+    wait_for_topics(&client).await;
+    while !is_everything_read(&client) {
+        let Some(mut consumer) = consumer(&client) else { return };
+        if let Err(error) = session(&client, &mut consumer).await {
+            tracing::warn!(%error, "a member of the group ends");
+            client.pause(500).await;
+        }
+        if client.entropy.below(2) == 0 {
+            // Or else it goes without a word.
+            client.clock.timeout(Duration::from_secs(5), consumer.close()).await;
+        }
+    }
+    client.history.done(format!("member {index}"));
+}
+
+fn consumer(client: &Client) -> Option<Consumer> {
+    let pairs = [
+        ("group.id", "members"),
+        ("auto.offset.reset", "earliest"),
+        ("enable.auto.commit", "false"),
+        ("session.timeout.ms", "10000"),
+    ];
+    let mut consumer = Consumer::new(&client.config(ClientKind::Consumer, &pairs).ok()?).ok()?;
+    consumer.subscribe(topic_names(&client.plan)).ok()?;
+    Some(consumer)
+}
+
+/// Processes and commits; for a while, or until there is nothing more to come.
+async fn session(client: &Client, consumer: &mut Consumer) -> Result<(), ClientError> {
+    for _ in 0..20 + client.entropy.below(200) {
+        let records = consumer.poll(Duration::from_millis(500)).await?;
+        if records.is_empty() && is_everything_read(client) {
+            break;
+        }
+        {
+            let mut history = client.history.lock();
+            for record in &records {
+                let at = TopicPartition::new(&*record.topic, record.partition);
+                history.group_read.entry(at).or_default().insert(record.offset);
+                history.count("records given to the group");
+            }
+        }
+        if !records.is_empty() {
+            consumer.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+fn is_everything_read(client: &Client) -> bool {
+    if !all_written(client) {
+        return false;
+    }
+    let history = client.history.lock();
+    history.acknowledged.iter().all(|record| {
+        record.offset < 0
+            || history.group_read.get(&record.at).is_some_and(|read| read.contains(&record.offset))
+    })
+}

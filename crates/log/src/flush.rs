@@ -18,9 +18,13 @@ use crate::partition_metadata;
 pub(crate) struct Unsynced {
     pub(crate) epochs: bool,
     pub(crate) partition_metadata: bool,
+    /// The partition's directory was made, and its name is not known to last.
+    pub(crate) new_dir: bool,
     pub(crate) snapshots: Vec<PathBuf>,
     /// Counts truncations: a sync that began before one says nothing about the offsets written after it.
     pub(crate) truncations: u32,
+    /// The end of the log was taken back, and a loss of power could bring it back behind what is written now.
+    pub(crate) truncated: bool,
     /// A handle is out, so that another one would sync the same again.
     pub(crate) in_flight: bool,
 }
@@ -34,6 +38,8 @@ pub struct FlushHandle {
     // Small files, by name: they are replaced, not written to.
     replaced: Vec<PathBuf>,
     sync_dir: bool,
+    // The partition's directory is new, so that its own name must be synced as well.
+    sync_parent: bool,
     flushed: Flushed,
 }
 
@@ -65,6 +71,11 @@ impl FlushHandle {
                 result => result?,
             }
         }
+        if self.sync_parent
+            && let Some(parent) = self.dir.parent()
+        {
+            self.disk.sync_dir(parent)?;
+        }
         Ok(self.flushed)
     }
 
@@ -94,6 +105,7 @@ impl Log {
             || aged
             || self.unsynced.epochs
             || self.unsynced.partition_metadata
+            || self.unsynced.truncated
     }
 
     /// When [`Log::needs_flush`] will be true by `flush.ms`, in milliseconds of the wall clock.
@@ -107,11 +119,13 @@ impl Log {
         let up_to = if include_active { self.log_end_offset } else { self.active().base_offset };
         let from = self.recovery_point;
         let mut files = Vec::new();
-        let mut sync_dir = self.unsynced.epochs || self.unsynced.partition_metadata;
-        if from < up_to {
+        let truncated = std::mem::take(&mut self.unsynced.truncated);
+        let mut sync_dir = self.unsynced.epochs || self.unsynced.partition_metadata || truncated;
+        if from < up_to || truncated {
             let first = self.segment_index(from).unwrap_or(0);
             for segment in self.segments.get(first..).unwrap_or_default() {
-                if segment.base_offset >= up_to {
+                // A truncation has made the segment shorter that was the active one then.
+                if segment.base_offset >= up_to && !truncated {
                     break;
                 }
                 // Names of segments that are older than the recovery point were synced with it.
@@ -138,6 +152,7 @@ impl Log {
             files,
             replaced,
             sync_dir,
+            sync_parent: std::mem::take(&mut self.unsynced.new_dir),
             flushed: Flushed { up_to, truncations: self.unsynced.truncations },
         })
     }

@@ -3,7 +3,7 @@
 //! 1. Leftovers of interrupted deletions and compactions are removed or finished.
 //! 2. Segments are listed. An index that is missing or cannot be right is built again from its segment.
 //! 3. After a crash, segments from the recovery point on are read batch by batch: the first damage cuts its segment
-//!    there and removes all later ones. Offset, time and transaction index, leader epochs and producer state are built
+//!    there and removes all later ones, and so does a segment that ends before the next one begins. Offset, time and transaction index, leader epochs and producer state are built
 //!    again on the way.
 //! 4. Producer state is loaded from the newest snapshot that fits and brought up to the log end.
 //!
@@ -33,6 +33,8 @@ impl Log {
     /// Opens the log in a partition's directory, which is made if it does not exist.
     pub fn open(open: OpenLog<'_>) -> Result<Self> {
         let files = LogFiles::new(open.handles, open.dir);
+        // After a crash nobody knows whether the name of the directory was synced.
+        let new_dir = !open.clean_shutdown || !files.disk().exists(open.dir);
         files.disk().create_dir_all(open.dir)?;
         let mut names = list(&files)?;
         if remove_leftovers(&files, &names)? {
@@ -66,7 +68,7 @@ impl Log {
             epochs_unwritten: false,
             producers,
             last_flushed_ms: open.now_ms,
-            unsynced: Unsynced { snapshots, ..Unsynced::default() },
+            unsynced: Unsynced { snapshots, new_dir, ..Unsynced::default() },
             pending_deletions: Vec::new(),
             cleaning: CleaningState::default(),
         };
@@ -248,14 +250,33 @@ impl<'a> Loading<'a> {
 
     /// Recovers the segments from the one that has `recovery_point` on.
     fn recover_from(&mut self, recovery_point: i64) -> Result<()> {
-        self.restore_epochs()?;
         let first = self.segments.partition_point(|s| s.base_offset <= recovery_point).saturating_sub(1);
+        self.restore_epochs(first)?;
+        // Where the segment before ends, and the first of the empty segments at the log's end that lie behind a hole.
+        let (mut end, mut behind_hole) = (None, None);
         let mut index = first;
-        while index < self.segments.len() {
-            self.recover_segment(index, Behind::Goes)?;
+        while let Some(base_offset) = self.segments.get(index).map(|segment| segment.base_offset) {
+            // Before its sync a segment may lose its end to a loss of power and yet be sound, while the next one has come
+            // to the disk. A replica would never fetch again what is missing. Compaction leaves such holes as well, but
+            // never right before the active segment.
+            let is_hole = end.is_some_and(|end| end < base_offset);
+            if is_hole && !self.open.config.compact {
+                behind_hole = Some(index);
+                break;
+            }
+            end = Some(self.recover_segment(index, Behind::Goes)?);
+            let is_empty = self.segments.get(index).is_some_and(|segment| segment.size == 0);
+            behind_hole = match behind_hole {
+                _ if !is_empty => None,
+                None if is_hole => Some(index),
+                known => known,
+            };
             index += 1;
         }
-        Ok(())
+        match behind_hole {
+            Some(index) => self.remove_behind(index),
+            None => Ok(()),
+        }
     }
 
     /// Removes the segments from `first` on, the newest first and before the damage is cut off: should this be
@@ -266,7 +287,7 @@ impl<'a> Loading<'a> {
             tracing::warn!(
                 partition = %self.open.partition,
                 base_offset = segment.base_offset,
-                "removing segment behind a damaged one"
+                "removing segment behind what is missing or damaged"
             );
             self.remove_segment(&segment)?;
         }
@@ -283,12 +304,13 @@ impl<'a> Loading<'a> {
         Ok(())
     }
 
-    /// The checkpoint of leader epochs is replaced without a sync. If a crash took it, the batches have it.
-    fn restore_epochs(&mut self) -> Result<()> {
+    /// The checkpoint of leader epochs is replaced without a sync. If a crash took it, the batches have it: here those of
+    /// the first `count` segments, which were synced. What may be damaged is asked when it is recovered.
+    fn restore_epochs(&mut self, count: usize) -> Result<()> {
         if !self.epochs.entries().is_empty() {
             return Ok(());
         }
-        for segment in &self.segments {
+        for segment in self.segments.get(..count).unwrap_or_default() {
             let file = segment.file(self.files)?;
             let mut headers = Headers::new(&file, 0, segment.size);
             // Damage ends the walk here and is dealt with where the segment is recovered.
@@ -303,8 +325,9 @@ impl<'a> Loading<'a> {
         Ok(())
     }
 
-    /// Reads a segment batch by batch, cuts it at the first damage and builds its indexes.
-    fn recover_segment(&mut self, index: usize, behind: Behind) -> Result<()> {
+    /// Reads a segment batch by batch, cuts it at the first damage and builds its indexes. Returns the offset after its
+    /// last batch.
+    fn recover_segment(&mut self, index: usize, behind: Behind) -> Result<i64> {
         let (files, open) = (self.files, self.open);
         self.recovered = true;
         let base_offset = self.segments.get(index).map_or(0, |segment| segment.base_offset);
@@ -321,7 +344,7 @@ impl<'a> Loading<'a> {
             rebuild_producer_state(&mut self.producers, files, earlier, rebuild)?;
         }
         let end_offset = self.segments.get(index + 1).map_or(i64::MAX, |next| next.base_offset);
-        let Some(segment) = self.segments.get_mut(index) else { return Ok(()) };
+        let Some(segment) = self.segments.get_mut(index) else { return Ok(base_offset) };
         let file = segment.file(files)?;
         let size = segment.size;
         segment.reset_for_recovery(files)?;
@@ -352,8 +375,9 @@ impl<'a> Loading<'a> {
                 break;
             }
             segment.batches_written(files, &[Written::of(&batch)], &open.config)?;
-            self.epochs_changed |=
-                note_epoch(&mut self.epochs, batch.partition_leader_epoch, batch.base_offset);
+            // In the order of the log only: a segment whose index is missing is looked at before those that come first.
+            self.epochs_changed |= matches!(behind, Behind::Goes)
+                && note_epoch(&mut self.epochs, batch.partition_leader_epoch, batch.base_offset);
             let completed = if batch.has_producer_id() {
                 replay(&mut self.producers, &batch.header(), || read_marker(&batch))?
             } else {
@@ -375,7 +399,7 @@ impl<'a> Loading<'a> {
         if self.producers.take_snapshot(files)? {
             self.snapshots.push(files.path(next_offset, FileKind::ProducerSnapshot));
         }
-        Ok(())
+        Ok(next_offset)
     }
 
     /// Finds the log end, and makes a segment if there is none. All segments go if they end before the log start

@@ -68,6 +68,7 @@ impl Log {
     fn note_truncation(&mut self, offset: i64) {
         self.recovery_point = self.recovery_point.min(offset);
         self.cleaning.truncated(offset);
+        self.unsynced.truncated = true;
         self.unsynced.truncations = self.unsynced.truncations.wrapping_add(1);
         self.high_watermark_at = None;
         self.first_unstable_at = None;

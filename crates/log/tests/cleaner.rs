@@ -60,6 +60,13 @@ fn end_transaction(log: &mut Log, producer_id: i64, commit: bool) {
     log.set_high_watermark(log.log_end_offset());
 }
 
+/// Seals the active segment and syncs it.
+fn roll(log: &mut Log) {
+    log.roll(NOW_MS).unwrap();
+    let flushed = log.flush_handle(false).unwrap().sync().unwrap();
+    log.mark_flushed(flushed, NOW_MS);
+}
+
 fn settings() -> CleanerSettings {
     settings_of(1 << 20)
 }
@@ -131,14 +138,14 @@ fn a_tombstone_goes_once_everybody_has_had_the_time_to_see_it() {
     for (key, value) in [("a", Some("1")), ("b", Some("1")), ("a", None), ("b", Some("2"))] {
         put(&mut log, key, value);
     }
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     assert_eq!(clean(&mut log, settings(), NOW_MS), 4);
     assert_eq!(records(&mut log), ["2 a=-", "3 b=2"]);
     for (later, expect) in
         [(RETENTION_MS - 1, &["2 a=-", "3 b=2", "4 c=1"][..]), (RETENTION_MS, &["3 b=2", "4 c=1"])]
     {
         put(&mut log, "c", Some("1"));
-        log.roll(NOW_MS).unwrap();
+        roll(&mut log);
         clean(&mut log, settings(), NOW_MS + later);
         let found = records(&mut log);
         let kept: Vec<_> = found.iter().filter(|text| !text.contains("c=")).collect();
@@ -154,13 +161,13 @@ fn what_is_undecided_active_or_young_stays() {
     put(&mut log, "a", Some("1"));
     put(&mut log, "a", Some("2"));
     assert_eq!(log.cleanable(NOW_MS + 1000).unwrap(), None, "active");
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     assert_eq!(log.cleanable(NOW_MS).unwrap(), None, "young");
     assert!(log.cleanable(NOW_MS + 500).unwrap().unwrap().cleanable_bytes > 0);
     put_in_transaction(&mut log, 7, 0, "a", Some("3"));
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     put(&mut log, "a", Some("4"));
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     assert_eq!(log.cleanable(NOW_MS + 500).unwrap().unwrap().first_uncleanable_offset, 2, "undecided");
     end_transaction(&mut log, 7, true);
     assert_eq!(log.cleanable(NOW_MS + 500).unwrap().unwrap().first_uncleanable_offset, 4);
@@ -174,7 +181,7 @@ fn a_log_is_due_by_its_dirt_or_by_its_age() {
     let mut log = open_log(&dir.0, &LogConfig { max_compaction_lag_ms: 5000, ..config() });
     for _ in 0..3 {
         put(&mut log, "a", Some("1"));
-        log.roll(NOW_MS).unwrap();
+        roll(&mut log);
     }
     // Checkpoint, time: first dirty offset, dirty ratio, overdue.
     for (checkpoint, later, expect) in [
@@ -207,7 +214,7 @@ fn a_full_map_ends_the_round_and_not_the_log() {
             put(&mut log, &format!("key-{key}"), Some(&format!("{round}")));
         }
     }
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     let mut ends = vec![0];
     while ends.last() < Some(&90) {
         let end = clean(&mut log, settings_of(24 * 16), NOW_MS);
@@ -234,12 +241,12 @@ fn a_committed_tombstone_counts_although_its_producer_has_aborted_before() {
     put(&mut log, "last", Some("value"));
     put_in_transaction(&mut log, 7, 1, "deleted", None);
     end_transaction(&mut log, 7, true);
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     // The first round ends within the segment, behind the abort; the second begins there.
     assert_eq!(clean(&mut log, settings_of(24 * 17), NOW_MS), 17);
     for round in 1..4 {
         put(&mut log, "new", Some("value"));
-        log.roll(NOW_MS).unwrap();
+        roll(&mut log);
         clean(&mut log, settings_of(24 * 17), NOW_MS + round * 2 * RETENTION_MS);
     }
     assert!(!table(&mut log).contains_key("deleted"), "{:?}", records(&mut log));
@@ -264,7 +271,7 @@ fn the_last_batch_of_a_producer_stays() {
     for _ in 0..2 {
         put(&mut log, "a", Some("of another"));
     }
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     clean(&mut log, settings(), NOW_MS);
     assert_eq!(records(&mut log), ["3 a=of another"]);
     log.close().unwrap().sync().unwrap();
@@ -288,7 +295,7 @@ fn dirty_log(dir: &Path) -> Log {
             put(&mut log, &format!("key-{key}"), Some(&format!("{round}")));
         }
     }
-    log.roll(NOW_MS).unwrap();
+    roll(&mut log);
     log
 }
 

@@ -38,6 +38,8 @@ impl World {
             index_interval_bytes: 250,
             segment_index_bytes: 120,
             retention_bytes: if seed.is_multiple_of(3) { 20_000 } else { -1 },
+            // What a follower is sent has holes, which only compaction leaves.
+            compact: true,
             ..LogConfig::default()
         });
         let handles = handles(5);

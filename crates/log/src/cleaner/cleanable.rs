@@ -143,9 +143,10 @@ impl Log {
         self.segment_index(offset).unwrap_or(0)..sealed
     }
 
-    /// What is not decided, active or too young (`min.compaction.lag.ms`) must stay as it is.
+    /// What is not decided, active or too young (`min.compaction.lag.ms`) must stay as it is. Neither may an older record go
+    /// for one that a loss of power could still take away, which Kafka leaves to the time that passes before it cleans.
     fn first_uncleanable_offset(&mut self, first_dirty_offset: i64, now_ms: i64) -> Result<i64> {
-        let mut bound = self.last_stable_offset().min(self.active().base_offset);
+        let mut bound = self.last_stable_offset().min(self.active().base_offset).min(self.recovery_point);
         let lag_ms = self.config.min_compaction_lag_ms;
         if lag_ms > 0 {
             let sealed = self.sealed_from(first_dirty_offset);

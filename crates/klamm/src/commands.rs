@@ -20,6 +20,7 @@ mod groups;
 mod leader_election;
 mod log_dirs;
 mod metadata_quorum;
+mod metadata_shell;
 mod producer_perf_test;
 mod reassign_partitions;
 mod server;
@@ -76,6 +77,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Delete the records below given offsets" },
     Command { name: "dump-log", script: "kafka-dump-log", area: Area::Data, run: dump_log::run,
         about: "Print and check segments, indexes and snapshots of a log directory" },
+    Command { name: "metadata-shell", script: "kafka-metadata-shell", area: Area::Data, run: metadata_shell::run,
+        about: "Look into a metadata snapshot or log as a tree of files" },
     Command { name: "consumer-groups", script: "kafka-consumer-groups", area: Area::Cluster,
         run: consumer_groups::run, about: "List, describe and delete groups; reset their offsets" },
     Command { name: "groups", script: "kafka-groups", area: Area::Cluster, run: groups::run,

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use crate::cli::Call;
 use decoder::Decoder;
+pub(crate) use segment::Batches;
 
 /// Prints and checks files of a log directory: .log, .index, .timeindex, .txnindex, .snapshot, .checkpoint.
 #[derive(clap::Parser)]

@@ -16,7 +16,7 @@ use super::{Findings, Options, base_offset};
 const INDENT: &str = "|";
 
 /// The batches of a file, one after the other, without reading more than one into memory.
-pub(super) struct Batches {
+pub(crate) struct Batches {
     file: File,
     end: u64,
     position: u64,
@@ -24,7 +24,7 @@ pub(super) struct Batches {
 
 impl Batches {
     /// Reads from `start`, at most to `bytes_max` bytes behind it.
-    pub(super) fn open(path: &Path, start: u64, bytes_max: u64) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, start: u64, bytes_max: u64) -> anyhow::Result<Self> {
         let file = Disk::real().open(path, OpenMode::Read)?;
         let end = file.len()?.min(start.saturating_add(bytes_max));
         Ok(Self { file, end, position: start })
@@ -41,7 +41,7 @@ impl Batches {
     }
 
     /// The next batch; none if what is left is too short for one.
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<RecordBatch>> {
+    pub(crate) fn next(&mut self) -> anyhow::Result<Option<RecordBatch>> {
         // Base offset and length, then the magic in the seventeenth byte of every format.
         let mut head = [0; 17];
         if self.trailing() < head.len() as u64 {

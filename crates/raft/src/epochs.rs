@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Survivors of a leader stand one after the other, so long apart: a round of votes on a local network fits in, and no
 /// two of them split the votes.
-const SUCCESSION_STEP: Duration = Duration::from_millis(100);
+const SUCCESSION_STEP: Duration = Duration::from_millis(200);
 
 impl Raft {
     /// Requests that only voters send: not from an epoch that is over, and not from ourselves.

@@ -22,6 +22,11 @@ impl Chaos {
         Self { random: seed * 2 + 1, drop_percent: 8, delay_ms_max: 60, append_ms_max: 40 }
     }
 
+    /// Everything comes, but late.
+    pub(super) fn only_late(seed: u64) -> Self {
+        Self { drop_percent: 0, ..Self::new(seed) }
+    }
+
     pub(super) fn below(&mut self, end: u64) -> u64 {
         // xorshift64
         self.random ^= self.random << 13;

@@ -1,4 +1,4 @@
-use super::cluster::{Cluster, directory};
+use super::cluster::{Chaos, Cluster, directory};
 use crate::control::{ControlRecord, control_batch, control_records};
 use crate::*;
 use klamm_protocol::api::describe_quorum::{
@@ -160,6 +160,24 @@ fn the_survivors_of_a_dead_leader_elect_another_at_once() {
         let successor = cluster.nodes.values().find(|node| node.up && node.raft.is_leader());
         assert!(successor.is_some_and(|node| node.leader.1.is_some()), "seed {seed}");
         assert_eq!(successor.map(|node| node.raft.epoch()), Some(cluster.node(leader).raft.epoch() + 1));
+    }
+}
+
+/// Each stands when it notices, and has to be through with its votes before the next one does.
+#[test]
+fn survivors_that_notice_one_after_the_other_elect_a_leader_soon() {
+    for seed in 0..50 {
+        let mut cluster = Cluster::new(&[1, 2, 3], &[], seed);
+        let leader = cluster.elect();
+        cluster.run(SECOND);
+        cluster.chaos = Some(Chaos::only_late(seed));
+        cluster.run(SECOND);
+        cluster.propose(leader, "a").expect("leads");
+        cluster.run(SECOND / 20);
+        cluster.crash(leader);
+        cluster.run(SECOND * 6 / 5);
+        let successor = cluster.nodes.values().find(|node| node.up && node.raft.is_leader());
+        assert!(successor.is_some(), "seed {seed}");
     }
 }
 

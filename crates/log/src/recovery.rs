@@ -282,6 +282,7 @@ impl<'a> Loading<'a> {
     /// Removes the segments from `first` on, the newest first and before the damage is cut off: should this be
     /// interrupted, the next start finds the damage again, and no hole.
     fn remove_behind(&mut self, first: usize) -> Result<()> {
+        let removes = self.segments.len() > first;
         while self.segments.len() > first {
             let Some(segment) = self.segments.pop() else { break };
             tracing::warn!(
@@ -290,6 +291,10 @@ impl<'a> Loading<'a> {
                 "removing segment behind what is missing or damaged"
             );
             self.remove_segment(&segment)?;
+        }
+        if removes {
+            // They must not come back behind what is written now.
+            self.files.disk().sync_dir(self.files.dir())?;
         }
         Ok(())
     }
@@ -394,7 +399,7 @@ impl<'a> Loading<'a> {
         if sound < size && matches!(behind, Behind::Goes) {
             self.remove_behind(index + 1)?;
         }
-        file.truncate(u64::from(sound))?;
+        cut(&file, sound, size)?;
         self.producers.set_map_end_offset(next_offset);
         if self.producers.take_snapshot(files)? {
             self.snapshots.push(files.path(next_offset, FileKind::ProducerSnapshot));
@@ -460,6 +465,15 @@ impl<'a> Loading<'a> {
         };
         rebuild_producer_state(&mut self.producers, self.files, &mut self.segments, rebuild)
     }
+}
+
+/// Cuts a file of `size` bytes, lastingly: what is cut off must not come back behind what is written now.
+fn cut(file: &klamm_io::disk::File, sound: u32, size: u32) -> Result<()> {
+    file.truncate(u64::from(sound))?;
+    if sound < size {
+        file.sync_data()?;
+    }
+    Ok(())
 }
 
 fn warn_of_damage(open: &OpenLog<'_>, base_offset: i64, position: u32, detail: &str) {

@@ -188,6 +188,9 @@ impl Raft {
 
     /// When to step with [`Input::Tick`] at the latest.
     pub fn next_deadline(&self) -> Option<Duration> {
+        if self.shutdown_done {
+            return None;
+        }
         let role = match &self.role {
             // A node that shuts down begins no other election, however long ago this one was.
             Role::Unattached { election_deadline, .. } => {
@@ -217,7 +220,7 @@ impl Raft {
         } else {
             self.peers.next_deadline()
         };
-        role.into_iter().chain(peers).chain(self.shutdown_deadline.filter(|_| !self.shutdown_done)).min()
+        role.into_iter().chain(peers).chain(self.shutdown_deadline).min()
     }
 
     /// The epoch.

@@ -1,0 +1,38 @@
+//! Runs that have to come out as they do: the same seed the same, and broken clusters as broken.
+
+use klamm_sim::{
+    plan::{Kinds, Plan, Special},
+    run::{Report, run},
+};
+
+fn report(plan: &Plan) -> Report {
+    run(plan).expect("the plan makes sense")
+}
+
+#[test]
+fn a_seed_tells_everything() {
+    for plan in [Plan::single(1), Plan::of(3, Special::None)] {
+        let (one, two) = (report(&plan), report(&plan));
+        assert_eq!(one.violations, []);
+        assert_eq!((one.trace, one.polls, one.counts), (two.trace, two.polls, two.counts));
+        assert_ne!(one.trace, report(&Plan { seed: plan.seed + 1, ..plan }).trace);
+    }
+}
+
+#[test]
+fn metadata_outlasts_a_blackout_unless_disks_lie() {
+    assert_eq!(report(&Plan::of(1, Special::Blackout)).violations, []);
+    let violated = report(&Plan::of(1, Special::LyingDisks)).violations;
+    assert!(violated.iter().any(|(name, _)| name == "committed metadata"), "{violated:?}");
+}
+
+#[test]
+fn an_acknowledgement_before_replication_is_noticed() {
+    let kinds = Kinds { kill: true, partition: true, ..Kinds::default() };
+    let noticed = (1..6).any(|seed| {
+        let plan = Plan { kinds, ..Plan::of(seed, Special::EarlyAcknowledgement) };
+        let plan = Plan { faults_for: std::time::Duration::from_secs(60), ..plan };
+        report(&plan).violations.iter().any(|(name, _)| name == "acknowledged records")
+    });
+    assert!(noticed, "records are lost, and nobody says so");
+}

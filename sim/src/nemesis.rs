@@ -149,7 +149,19 @@ impl<'a> Nemesis<'a> {
         self.invariants.borrow_mut().lost(self.cluster.nodes[index].id, loss);
     }
 
+    /// Whether a host that lost its power, and with it records, is not yet known to all as one that did. Until then the
+    /// ISRs name it for what it has not: a process that ends now could make it a leader.
+    fn is_recovering(&mut self) -> bool {
+        if self.is_whole() {
+            self.recovering = None;
+        }
+        self.recovering.is_some()
+    }
+
     fn kill(&mut self) {
+        if self.is_recovering() {
+            return;
+        }
         // Now and then all at once.
         let all = self.chance(10);
         let chosen = self.any_node();
@@ -194,7 +206,10 @@ impl<'a> Nemesis<'a> {
     }
 
     fn lose_power(&mut self) {
-        if !self.is_whole() {
+        // A disk that fails, or a node that is to stop, could take another process soon.
+        let is_quiet =
+            self.later.iter().all(|(_, later)| matches!(later, Later::MendLinks | Later::Resume(_)));
+        if !self.is_whole() || !is_quiet {
             return;
         }
         let index = self.any_node();
@@ -213,7 +228,7 @@ impl<'a> Nemesis<'a> {
     }
 
     fn restart(&mut self) {
-        if self.later.iter().any(|(_, later)| matches!(later, Later::Stop(_))) {
+        if self.is_recovering() || self.later.iter().any(|(_, later)| matches!(later, Later::Stop(_))) {
             return;
         }
         let is_rolling = self.chance(40);
@@ -312,6 +327,9 @@ impl<'a> Nemesis<'a> {
     }
 
     fn bad_disk(&mut self) {
+        if self.is_recovering() {
+            return;
+        }
         let index = self.any_node();
         let is_full = self.chance(50);
         self.say(format!("{} disk {}", if is_full { "full" } else { "failing" }, index + 1));

@@ -20,13 +20,15 @@ pub struct Batch {
     pub epoch: i32,
     /// Checksum, which does not cover the epoch.
     pub crc: u32,
+    /// Id and epoch of its producer, and its first sequence number.
+    pub producer: (i64, i16, i32),
 }
 
 /// Batches by the offset of their first record.
 pub type Batches = BTreeMap<i64, Batch>;
 
 /// The logs of all partitions of a node, by the name of their directory: the metadata log among them, without those that
-/// are being deleted. As the page cache has them; batches that are damaged end a segment.
+/// are being deleted. As the page cache has them, up to the first batch that is damaged.
 pub fn logs(disk: &SimulatedDisk) -> BTreeMap<String, Batches> {
     let disk = disk.disk();
     let root = Path::new(DATA);
@@ -37,18 +39,20 @@ pub fn logs(disk: &SimulatedDisk) -> BTreeMap<String, Batches> {
         }
         let path = root.join(&directory.name);
         let mut batches = Batches::new();
-        for file in disk.read_dir(&path).unwrap_or_default() {
+        'files: for file in disk.read_dir(&path).unwrap_or_default() {
             if !file.name.ends_with(".log") {
                 continue;
             }
             let content = disk.read_file(&path.join(&file.name), FILE_BYTES_MAX).unwrap_or_default();
             for batch in BatchIter::new(Bytes::from(content)) {
-                let Ok(batch) = batch else { break };
+                // What a loss of power left of the rest is cut off by the node's next start.
+                let Some(batch) = batch.ok().filter(|batch| batch.check_crc().is_ok()) else { break 'files };
                 let header = batch.header();
                 let found = Batch {
                     last_offset: header.last_offset(),
                     epoch: header.partition_leader_epoch,
                     crc: header.crc,
+                    producer: (header.producer_id, header.producer_epoch, header.base_sequence),
                 };
                 batches.insert(header.base_offset, found);
             }

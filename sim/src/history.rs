@@ -41,12 +41,12 @@ pub struct History {
     pub read: BTreeMap<TopicPartition, BTreeMap<i64, (usize, u64)>>,
     /// What consumers have seen that cannot be.
     pub contradictions: Vec<String>,
+    /// Whether a record may be there twice: see `invariants/acknowledged.rs`.
+    pub may_repeat: bool,
     /// What members of the group have read.
     pub group_read: BTreeMap<TopicPartition, BTreeSet<i64>>,
-    /// Topics that were created and have to be there, and others that were deleted and must not.
+    /// Topics that were created and have to be there.
     pub topics_kept: BTreeSet<String>,
-    /// See there.
-    pub topics_deleted: BTreeSet<String>,
     /// Topics that were there in the end, once they were listed.
     pub topics_listed: Option<BTreeSet<String>>,
     /// Committed offsets that are not what was committed.

@@ -31,6 +31,9 @@ struct Options {
     /// What nodes and clients log: a filter such as `info` or `klamm_server=debug`
     #[arg(long)]
     log: Option<String>,
+    /// With --seed, prints the batches of this partition on every node
+    #[arg(long)]
+    dump: Option<String>,
     /// One node without faults
     #[arg(long)]
     single: bool,
@@ -74,7 +77,7 @@ fn simulate(options: &Options) -> Result<u64> {
                     }
                     let report = run(&plan(options, seed));
                     let _one_at_a_time = output.lock().unwrap_or_else(PoisonError::into_inner);
-                    let is_good = print(seed, report, options.seed.is_some());
+                    let is_good = print(seed, report, options);
                     failed.fetch_add(u64::from(!is_good), Ordering::Relaxed);
                 }
             });
@@ -99,7 +102,7 @@ fn plan(options: &Options, seed: u64) -> Plan {
 }
 
 /// Prints a report. Whether all was well.
-fn print(seed: u64, report: Result<Report>, is_long: bool) -> bool {
+fn print(seed: u64, report: Result<Report>, options: &Options) -> bool {
     let report = match report {
         Ok(report) => report,
         Err(error) => {
@@ -108,13 +111,14 @@ fn print(seed: u64, report: Result<Report>, is_long: bool) -> bool {
         }
     };
     let is_good = report.violations.is_empty();
-    if is_long {
+    if options.seed.is_some() {
         for (at, deed) in &report.deeds {
             println!("{:>10.3} {deed}", at.as_secs_f64());
         }
         for (node, why) in &report.ends {
             println!("node {node} ended: {why}");
         }
+        dump(&report, options.dump.as_deref().unwrap_or_default());
     }
     let outcome = if is_good { "ok" } else { "FAILED" };
     let counts: Vec<String> = report.counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
@@ -130,4 +134,12 @@ fn print(seed: u64, report: Result<Report>, is_long: bool) -> bool {
         println!("seed {seed}: violated {name}: {what}");
     }
     is_good
+}
+
+fn dump(report: &Report, partition: &str) {
+    for (node, logs) in &report.logs {
+        for (base_offset, batch) in logs.get(partition).into_iter().flatten() {
+            println!("node {node} {partition} {base_offset} {batch:?}");
+        }
+    }
 }

@@ -58,6 +58,8 @@ pub struct Plan {
     pub replication_factor: i16,
     /// Producing clients.
     pub producers: usize,
+    /// `max.in.flight.requests.per.connection` of producers.
+    pub in_flight: u32,
     /// Consuming clients that read everything.
     pub readers: usize,
     /// Members of a consumer group.
@@ -101,6 +103,7 @@ impl Plan {
             topics: (1 + below(&entropy, 2), 1 + i32::try_from(entropy.below(3)).unwrap_or(0)),
             replication_factor: 3,
             producers: 1 + below(&entropy, 3),
+            in_flight: if chance(70) { 1 } else { 5 },
             readers: 1 + below(&entropy, 2),
             members: below(&entropy, 3),
             has_churn: chance(50),

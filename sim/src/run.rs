@@ -44,6 +44,8 @@ pub struct Report {
     pub deeds: Vec<(Duration, String)>,
     /// Why nodes ended by themselves.
     pub ends: Vec<(i32, String)>,
+    /// The logs as they lie on the disks in the end.
+    pub logs: Logs,
 }
 
 thread_local! {
@@ -73,6 +75,7 @@ pub fn run(plan: &Plan) -> Result<Report> {
     let invariants = Rc::new(RefCell::new(Invariants::default()));
     let newest = listen(&sim, &invariants);
     let history = Shared::default();
+    history.lock().may_repeat = plan.in_flight > 1;
     let mut cluster = Cluster::format(plan)?;
     for index in 0..cluster.nodes.len() {
         cluster.start(&sim, index)?;
@@ -122,6 +125,7 @@ pub fn run(plan: &Plan) -> Result<Report> {
         counts,
         deeds: std::mem::take(&mut nemesis.deeds),
         ends: nemesis.cluster.ends(),
+        logs: logs(&nemesis),
     })
 }
 

@@ -28,7 +28,7 @@ impl Invariant for CommittedMetadata {
         let Observation::Committed { base_offset, last_offset, epoch, crc } = *observation else {
             return Ok(());
         };
-        let now = Batch { last_offset, epoch, crc };
+        let now = Batch { last_offset, epoch, crc, producer: (-1, -1, -1) };
         match self.committed.insert(base_offset, now) {
             Some(before) if before != now => {
                 Err(format!("at offset {base_offset} {before:?} was committed, and on node {node} {now:?}"))

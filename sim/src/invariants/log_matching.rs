@@ -63,7 +63,10 @@ mod tests {
     #[test]
     fn what_lies_before_an_agreement_has_to_agree() {
         let log = |batches: &[(i64, i32, u32)]| -> Batches {
-            batches.iter().map(|&(o, epoch, crc)| (o, Batch { last_offset: o, epoch, crc })).collect()
+            batches
+                .iter()
+                .map(|&(o, epoch, crc)| (o, Batch { last_offset: o, epoch, crc, producer: (-1, -1, -1) }))
+                .collect()
         };
         let one = log(&[(0, 1, 10), (1, 1, 11), (2, 2, 12)]);
         for (other, is_good) in [

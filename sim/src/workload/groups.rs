@@ -27,7 +27,7 @@ pub(super) async fn commit(client: Client) {
         let is_last = client.history.is_healing();
         client.pause(1000).await;
         let is_committed = commit_next(&client, &admin, &at, &mut commits).await;
-        let is_asked = ask(&client, &admin, &at, &commits, is_last).await;
+        let is_asked = ask(&client, &admin, &at, &commits, is_last && is_committed).await;
         if is_last && is_committed && is_asked {
             break;
         }
@@ -51,8 +51,8 @@ async fn commit_next(client: &Client, admin: &Admin, at: &TopicPartition, commit
     }
 }
 
-/// A coordinator that is cut off answers from what it knew, as Kafka's does: only when all has healed an old offset is
-/// one too many.
+/// A coordinator that is cut off answers from what it knew, as Kafka's does: an old offset is one too many only when all
+/// has healed and this coordinator has answered a commit.
 async fn ask(client: &Client, admin: &Admin, at: &TopicPartition, commits: &Commits, is_last: bool) -> bool {
     let Ok(found) = admin.consumer_group_offsets(GROUP).await else { return false };
     let found = found.get(at).map_or(0, |found| found.offset);

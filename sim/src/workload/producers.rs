@@ -44,6 +44,7 @@ impl Sender {
     fn producer(&self) -> Option<Producer> {
         let acks = if self.client.plan.special == Special::EarlyAcknowledgement { "1" } else { "all" };
         let idempotence = (acks == "all").to_string();
+        let in_flight = self.client.plan.in_flight.to_string();
         let pairs = [
             ("acks", acks),
             ("enable.idempotence", &*idempotence),
@@ -51,6 +52,7 @@ impl Sender {
             ("request.timeout.ms", "10000"),
             ("max.block.ms", "10000"),
             ("linger.ms", "5"),
+            ("max.in.flight.requests.per.connection", &*in_flight),
         ];
         Producer::new(&self.client.config(ClientKind::Producer, &pairs).ok()?).ok()
     }

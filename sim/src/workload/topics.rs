@@ -33,9 +33,7 @@ pub(super) async fn create_and_churn(client: Client) {
         let index = usize::try_from(client.entropy.below(there.len() as u64)).unwrap_or(0);
         let name = there.swap_remove(index);
         client.history.lock().topics_kept.remove(&name);
-        if delete(&client, &admin, &name).await {
-            client.history.lock().topics_deleted.insert(name);
-        }
+        delete(&client, &admin, &name).await;
     }
     while !client.history.is_healing() {
         client.pause(1000).await;
@@ -70,11 +68,9 @@ async fn create(client: &Client, admin: &Admin, name: &str, partitions: i32) -> 
     }
 }
 
-async fn delete(client: &Client, admin: &Admin, name: &str) -> bool {
+async fn delete(client: &Client, admin: &Admin, name: &str) {
     let done = admin.delete_topics(&[name.to_owned()]).await.map(|mut all| all.remove(name));
-    let is_done = matches!(done, Ok(Some(Ok(()))));
-    if is_done {
+    if matches!(done, Ok(Some(Ok(())))) {
         client.history.lock().count("topics deleted");
     }
-    is_done
 }

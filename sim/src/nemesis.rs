@@ -1,6 +1,6 @@
 //! What goes wrong, and what makes it good again.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use klamm_io::{
@@ -41,8 +41,10 @@ pub struct Nemesis<'a> {
     newest: Newest,
     clients: Vec<Host>,
     later: Vec<(Duration, Later)>,
-    /// Whose power was lost last, and the broker epoch it had.
-    recovering: Option<(usize, i64)>,
+    /// Whose process has ended, and the broker epoch it had in the newest image then.
+    ended: BTreeMap<usize, i64>,
+    /// A host has lost its power, and its partitions are not whole yet.
+    recovering: bool,
     /// What was done, with the time, for reports.
     pub deeds: Vec<(Duration, String)>,
 }
@@ -69,7 +71,20 @@ impl<'a> Nemesis<'a> {
         let Parts { sim, cluster, plan, invariants, newest, clients } = parts;
         let entropy = Entropy::seeded(plan.seed ^ 0x6e65_6d65);
         let (later, deeds) = (Vec::new(), Vec::new());
-        Self { sim, cluster, plan, entropy, invariants, newest, clients, later, recovering: None, deeds }
+        let ended = BTreeMap::new();
+        Self {
+            sim,
+            cluster,
+            plan,
+            entropy,
+            invariants,
+            newest,
+            clients,
+            later,
+            ended,
+            recovering: false,
+            deeds,
+        }
     }
 
     fn chance(&self, percent: u64) -> bool {
@@ -145,17 +160,21 @@ impl<'a> Nemesis<'a> {
         self.cluster.nodes[index].is_running(self.sim)
     }
 
-    fn lost(&self, index: usize, loss: Loss) {
+    fn lost(&mut self, index: usize, loss: Loss) {
+        let id = self.cluster.nodes[index].id;
+        let newest = self.newest.borrow();
+        let broker = newest.as_ref().and_then(|published| published.image.cluster.brokers.get(&id));
+        self.ended.insert(index, broker.map_or(-1, |broker| broker.epoch));
+        drop(newest);
+        self.recovering |= loss == Loss::Power;
         self.invariants.borrow_mut().lost(self.cluster.nodes[index].id, loss);
     }
 
     /// Whether a host that lost its power, and with it records, is not yet known to all as one that did. Until then the
     /// ISRs name it for what it has not: a process that ends now could make it a leader.
     fn is_recovering(&mut self) -> bool {
-        if self.is_whole() {
-            self.recovering = None;
-        }
-        self.recovering.is_some()
+        self.recovering &= !self.is_whole();
+        self.recovering
     }
 
     fn kill(&mut self) {
@@ -186,14 +205,15 @@ impl<'a> Nemesis<'a> {
         }
     }
 
-    /// Whether every partition has all its replicas in sync, and the last host that lost its power is back.
+    /// Whether every partition has all its replicas in sync, in an image in which all brokers have registered anew whose
+    /// process has ended: an older one may name them for what they are no more.
     pub fn is_whole(&self) -> bool {
         let newest = self.newest.borrow();
         let Some(published) = &*newest else { return false };
         let image = &published.image;
-        let is_back = self.recovering.is_none_or(|(index, epoch_before)| {
-            let broker = image.cluster.brokers.get(&self.cluster.nodes[index].id);
-            broker.is_some_and(|broker| broker.epoch > epoch_before && !broker.fenced)
+        let is_back = self.ended.iter().all(|(index, epoch_before)| {
+            let broker = image.cluster.brokers.get(&self.cluster.nodes[*index].id);
+            broker.is_some_and(|broker| broker.epoch > *epoch_before && !broker.fenced)
         });
         let all_up = self.cluster.nodes.iter().all(|node| {
             image.cluster.brokers.get(&node.id).is_some_and(|broker| !broker.fenced)
@@ -214,13 +234,7 @@ impl<'a> Nemesis<'a> {
         }
         let index = self.any_node();
         let id = self.cluster.nodes[index].id;
-        let epoch = self
-            .newest
-            .borrow()
-            .as_ref()
-            .and_then(|published| published.image.cluster.brokers.get(&id).map(|broker| broker.epoch));
         self.say(format!("power off {id}"));
-        self.recovering = epoch.map(|epoch| (index, epoch));
         self.cluster.power_off(self.sim, index);
         self.lost(index, Loss::Power);
         let after = self.millis(500, 15_000);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::node::Product;
 use crate::shell::command;
 use crate::tally::{self, Tally};
-use crate::{clients, conformance, crash, disk, faults, fuzz, hostile, setup, sim, tools};
+use crate::{clients, conformance, crash, disk, faults, fuzz, hostile, setup, tools};
 
 /// How much of what can be scaled is done.
 struct Scale {
@@ -34,7 +34,6 @@ struct Stage {
 /// The stages in the order in which they run: what is quick and says most comes first.
 const STAGES: &[Stage] = &[
     Stage { name: "unit", budget: 900, run: |_| unit() },
-    Stage { name: "sim", budget: 120, run: |_| sim::short() },
     Stage { name: "hostile", budget: 120, run: |_| hostile::hostile(Product::Klamm) },
     Stage {
         name: "clients",

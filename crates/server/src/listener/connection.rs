@@ -294,6 +294,7 @@ impl Serving {
 
     async fn write_loop(&self, mut responses: mpsc::Receiver<(Begun, Reply)>) -> End {
         let mut pending = None;
+        let mut answered = Vec::new();
         loop {
             let (begun, next) = match pending.take() {
                 Some(next) => next,
@@ -304,7 +305,7 @@ impl Serving {
             };
             let mut queued_bytes = next.queued_bytes();
             let mut chunks = next.settle().await.chunks;
-            let mut answered = vec![begun];
+            answered.push(begun);
             // Whatever else is ready goes out in the same write.
             while let Ok((begun, mut reply)) = responses.try_recv() {
                 let bytes = reply.queued_bytes();
@@ -331,7 +332,7 @@ impl Serving {
             self.taken.notify_one();
             let now = self.clock.now();
             self.last_active.set(now);
-            answered.into_iter().for_each(|begun| self.requests.answered(begun, now));
+            answered.drain(..).for_each(|begun| self.requests.answered(begun, now));
         }
     }
 

@@ -9,7 +9,7 @@ use klamm_protocol::{
 };
 
 use super::{
-    requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, Reader, TopicPartition},
+    requests::{Isolation, PartitionRead, PartitionReadAnswer, ReadRequest, Reader},
     run::Shard,
     watch::FetchWatch,
 };
@@ -26,8 +26,7 @@ impl Shard {
         let mut how = How { isolation, reader, closer: closer.as_deref(), min_one_batch: true };
         let mut answers = Vec::with_capacity(partitions.len());
         for read in &partitions {
-            let (answer, effects) = self.read_one(read, how, watch.as_ref());
-            self.count_read(&read.at, reader, &answer);
+            let (answer, effects) = self.read_and_count(read, how, watch.as_ref());
             // A batch that is larger than the limits comes only where nothing has come before.
             how.min_one_batch &= answer.bytes() == 0;
             answers.push(answer);
@@ -36,32 +35,35 @@ impl Shard {
         drop(reply.send(answers));
     }
 
-    fn count_read(&self, at: &TopicPartition, reader: Reader, answer: &PartitionReadAnswer) {
-        let bytes = u64::from(answer.bytes());
-        let failed_fetch_requests = u64::from(answer.error != ErrorCode::None);
-        let mut counted = Traffic { fetch_requests: 1, failed_fetch_requests, ..Traffic::default() };
-        match reader {
-            Reader::Follower { .. } => counted.replication_bytes_out = bytes,
-            Reader::OfLeader | Reader::OfAny => counted.bytes_out = bytes,
-        }
+    fn read_and_count(
+        &self,
+        read: &PartitionRead,
+        how: How<'_>,
+        watch: Option<&Arc<FetchWatch>>,
+    ) -> (PartitionReadAnswer, Effects) {
+        let mut partitions = self.partitions.borrow_mut();
+        let mut partition = partitions.get_mut(&read.at);
+        let (answer, effects) = match &mut partition {
+            Some(partition) => self.read_one(partition, read, how, watch),
+            None => (PartitionReadAnswer::failed(self.missing(&read.at)), Effects::default()),
+        };
+        let counted = counted(&answer, how.reader);
         self.traffic.borrow_mut().add(&counted);
-        if let Some(partition) = self.partitions.borrow_mut().get_mut(at) {
+        if let Some(partition) = partition {
             partition.traffic.add(&counted);
         }
+        (answer, effects)
     }
 
     fn read_one(
         &self,
+        partition: &mut Partition,
         read: &PartitionRead,
         how: How<'_>,
         watch: Option<&Arc<FetchWatch>>,
     ) -> (PartitionReadAnswer, Effects) {
         let How { isolation, reader, closer, min_one_batch } = how;
         let refused = |code| (PartitionReadAnswer::failed(code), Effects::default());
-        let mut partitions = self.partitions.borrow_mut();
-        let Some(partition) = partitions.get_mut(&read.at) else {
-            return refused(self.missing(&read.at));
-        };
         if read.topic_id != Uuid::ZERO && read.topic_id != partition.topic_id() {
             return refused(ErrorCode::InconsistentTopicId);
         }
@@ -119,6 +121,17 @@ impl Shard {
             answer.records = None;
         }
         is_held_back
+    }
+}
+
+/// What a read adds to the numbers.
+fn counted(answer: &PartitionReadAnswer, reader: Reader) -> Traffic {
+    let bytes = u64::from(answer.bytes());
+    let failed_fetch_requests = u64::from(answer.error != ErrorCode::None);
+    let counted = Traffic { fetch_requests: 1, failed_fetch_requests, ..Traffic::default() };
+    match reader {
+        Reader::Follower { .. } => Traffic { replication_bytes_out: bytes, ..counted },
+        Reader::OfLeader | Reader::OfAny => Traffic { bytes_out: bytes, ..counted },
     }
 }
 

@@ -46,6 +46,7 @@ mod pattern;
 mod record;
 mod request;
 mod settings;
+pub mod share;
 mod state;
 pub mod transaction;
 

@@ -11,6 +11,7 @@ pub mod groups;
 pub mod quorum;
 pub mod records;
 pub mod security;
+pub mod share;
 pub mod topics;
 pub mod transactions;
 
@@ -42,6 +43,8 @@ pub struct Contexts {
     pub records: records::RecordsContext,
     /// SASL, access control, tokens, SCRAM credentials.
     pub security: security::SecurityContext,
+    /// Share groups' records and state.
+    pub share: share::ShareContext,
     /// Creating, deleting, describing topics.
     pub topics: topics::TopicsContext,
     /// Transactions.

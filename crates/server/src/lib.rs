@@ -25,6 +25,7 @@ pub mod quotas;
 pub mod replication;
 pub mod reply;
 pub mod shard;
+pub mod share;
 pub mod start;
 pub mod topic_names;
 pub mod topic_settings;

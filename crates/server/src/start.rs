@@ -31,7 +31,7 @@ use crate::{
     handlers::{
         Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
         groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, security::SecurityContext,
-        topics::TopicsContext, transactions::TransactionsContext,
+        share::ShareContext, topics::TopicsContext, transactions::TransactionsContext,
     },
     inter_broker::InterBroker,
     listener::{acceptor, limits::ConnectionLimits},
@@ -53,6 +53,7 @@ use crate::{
         router::ShardSenders,
         run::{self, ShardStart},
     },
+    share::persister::Persister,
     topics_creator::TopicsCreator,
 };
 
@@ -610,21 +611,30 @@ fn start_shards(
         let (node, senders) = (Arc::clone(node), senders.clone());
         let (creator, producer_ids) = (Arc::clone(&creator), Arc::clone(&producer_ids));
         let contexts_node = Arc::clone(&node);
-        let contexts = Box::new(move |shards: Rc<Shards>| Contexts {
-            cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
-            configs: ConfigsContext { node: Arc::clone(&contexts_node) },
-            groups: GroupsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards), creator },
-            brokers: BrokersContext { node: Arc::clone(&contexts_node) },
-            quorum: QuorumContext { node: Arc::clone(&contexts_node) },
-            records: RecordsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards) },
-            security: SecurityContext { node: Arc::clone(&contexts_node) },
-            topics: TopicsContext { node: Arc::clone(&contexts_node) },
-            transactions: TransactionsContext {
-                inter_broker: InterBroker::new(Arc::clone(&contexts_node)),
-                node: contexts_node,
-                shards,
-                producer_ids,
-            },
+        let contexts = Box::new(move |shards: Rc<Shards>| {
+            let inter_broker = InterBroker::new(Arc::clone(&contexts_node));
+            let persister = Persister {
+                node: Arc::clone(&contexts_node),
+                shards: Rc::clone(&shards),
+                inter_broker: Rc::clone(&inter_broker),
+                creator: Arc::clone(&creator),
+            };
+            Contexts {
+                cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
+                configs: ConfigsContext { node: Arc::clone(&contexts_node) },
+                groups: GroupsContext {
+                    node: Arc::clone(&contexts_node),
+                    shards: Rc::clone(&shards),
+                    creator,
+                },
+                brokers: BrokersContext { node: Arc::clone(&contexts_node) },
+                quorum: QuorumContext { node: Arc::clone(&contexts_node) },
+                records: RecordsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards) },
+                security: SecurityContext { node: Arc::clone(&contexts_node) },
+                share: ShareContext { persister: Rc::new(persister) },
+                topics: TopicsContext { node: Arc::clone(&contexts_node) },
+                transactions: TransactionsContext { node: contexts_node, shards, producer_ids, inter_broker },
+            }
         });
         let start = ShardStart { index, node, senders, queue, open_files_max, contexts };
         threads.push(spawn::thread(&format!("klamm-shard-{index}"), move || run::run(start))?);

@@ -13,6 +13,8 @@ pub trait Cluster {
     fn name(&self, id: Uuid) -> Option<StrBytes>;
     /// How many partitions a topic has.
     fn partition_count(&self, id: Uuid) -> Option<i32>;
+    /// What [`topic_hash`](crate::topic_hash) makes of a topic; asked for often.
+    fn topic_hash(&self, name: &str) -> Option<i64>;
     /// The names of all topics for which `wanted` is true.
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes>;
     /// The pace of a consumer group that has configs of its own.
@@ -37,6 +39,10 @@ impl Cluster for NoCluster {
     }
 
     fn partition_count(&self, _id: Uuid) -> Option<i32> {
+        None
+    }
+
+    fn topic_hash(&self, _name: &str) -> Option<i64> {
         None
     }
 

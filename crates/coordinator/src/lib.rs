@@ -28,8 +28,6 @@
 //! * Kinds of groups share their ids. An empty group gives way to one of another kind; a group with members does not,
 //!   as in Kafka with `group.consumer.migration.policy=disabled`.
 //! * Lists of groups and of consumer group members come in the order of Kafka's hash tables, which its tests compare.
-//! * The metadata hash in a consumer group's record is not computed as Kafka does it: a group that changes hands
-//!   between the two gets one epoch more.
 //! * A JoinGroup of a new member creates the group and writes an empty record for it, as Kafka does, so that
 //!   ListGroups, which reads committed state, shows it.
 //! * The answer MEMBER_ID_REQUIRED is given before that record is committed: the id means nothing yet.
@@ -48,6 +46,7 @@ mod request;
 mod settings;
 pub mod share;
 mod state;
+mod topic_hash;
 pub mod transaction;
 
 pub use cluster::{Cluster, NoCluster};
@@ -59,3 +58,4 @@ pub use record::{ConsumerRecord, GroupRecord};
 pub use request::{EndTransaction, Request, RequestContext};
 pub use settings::{ConsumerTiming, GroupSettings};
 pub use state::{GroupsState, LogRecord};
+pub use topic_hash::{group_hash, topic_hash};

@@ -46,6 +46,11 @@ impl klamm_coordinator::Cluster for Topics {
         self.find(id).map(|(_, count)| *count)
     }
 
+    fn topic_hash(&self, name: &str) -> Option<i64> {
+        let racks = usize::try_from(*self.partitions.get(name)?).ok()?;
+        Some(klamm_coordinator::topic_hash(parse::topic_id(name), name, &vec![Vec::new(); racks]))
+    }
+
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
         self.partitions.keys().filter(|name| wanted(name)).map(StrBytes::from).collect()
     }

@@ -1,11 +1,16 @@
 //! The cluster, as coordinators ask for it.
 
-use std::sync::Arc;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
 
 use klamm_config::{BrokerConfig, GroupConfig, group};
-use klamm_coordinator::{Cluster, ConsumerTiming};
-use klamm_metadata::image::ConfigResource;
+use klamm_coordinator::{Cluster, ConsumerTiming, topic_hash};
+use klamm_metadata::image::{ConfigResource, MetadataImage, Topic};
 use klamm_protocol::{StrBytes, Uuid};
+use rustc_hash::FxHashMap;
 
 use crate::metadata::Published;
 
@@ -14,6 +19,24 @@ pub struct KnownCluster {
     published: Arc<Published>,
     config: Arc<BrokerConfig>,
     topics_version: i64,
+    topic_hashes: Rc<TopicHashes>,
+}
+
+/// The hashes of topics in one version of them: groups with many members ask for the same again and again.
+#[derive(Default)]
+pub struct TopicHashes {
+    version: Cell<i64>,
+    by_id: RefCell<FxHashMap<Uuid, i64>>,
+}
+
+impl TopicHashes {
+    fn get(&self, version: i64, topic: Uuid, compute: impl FnOnce() -> i64) -> i64 {
+        let mut by_id = self.by_id.borrow_mut();
+        if self.version.replace(version) != version {
+            by_id.clear();
+        }
+        *by_id.entry(topic).or_insert_with(compute)
+    }
 }
 
 impl KnownCluster {
@@ -22,8 +45,9 @@ impl KnownCluster {
         published: Arc<Published>,
         config: Arc<BrokerConfig>,
         topics_version: i64,
+        topic_hashes: Rc<TopicHashes>,
     ) -> Self {
-        Self { published, config, topics_version }
+        Self { published, config, topics_version, topic_hashes }
     }
 }
 
@@ -45,6 +69,12 @@ impl Cluster for KnownCluster {
         i32::try_from(topic.partitions.size()).ok()
     }
 
+    fn topic_hash(&self, name: &str) -> Option<i64> {
+        let image = &self.published.image;
+        let topic = image.topics.by_name(name)?;
+        Some(self.topic_hashes.get(self.topics_version, topic.id, || hash_of(topic, image)))
+    }
+
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
         self.published.image.topics.names().filter(|name| wanted(name)).cloned().collect()
     }
@@ -59,4 +89,15 @@ impl Cluster for KnownCluster {
             assignment_interval_ms: config.get(&group::CONSUMER_ASSIGNMENT_INTERVAL_MS),
         })
     }
+}
+
+/// Brokers that have not registered, and those that say nothing of a rack, stand in none.
+fn hash_of(topic: &Topic, image: &MetadataImage) -> i64 {
+    let rack = |broker: &i32| image.cluster.brokers.get(broker)?.rack.as_deref();
+    let racks: Vec<Vec<&str>> = topic
+        .partitions
+        .values()
+        .map(|partition| partition.replicas.iter().filter_map(rack).collect())
+        .collect();
+    topic_hash(topic.id, &topic.name, &racks)
 }

@@ -1,6 +1,6 @@
 //! Group coordinators, as their shard hosts them.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use klamm_coordinator::Loader;
@@ -41,8 +41,12 @@ impl GroupPartition for Place {
         let published = self.node.metadata.load();
         let last_offset = published.provenance.last_offset;
         let shard = self.shard.upgrade();
-        let version = shard.map_or(-1, |shard| shard.groups().topics_version(last_offset));
-        KnownCluster::new(published, self.node.config.load_full(), version)
+        let config = self.node.config.load_full();
+        let (version, hashes) = shard.map_or_else(
+            || (-1, Rc::default()),
+            |shard| (shard.groups().topics_version(last_offset), shard.groups().topic_hashes()),
+        );
+        KnownCluster::new(published, config, version, hashes)
     }
 }
 

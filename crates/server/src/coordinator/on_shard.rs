@@ -14,6 +14,7 @@ use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::AppendOrigin};
 use tokio::sync::Notify;
 use tracing::{error, info};
 
+use super::cluster::TopicHashes;
 use crate::{
     metadata_change::MetadataChange,
     node::Node,
@@ -136,6 +137,7 @@ pub struct Coordinators<D> {
     attempts: Cell<u64>,
     /// The metadata record that last changed topics.
     topics_version: Cell<i64>,
+    topic_hashes: Rc<TopicHashes>,
     /// When the timers are looked at next.
     wakes_at: Cell<Option<Instant>>,
     timers_changed: Notify,
@@ -147,6 +149,7 @@ impl<D> Default for Coordinators<D> {
             seats: RefCell::default(),
             attempts: Cell::default(),
             topics_version: Cell::default(),
+            topic_hashes: Rc::default(),
             wakes_at: Cell::default(),
             timers_changed: Notify::default(),
         }
@@ -196,6 +199,11 @@ impl<D: Hosted> Coordinators<D> {
     /// hears of a change before it is published.
     pub fn topics_version(&self, last_offset: i64) -> i64 {
         self.topics_version.get().min(last_offset)
+    }
+
+    /// The hashes that coordinators of this shard have asked for.
+    pub fn topic_hashes(&self) -> Rc<TopicHashes> {
+        Rc::clone(&self.topic_hashes)
     }
 
     /// The high watermark of a partition has moved. Not to be called from within an append of the coordinator's own,

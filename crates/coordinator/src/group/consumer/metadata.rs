@@ -2,6 +2,7 @@
 
 use super::ConsumerGroup;
 use crate::cluster::Cluster;
+use crate::topic_hash::group_hash;
 use klamm_protocol::{StrBytes, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,25 +14,8 @@ impl ConsumerGroup {
         names.into_iter().filter_map(|name| Some((name.clone(), cluster.id(name)?))).collect()
     }
 
-    /// A number that changes when a subscribed topic comes, goes, is made anew, or gets more partitions; 0 if there is
-    /// none. FNV-1a over names, ids and partition counts.
+    /// A number that changes when a subscribed topic comes, goes, or becomes another; 0 if there is none.
     pub(super) fn compute_metadata_hash(&self, cluster: &dyn Cluster) -> i64 {
-        let subscribed = self.subscribed_topics(cluster);
-        if subscribed.is_empty() {
-            return 0;
-        }
-        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-        let mut add = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        };
-        for (name, id) in subscribed {
-            add(name.as_str().as_bytes());
-            add(&[0]);
-            add(id.as_bytes());
-            add(&cluster.partition_count(id).unwrap_or(0).to_be_bytes());
-        }
-        hash.cast_signed()
+        group_hash(self.subscribed_topics(cluster).keys().filter_map(|name| cluster.topic_hash(name)))
     }
 }

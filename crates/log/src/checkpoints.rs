@@ -27,12 +27,24 @@ pub const CLEANER_OFFSET_FILE: &str = "cleaner-offset-checkpoint";
 
 /// Reads the entries of a checkpoint file; none if the file is missing or empty.
 pub(crate) fn read_entries<T>(disk: &Disk, path: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>> {
-    let content = match disk.read_file(path, CHECKPOINT_BYTES_MAX) {
-        Ok(content) => content,
-        Err(e) if e.is_not_found() => return Ok(Vec::new()),
-        Err(e) => return Err(e.into()),
-    };
-    let content = String::from_utf8_lossy(&content);
+    parse_entries(path, &read(disk, path)?, parse)
+}
+
+/// The text of a checkpoint file; empty if the file is missing.
+pub(crate) fn read(disk: &Disk, path: &Path) -> Result<String> {
+    match disk.read_file(path, CHECKPOINT_BYTES_MAX) {
+        Ok(content) => Ok(String::from_utf8_lossy(&content).into_owned()),
+        Err(e) if e.is_not_found() => Ok(String::new()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The entries of a checkpoint file's text.
+pub(crate) fn parse_entries<T>(
+    path: &Path,
+    content: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>> {
     let malformed = |line: &str| Error::corrupt(path, 0, format!("malformed line in checkpoint: {line:?}"));
     let mut lines = content.lines();
     let Some(version) = lines.next() else { return Ok(Vec::new()) };

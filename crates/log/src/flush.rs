@@ -20,6 +20,9 @@ pub(crate) struct Unsynced {
     pub(crate) partition_metadata: bool,
     /// The partition's directory was made, and its name is not known to last.
     pub(crate) new_dir: bool,
+    /// The log was opened after a crash: the small files may be what a process wrote that died before it synced them. They
+    /// go with the next sync, but are no reason for one.
+    pub(crate) after_crash: bool,
     pub(crate) snapshots: Vec<PathBuf>,
     /// Counts truncations: a sync that began before one says nothing about the offsets written after it.
     pub(crate) truncations: u32,
@@ -120,7 +123,10 @@ impl Log {
         let from = self.recovery_point;
         let mut files = Vec::new();
         let truncated = std::mem::take(&mut self.unsynced.truncated);
-        let mut sync_dir = self.unsynced.epochs || self.unsynced.partition_metadata || truncated;
+        let after_crash = std::mem::take(&mut self.unsynced.after_crash);
+        let epochs = std::mem::take(&mut self.unsynced.epochs) || after_crash;
+        let metadata = std::mem::take(&mut self.unsynced.partition_metadata) || after_crash;
+        let mut sync_dir = epochs || metadata || truncated;
         if from < up_to || truncated {
             let first = self.segment_index(from).unwrap_or(0);
             for segment in self.segments.get(first..).unwrap_or_default() {
@@ -140,10 +146,10 @@ impl Log {
         }
         self.unsynced.in_flight = true;
         let mut replaced = std::mem::take(&mut self.unsynced.snapshots);
-        if std::mem::take(&mut self.unsynced.epochs) {
+        if epochs {
             replaced.push(leader_epochs::path(self.files.dir()));
         }
-        if std::mem::take(&mut self.unsynced.partition_metadata) {
+        if metadata {
             replaced.push(partition_metadata::path(self.files.dir()));
         }
         Ok(FlushHandle {

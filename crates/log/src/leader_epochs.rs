@@ -3,12 +3,14 @@
 //! Kept in memory, and in the file `leader-epoch-checkpoint` of the partition's directory, one line `epoch offset`
 //! each. Epochs and offsets rise strictly.
 //!
-//! Non-obvious: the file is replaced at once but not synced on the way; [`crate::FlushHandle`] does that before the
-//! recovery point moves past a batch, so what a crash can take is found again in the batches after it.
+//! Non-obvious: Kafka syncs the file whenever an epoch begins, which here would stop a shard. It is replaced at once but
+//! not synced on the way; [`crate::FlushHandle`] does that before the recovery point moves past a batch. So a loss of
+//! power can bring back an older file, and with it epochs that were taken back since. It tells the truth about what lies
+//! before the recovery point; behind it recovery believes the batches ([`LeaderEpochs::found`]).
 
 use klamm_io::disk::Disk;
 
-use crate::checkpoints::{encode_entries, read_entries};
+use crate::checkpoints::{encode_entries, parse_entries, read};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -39,7 +41,15 @@ impl LeaderEpochs {
             let entry = EpochEntry { epoch: epoch.parse().ok()?, start_offset: offset.trim().parse().ok()? };
             (entry.epoch >= 0 && entry.start_offset >= 0).then_some(entry)
         };
-        let entries = match read_entries(disk, &path(dir), parse) {
+        let path = path(dir);
+        let content = read(disk, &path)?;
+        // Not synced on the way, it may be torn within its last number.
+        let is_torn = !content.is_empty() && !content.ends_with('\n');
+        let parsed = match is_torn {
+            true => Err(Error::corrupt(&path, 0, "the last line has no end".to_owned())),
+            false => parse_entries(&path, &content, parse),
+        };
+        let entries = match parsed {
             Ok(entries) => entries,
             Err(Error::CorruptFile { path, detail, .. }) => {
                 tracing::warn!(path = %path.display(), detail, "ignoring leader epoch checkpoint");
@@ -92,6 +102,28 @@ impl LeaderEpochs {
             self.entries.pop();
         }
         self.entries.push(entry);
+        true
+    }
+
+    /// Notes a batch that recovery has found, from `first_offset` to `last_offset` (inclusive). What contradicts it is
+    /// dropped. Epochs without any batch stay: compaction may have taken those. Returns whether anything changed.
+    pub(crate) fn found(&mut self, epoch: i32, first_offset: i64, last_offset: i64) -> bool {
+        let covers = |offset| self.epoch_for_offset(offset) == Some(epoch);
+        if epoch < 0 || covers(first_offset) && covers(last_offset) {
+            return false;
+        }
+        self.entries.retain(|entry| match entry.start_offset {
+            start if start <= first_offset => entry.epoch <= epoch,
+            start => start > last_offset && entry.epoch > epoch,
+        });
+        let at = self.entries.partition_point(|entry| entry.start_offset <= first_offset);
+        let before = at.checked_sub(1).and_then(|before| self.entries.get_mut(before));
+        match before {
+            Some(same) if same.epoch == epoch => {}
+            // An epoch that wrote nothing.
+            Some(empty) if empty.start_offset == first_offset => empty.epoch = epoch,
+            _ => self.entries.insert(at, EpochEntry { epoch, start_offset: first_offset }),
+        }
         true
     }
 
@@ -159,6 +191,7 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
 
@@ -183,6 +216,49 @@ mod tests {
             let found: Vec<_> = epochs(given).entries.iter().map(|e| (e.epoch, e.start_offset)).collect();
             assert_eq!(&found, expect, "{given:?}");
         }
+    }
+
+    #[test]
+    fn batches_are_believed() {
+        type Entries<'a> = &'a [(i32, i64)];
+        let known: Entries<'_> = &[(3, 30), (5, 50), (6, 60)];
+        let cases: &[((i32, i64, i64), Entries<'_>)] = &[
+            ((-1, 70, 75), known),
+            ((5, 50, 59), known),
+            ((6, 70, 75), known),
+            // The end was lost and written anew, in the same epoch or in others.
+            ((6, 55, 57), &[(3, 30), (5, 50), (6, 55)]),
+            ((5, 58, 61), &[(3, 30), (5, 50)]),
+            ((4, 55, 57), &[(3, 30), (4, 55), (6, 60)]),
+            ((4, 50, 52), &[(3, 30), (4, 50), (6, 60)]),
+            ((3, 70, 75), &[(3, 30)]),
+            ((4, 40, 45), &[(3, 30), (4, 40), (5, 50), (6, 60)]),
+            ((7, 61, 65), &[(3, 30), (5, 50), (6, 60), (7, 61)]),
+            ((2, 10, 15), &[(2, 10), (3, 30), (5, 50), (6, 60)]),
+        ];
+        for (batch, expect) in cases {
+            let mut epochs = epochs(known);
+            let (epoch, first, last) = *batch;
+            assert_eq!(epochs.found(epoch, first, last), *expect != known, "{batch:?}");
+            let found: Vec<_> = epochs.entries.iter().map(|e| (e.epoch, e.start_offset)).collect();
+            assert_eq!(&found, expect, "{batch:?}");
+        }
+    }
+
+    #[test]
+    fn a_torn_file_is_none() {
+        let disk = klamm_io::sim::disk::SimulatedDisk::new(klamm_io::Entropy::seeded(1)).disk();
+        let dir = Path::new("/orders-0");
+        disk.create_dir_all(dir).unwrap();
+        let all = epochs(&[(2, 10), (4, 20), (5, 345)]);
+        all.write(&disk, dir).unwrap();
+        let whole = disk.read_file(&path(dir), 100).unwrap();
+        for len in 0..whole.len() {
+            disk.replace_file(&path(dir), &whole[..len]).unwrap();
+            assert_eq!(LeaderEpochs::read(&disk, dir).unwrap(), LeaderEpochs::default(), "{len}");
+        }
+        disk.replace_file(&path(dir), &whole).unwrap();
+        assert_eq!(LeaderEpochs::read(&disk, dir).unwrap(), all);
     }
 
     #[test]

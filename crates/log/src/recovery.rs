@@ -19,7 +19,7 @@ use crate::cleaner::CleaningState;
 use crate::error::{Error, Result};
 use crate::flush::Unsynced;
 use crate::handles::LogFiles;
-use crate::leader_epochs::{EpochEntry, LeaderEpochs};
+use crate::leader_epochs::LeaderEpochs;
 use crate::log::{Log, OpenLog, seed};
 use crate::names::{CLEANED_SUFFIX, DELETED_SUFFIX, FileKind, SWAP_SUFFIX, file_name, parse_file_name};
 use crate::partition_metadata;
@@ -68,7 +68,12 @@ impl Log {
             epochs_unwritten: false,
             producers,
             last_flushed_ms: open.now_ms,
-            unsynced: Unsynced { snapshots, new_dir, ..Unsynced::default() },
+            unsynced: Unsynced {
+                snapshots,
+                new_dir,
+                after_crash: !open.clean_shutdown,
+                ..Unsynced::default()
+            },
             pending_deletions: Vec::new(),
             cleaning: CleaningState::default(),
         };
@@ -320,10 +325,11 @@ impl<'a> Loading<'a> {
             let mut headers = Headers::new(&file, 0, segment.size);
             // Damage ends the walk here and is dealt with where the segment is recovered.
             while let Ok(Some(found)) = headers.next() {
-                self.epochs_changed |= note_epoch(
-                    &mut self.epochs,
-                    found.header.partition_leader_epoch,
-                    found.header.base_offset,
+                let header = &found.header;
+                self.epochs_changed |= self.epochs.found(
+                    header.partition_leader_epoch,
+                    header.base_offset,
+                    header.last_offset(),
                 );
             }
         }
@@ -382,7 +388,7 @@ impl<'a> Loading<'a> {
             segment.batches_written(files, &[Written::of(&batch)], &open.config)?;
             // In the order of the log only: a segment whose index is missing is looked at before those that come first.
             self.epochs_changed |= matches!(behind, Behind::Goes)
-                && note_epoch(&mut self.epochs, batch.partition_leader_epoch, batch.base_offset);
+                && self.epochs.found(batch.partition_leader_epoch, batch.base_offset, batch.last_offset());
             let completed = if batch.has_producer_id() {
                 replay(&mut self.producers, &batch.header(), || read_marker(&batch))?
             } else {
@@ -478,12 +484,6 @@ fn cut(file: &klamm_io::disk::File, sound: u32, size: u32) -> Result<()> {
 
 fn warn_of_damage(open: &OpenLog<'_>, base_offset: i64, position: u32, detail: &str) {
     tracing::warn!(partition = %open.partition, base_offset, position, detail, "damage in segment, cutting it here");
-}
-
-fn note_epoch(epochs: &mut LeaderEpochs, epoch: i32, start_offset: i64) -> bool {
-    epoch >= 0
-        && epochs.latest_epoch().is_none_or(|latest| epoch > latest)
-        && epochs.assign(EpochEntry { epoch, start_offset })
 }
 
 /// Counts a batch of a producer in that is in the log already. Returns the transaction that it aborted; of one that

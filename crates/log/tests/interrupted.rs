@@ -66,3 +66,31 @@ fn of_a_truncation() {
     std::fs::remove_dir_all(obstacle).unwrap();
     assert_without_hole(&dir.0);
 }
+
+/// A follower takes back its end and writes another one; then the power goes, and with it the new file of leader epochs.
+#[test]
+fn of_a_sync_of_leader_epochs() {
+    for (cut_at, epoch) in [(3, 6), (4, 6), (3, 7), (4, 5), (3, 4)] {
+        let dir = TempDir::new("interrupted-epochs");
+        let config = Arc::new(LogConfig::default());
+        let mut log = open(&handles(10), &dir.0, &config, &Opening::default());
+        let append = |log: &mut Log, epoch, count| {
+            for _ in 0..count {
+                log.append_as_leader(&mut [batch(&[NOW_MS])], Append::client(epoch, NOW_MS)).unwrap();
+            }
+        };
+        append(&mut log, 3, 3);
+        append(&mut log, 5, 2);
+        append(&mut log, 6, 3);
+        let old = std::fs::read(dir.0.join("leader-epoch-checkpoint")).unwrap();
+        log.truncate_to(cut_at, NOW_MS).unwrap();
+        append(&mut log, epoch, 4);
+        drop(log);
+        std::fs::write(dir.0.join("leader-epoch-checkpoint"), old).unwrap();
+        let mut log = open(&handles(10), &dir.0, &config, &Opening::default());
+        for batch in read_all(&mut log, 0, 1000).unwrap() {
+            let found = log.leader_epochs().epoch_for_offset(batch.base_offset);
+            assert_eq!(found, Some(batch.partition_leader_epoch), "cut at {cut_at}, then epoch {epoch}");
+        }
+    }
+}

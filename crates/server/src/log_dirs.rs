@@ -413,15 +413,18 @@ pub fn name_aside(world: &World, at: &TopicPartition, purpose: DirPurpose) -> St
 
 #[cfg(test)]
 mod tests {
-    use klamm_io::disk::Disk;
+    use klamm_io::{Entropy, disk::Disk, sim::disk::SimulatedDisk};
 
     use super::*;
 
-    fn dirs(count: usize) -> Vec<LogDir> {
+    fn disk() -> Disk {
+        SimulatedDisk::new(Entropy::seeded(7)).disk()
+    }
+
+    fn dirs(disk: &Disk, count: usize) -> Vec<LogDir> {
         let dir = |index: usize| {
-            let path =
-                std::env::temp_dir().join(format!("klamm-log-dirs-{}-{count}-{index}", std::process::id()));
-            let files = klamm_log::log_dir::LogDir::lock(&Disk::real(), &path).unwrap();
+            let path = PathBuf::from(format!("/log-dirs/{index}"));
+            let files = klamm_log::log_dir::LogDir::lock(disk, &path).unwrap();
             LogDir::new(path, Uuid::from_bytes([u8::try_from(index).unwrap(); 16]), files)
         };
         (0..count).map(dir).collect()
@@ -452,7 +455,7 @@ mod tests {
             (vec![2, 1], Left::Others),
             (vec![0], Left::NoMetadata),
         ] {
-            let dirs = dirs(3);
+            let dirs = dirs(&disk(), 3);
             let metadata = dirs[0].path.clone();
             let log_dirs = LogDirs::new(dirs, Vec::new(), &metadata);
             for index in &offline {
@@ -462,14 +465,14 @@ mod tests {
             assert_eq!(log_dirs.has_offline(), !offline.is_empty());
             assert_eq!(log_dirs.online_by_id(&log_dirs.dirs[1].id), (!offline.contains(&1)).then_some(1));
         }
-        let log_dirs = LogDirs::new(dirs(1), Vec::new(), Path::new("elsewhere"));
+        let log_dirs = LogDirs::new(dirs(&disk(), 1), Vec::new(), Path::new("elsewhere"));
         log_dirs.dirs[0].offline.store(true, Ordering::Release);
         assert_eq!(log_dirs.left(), Left::Nothing);
     }
 
     #[test]
     fn partitions_go_where_they_may() {
-        let mut dirs = dirs(3);
+        let mut dirs = dirs(&disk(), 3);
         let beside = dirs.pop().unwrap().for_metadata_only();
         let (metadata, id) = (beside.path.clone(), beside.id);
         let log_dirs = LogDirs::new(dirs.into_iter().chain([beside]).collect(), Vec::new(), &metadata);
@@ -493,7 +496,8 @@ mod tests {
     #[test]
     fn a_stop_before_the_logs_were_opened_loses_nothing_and_claims_nothing() {
         for clean in [true, false] {
-            let dirs = dirs(2);
+            let disk = disk();
+            let dirs = dirs(&disk, 2);
             let (path, metadata) = (dirs[1].path.clone(), dirs[0].path.clone());
             let log_dirs = LogDirs::new(dirs, vec![(1, loaded(clean, &path))], &metadata);
             let mut offsets = BTreeMap::new();
@@ -501,7 +505,7 @@ mod tests {
             log_dirs.write_checkpoints(&offsets);
             log_dirs.write_clean_shutdown(7);
             drop(log_dirs);
-            let files = klamm_log::log_dir::LogDir::lock(&Disk::real(), &path).unwrap().unwrap();
+            let files = klamm_log::log_dir::LogDir::lock(&disk, &path).unwrap().unwrap();
             let found = files.load().unwrap();
             assert_eq!(found.clean_shutdown, clean);
             let at = TopicPartition::new("topic", 3);

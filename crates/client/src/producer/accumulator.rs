@@ -79,8 +79,22 @@ pub(super) struct Queue {
     /// broker that knows nothing of a producer takes whatever sequence comes first, so that a second batch could pass a
     /// first one that it refused (because it had not heard of its leadership yet, say).
     is_known: bool,
-    /// A batch with a sequence was given up: what follows must begin anew under another epoch.
+    /// The broker misses a sequence that will not come: what follows must begin anew under another epoch.
     is_broken: bool,
+    /// The sequence after a batch that was given up without its fate being known. Until it is clear whether the broker
+    /// has that batch, nothing new is sent, and what was sent before goes on under the sequences it has.
+    unresolved: Option<i32>,
+}
+
+/// How a batch that was sent has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The broker has it.
+    Written,
+    /// The broker does not have it: its sequence is missing.
+    Refused,
+    /// Nobody knows: it was sent, and an answer never came.
+    Unknown,
 }
 
 /// What the sender may do, at a moment.
@@ -196,7 +210,7 @@ impl Accumulator {
                     continue;
                 }
                 if settings.idempotent && !queue.take_identity(at.identity) {
-                    ready.wants_epoch |= queue.is_broken && queue.in_flight == 0;
+                    ready.wants_epoch |= queue.wants_epoch(at.identity);
                     continue;
                 }
                 *bytes += size;
@@ -236,27 +250,31 @@ impl Accumulator {
         }
     }
 
-    /// Notes that a batch that was in flight is finished. `written` says whether the broker has it.
-    pub(super) fn landed(&mut self, batch: &Batch, written: bool) {
+    /// Notes that a batch that was in flight is finished.
+    pub(super) fn landed(&mut self, batch: &Batch, ending: Ending) {
         if let Some(queue) = self.queue(&batch.partition) {
             queue.in_flight -= 1;
-            match batch.identity {
-                Some((identity, sequence)) if written && queue.identity == Some(identity) => {
+            match batch.identity.filter(|(identity, _)| queue.identity == Some(*identity)) {
+                Some((_, sequence)) if ending == Ending::Written => {
                     let next = klamm_protocol::records::increment_sequence(sequence, batch.records_count);
                     queue.acknowledged_sequence = next;
                     queue.is_known = true;
                 }
-                Some(_) if !written => queue.is_broken = true,
-                _ => {}
+                Some(_) if ending == Ending::Refused => queue.is_broken = true,
+                Some(_) => queue.leave_unresolved(batch),
+                None => {}
             }
         }
         self.forget(batch);
     }
 
-    /// Whether this batch is the next that the broker expects.
-    pub(super) fn is_next(&mut self, batch: &Batch) -> bool {
+    /// Takes notice that the broker finds the batch's sequence out of order. Either an earlier batch failed and this is
+    /// the echo, or the broker misses what comes right before: then the partition begins anew under another epoch.
+    pub(super) fn out_of_order(&mut self, batch: &Batch) {
         let sequence = batch.identity.map(|(_, sequence)| sequence);
-        self.queue(&batch.partition).is_some_and(|queue| Some(queue.acknowledged_sequence) == sequence)
+        let Some(queue) = self.queue(&batch.partition) else { return };
+        let next = queue.unresolved.unwrap_or(queue.acknowledged_sequence);
+        queue.is_broken |= sequence == Some(next);
     }
 
     /// Makes a partition begin anew under another epoch.
@@ -414,33 +432,67 @@ impl Queue {
             && now - first.created >= settings.delivery_timeout
             && let Some(first) = self.batches.pop_front()
         {
-            self.is_broken |= first.identity.is_some();
+            self.leave_unresolved(&first);
             expired.push(first);
         }
     }
 
-    /// Prepares the queue to send under `identity`. False if it cannot yet.
+    /// Remembers that nobody knows whether the broker has this batch, if it was ever sent.
+    fn leave_unresolved(&mut self, batch: &Batch) {
+        if let Some((_, sequence)) = batch.identity {
+            // Batches are given up in their order, so that the last is the furthest.
+            self.unresolved =
+                Some(klamm_protocol::records::increment_sequence(sequence, batch.records_count));
+        }
+    }
+
+    /// Whether batches have been sent whose fate is not known yet, be they under way or waiting to be sent again.
+    fn has_outstanding(&self) -> bool {
+        self.in_flight > 0 || self.batches.front().is_some_and(|first| first.identity.is_some())
+    }
+
+    /// With nothing outstanding it shows whether the broker has what was given up: it does if it has acknowledged
+    /// something after it.
+    fn resolve(&mut self) {
+        if self.unresolved.is_some() && !self.has_outstanding() {
+            self.unresolved = None;
+            self.is_broken |= self.acknowledged_sequence != self.next_sequence;
+        }
+    }
+
+    /// Prepares the queue to send its first batch under `identity`. False if it cannot yet.
+    ///
+    /// Batches that were sent go on under the identity and sequences they have, whatever has become of the producer's
+    /// epoch meanwhile: the broker may have them, and would not know them again under others (KAFKA-8803). Only if a
+    /// sequence is missing they begin anew, because then the broker has none after it.
     fn take_identity(&mut self, identity: Option<Identity>) -> bool {
         let Some(identity) = identity else { return false };
-        if self.identity == Some(identity) && !self.is_broken {
+        self.resolve();
+        let is_same = self.identity == Some(identity);
+        if self.is_broken {
+            if is_same || self.in_flight > 0 {
+                return false;
+            }
+        } else if self.batches.front().is_some_and(|first| first.identity.is_some()) {
             return true;
-        }
-        if self.in_flight > 0 {
-            // The old identity goes on until everything under it has landed.
-            return self.identity.is_some() && !self.is_broken;
-        }
-        if self.is_broken && self.identity == Some(identity) {
-            return false;
+        } else if is_same || self.has_outstanding() {
+            return is_same && self.unresolved.is_none();
         }
         self.identity = Some(identity);
         self.next_sequence = 0;
         self.acknowledged_sequence = 0;
         self.is_known = false;
         self.is_broken = false;
+        self.unresolved = None;
         for batch in &mut self.batches {
             batch.identity = None;
         }
         true
+    }
+
+    /// Whether the queue can only go on under another identity than this one.
+    fn wants_epoch(&self, identity: Option<Identity>) -> bool {
+        self.is_broken && self.in_flight == 0 && self.identity == identity
     }
 
     fn take(&mut self, idempotent: bool) -> Option<Batch> {

@@ -26,7 +26,7 @@ use klamm_protocol::{
 
 use super::{
     Link, Shared,
-    accumulator::{Circumstances, Ready},
+    accumulator::{Circumstances, Ending, Ready},
     batch::{Batch, Fate, Identity},
 };
 use crate::{ClientError, cluster::TopicSelection};
@@ -152,7 +152,7 @@ fn send_all(shared: &Arc<Shared>, ready: Ready) -> bool {
             after: waited,
             cause: shared.lock().last_error.clone().map(Box::new),
         };
-        finish(shared, batch, Fate::Failed { error, records: BTreeMap::new() }, false);
+        finish(shared, batch, Fate::Failed { error, records: BTreeMap::new() }, None);
     }
     if !ready.leaderless.is_empty() {
         refresh(shared, ready.leaderless);
@@ -231,7 +231,7 @@ async fn ask_for_identity(shared: &Shared) -> Result<(), ClientError> {
 fn give_up_all(shared: &Shared, error: &ClientError) {
     let batches = shared.lock().accumulator.take_all();
     for batch in batches {
-        finish(shared, batch, Fate::Failed { error: error.clone(), records: BTreeMap::new() }, false);
+        finish(shared, batch, Fate::Failed { error: error.clone(), records: BTreeMap::new() }, None);
     }
 }
 
@@ -262,7 +262,8 @@ async fn exchange(
         Ok(Some(answer)) => take_answer(&shared, batches, &answer),
         Ok(None) => {
             for batch in batches {
-                finish(&shared, batch, Fate::Written { base_offset: -1, log_append_time_ms: -1 }, true);
+                let fate = Fate::Written { base_offset: -1, log_append_time_ms: -1 };
+                finish(&shared, batch, fate, Some(Ending::Written));
             }
         }
         Err(error) => give_back(&shared, batches, &error),
@@ -296,7 +297,8 @@ fn close_batches(shared: &Shared, batches: Vec<Batch>) -> (Vec<Batch>, Vec<Bytes
             }
             Err(error) => {
                 let error = ClientError::Invalid(error.to_string());
-                finish(shared, batch, Fate::Failed { error, records: BTreeMap::new() }, true);
+                let fate = Fate::Failed { error, records: BTreeMap::new() };
+                finish(shared, batch, fate, Some(Ending::Refused));
             }
         }
     }
@@ -380,7 +382,7 @@ fn take_answer(shared: &Arc<Shared>, batches: Vec<Batch>, answer: &ProduceRespon
                 base_offset: partition.base_offset,
                 log_append_time_ms: partition.log_append_time_ms,
             };
-            finish(shared, batch, fate, true);
+            finish(shared, batch, fate, Some(Ending::Written));
             continue;
         }
         if is_about_leader(code) {
@@ -436,7 +438,10 @@ fn retry_or_fail(shared: &Shared, batch: Batch, error: ClientError, records: BTr
         let pause = shared.cluster.backoff().pause(batch.attempts - 1, shared.cluster.entropy());
         shared.lock().accumulator.put_back(batch, now + pause);
     } else {
-        finish(shared, batch, Fate::Failed { error, records }, true);
+        // Of a first attempt that was refused for good we know that nothing was written.
+        let is_refused = error.code().is_some() && !error.is_retriable() && batch.attempts == 1;
+        let ending = if is_refused { Ending::Refused } else { Ending::Unknown };
+        finish(shared, batch, Fate::Failed { error, records }, Some(ending));
     }
 }
 
@@ -448,8 +453,10 @@ fn is_retriable(shared: &Shared, batch: &Batch, error: &ClientError) -> bool {
             if shared.settings.idempotent =>
         {
             let mut state = shared.lock();
-            if state.accumulator.is_next(batch) || error.code() == Some(ErrorCode::UnknownProducerId) {
+            if error.code() == Some(ErrorCode::UnknownProducerId) {
                 state.accumulator.break_sequence(&batch.partition);
+            } else {
+                state.accumulator.out_of_order(batch);
             }
             true
         }
@@ -463,14 +470,13 @@ fn is_retriable(shared: &Shared, batch: &Batch, error: &ClientError) -> bool {
     }
 }
 
-/// Ends a batch. `was_sent` says whether it counts as in flight.
-fn finish(shared: &Shared, batch: Batch, fate: Fate, was_sent: bool) {
+/// Ends a batch: one that was in flight as `ending` says, one that waited with `None`.
+fn finish(shared: &Shared, batch: Batch, fate: Fate, ending: Option<Ending>) {
     {
         let mut state = shared.lock();
-        if was_sent {
-            state.accumulator.landed(&batch, matches!(fate, Fate::Written { .. }));
-        } else {
-            state.accumulator.forget(&batch);
+        match ending {
+            Some(ending) => state.accumulator.landed(&batch, ending),
+            None => state.accumulator.forget(&batch),
         }
     }
     batch.finish(fate);

@@ -43,10 +43,14 @@ fn bench(partitions: i32, pairs: &[(&str, &str)]) -> Bench {
 impl Bench {
     /// Adds a record of `bytes`; says whether there was room.
     fn add(&mut self, bytes: usize) -> bool {
+        self.add_to(0, bytes)
+    }
+
+    fn add_to(&mut self, partition: i32, bytes: usize) -> bool {
         let value = vec![0; bytes];
         let record = Pending { timestamp: 0, key: None, value: Some(&value), headers: &[] };
         let around = (&self.settings, &self.entropy, self.now);
-        let appended = self.accumulator.append(&self.topic, Some(0), &record, None, around).unwrap();
+        let appended = self.accumulator.append(&self.topic, Some(partition), &record, None, around).unwrap();
         matches!(appended, Appended::Yes(..))
     }
 
@@ -82,9 +86,9 @@ impl Bench {
         assert_eq!(sequence(&first), (0, 0));
         self.add(90);
         self.none();
-        self.accumulator.landed(&first, true);
+        self.accumulator.landed(&first, Ending::Written);
         let second = self.one();
-        self.accumulator.landed(&second, true);
+        self.accumulator.landed(&second, Ending::Written);
     }
 }
 
@@ -102,7 +106,7 @@ fn a_batch_waits_for_company_or_its_time() {
     }
     let full = bench.one();
     assert!(full.records_count >= 7, "it is full");
-    bench.accumulator.landed(&full, true);
+    bench.accumulator.landed(&full, Ending::Written);
     bench.now = bench.now + Duration::from_millis(10);
     assert!(bench.one().records_count <= 2, "its time has come");
 }
@@ -121,13 +125,12 @@ fn what_is_sent_again_keeps_its_place() {
     bench.accumulator.put_back(second, bench.now);
     let first = bench.one();
     assert_eq!(sequence(&first), (0, 2));
-    bench.accumulator.landed(&first, true);
+    bench.accumulator.landed(&first, Ending::Written);
     let second = bench.one();
-    assert!(bench.accumulator.is_next(&second));
-    bench.accumulator.landed(&second, true);
+    bench.accumulator.landed(&second, Ending::Written);
     let third = bench.one();
     assert_eq!(sequence(&third), (0, 4));
-    bench.accumulator.landed(&third, true);
+    bench.accumulator.landed(&third, Ending::Written);
     assert_eq!((bench.accumulator.memory_bytes, bench.accumulator.incomplete().len()), (0, 0));
 }
 
@@ -139,15 +142,105 @@ fn a_batch_that_was_given_up_calls_for_a_new_epoch() {
         bench.add(90);
     }
     let (first, second) = (bench.one(), bench.one());
-    bench.accumulator.landed(&first, false);
+    bench.accumulator.landed(&first, Ending::Refused);
     assert!(!bench.none().wants_epoch, "the second is under way yet");
     bench.accumulator.put_back(second, bench.now);
     assert!(bench.none().wants_epoch);
     bench.identity = Some(Identity { id: 9, epoch: 1 });
     let second = bench.one();
     assert_eq!(sequence(&second), (1, 0));
-    bench.accumulator.landed(&second, true);
+    bench.accumulator.landed(&second, Ending::Written);
     assert_eq!(sequence(&bench.one()), (1, 1));
+}
+
+#[test]
+fn a_new_epoch_does_not_touch_what_other_partitions_have_under_way() {
+    let mut bench = bench(2, &[("linger.ms", "0"), ("batch.size", "100"), ("delivery.timeout.ms", "31000")]);
+    bench.introduce();
+    bench.add(90);
+    let lost = bench.one();
+    assert_eq!(sequence(&lost), (0, 2));
+    bench.now = bench.now + Duration::from_secs(20);
+    bench.add_to(1, 90);
+    let written = bench.one();
+    assert_eq!(sequence(&written), (0, 0));
+    // Neither is answered. The first grows too old; its partition goes on under another epoch.
+    bench.accumulator.put_back(lost, bench.now);
+    bench.accumulator.put_back(written, bench.now + Duration::from_secs(30));
+    bench.now = bench.now + Duration::from_secs(12);
+    bench.add(90);
+    let ready = bench.none();
+    assert_eq!((ready.expired.len(), ready.wants_epoch), (1, true));
+    bench.identity = Some(Identity { id: 9, epoch: 1 });
+    assert_eq!(sequence(&bench.one()), (1, 0));
+    // The second may have been written: the broker would not know it again under another epoch.
+    bench.now = bench.now + Duration::from_secs(18);
+    bench.add_to(1, 90);
+    let again = bench.one();
+    assert_eq!((again.partition.partition, sequence(&again)), (1, (0, 0)));
+    bench.none();
+    bench.accumulator.landed(&again, Ending::Written);
+    assert_eq!(sequence(&bench.one()), (1, 0), "what is new begins under the new epoch");
+}
+
+/// Of three batches under way none is answered, and the first grows too old.
+fn first_of_three_given_up() -> (Bench, Batch) {
+    let mut bench = bench(1, &[("linger.ms", "0"), ("batch.size", "100"), ("delivery.timeout.ms", "31000")]);
+    bench.introduce();
+    bench.add(90);
+    bench.now = bench.now + Duration::from_secs(20);
+    bench.add(90);
+    bench.add(90);
+    for batch in [bench.one(), bench.one(), bench.one()].into_iter().rev() {
+        bench.accumulator.put_back(batch, bench.now);
+    }
+    bench.now = bench.now + Duration::from_secs(12);
+    let (mut batches, ready) = bench.drain();
+    assert_eq!((ready.expired.len(), ready.wants_epoch), (1, false));
+    let second = batches.remove(0);
+    assert_eq!(sequence(&second), (0, 3), "the broker may have it under this sequence");
+    (bench, second)
+}
+
+#[test]
+fn what_follows_a_batch_that_was_given_up_and_was_written_keeps_its_sequence() {
+    let (mut bench, second) = first_of_three_given_up();
+    bench.accumulator.landed(&second, Ending::Written);
+    bench.add(90);
+    let third = bench.one();
+    assert_eq!(sequence(&third), (0, 4));
+    bench.none();
+    bench.accumulator.landed(&third, Ending::Written);
+    assert_eq!(sequence(&bench.one()), (0, 5), "the broker has all: nothing is missing");
+}
+
+#[test]
+fn what_follows_a_batch_that_was_given_up_and_is_missing_begins_anew() {
+    let (mut bench, second) = first_of_three_given_up();
+    bench.accumulator.out_of_order(&second);
+    bench.accumulator.put_back(second, bench.now);
+    assert!(bench.none().wants_epoch);
+    bench.identity = Some(Identity { id: 9, epoch: 1 });
+    let second = bench.one();
+    assert_eq!(sequence(&second), (1, 0));
+    bench.accumulator.landed(&second, Ending::Written);
+    assert_eq!(sequence(&bench.one()), (1, 1));
+}
+
+#[test]
+fn a_sequence_out_of_order_is_the_echo_of_an_earlier_one() {
+    let mut bench = bench(1, &[("linger.ms", "0"), ("batch.size", "100")]);
+    bench.introduce();
+    bench.add(90);
+    bench.add(90);
+    let (first, second) = (bench.one(), bench.one());
+    bench.accumulator.out_of_order(&second);
+    bench.accumulator.put_back(second, bench.now);
+    bench.accumulator.put_back(first, bench.now);
+    let first = bench.one();
+    assert_eq!(sequence(&first), (0, 2));
+    bench.accumulator.landed(&first, Ending::Written);
+    assert_eq!(sequence(&bench.one()), (0, 3));
 }
 
 #[test]
@@ -165,7 +258,7 @@ fn parts_of_a_batch_take_its_place_and_its_sequences() {
     for (expected, records) in [((0, 0), 2), ((0, 2), 2), ((0, 4), 1)] {
         let part = bench.one();
         assert_eq!((sequence(&part), part.records_count), (expected, records));
-        bench.accumulator.landed(&part, true);
+        bench.accumulator.landed(&part, Ending::Written);
     }
     assert_eq!(bench.accumulator.incomplete().len(), 0);
 }

@@ -13,6 +13,7 @@ use klamm_protocol::{
     ApiKey, ErrorCode, Message, Reader, Request, StrBytes,
     api::api_versions::ApiVersionsResponse,
     header::{RequestHeader, ResponseHeader},
+    principal::DefaultPrincipalData,
 };
 use tracing::debug;
 
@@ -43,16 +44,27 @@ pub struct Call {
     pub client_id: Option<StrBytes>,
     /// The connection that it came by.
     pub connection: Rc<Connection>,
-    /// Whether a broker has passed it on in an envelope.
-    pub is_forwarded: bool,
+    /// Who asked the broker that has passed it on in an envelope, if one has.
+    pub origin: Option<Rc<Origin>>,
     /// Bytes of the request, its header included.
     pub size: usize,
     /// Measures the time that it takes, if there are quotas on that.
     pub meter: Option<Rc<Meter>>,
 }
 
+/// The client of another node, which has passed its request on (KIP-590).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Who it is.
+    pub principal: DefaultPrincipalData,
+    /// Its address, 4 or 16 bytes.
+    pub address: Bytes,
+}
+
+/// The type of every principal that Kafka makes by itself.
+pub const USER: &str = "User";
 /// Who asks by a listener that does not want to know.
-const ANONYMOUS: &str = "ANONYMOUS";
+pub const ANONYMOUS: &str = "ANONYMOUS";
 
 impl Call {
     /// Encodes the response to this call.
@@ -75,7 +87,7 @@ impl Call {
     /// If the handler made a response that its version cannot express.
     pub fn encode<R: Message>(&self, response: &R, slices: &[FileSlice]) -> reply::Frame {
         let (told, wanted) = (response.throttle_time_ms(), self.request_throttle_ms());
-        if !self.is_forwarded {
+        if !self.is_forwarded() {
             self.connection.mute(told.max(wanted));
         }
         if wanted > told {
@@ -95,9 +107,22 @@ impl Call {
         })
     }
 
+    /// Whether a broker has passed it on in an envelope.
+    pub const fn is_forwarded(&self) -> bool {
+        self.origin.is_some()
+    }
+
     /// The name of whoever asks.
-    pub fn user(&self) -> &'static str {
-        ANONYMOUS
+    pub fn user(&self) -> &str {
+        self.origin.as_ref().map_or(ANONYMOUS, |origin| origin.principal.name.as_str())
+    }
+
+    /// Whoever asks, for a node that this one passes the request on to.
+    pub fn origin(&self) -> Origin {
+        self.origin.as_deref().cloned().unwrap_or_else(|| Origin {
+            principal: DefaultPrincipalData::new(USER, ANONYMOUS),
+            address: self.connection.address.clone(),
+        })
     }
 
     /// Charges the client for what it uses. Returns how long it has to wait, in milliseconds.
@@ -155,7 +180,7 @@ pub async fn dispatch(
         correlation_id: header.correlation_id,
         client_id: header.client_id.as_ref().map(|id| connection.own_client_id(id)),
         connection: Rc::clone(connection),
-        is_forwarded: false,
+        origin: None,
         size,
         meter,
     };

@@ -3,12 +3,13 @@
 pub mod command;
 pub mod decide;
 pub mod driver;
+mod envelope;
 pub mod metadata_log;
 pub mod peers;
 pub mod presence;
 pub mod publisher;
 
-pub use command::{CommandError, ControllerHandle};
+pub use command::{Asker, CommandError, ControllerHandle};
 
 use std::time::Duration;
 

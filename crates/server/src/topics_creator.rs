@@ -13,7 +13,7 @@ use klamm_protocol::{
 };
 use tracing::{info, warn};
 
-use crate::{dispatch::Call, node::Node, topic_names};
+use crate::{dispatch::Call, node::Node, quorum::Asker, topic_names};
 
 /// The version in whose terms topics are created: the newest one.
 const CREATE_TOPICS_VERSION: i16 = 7;
@@ -48,7 +48,7 @@ impl TopicsCreator {
 
     /// Has topics created on behalf of a client. Returns the names that cannot be created, with the code to answer; the
     /// others will be there soon.
-    pub async fn create(&self, names: &[StrBytes], _call: &Call) -> BTreeMap<StrBytes, ErrorCode> {
+    pub async fn create(&self, names: &[StrBytes], call: &Call) -> BTreeMap<StrBytes, ErrorCode> {
         let mut refused = BTreeMap::new();
         let mut wanted = Vec::new();
         for name in names {
@@ -59,7 +59,7 @@ impl TopicsCreator {
             }
         }
         if !wanted.is_empty() {
-            for (name, code) in self.request(&wanted).await {
+            for (name, code) in self.request(&wanted, Asker::in_version(call, CREATE_TOPICS_VERSION)).await {
                 // What the client can mend it is told; for everything else it is to ask again.
                 if matches!(code, ErrorCode::InvalidTopicException | ErrorCode::InvalidReplicationFactor) {
                     refused.insert(name, code);
@@ -75,16 +75,19 @@ impl TopicsCreator {
         if !self.in_flight().insert(name.clone()) {
             return ErrorCode::None;
         }
-        self.request(std::slice::from_ref(&name)).await.remove(&name).unwrap_or(ErrorCode::None)
+        self.request(std::slice::from_ref(&name), CREATE_TOPICS_VERSION.into())
+            .await
+            .remove(&name)
+            .unwrap_or(ErrorCode::None)
     }
 
-    async fn request(&self, names: &[StrBytes]) -> BTreeMap<StrBytes, ErrorCode> {
+    async fn request(&self, names: &[StrBytes], asker: Asker) -> BTreeMap<StrBytes, ErrorCode> {
         let config = self.node.config.load_full();
         let topics = names.iter().map(|name| creatable_topic(&config, name)).collect();
         let timeout_ms = config.get(&broker::REQUEST_TIMEOUT_MS);
         let request = CreateTopicsRequest { topics, timeout_ms, ..Default::default() };
         let under_way = UnderWay { creator: self, names };
-        let answer = self.node.controller.create_topics(request, CREATE_TOPICS_VERSION).await;
+        let answer = self.node.controller.create_topics(request, asker).await;
         drop(under_way);
         let mut failed = BTreeMap::new();
         match answer {

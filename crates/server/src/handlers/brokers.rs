@@ -34,7 +34,7 @@ macro_rules! controller_handler {
                     ..Default::default()
                 };
             }
-            match cx.node.controller.$method(request, call.api_version).await {
+            match cx.node.controller.$method(request, call).await {
                 Ok(response) => response,
                 Err(error) => $response { error_code: error.code().code(), ..Default::default() },
             }

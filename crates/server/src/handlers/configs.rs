@@ -77,7 +77,7 @@ impl ConfigsContext {
 
 /// Whether an alteration comes from somebody who has gone past the brokers, to a controller.
 fn is_past_brokers(call: &Call) -> bool {
-    call.connection.is_controller_listener && !call.is_forwarded && !call.connection.is_of_node()
+    call.connection.is_controller_listener && !call.is_forwarded()
 }
 
 /// How the keys of a resource are altered.

@@ -1,10 +1,11 @@
 //! Envelope (key 58), v0: a request that a broker passes on to the controller for one of its clients (KIP-590).
 //!
-//! It holds the client's request as it came, header and all, and gets the response in the same way. Our own brokers pass
-//! requests on without one; Kafka's do not.
+//! It holds the client's request as it came, header and all, and who the client is, and gets the response in the same way.
+//! `quorum/envelope.rs` is the other side of it.
 //!
 //! * NOT_CONTROLLER  this node does not lead: the broker looks for the one that does
 //! * INVALID_REQUEST  the address is none, or what it holds is not for controllers
+//! * PRINCIPAL_DESERIALIZATION_FAILURE  it does not say who the client is
 //! * UNSUPPORTED_VERSION  what it holds cannot be read: the broker has to learn anew what is spoken here
 
 use std::{future::Future, pin::Pin, rc::Rc};
@@ -14,39 +15,15 @@ use klamm_protocol::{
     ApiKey, ErrorCode, Message, Reader,
     api::envelope::{EnvelopeRequest, EnvelopeResponse},
     header::RequestHeader,
+    principal::DefaultPrincipalData,
 };
 use tracing::info;
 
 use super::{Contexts, handle as handle_request, is_served};
 use crate::{
-    dispatch::{Call, Refused},
+    dispatch::{Call, Origin, Refused},
     reply::{Chunk, Frame, Reply},
 };
-
-/// What a broker may pass on.
-const FORWARDED: &[ApiKey] = &[
-    ApiKey::CreateTopics,
-    ApiKey::DeleteTopics,
-    ApiKey::CreateAcls,
-    ApiKey::DeleteAcls,
-    ApiKey::AlterConfigs,
-    ApiKey::CreatePartitions,
-    ApiKey::CreateDelegationToken,
-    ApiKey::RenewDelegationToken,
-    ApiKey::ExpireDelegationToken,
-    ApiKey::ElectLeaders,
-    ApiKey::IncrementalAlterConfigs,
-    ApiKey::AlterPartitionReassignments,
-    ApiKey::ListPartitionReassignments,
-    ApiKey::AlterClientQuotas,
-    ApiKey::AlterUserScramCredentials,
-    ApiKey::DescribeQuorum,
-    ApiKey::UpdateFeatures,
-    ApiKey::UnregisterBroker,
-    ApiKey::AllocateProducerIds,
-    ApiKey::AddRaftVoter,
-    ApiKey::RemoveRaftVoter,
-];
 
 /// Answers Envelope.
 ///
@@ -71,10 +48,14 @@ pub async fn handle(
 
 /// Header and body of the response to what the envelope holds.
 async fn answer(contexts: &Rc<Contexts>, call: &Call, request: EnvelopeRequest) -> Result<Bytes, ErrorCode> {
-    if !matches!(request.client_host_address.len(), 4 | 16) {
+    let principal = request.request_principal.unwrap_or_default();
+    let principal = DefaultPrincipalData::from_versioned_bytes(principal)
+        .map_err(|_| ErrorCode::PrincipalDeserializationFailure)?;
+    let address = request.client_host_address;
+    if !matches!(address.len(), 4 | 16) {
         return Err(ErrorCode::InvalidRequest);
     }
-    let (inner, body) = open(contexts, call, request.request_data)?;
+    let (inner, body) = open(contexts, call, Origin { principal, address }, request.request_data)?;
     // Boxed and without its type, since an envelope's handler is among those that it may call.
     let handled: Pin<Box<dyn Future<Output = Result<Reply, Refused>> + '_>> =
         Box::pin(handle_request(contexts, inner, body));
@@ -88,13 +69,18 @@ async fn answer(contexts: &Rc<Contexts>, call: &Call, request: EnvelopeRequest) 
 }
 
 /// The request in an envelope: its header and its body.
-fn open(contexts: &Contexts, call: &Call, request: Bytes) -> Result<(Call, Reader), ErrorCode> {
+fn open(
+    contexts: &Contexts,
+    call: &Call,
+    origin: Origin,
+    request: Bytes,
+) -> Result<(Call, Reader), ErrorCode> {
     let Some(&[k0, k1, v0, v1]) = request.first_chunk::<4>() else {
         return Err(ErrorCode::UnsupportedVersion);
     };
     let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
     let api_key = ApiKey::try_from(key).map_err(|_| ErrorCode::UnsupportedVersion)?;
-    if !FORWARDED.contains(&api_key) {
+    if !api_key.is_forwardable() {
         return Err(ErrorCode::InvalidRequest);
     }
     if !is_served(contexts, api_key, version, &call.connection) {
@@ -109,7 +95,7 @@ fn open(contexts: &Contexts, call: &Call, request: Bytes) -> Result<(Call, Reade
         correlation_id: header.correlation_id,
         client_id: header.client_id,
         connection: Rc::clone(&call.connection),
-        is_forwarded: true,
+        origin: Some(Rc::new(origin)),
         size: call.size,
         meter: None,
     };

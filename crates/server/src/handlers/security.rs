@@ -18,12 +18,11 @@ use std::sync::Arc;
 
 use klamm_protocol::ErrorCode;
 
-use crate::{dispatch::Call, node::Node};
+use crate::{
+    dispatch::{ANONYMOUS, Call, USER},
+    node::Node,
+};
 
-/// The type of every principal that Kafka makes by itself.
-const USER: &str = "User";
-/// Who has not been asked for a name.
-const ANONYMOUS: &str = "ANONYMOUS";
 /// Said to those who would alter access control lists.
 const NO_AUTHORIZER: &str = "No Authorizer is configured.";
 
@@ -36,7 +35,7 @@ pub struct SecurityContext {
 /// Why nobody gets a delegation token (KIP-48): clients of a PLAINTEXT listener may not ask for one. Those of a broker with
 /// other listeners, which has passed their request on, may, but there is no secret to make tokens with.
 fn no_token(call: &Call) -> i16 {
-    if call.is_forwarded {
+    if call.is_forwarded() {
         ErrorCode::DelegationTokenAuthDisabled.code()
     } else {
         ErrorCode::DelegationTokenRequestNotAllowed.code()

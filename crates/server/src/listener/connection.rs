@@ -13,6 +13,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
+    net::IpAddr,
     panic::AssertUnwindSafe,
     pin::pin,
     rc::Rc,
@@ -73,6 +74,8 @@ pub struct Connection {
     pub listener: ListenerName,
     /// The peer, as Kafka shows a client's host: `/127.0.0.1`.
     pub client_host: String,
+    /// The peer's address, 4 or 16 bytes.
+    pub address: Bytes,
     /// Whether it is one of the controllers' listeners.
     pub is_controller_listener: bool,
     /// The client id of the last request.
@@ -92,11 +95,6 @@ impl Connection {
         if self.is_controller_listener && node_id >= 0 && !is_known {
             *presence = controller.presence(node_id);
         }
-    }
-
-    /// Whether a node of the cluster is at the other end, as far as it has said so.
-    pub fn is_of_node(&self) -> bool {
-        self.presence.borrow().is_some()
     }
 
     /// What clients may do before they have to wait.
@@ -150,6 +148,10 @@ pub async fn serve(
     };
     let connection = Rc::new(Connection {
         client_host: format!("/{}", peer.ip().to_canonical()),
+        address: match peer.ip().to_canonical() {
+            IpAddr::V4(ip) => Bytes::copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => Bytes::copy_from_slice(&ip.octets()),
+        },
         is_controller_listener: contexts.is_controller_listener(&listener),
         listener,
         client_id: RefCell::default(),

@@ -40,12 +40,15 @@ use klamm_protocol::{
 };
 use klamm_raft::{RaftRequest, RaftResponse, Server};
 use tokio::sync::{mpsc, oneshot};
-use tracing::debug;
 
-use crate::metrics::measures::QuorumMeasures;
+use crate::{
+    dispatch::{Call, Origin},
+    metrics::measures::QuorumMeasures,
+};
 
 use super::{
     driver::{Arrival, QuorumRequest},
+    envelope,
     peers::Peers,
     presence::Presence,
 };
@@ -59,6 +62,8 @@ pub enum CommandError {
     TimedOut,
     /// The node is going down.
     ShuttingDown,
+    /// The active controller cannot make sense of what this node passes on to it.
+    NotUnderstood,
 }
 
 impl CommandError {
@@ -67,6 +72,7 @@ impl CommandError {
         match self {
             Self::NotController | Self::ShuttingDown => ErrorCode::NotController,
             Self::TimedOut => ErrorCode::RequestTimedOut,
+            Self::NotUnderstood => ErrorCode::UnknownServerError,
         }
     }
 }
@@ -77,7 +83,49 @@ impl fmt::Display for CommandError {
             Self::NotController => "this is not the active controller",
             Self::TimedOut => "the quorum did not commit the change in time",
             Self::ShuttingDown => "the node is shutting down",
+            Self::NotUnderstood => "the active controller does not understand this broker",
         })
+    }
+}
+
+/// Who asks, and in which version of the API.
+#[derive(Debug)]
+pub struct Asker {
+    version: i16,
+    caller: Option<Caller>,
+}
+
+/// A client that this node asks the controller for.
+#[derive(Debug)]
+pub struct Caller {
+    /// Who it is.
+    pub origin: Origin,
+    /// Its name for itself, which quotas go by.
+    pub client_id: Option<StrBytes>,
+    /// Of its request.
+    pub correlation_id: i32,
+}
+
+impl Asker {
+    /// A client whose request makes another necessary, in a version of that one.
+    pub fn in_version(call: &Call, version: i16) -> Self {
+        Self { version, ..Self::from(call) }
+    }
+}
+
+/// The node itself.
+impl From<i16> for Asker {
+    fn from(version: i16) -> Self {
+        Self { version, caller: None }
+    }
+}
+
+/// A client that has asked this node.
+impl From<&Call> for Asker {
+    fn from(call: &Call) -> Self {
+        let (client_id, correlation_id) = (call.client_id.clone(), call.correlation_id);
+        let caller = Caller { origin: call.origin(), client_id, correlation_id };
+        Self { version: call.api_version, caller: Some(caller) }
     }
 }
 
@@ -94,6 +142,8 @@ macro_rules! commands {
                 request: $request,
                 /// The version of the API in which the client asked.
                 version: i16,
+                /// The client on whose behalf it is asked; `None` if it is this node itself.
+                caller: Option<Caller>,
                 /// Answered when it is committed.
                 reply: AnswerSender<$response>,
             },)+
@@ -103,12 +153,8 @@ macro_rules! commands {
             /// Asks another node, which leads, and answers what it answers.
             pub async fn forward(self, peers: &Peers, leader: &Server) {
                 match self {
-                    $(Self::$name { request, version, reply } => {
-                        let answer = peers.call_version(leader, &request, version).await;
-                        drop(reply.send(answer.map_err(|error| {
-                            debug!(%error, "the active controller does not answer");
-                            CommandError::NotController
-                        })));
+                    $(Self::$name { request, version, caller, reply } => {
+                        drop(reply.send(envelope::pass_on(peers, leader, &request, version, caller).await));
                     })+
                 }
             }
@@ -126,10 +172,15 @@ macro_rules! commands {
             ///
             /// # Errors
             /// If there is no active controller here or the quorum does not commit.
-            pub async fn $method(&self, request: $request, version: i16) -> Result<$response, CommandError> {
+            pub async fn $method(
+                &self,
+                request: $request,
+                asker: impl Into<Asker>,
+            ) -> Result<$response, CommandError> {
                 let (reply, answer) = oneshot::channel();
+                let Asker { version, caller } = asker.into();
                 self.commands
-                    .send(Command::$name { request, version, reply })
+                    .send(Command::$name { request, version, caller, reply })
                     .map_err(|_| CommandError::ShuttingDown)?;
                 answer.await.unwrap_or(Err(CommandError::ShuttingDown))
             })+

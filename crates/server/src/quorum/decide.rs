@@ -130,39 +130,39 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
     let next_offset = driver.next_offset();
     let mut random = driver.random();
     match command {
-        Command::CreateTopics { request, version: _, reply } => {
+        Command::CreateTopics { request, reply, .. } => {
             let decide = |cx: &Context<'_>| topics::create_topics(cx, &mut random, Access::ALL, &request);
             settle(driver, with_context(driver, decide), reply);
         }
-        Command::DeleteTopics { request, version, reply } => {
+        Command::DeleteTopics { request, version, reply, .. } => {
             let decide =
                 |cx: &Context<'_>| topics::delete_topics(cx, &mut random, Access::ALL, &request, version);
             // Only `delete.topic.enable` refuses as a whole, and the broker has looked at that before.
             let outcome = with_context(driver, decide);
             settle(driver, outcome.unwrap_or_else(|_| Outcome::unchanged(Default::default())), reply);
         }
-        Command::CreatePartitions { request, version: _, reply } => {
+        Command::CreatePartitions { request, reply, .. } => {
             let decide =
                 |cx: &Context<'_>| partitions::create_partitions(cx, &mut random, Access::ALL, &request);
             settle(driver, with_context(driver, decide), reply);
         }
-        Command::IncrementalAlterConfigs { request, version: _, reply } => {
+        Command::IncrementalAlterConfigs { request, reply, .. } => {
             let decide = |cx: &Context<'_>| configs::incremental_alter_configs(*cx, &request);
             settle(driver, with_context(driver, decide), reply);
         }
-        Command::AlterConfigs { request, version: _, reply } => {
+        Command::AlterConfigs { request, reply, .. } => {
             let decide = |cx: &Context<'_>| configs::alter_configs(*cx, &request);
             settle(driver, with_context(driver, decide), reply);
         }
-        Command::AlterClientQuotas { request, version: _, reply } => {
+        Command::AlterClientQuotas { request, reply, .. } => {
             let decide = |cx: &Context<'_>| client_quotas::alter_client_quotas(cx.image, &request);
             settle(driver, with_context(driver, decide), reply);
         }
-        Command::AlterUserScramCredentials { request, version: _, reply } => {
+        Command::AlterUserScramCredentials { request, reply, .. } => {
             let decide = |cx: &Context<'_>| scram::alter_credentials(cx.image, &request);
             settle(driver, with_context(driver, decide), reply);
         }
-        Command::UpdateFeatures { request, version, reply } => {
+        Command::UpdateFeatures { request, version, reply, .. } => {
             let (kraft_version, ids) = driver.quorum_features();
             let upgrade = features::kraft_upgrade(&request, kraft_version);
             let possible = upgrade.map_or(Ok(()), |level| driver.upgrade_kraft_version(level, true));
@@ -176,7 +176,7 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             }
             settle(driver, outcome, reply);
         }
-        Command::RegisterBroker { request, version: _, reply } => {
+        Command::RegisterBroker { request, reply, .. } => {
             let cluster_id = driver.cluster_id.clone();
             let (kraft_version, _) = driver.quorum_features();
             let claim = brokers::Claim { cluster_id: &cluster_id, kraft_version, end_offset: next_offset };
@@ -185,48 +185,48 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             });
             settle_or_refuse(driver, outcome, reply);
         }
-        Command::BrokerHeartbeat { request, version: _, reply } => {
+        Command::BrokerHeartbeat { request, reply, .. } => {
             let outcome = with_heartbeats(driver, |cx, heartbeats| {
                 brokers::heartbeat(cx, heartbeats, now, &request, next_offset)
             });
             settle_or_refuse(driver, outcome, reply);
         }
-        Command::UnregisterBroker { request, version: _, reply } => {
+        Command::UnregisterBroker { request, reply, .. } => {
             let outcome = with_heartbeats(driver, |cx, heartbeats| {
                 brokers::unregister(cx, heartbeats, request.broker_id)
             });
             settle_or_refuse(driver, outcome.map(|outcome| outcome.map(|()| Default::default())), reply);
         }
-        Command::RegisterController { request, version: _, reply } => {
+        Command::RegisterController { request, reply, .. } => {
             let outcome = with_context(driver, |cx| controllers::register(cx, &request));
             settle_or_refuse(driver, outcome, reply);
         }
-        Command::DescribeQuorum { request, version: _, reply } => driver.ask_raft(request, reply),
-        Command::AddRaftVoter { request, version: _, reply } => driver.ask_raft(request, reply),
-        Command::RemoveRaftVoter { request, version: _, reply } => driver.ask_raft(request, reply),
-        Command::AllocateProducerIds { request, version: _, reply } => {
+        Command::DescribeQuorum { request, reply, .. } => driver.ask_raft(request, reply),
+        Command::AddRaftVoter { request, reply, .. } => driver.ask_raft(request, reply),
+        Command::RemoveRaftVoter { request, reply, .. } => driver.ask_raft(request, reply),
+        Command::AllocateProducerIds { request, reply, .. } => {
             let outcome = with_context(driver, |cx| producer_ids::allocate(cx, &request));
             settle_or_refuse(driver, outcome, reply);
         }
-        Command::AlterPartition { request, version, reply } => {
+        Command::AlterPartition { request, version, reply, .. } => {
             let outcome = with_context(driver, |cx| partitions::alter_partition(cx, &request, version));
             settle_or_refuse(driver, outcome, reply);
         }
-        Command::AlterPartitionReassignments { request, version: _, reply } => {
+        Command::AlterPartitionReassignments { request, reply, .. } => {
             let outcome =
                 with_context(driver, |context| partitions::alter_partition_reassignments(context, &request));
             settle(driver, outcome, reply);
         }
-        Command::ListPartitionReassignments { request, version: _, reply } => {
+        Command::ListPartitionReassignments { request, reply, .. } => {
             let response =
                 with_context(driver, |context| partitions::list_partition_reassignments(context, &request));
             settle(driver, Outcome::unchanged(response), reply);
         }
-        Command::ElectLeaders { request, version: _, reply } => {
+        Command::ElectLeaders { request, reply, .. } => {
             let outcome = with_context(driver, |cx| partitions::elect_leaders(cx, &request));
             settle_or_refuse(driver, outcome, reply);
         }
-        Command::AssignReplicasToDirs { request, version: _, reply } => {
+        Command::AssignReplicasToDirs { request, reply, .. } => {
             let outcome = with_context(driver, |cx| partitions::assign_replicas_to_dirs(cx, &request));
             settle_or_refuse(driver, outcome, reply);
         }

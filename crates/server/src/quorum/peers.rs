@@ -94,6 +94,14 @@ impl Peers {
         connection.call_version(request, version, Duration::ZERO).await
     }
 
+    /// The highest version of a request that the server and this node know.
+    ///
+    /// # Errors
+    /// As [`Peers::connection`], or if there is none.
+    pub async fn highest_version<R: Request>(&self, to: &Server) -> Result<i16, ConnectionError> {
+        self.connection(to).await?.version_of::<R>()
+    }
+
     /// Sends a request of the quorum's protocol.
     ///
     /// # Errors

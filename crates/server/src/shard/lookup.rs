@@ -165,8 +165,9 @@ impl Shard {
         (deleted, effects)
     }
 
+    /// The producers that a replica knows, whether it leads or not.
     pub(super) fn producers(&self, at: &TopicPartition) -> Result<Vec<ProducerState>, ApiError> {
-        self.with_leader(at, -1, |partition| {
+        self.with_replica(at, -1, false, |partition| {
             let producers = partition.log.producer_state().producers();
             Ok(producers
                 .map(|producer| ProducerState {

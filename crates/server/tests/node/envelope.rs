@@ -9,15 +9,29 @@ use klamm_protocol::{
         metadata::MetadataRequest,
     },
     header::ResponseHeader,
+    principal::DefaultPrincipalData,
 };
 
-use crate::harness::{Client, TestNode, beside_others, request_frame};
+use crate::{
+    harness::{Client, TestNode, beside_others, request_frame},
+    quotas::set,
+};
 
-/// What the controller answers to a client's request, passed on for a client at 127.0.0.1.
-fn pass_on(node: &TestNode, request: Bytes, address: &'static [u8]) -> EnvelopeResponse {
+/// What the controller answers to a request of a client called `user`, passed on.
+fn pass_on(node: &TestNode, user: &str, request: Bytes, address: &'static [u8]) -> EnvelopeResponse {
+    let principal = DefaultPrincipalData::new("User", user).to_versioned_bytes().unwrap();
+    send(node, Some(principal), request, address)
+}
+
+fn send(
+    node: &TestNode,
+    request_principal: Option<Bytes>,
+    request: Bytes,
+    address: &'static [u8],
+) -> EnvelopeResponse {
     let envelope = EnvelopeRequest {
         request_data: request,
-        request_principal: Some(Bytes::new()),
+        request_principal,
         client_host_address: Bytes::from_static(address),
         ..Default::default()
     };
@@ -41,7 +55,7 @@ fn a_request_in_an_envelope_is_answered_as_by_itself() {
     };
     let create = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
     let create = frame(ApiKey::CreateTopics, 7, &create);
-    let answer = pass_on(&node, create.clone(), &[127, 0, 0, 1]);
+    let answer = pass_on(&node, "alice", create.clone(), &[127, 0, 0, 1]);
     assert_eq!(answer.error_code, 0);
     let mut reader = Reader::new(answer.response_data.unwrap());
     let header = ResponseHeader::decode(&mut reader, 1).unwrap();
@@ -57,8 +71,41 @@ fn a_request_in_an_envelope_is_answered_as_by_itself() {
         (create.slice(..30), &[127, 0, 0, 1], ErrorCode::UnsupportedVersion),
         (Bytes::from_static(&[0]), &[127, 0, 0, 1], ErrorCode::UnsupportedVersion),
     ] {
-        let answer = pass_on(&node, request, address);
+        let answer = pass_on(&node, "alice", request, address);
         assert_eq!(ErrorCode::from_code(answer.error_code), expect);
         assert_eq!(answer.response_data, None);
+    }
+    for principal in [None, Some(&[][..]), Some(&[0, 1, 0, 0]), Some(&[0, 0, 5, b'U'])] {
+        let answer = send(&node, principal.map(Bytes::from_static), create.clone(), &[127, 0, 0, 1]);
+        assert_eq!(ErrorCode::from_code(answer.error_code), ErrorCode::PrincipalDeserializationFailure);
+    }
+}
+
+#[test]
+fn what_is_passed_on_counts_against_the_client_that_has_asked() {
+    let _guard = beside_others();
+    let settings = [("controller.quota.window.num", "2"), ("controller.quota.window.size.seconds", "60")];
+    let node = TestNode::start("envelope-quota", &settings);
+    set(&node, "user=alice", "controller_mutation_rate", Some(0.05));
+    let create = |user: &str, name: &str| {
+        let topic = CreatableTopic {
+            name: name.into(),
+            num_partitions: 7,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
+        let answer = pass_on(&node, user, frame(ApiKey::CreateTopics, 7, &request), &[127, 0, 0, 1]);
+        let mut reader = Reader::new(answer.response_data.unwrap());
+        ResponseHeader::decode(&mut reader, 1).unwrap();
+        let created = CreateTopicsResponse::decode(&mut reader, 7).unwrap();
+        ErrorCode::from_code(created.topics[0].error_code)
+    };
+    for (user, name, expect) in [
+        ("alice", "a", ErrorCode::None),
+        ("alice", "b", ErrorCode::ThrottlingQuotaExceeded),
+        ("bob", "b", ErrorCode::None),
+    ] {
+        assert_eq!(create(user, name), expect, "{user} {name}");
     }
 }

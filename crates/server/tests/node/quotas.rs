@@ -20,14 +20,14 @@ use klamm_protocol::{
 
 use crate::{
     batches::{large, produce},
-    harness::{Client, TestNode, beside_others},
+    harness::{Client, TestNode, beside_others, fresh_dir},
 };
 
 /// Half a second for everything that is over.
 const WINDOW: &[(&str, &str)] = &[("quota.window.num", "2"), ("quota.window.size.seconds", "1")];
 
 /// Sets a quota of an entity such as `user=alice,client-id`, or removes it.
-fn set(node: &TestNode, entity: &str, key: &str, value: Option<f64>) {
+pub(crate) fn set(node: &TestNode, entity: &str, key: &str, value: Option<f64>) {
     let part = |part: &str| {
         let (kind, name) = part.split_once('=').map_or((part, None), |(kind, name)| (kind, Some(name)));
         AlterClientQuotasRequestEntityData {
@@ -211,4 +211,29 @@ fn partitions_are_created_and_deleted_no_faster_than_they_may_be() {
     assert_eq!(ErrorCode::from_code(told.responses[0].error_code), over);
     set(&node, "client-id", "controller_mutation_rate", None);
     assert_eq!(node.connect().call(&delete("a"), 6).responses[0].error_code, 0);
+}
+
+#[test]
+fn a_client_has_one_quota_of_mutations_whichever_brokers_it_asks() {
+    let _shared = beside_others();
+    let settings = [("controller.quota.window.num", "2"), ("controller.quota.window.size.seconds", "60")];
+    let node = TestNode::start("quota-one-mutations", &settings);
+    let broker = node.start_broker(fresh_dir("quota-one-mutations-2"), 2, &[]);
+    set(&node, "client-id", "controller_mutation_rate", Some(0.05));
+    let create = |node: &TestNode, name: &str| {
+        let topic = CreatableTopic {
+            name: name.into(),
+            num_partitions: 7,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+        let response = node.connect().call(&request, 7);
+        (ErrorCode::from_code(response.topics[0].error_code), response.throttle_time_ms > 0)
+    };
+    assert_eq!(create(&node, "a"), (ErrorCode::None, false), "the bucket holds six, and lends one");
+    assert_eq!(create(&broker, "b"), (ErrorCode::ThrottlingQuotaExceeded, true));
+    assert_eq!(create(&node, "c"), (ErrorCode::ThrottlingQuotaExceeded, true));
+    set(&node, "client-id", "controller_mutation_rate", None);
+    assert_eq!(create(&broker, "b"), (ErrorCode::None, false));
 }

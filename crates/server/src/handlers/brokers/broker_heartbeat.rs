@@ -19,7 +19,7 @@ pub async fn handle(
         return refused(ErrorCode::NotController);
     }
     call.connection.identify(request.broker_id, &cx.node.controller);
-    match cx.node.controller.broker_heartbeat(request, call.api_version).await {
+    match cx.node.controller.broker_heartbeat(request, call).await {
         Ok(response) => response,
         Err(error) => refused(error.code()),
     }

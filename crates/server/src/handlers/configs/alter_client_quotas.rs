@@ -16,7 +16,7 @@ pub async fn handle(
     call: &Call,
     request: AlterClientQuotasRequest,
 ) -> AlterClientQuotasResponse {
-    match cx.node.controller.alter_client_quotas(request.clone(), call.api_version).await {
+    match cx.node.controller.alter_client_quotas(request.clone(), call).await {
         Ok(response) => {
             if !request.validate_only {
                 let answered = request.entries.iter().zip(&response.entries);

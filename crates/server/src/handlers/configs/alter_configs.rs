@@ -60,7 +60,7 @@ async fn decide(cx: &ConfigsContext, call: &Call, request: AlterConfigsRequest) 
     if request.resources.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let answer = cx.node.controller.alter_configs(request.clone(), call.api_version).await?;
+    let answer = cx.node.controller.alter_configs(request.clone(), call).await?;
     let responses = answer.responses.into_iter();
     let verdict = |r: AlterConfigsResourceResponse| Verdict {
         error_code: r.error_code,

@@ -14,7 +14,7 @@ use crate::{dispatch::Call, quorum::CommandError};
 pub async fn handle(cx: &QuorumContext, call: &Call, request: AddRaftVoterRequest) -> AddRaftVoterResponse {
     let controller = &cx.node.controller;
     if !call.connection.is_controller_listener {
-        return match controller.add_raft_voter(request, call.api_version).await {
+        return match controller.add_raft_voter(request, call).await {
             Ok(response) => response,
             Err(error) => refused(error),
         };

@@ -38,7 +38,7 @@ fn in_version(mut response: DescribeQuorumResponse, version: i16) -> DescribeQuo
 async fn ask(cx: &QuorumContext, call: &Call, request: DescribeQuorumRequest) -> DescribeQuorumResponse {
     let controller = &cx.node.controller;
     if !call.connection.is_controller_listener && controller.leader_id() != cx.node.id {
-        return match controller.describe_quorum(request, call.api_version).await {
+        return match controller.describe_quorum(request, call).await {
             Ok(response) => response,
             Err(error) => DescribeQuorumResponse { error_code: error.code().code(), ..Default::default() },
         };

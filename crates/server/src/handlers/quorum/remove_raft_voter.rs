@@ -16,7 +16,7 @@ pub async fn handle(
 ) -> RemoveRaftVoterResponse {
     let controller = &cx.node.controller;
     if !call.connection.is_controller_listener {
-        return match controller.remove_raft_voter(request, call.api_version).await {
+        return match controller.remove_raft_voter(request, call).await {
             Ok(response) => response,
             Err(error) => refused(error),
         };

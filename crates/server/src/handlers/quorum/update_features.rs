@@ -16,7 +16,7 @@ pub async fn handle(
     request: UpdateFeaturesRequest,
 ) -> UpdateFeaturesResponse {
     let names: Vec<_> = request.feature_updates.iter().map(|update| update.feature.clone()).collect();
-    match cx.node.controller.update_features(request, call.api_version).await {
+    match cx.node.controller.update_features(request, call).await {
         Ok(response) => response,
         Err(error) => UpdateFeaturesResponse {
             error_code: error.code().code(),

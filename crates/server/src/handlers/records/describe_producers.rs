@@ -1,4 +1,4 @@
-//! DescribeProducers (key 61), v0: the producers that a partition's leader knows (KIP-664).
+//! DescribeProducers (key 61), v0: the producers that a replica knows, the leader or any other (KIP-664).
 
 use klamm_protocol::{
     ErrorCode,

@@ -23,7 +23,7 @@ pub async fn handle(
     let deletions: Vec<_> = request.deletions.iter().map(|d| (d.mechanism, d.name.clone())).collect();
     let upsertions: Vec<_> =
         request.upsertions.iter().map(|u| ((u.mechanism, u.name.clone()), u.salt.clone())).collect();
-    match cx.node.controller.alter_user_scram_credentials(request, call.api_version).await {
+    match cx.node.controller.alter_user_scram_credentials(request, call).await {
         Ok(response) => {
             let taken = response.results.iter().filter(|result| result.error_code == 0);
             let taken: BTreeSet<&StrBytes> = taken.map(|result| &result.user).collect();

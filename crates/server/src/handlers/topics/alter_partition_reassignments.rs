@@ -17,7 +17,7 @@ pub async fn handle(
     call: &Call,
     request: AlterPartitionReassignmentsRequest,
 ) -> AlterPartitionReassignmentsResponse {
-    let answer = cx.node.controller.alter_partition_reassignments(request, call.api_version).await;
+    let answer = cx.node.controller.alter_partition_reassignments(request, call).await;
     answer.unwrap_or_else(|error| AlterPartitionReassignmentsResponse {
         error_code: error.code().code(),
         error_message: Some(error.to_string().into()),

@@ -20,7 +20,7 @@ pub async fn handle(
     call: &Call,
     mut request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let mut mutations = Mutations::new(call, STRICT_SINCE);
+    let mut mutations = Mutations::new(&cx.node, call, STRICT_SINCE);
     let published = cx.node.metadata.load();
     let mut refused = Vec::new();
     request.topics.retain(|topic| {
@@ -59,7 +59,7 @@ async fn decided(
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let validate_only = request.validate_only;
     let wanted: Vec<_> = request.topics.iter().map(|topic| (topic.name.clone(), topic.count)).collect();
-    match cx.node.controller.create_partitions(request, call.api_version).await {
+    match cx.node.controller.create_partitions(request, call).await {
         Ok(response) => {
             if !validate_only {
                 let grown = response.results.iter().filter(|topic| topic.error_code == 0);

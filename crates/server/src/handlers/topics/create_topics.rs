@@ -22,7 +22,7 @@ pub async fn handle(
     call: &Call,
     mut request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
-    let mut mutations = Mutations::new(call, STRICT_SINCE);
+    let mut mutations = Mutations::new(&cx.node, call, STRICT_SINCE);
     let published = cx.node.metadata.load();
     let partitions_by_default = cx.node.config.load().get(&broker::NUM_PARTITIONS);
     let mut refused = Vec::new();
@@ -65,7 +65,7 @@ async fn decided(cx: &TopicsContext, call: &Call, request: CreateTopicsRequest) 
     }
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let validate_only = request.validate_only;
-    match cx.node.controller.create_topics(request, call.api_version).await {
+    match cx.node.controller.create_topics(request, call).await {
         Ok(response) => {
             if !validate_only {
                 let created = response.topics.iter().filter(|topic| topic.error_code == 0);

@@ -30,7 +30,7 @@ pub async fn handle(
             if call.api_version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
         return refused(&request, code, "delete.topic.enable is false on this cluster");
     }
-    let mut mutations = Mutations::new(call, STRICT_SINCE);
+    let mut mutations = Mutations::new(&cx.node, call, STRICT_SINCE);
     let before = cx.node.metadata.load();
     let mut take = |topic: Option<&Arc<Topic>>| {
         topic.map_or(Ok(()), |topic| mutations.take(&topic.name, topic.partitions.size()))
@@ -72,7 +72,7 @@ async fn decided(
     request: DeleteTopicsRequest,
     before: &MetadataImage,
 ) -> DeleteTopicsResponse {
-    match cx.node.controller.delete_topics(request.clone(), call.api_version).await {
+    match cx.node.controller.delete_topics(request.clone(), call).await {
         Ok(response) => {
             let deleted = response.responses.iter().filter(|topic| topic.error_code == 0);
             let ids: Vec<_> = deleted

@@ -11,7 +11,7 @@ use crate::dispatch::Call;
 /// Answers ElectLeaders.
 pub async fn handle(cx: &TopicsContext, call: &Call, request: ElectLeadersRequest) -> ElectLeadersResponse {
     let asked = request.topic_partitions.clone().unwrap_or_default();
-    let answer = cx.node.controller.elect_leaders(request, call.api_version).await;
+    let answer = cx.node.controller.elect_leaders(request, call).await;
     answer.unwrap_or_else(|error| ElectLeadersResponse {
         error_code: error.code().code(),
         // v0 has no error for the whole.

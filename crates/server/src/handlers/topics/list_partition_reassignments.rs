@@ -13,7 +13,7 @@ pub async fn handle(
     call: &Call,
     request: ListPartitionReassignmentsRequest,
 ) -> ListPartitionReassignmentsResponse {
-    let answer = cx.node.controller.list_partition_reassignments(request, call.api_version).await;
+    let answer = cx.node.controller.list_partition_reassignments(request, call).await;
     answer.unwrap_or_else(|error| ListPartitionReassignmentsResponse {
         error_code: error.code().code(),
         error_message: Some(error.to_string().into()),

@@ -1,16 +1,19 @@
 //! The quota of controller mutations (KIP-599): how many partitions a client may have created and deleted in a second.
 //!
-//! Asked by the node that the client has sent its request to, before the controller is. From the version on in which a
+//! Counted by the active controller alone, so that a client has one quota whichever brokers it asks: brokers pass on who
+//! it is (`quorum/envelope.rs`). From the version on in which a
 //! client knows THROTTLING_QUOTA_EXCEEDED, what is over the quota is refused with it; older clients get what they ask for
 //! and have to wait.
 
 use klamm_protocol::{ErrorCode, StrBytes};
 
-use crate::dispatch::Call;
+use crate::{dispatch::Call, node::Node};
 
 /// What one request has taken of its client's quota.
 pub(super) struct Mutations<'a> {
     call: &'a Call,
+    /// Whether this node counts.
+    counts: bool,
     is_strict: bool,
     taken: Vec<(StrBytes, usize)>,
     throttle_ms: i32,
@@ -18,9 +21,10 @@ pub(super) struct Mutations<'a> {
 
 impl<'a> Mutations<'a> {
     /// Nothing yet. Versions before `strict_since` cannot be refused.
-    pub(super) fn new(call: &'a Call, strict_since: i16) -> Self {
+    pub(super) fn new(node: &Node, call: &'a Call, strict_since: i16) -> Self {
         let is_strict = call.api_version >= strict_since;
-        Self { call, is_strict, taken: Vec::new(), throttle_ms: 0 }
+        let counts = node.controller.leader_id() == node.id;
+        Self { call, counts, is_strict, taken: Vec::new(), throttle_ms: 0 }
     }
 
     /// Takes partitions of a topic.
@@ -29,8 +33,7 @@ impl<'a> Mutations<'a> {
     /// THROTTLING_QUOTA_EXCEEDED.
     pub(super) fn take(&mut self, topic: &StrBytes, partitions: usize) -> Result<(), ErrorCode> {
         let call = self.call;
-        // What comes directly to a controller comes from a broker of ours, which has asked.
-        if call.connection.is_controller_listener && !call.is_forwarded {
+        if !self.counts {
             return Ok(());
         }
         let quotas = call.connection.quotas();

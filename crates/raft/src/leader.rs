@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// An observer that has not fetched for so long is forgotten.
 const OBSERVER_SESSION: Duration = Duration::from_secs(300);
+/// An observer fetches anew after half a second at the latest; one that has not is not there.
+const OBSERVER_SILENCE_MAX: Duration = Duration::from_secs(1);
+
 /// So many observers are kept account of; anybody who can fetch can claim to be one.
 const OBSERVERS_MAX: usize = 10_000;
 
@@ -245,6 +248,19 @@ impl Leader {
         self.observers
             .get(key)
             .is_some_and(|replica| replica.last_caught_up_ms > 0 && replica.last_fetch_ms > since_ms)
+    }
+
+    /// Whether every observer that lives knows all there is, and that it is committed: one that does has asked for more,
+    /// and waits.
+    pub(crate) fn has_told_observers(&self, now: Duration, log_end: i64) -> bool {
+        let high_watermark = self.high_watermark.unwrap_or(0);
+        let lives =
+            |observer: &&Replica| observer.last_fetch_at.is_some_and(|at| now < at + OBSERVER_SILENCE_MAX);
+        let is_told = |observer: &Replica| {
+            let mut parked = self.parked.iter().filter(|fetch| fetch.key == observer.key);
+            parked.any(|fetch| fetch.offset >= log_end && fetch.high_watermark >= high_watermark)
+        };
+        self.observers.values().filter(lives).all(is_told)
     }
 
     pub(crate) fn forget_idle_observers(&mut self, now: Duration) {

@@ -22,6 +22,9 @@ use std::time::Duration;
 /// A leader that stops waits so long for its successor, once every voter knows that there has to be one.
 const SUCCESSOR_WAIT: Duration = Duration::from_millis(300);
 
+/// The only voter that stops waits so long for the observers to hear its last word.
+const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
+
 /// An append that the log is at.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingAppend {
@@ -47,6 +50,7 @@ pub struct Raft {
     announced: (i32, Option<i32>),
     persisted: Option<QuorumState>,
     shutdown_deadline: Option<Duration>,
+    last_word_deadline: Option<Duration>,
     shutdown_done: bool,
     started: bool,
     random: u64,
@@ -87,6 +91,7 @@ impl Raft {
             announced: (-1, None),
             persisted: quorum_state,
             shutdown_deadline: None,
+            last_word_deadline: None,
             shutdown_done: false,
             started: false,
             config,
@@ -155,6 +160,7 @@ impl Raft {
             }
             Input::Shutdown { timeout } => {
                 self.shutdown_deadline.get_or_insert(now.monotonic + timeout);
+                self.last_word_deadline.get_or_insert(now.monotonic + timeout.min(LAST_WORD_WAIT));
             }
         }
         self.poll(now, actions);
@@ -220,7 +226,7 @@ impl Raft {
         } else {
             self.peers.next_deadline()
         };
-        role.into_iter().chain(peers).chain(self.shutdown_deadline).min()
+        role.into_iter().chain(peers).chain(self.shutdown_deadline).chain(self.last_word_deadline).min()
     }
 
     /// The epoch.
@@ -331,8 +337,14 @@ impl Raft {
         if self.shutdown_deadline.is_some_and(|deadline| now.monotonic >= deadline) {
             return true;
         }
-        if !self.is_voter() || self.voters().is_only_voter(&self.config.replica_key()) {
+        if !self.is_voter() {
             return true;
+        }
+        if self.voters().is_only_voter(&self.config.replica_key()) {
+            // Nobody will tell them later, such as that this node's broker is gone.
+            let Role::Leader(leader) = &self.role else { return true };
+            return leader.has_told_observers(now.monotonic, self.log.end_offset())
+                || self.last_word_deadline.is_some_and(|deadline| now.monotonic >= deadline);
         }
         match &self.role {
             Role::Leader(_) => {

@@ -33,6 +33,34 @@ fn a_single_voter_elects_itself_at_once_and_commits() {
 }
 
 #[test]
+fn the_only_voter_does_not_stop_before_the_observers_have_heard_its_last_word() {
+    let mut cluster = Cluster::new(&[1], &[2, 3], 0);
+    cluster.run(SECOND);
+    cluster.crash(3);
+    cluster.run(2 * SECOND);
+    // Said, and not heard yet.
+    assert!(cluster.propose(1, "the broker of node 1 is gone").is_ok());
+    cluster.step(1, Input::Shutdown { timeout: 5 * SECOND });
+    assert!(!cluster.node(1).shut_down);
+    cluster.run(SECOND / 4);
+    assert_eq!(cluster.node(2).committed_records(), ["the broker of node 1 is gone"]);
+    assert!(cluster.node(1).shut_down);
+}
+
+#[test]
+fn the_only_voter_does_not_wait_for_observers_that_are_not_there() {
+    let mut cluster = Cluster::new(&[1], &[2], 0);
+    cluster.run(SECOND);
+    cluster.crash(2);
+    assert!(cluster.propose(1, "last").is_ok());
+    cluster.step(1, Input::Shutdown { timeout: 5 * SECOND });
+    cluster.run(SECOND / 4);
+    assert!(!cluster.node(1).shut_down, "it may be there still");
+    cluster.run(SECOND / 2);
+    assert!(cluster.node(1).shut_down);
+}
+
+#[test]
 fn proposals_share_the_append_that_follows() {
     let config = {
         let mut config = Config::new(1, directory(1), "cluster".into());

@@ -13,7 +13,7 @@ keys! { DEFS;
     CONSUMER_SESSION_TIMEOUT_MS: i32 = "consumer.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.consumer.session.timeout.ms", 1)]), supported;
 
     /// Least time between two assignments of the share group, in milliseconds.
-    SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "share.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.share.assignment.interval.ms", 1)]);
+    SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "share.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.share.assignment.interval.ms", 1)]), supported;
 
     /// Where a share group starts in a partition that it has no state for: `earliest`, `latest`, or
     /// `by_duration:` with an ISO 8601 duration back from now.
@@ -23,7 +23,7 @@ keys! { DEFS;
     SHARE_DELIVERY_COUNT_LIMIT: i32 = "share.delivery.count.limit", default(5), at_least(2), Medium, Resource, from(&[("group.share.delivery.count.limit", 1)]);
 
     /// Heartbeat interval told to members of the share group, in milliseconds.
-    SHARE_HEARTBEAT_INTERVAL_MS: i32 = "share.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.share.heartbeat.interval.ms", 1)]);
+    SHARE_HEARTBEAT_INTERVAL_MS: i32 = "share.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.share.heartbeat.interval.ms", 1)]), supported;
 
     /// Whether the share group is given records of open and aborted transactions too (`read_uncommitted`)
     /// or not (`read_committed`).
@@ -39,7 +39,7 @@ keys! { DEFS;
     SHARE_RENEW_ACKNOWLEDGE_ENABLE: bool = "share.renew.acknowledge.enable", default(true), Any, Medium, Resource;
 
     /// A member of the share group without a heartbeat for this long is removed, in milliseconds.
-    SHARE_SESSION_TIMEOUT_MS: i32 = "share.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.share.session.timeout.ms", 1)]);
+    SHARE_SESSION_TIMEOUT_MS: i32 = "share.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.share.session.timeout.ms", 1)]), supported;
 
     /// Least time between two assignments of the streams group, in milliseconds.
     STREAMS_ASSIGNMENT_INTERVAL_MS: i32 = "streams.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.streams.assignment.interval.ms", 1)]);

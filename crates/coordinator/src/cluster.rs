@@ -1,6 +1,6 @@
 //! What the coordinator has to know of the cluster.
 
-use crate::settings::ConsumerTiming;
+use crate::settings::{ConsumerTiming, ShareTiming};
 use klamm_protocol::{StrBytes, Uuid};
 
 /// The cluster's topics and configs, as the broker's metadata has them.
@@ -19,6 +19,8 @@ pub trait Cluster {
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes>;
     /// The pace of a consumer group that has configs of its own.
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming>;
+    /// The pace of a share group that has configs of its own.
+    fn share_timing(&self, group: &str) -> Option<ShareTiming>;
 }
 
 /// A cluster without topics and configs.
@@ -51,6 +53,10 @@ impl Cluster for NoCluster {
     }
 
     fn consumer_timing(&self, _group: &str) -> Option<ConsumerTiming> {
+        None
+    }
+
+    fn share_timing(&self, _group: &str) -> Option<ShareTiming> {
         None
     }
 }

@@ -8,7 +8,7 @@ use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, To
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
 use crate::group::consumer::{self, ConsumerGroup, Draft, Refusal};
 use crate::group::{GroupKind, GroupRef, GroupState};
-use crate::record::{ConsumerRecord, GroupRecord};
+use crate::record::{ConsumerRecord, GroupRecord, ShareRecord};
 use crate::request::{Request, RequestContext, coordinator_error};
 use crate::settings::GroupSettings;
 use crate::state::{GroupsState, LogRecord};
@@ -53,6 +53,10 @@ impl Loader {
                 }
                 GroupState::Consumer(group) => {
                     let timing = cluster.consumer_timing(id).unwrap_or(self.settings.consumer_timing);
+                    group.loaded(id, timing, &mut step);
+                }
+                GroupState::Share(group) => {
+                    let timing = cluster.share_timing(id).unwrap_or(self.settings.share_timing);
                     group.loaded(id, timing, &mut step);
                 }
             }
@@ -203,6 +207,9 @@ impl GroupCoordinator {
             Some(GroupState::Consumer(group)) if group.state() != consumer::State::Empty => {
                 return step.complete(token, refuse_join("", ErrorCode::InconsistentGroupProtocol));
             }
+            Some(GroupState::Share(_)) => {
+                return step.complete(token, refuse_join("", ErrorCode::InconsistentGroupProtocol));
+            }
             _ => {}
         }
         let settings = &self.settings;
@@ -273,6 +280,9 @@ impl GroupCoordinator {
                 self.consumer_timer_fired(cluster, (group, member), false, &mut step);
             }
             TimerKey::ConsumerRegexes { group } => self.resolve_regexes(cluster, group, &mut step),
+            TimerKey::ShareSession { group, member } => {
+                self.share_session_over(cluster, (group, member), &mut step);
+            }
             TimerKey::ConsumerRebalance { group, member } => {
                 self.consumer_timer_fired(cluster, (group, member), true, &mut step);
             }
@@ -340,12 +350,14 @@ impl GroupCoordinator {
                     let id = group.detached();
                     self.classic.insert(id.clone(), Classic::new(id, now_ms));
                 }
-                GroupRecord::Consumer { group, record: ConsumerRecord::Metadata(None) } => {
+                GroupRecord::Consumer { group, record: ConsumerRecord::Metadata(None) }
+                | GroupRecord::Share { group, record: ShareRecord::Metadata(None) } => {
                     self.topics_seen.remove(group);
                 }
                 GroupRecord::GroupMetadata { .. }
                 | GroupRecord::OffsetCommit { .. }
-                | GroupRecord::Consumer { .. } => {}
+                | GroupRecord::Consumer { .. }
+                | GroupRecord::Share { .. } => {}
             }
         }
     }
@@ -447,6 +459,7 @@ impl GroupCoordinator {
             Some(group) => Some(GroupRef::Classic(group)),
             None => match self.state().group(id)? {
                 GroupState::Consumer(group) => Some(GroupRef::Consumer(group)),
+                GroupState::Share(group) => Some(GroupRef::Share(group)),
                 GroupState::Classic(_) => None,
             },
         }

@@ -106,6 +106,13 @@ pub enum TimerKey {
         /// The group.
         group: StrBytes,
     },
+    /// A share group member's session.
+    ShareSession {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
+    },
     /// The next search for expired offsets and groups; it sets itself again.
     Expiration,
 }
@@ -115,9 +122,10 @@ impl TimerKey {
     /// only if the outcome's records have been appended. What classic groups do in memory stays done.
     pub const fn must_not_be_lost(&self) -> bool {
         match self {
-            Self::ConsumerSession { .. } | Self::ConsumerRebalance { .. } | Self::ConsumerRegexes { .. } => {
-                true
-            }
+            Self::ConsumerSession { .. }
+            | Self::ConsumerRebalance { .. }
+            | Self::ConsumerRegexes { .. }
+            | Self::ShareSession { .. } => true,
             Self::ClassicHeartbeat { .. }
             | Self::ClassicJoin { .. }
             | Self::ClassicSync { .. }

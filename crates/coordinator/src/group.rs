@@ -6,12 +6,14 @@ pub(crate) mod consumer;
 mod delete;
 mod describe;
 mod list;
+pub(crate) mod share;
 
 use crate::record::GroupRecord;
 use classic::Classic;
 use consumer::ConsumerGroup;
 use klamm_protocol::StrBytes;
 use klamm_protocol::coordinator::group::GroupMetadataValue;
+use share::ShareGroup;
 use std::sync::Arc;
 
 /// The kinds of groups, which share one space of ids.
@@ -46,6 +48,8 @@ pub(crate) enum GroupState {
     Classic(Arc<GroupMetadataValue>),
     /// All of it.
     Consumer(Arc<ConsumerGroup>),
+    /// All of it.
+    Share(Arc<ShareGroup>),
 }
 
 /// A group as requests see it.
@@ -54,6 +58,8 @@ pub(crate) enum GroupRef<'a> {
     Classic(&'a Classic),
     /// As written, committed or not.
     Consumer(&'a ConsumerGroup),
+    /// As written, committed or not.
+    Share(&'a ShareGroup),
 }
 
 impl GroupRef<'_> {
@@ -61,6 +67,7 @@ impl GroupRef<'_> {
         match self {
             Self::Classic(group) => group.state() == classic::State::Empty,
             Self::Consumer(group) => group.state() == consumer::State::Empty,
+            Self::Share(group) => group.state() == share::State::Empty,
         }
     }
 
@@ -69,7 +76,14 @@ impl GroupRef<'_> {
         match self {
             Self::Classic(group) => group.is_subscribed_to(topic),
             Self::Consumer(group) => group.is_subscribed_to(topic),
+            Self::Share(group) => group.is_subscribed_to(topic),
         }
+    }
+
+    /// Whether the group goes by itself once it has neither members nor offsets. A share group has no offsets here,
+    /// and stays until it is deleted.
+    pub(crate) const fn expires(&self) -> bool {
+        !matches!(self, Self::Share(_))
     }
 
     /// See [`Classic::retention_start_ms`].
@@ -77,6 +91,7 @@ impl GroupRef<'_> {
         match self {
             Self::Classic(group) => group.retention_start_ms(),
             Self::Consumer(_) => Some(None),
+            Self::Share(_) => None,
         }
     }
 
@@ -87,6 +102,10 @@ impl GroupRef<'_> {
             Self::Consumer(group) => {
                 let records = group.tombstones().into_iter();
                 records.map(|record| GroupRecord::Consumer { group: id.clone(), record }).collect()
+            }
+            Self::Share(group) => {
+                let records = group.tombstones().into_iter();
+                records.map(|record| GroupRecord::Share { group: id.clone(), record }).collect()
             }
         }
     }
@@ -106,6 +125,7 @@ impl GroupState {
         match self {
             Self::Classic(_) => GroupKind::Classic,
             Self::Consumer(_) => GroupKind::Consumer,
+            Self::Share(_) => GroupKind::Share,
         }
     }
 }

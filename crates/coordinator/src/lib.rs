@@ -9,7 +9,7 @@
 //! done by the handlers before a request comes here.
 //!
 //! Read first: [`GroupCoordinator::handle`], [`Outcome`], [`GroupsState`]; then `group/classic.rs` (JoinGroup and
-//! SyncGroup) and `group/consumer.rs` (KIP-848), each with one file for each API beside it.
+//! SyncGroup) and `group/consumer.rs` (KIP-848) and `group/share.rs` (KIP-932), each with one file for each API beside it.
 //!
 //! Invariants
 //! * Replaying the records of all outcomes into an empty [`GroupsState`] gives [`GroupCoordinator::state`].
@@ -54,8 +54,8 @@ pub use coordinator::{GroupCoordinator, Loader};
 pub use effect::{Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, TimerKey, Token};
 pub use group::GroupKind;
 pub use java_hash::java_hash;
-pub use record::{ConsumerRecord, GroupRecord};
+pub use record::{ConsumerRecord, GroupRecord, ShareRecord};
 pub use request::{EndTransaction, Request, RequestContext};
-pub use settings::{ConsumerTiming, GroupSettings};
+pub use settings::{ConsumerTiming, GroupSettings, ShareTiming};
 pub use state::{GroupsState, LogRecord};
 pub use topic_hash::{group_hash, topic_hash};

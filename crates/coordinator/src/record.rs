@@ -4,6 +4,10 @@
 //! value deletes the key. Keys have one version; values are written in the version that Kafka 4.3 writes and read in
 //! every version.
 
+mod share;
+
+pub use share::ShareRecord;
+
 use bytes::Bytes;
 use klamm_protocol::coordinator::group::{
     ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue,
@@ -27,6 +31,12 @@ mod key_type {
     pub(super) const CONSUMER_TARGET_METADATA: i16 = 6;
     pub(super) const CONSUMER_TARGET_MEMBER: i16 = 7;
     pub(super) const CONSUMER_CURRENT_MEMBER: i16 = 8;
+    pub(super) const SHARE_MEMBER: i16 = 10;
+    pub(super) const SHARE_METADATA: i16 = 11;
+    pub(super) const SHARE_TARGET_METADATA: i16 = 12;
+    pub(super) const SHARE_TARGET_MEMBER: i16 = 13;
+    pub(super) const SHARE_CURRENT_MEMBER: i16 = 14;
+    pub(super) const SHARE_STATE_PARTITIONS: i16 = 15;
     pub(super) const CONSUMER_REGEX: i16 = 16;
 }
 
@@ -63,6 +73,13 @@ pub enum GroupRecord {
         group: StrBytes,
         /// What.
         record: ConsumerRecord,
+    },
+    /// Something of a share group.
+    Share {
+        /// The group.
+        group: StrBytes,
+        /// What.
+        record: ShareRecord,
     },
 }
 
@@ -134,6 +151,10 @@ impl GroupRecord {
                 let GroupMetadataKey { group } = Message::decode(&mut key, 0)?;
                 Self::GroupMetadata { group, value: decode_value(value)? }
             }
+            key_type::SHARE_MEMBER..=key_type::SHARE_STATE_PARTITIONS => {
+                let (group, record) = share::decode(key_type, &mut key, value)?;
+                Self::Share { group, record }
+            }
             _ => return decode_consumer(key_type, &mut key, value),
         };
         Ok(Some(record))
@@ -164,6 +185,7 @@ impl GroupRecord {
                 Ok((encode(key_type::OFFSET_COMMIT, &key, 0)?, value.transpose()?))
             }
             Self::Consumer { group, record } => encode_consumer(group, record),
+            Self::Share { group, record } => share::encode(group, record),
         }
     }
 }

@@ -21,6 +21,13 @@ pub struct GroupSettings {
     pub consumer_regex_refresh_interval_ms: i32,
     /// `group.consumer.assignors`: the assignors that members may ask for; the first one is the default.
     pub consumer_assignors: Vec<String>,
+    /// `group.share.max.size`.
+    pub share_size_max: usize,
+    /// For groups without configs of their own.
+    pub share_timing: ShareTiming,
+    /// `group.share.initialize.retry.interval.ms`: how long the share coordinator may take to make state for
+    /// partitions before it is asked again.
+    pub share_initialize_retry_interval_ms: i64,
     /// `offset.metadata.max.bytes`: compared, as in Kafka, with the length in UTF-16 units.
     pub offset_metadata_length_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -41,6 +48,9 @@ impl Default for GroupSettings {
             consumer_timing: ConsumerTiming::default(),
             consumer_regex_refresh_interval_ms: 600_000,
             consumer_assignors: vec!["uniform".to_owned(), "range".to_owned()],
+            share_size_max: 200,
+            share_timing: ShareTiming::default(),
+            share_initialize_retry_interval_ms: 30_000,
             offset_metadata_length_max: 4096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
             offsets_retention_check_interval_ms: 600_000,
@@ -61,6 +71,24 @@ pub struct ConsumerTiming {
 }
 
 impl Default for ConsumerTiming {
+    fn default() -> Self {
+        Self { session_timeout_ms: 45_000, heartbeat_interval_ms: 5_000, assignment_interval_ms: 1_000 }
+    }
+}
+
+/// The pace of a share group, which a group may have configs of its own for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShareTiming {
+    /// `group.share.session.timeout.ms`, or the group's `share.session.timeout.ms`.
+    pub session_timeout_ms: i32,
+    /// `group.share.heartbeat.interval.ms`, or the group's `share.heartbeat.interval.ms`.
+    pub heartbeat_interval_ms: i32,
+    /// `group.share.assignment.interval.ms`, or the group's `share.assignment.interval.ms`: assignments are computed
+    /// at most this often.
+    pub assignment_interval_ms: i32,
+}
+
+impl Default for ShareTiming {
     fn default() -> Self {
         Self { session_timeout_ms: 45_000, heartbeat_interval_ms: 5_000, assignment_interval_ms: 1_000 }
     }

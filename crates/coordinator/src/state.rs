@@ -2,8 +2,9 @@
 
 use crate::group::GroupState;
 use crate::group::consumer::ConsumerGroup;
+use crate::group::share::ShareGroup;
 use crate::offsets::Offsets;
-use crate::record::{ConsumerRecord, GroupRecord};
+use crate::record::{ConsumerRecord, GroupRecord, ShareRecord};
 use klamm_protocol::StrBytes;
 use klamm_timeline::StateMachine;
 use rpds::RedBlackTreeMapSync;
@@ -60,6 +61,7 @@ impl GroupsState {
                 self.groups.remove_mut(group);
             }
             GroupRecord::Consumer { group, record } => self.replay_consumer(group, record),
+            GroupRecord::Share { group, record } => self.replay_share(group, record),
             GroupRecord::OffsetCommit { group, topic, partition, value } => {
                 if value.is_some() && !self.groups.contains_key(group) {
                     // Offsets committed without group management make a group by themselves.
@@ -91,6 +93,22 @@ impl GroupsState {
             let mut group = ConsumerGroup::default();
             group.replay(record);
             self.groups.insert_mut(id.detached(), GroupState::Consumer(Arc::new(group)));
+        }
+    }
+
+    fn replay_share(&mut self, id: &StrBytes, record: &ShareRecord) {
+        if matches!(record, ShareRecord::Metadata(None)) {
+            if matches!(self.groups.get(id), Some(GroupState::Share(_))) {
+                self.groups.remove_mut(id);
+            }
+            return;
+        }
+        if let Some(GroupState::Share(group)) = self.groups.get_mut(id) {
+            Arc::make_mut(group).replay(record);
+        } else if !record.is_tombstone() {
+            let mut group = ShareGroup::default();
+            group.replay(record);
+            self.groups.insert_mut(id.detached(), GroupState::Share(Arc::new(group)));
         }
     }
 }

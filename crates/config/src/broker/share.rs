@@ -4,7 +4,7 @@ use crate::keys;
 
 keys! { DEFS;
     /// Least time between two assignments of one share group, in milliseconds.
-    GROUP_SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide;
+    GROUP_SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide, supported;
 
     /// Assignors of the server for share groups.
     GROUP_SHARE_ASSIGNORS: Vec<String> = "group.share.assignors", default("simple"), SOME, Medium, ReadOnly;
@@ -13,20 +13,20 @@ keys! { DEFS;
     GROUP_SHARE_DELIVERY_COUNT_LIMIT: i32 = "group.share.delivery.count.limit", default(5), between(2, 10), Medium, ReadOnly;
 
     /// Heartbeat interval told to members of share groups, in milliseconds.
-    GROUP_SHARE_HEARTBEAT_INTERVAL_MS: i32 = "group.share.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly;
+    GROUP_SHARE_HEARTBEAT_INTERVAL_MS: i32 = "group.share.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// Time before the initialization of share partitions that did not answer is tried again, in
     /// milliseconds.
-    GROUP_SHARE_INITIALIZE_RETRY_INTERVAL_MS: i32 = "group.share.initialize.retry.interval.ms", default(30000), at_least(1), Low, ReadOnly, internal;
+    GROUP_SHARE_INITIALIZE_RETRY_INTERVAL_MS: i32 = "group.share.initialize.retry.interval.ms", default(30000), at_least(1), Low, ReadOnly, internal, supported;
 
     /// Upper bound of `share.assignment.interval.ms` of a group, in milliseconds.
-    GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly;
+    GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly, supported;
 
     /// Upper bound of the delivery count limit of share groups.
     GROUP_SHARE_MAX_DELIVERY_COUNT_LIMIT: i32 = "group.share.max.delivery.count.limit", default(10), between(5, 25), Medium, ReadOnly;
 
     /// Upper bound of the heartbeat interval of share groups, in milliseconds.
-    GROUP_SHARE_MAX_HEARTBEAT_INTERVAL_MS: i32 = "group.share.max.heartbeat.interval.ms", default(15000), at_least(1), Medium, ReadOnly;
+    GROUP_SHARE_MAX_HEARTBEAT_INTERVAL_MS: i32 = "group.share.max.heartbeat.interval.ms", default(15000), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of the number of record locks of one share partition.
     GROUP_SHARE_MAX_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.max.partition.max.record.locks", default(4000), between(2000, 10000), Medium, ReadOnly;
@@ -35,22 +35,22 @@ keys! { DEFS;
     GROUP_SHARE_MAX_RECORD_LOCK_DURATION_MS: i32 = "group.share.max.record.lock.duration.ms", default(60000), between(30000, 3600000), Medium, ReadOnly;
 
     /// Upper bound of the session timeout of share groups, in milliseconds.
-    GROUP_SHARE_MAX_SESSION_TIMEOUT_MS: i32 = "group.share.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly;
+    GROUP_SHARE_MAX_SESSION_TIMEOUT_MS: i32 = "group.share.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most share sessions that a broker keeps.
     GROUP_SHARE_MAX_SHARE_SESSIONS: i32 = "group.share.max.share.sessions", default(2000), at_least(1), Medium, ReadOnly;
 
     /// Most members that one share group may have.
-    GROUP_SHARE_MAX_SIZE: i32 = "group.share.max.size", default(200), between(1, 1000), Medium, ReadOnly;
+    GROUP_SHARE_MAX_SIZE: i32 = "group.share.max.size", default(200), between(1, 1000), Medium, ReadOnly, supported;
 
     /// Lower bound of `share.assignment.interval.ms` of a group, in milliseconds.
-    GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly;
+    GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly, supported;
 
     /// Lower bound of the delivery count limit of share groups.
     GROUP_SHARE_MIN_DELIVERY_COUNT_LIMIT: i32 = "group.share.min.delivery.count.limit", default(2), between(2, 5), Medium, ReadOnly;
 
     /// Lower bound of the heartbeat interval of share groups, in milliseconds.
-    GROUP_SHARE_MIN_HEARTBEAT_INTERVAL_MS: i32 = "group.share.min.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly;
+    GROUP_SHARE_MIN_HEARTBEAT_INTERVAL_MS: i32 = "group.share.min.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// Lower bound of the number of record locks of one share partition.
     GROUP_SHARE_MIN_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.min.partition.max.record.locks", default(100), between(100, 2000), Medium, ReadOnly;
@@ -59,7 +59,7 @@ keys! { DEFS;
     GROUP_SHARE_MIN_RECORD_LOCK_DURATION_MS: i32 = "group.share.min.record.lock.duration.ms", default(15000), between(1000, 30000), Medium, ReadOnly;
 
     /// Lower bound of the session timeout of share groups, in milliseconds.
-    GROUP_SHARE_MIN_SESSION_TIMEOUT_MS: i32 = "group.share.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
+    GROUP_SHARE_MIN_SESSION_TIMEOUT_MS: i32 = "group.share.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most records of one share partition that may be in delivery at a time.
     GROUP_SHARE_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.partition.max.record.locks", default(2000), between(100, 10000), Medium, ReadOnly;
@@ -71,7 +71,7 @@ keys! { DEFS;
     GROUP_SHARE_RECORD_LOCK_DURATION_MS: i32 = "group.share.record.lock.duration.ms", default(30000), between(1000, 3600000), Medium, ReadOnly;
 
     /// A member of a share group without a heartbeat for this long is removed, in milliseconds.
-    GROUP_SHARE_SESSION_TIMEOUT_MS: i32 = "group.share.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
+    GROUP_SHARE_SESSION_TIMEOUT_MS: i32 = "group.share.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;
 
     /// How long the share coordinator gathers records before it writes them, in milliseconds; -1: as long
     /// as other work is waiting.

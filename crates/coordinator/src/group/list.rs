@@ -5,6 +5,7 @@
 use crate::coordinator::GroupCoordinator;
 use crate::group::GroupState;
 use crate::group::classic::CONSUMER_PROTOCOL_TYPE;
+use crate::group::share::SHARE_PROTOCOL_TYPE;
 use crate::java_hash::table_order;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::list_groups::ListedGroup;
@@ -20,6 +21,7 @@ impl GroupCoordinator {
         for (id, state) in self.committed_state().groups() {
             let (group_state, protocol_type) = match state {
                 GroupState::Consumer(group) => (group.state().name(), StrBytes::from(CONSUMER_PROTOCOL_TYPE)),
+                GroupState::Share(group) => (group.state().name(), StrBytes::from(SHARE_PROTOCOL_TYPE)),
                 GroupState::Classic(_) => {
                     let Some(group) = self.classic_group(id) else { continue };
                     (group.state().name(), group.protocol_type().cloned().unwrap_or_default())

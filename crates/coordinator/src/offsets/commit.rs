@@ -54,6 +54,7 @@ impl GroupCoordinator {
                 });
                 group.check_commit(&committer, api_version, partitions)?;
             }
+            Some(GroupRef::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             // The first commit without group management makes the group.
             None if committer.generation < 0 => {}
             None if api_version >= GROUP_NOT_FOUND_SINCE => return Err(ErrorCode::GroupIdNotFound),
@@ -118,6 +119,7 @@ impl GroupCoordinator {
                 });
                 group.check_commit(&committer, 0, partitions)?;
             }
+            Some(GroupRef::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             None if committer.generation < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),
         }

@@ -16,8 +16,10 @@ impl GroupCoordinator {
         step: &mut Step,
     ) -> Result<OffsetDeleteResponse, ErrorCode> {
         let group = self.group(&request.group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        if let GroupRef::Classic(group) = &group {
-            group.check_offset_delete()?;
+        match &group {
+            GroupRef::Classic(group) => group.check_offset_delete()?,
+            GroupRef::Consumer(_) => {}
+            GroupRef::Share(_) => return Err(ErrorCode::GroupIdNotFound),
         }
         let offsets = self.state().offsets();
         let mut response = OffsetDeleteResponse::default();

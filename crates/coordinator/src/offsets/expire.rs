@@ -11,7 +11,7 @@ impl GroupCoordinator {
     /// last offset goes, and sets the timer for the next time.
     pub(crate) fn expire(&self, step: &mut Step) {
         for (id, _) in self.state().groups() {
-            let Some(group) = self.group(id) else { continue };
+            let Some(group) = self.group(id).filter(GroupRef::expires) else { continue };
             if self.expire_offsets_of(id, &group, step) && group.is_empty() {
                 group.tombstones(id).into_iter().for_each(|record| step.record(record));
             }

@@ -1,6 +1,6 @@
 //! Records and replies on one line each: what a reader of a scenario cares for.
 
-use klamm_coordinator::{ConsumerRecord, GroupRecord, Reply};
+use klamm_coordinator::{ConsumerRecord, GroupRecord, Reply, ShareRecord};
 use klamm_protocol::{ErrorCode, Uuid};
 use std::fmt::Write;
 
@@ -24,6 +24,7 @@ pub(crate) fn record(record: &GroupRecord) -> String {
             line
         }
         GroupRecord::Consumer { group, record } => format!("+ consumer group {group} {}", consumer(record)),
+        GroupRecord::Share { group, record } => format!("+ share group {group} {}", share(record)),
         GroupRecord::OffsetCommit { group, topic, partition, value: None } => {
             format!("+ offset {group} {topic}-{partition} gone")
         }
@@ -71,6 +72,38 @@ fn consumer(record: &ConsumerRecord) -> String {
             )
         }
         ConsumerRecord::Regex(regex, None) => format!("{regex} gone"),
+    }
+}
+
+fn share(record: &ShareRecord) -> String {
+    match record {
+        ShareRecord::Metadata(Some(value)) => format!("epoch {}", value.epoch),
+        ShareRecord::Metadata(None) => "gone".to_owned(),
+        ShareRecord::Member(member, Some(value)) => {
+            let names = value.subscribed_topic_names.iter().map(|name| &**name).collect::<Vec<_>>();
+            format!("member {member} reads {}", names.join(","))
+        }
+        ShareRecord::Member(member, None) => format!("member {member} gone"),
+        ShareRecord::TargetMetadata(Some(value)) => format!("target epoch {}", value.assignment_epoch),
+        ShareRecord::TargetMetadata(None) => "target gone".to_owned(),
+        ShareRecord::TargetMember(member, Some(value)) => {
+            let topics = value.topic_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
+            format!("target of {member}: {}", partitions(topics))
+        }
+        ShareRecord::TargetMember(member, None) => format!("target of {member} gone"),
+        ShareRecord::CurrentMember(member, Some(value)) => {
+            let has = value.assigned_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
+            format!("{member} at {} has {}", value.member_epoch, partitions(has))
+        }
+        ShareRecord::CurrentMember(member, None) => format!("{member} has nothing"),
+        ShareRecord::StatePartitions(Some(value)) => {
+            let asked = value.initializing_topics.iter().map(|topic| (topic.topic_id, &topic.partitions));
+            let there = value.initialized_topics.iter().map(|topic| (topic.topic_id, &topic.partitions));
+            let names = value.deleting_topics.iter().map(|topic| &*topic.topic_name).collect::<Vec<_>>();
+            let going = if names.is_empty() { "nothing".to_owned() } else { names.join(",") };
+            format!("state of {} asked for {} deleting {going}", partitions(there), partitions(asked))
+        }
+        ShareRecord::StatePartitions(None) => "state gone".to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use klamm_config::{BrokerConfig, GroupConfig, group};
-use klamm_coordinator::{Cluster, ConsumerTiming, topic_hash};
+use klamm_coordinator::{Cluster, ConsumerTiming, ShareTiming, topic_hash};
 use klamm_metadata::image::{ConfigResource, MetadataImage, Topic};
 use klamm_protocol::{StrBytes, Uuid};
 use rustc_hash::FxHashMap;
@@ -49,6 +49,13 @@ impl KnownCluster {
     ) -> Self {
         Self { published, config, topics_version, topic_hashes }
     }
+
+    /// The config of a group that has some of its own.
+    fn group_config(&self, group: &str) -> Option<GroupConfig> {
+        let own = self.published.image.configs.resource(&ConfigResource::group(group))?;
+        let own = own.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        Some(GroupConfig::resolve(&self.config, &own).0)
+    }
 }
 
 impl Cluster for KnownCluster {
@@ -80,13 +87,20 @@ impl Cluster for KnownCluster {
     }
 
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming> {
-        let own = self.published.image.configs.resource(&ConfigResource::group(group))?;
-        let own = own.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let (config, _) = GroupConfig::resolve(&self.config, &own);
+        let config = self.group_config(group)?;
         Some(ConsumerTiming {
             session_timeout_ms: config.get(&group::CONSUMER_SESSION_TIMEOUT_MS),
             heartbeat_interval_ms: config.get(&group::CONSUMER_HEARTBEAT_INTERVAL_MS),
             assignment_interval_ms: config.get(&group::CONSUMER_ASSIGNMENT_INTERVAL_MS),
+        })
+    }
+
+    fn share_timing(&self, group: &str) -> Option<ShareTiming> {
+        let config = self.group_config(group)?;
+        Some(ShareTiming {
+            session_timeout_ms: config.get(&group::SHARE_SESSION_TIMEOUT_MS),
+            heartbeat_interval_ms: config.get(&group::SHARE_HEARTBEAT_INTERVAL_MS),
+            assignment_interval_ms: config.get(&group::SHARE_ASSIGNMENT_INTERVAL_MS),
         })
     }
 }

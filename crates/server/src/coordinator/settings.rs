@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use klamm_config::{BrokerConfig, broker};
-use klamm_coordinator::{ConsumerTiming, GroupSettings};
+use klamm_coordinator::{ConsumerTiming, GroupSettings, ShareTiming};
 use klamm_protocol::records::CompressionType;
 
 use super::driver::DriverSettings;
@@ -23,6 +23,15 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
         },
         consumer_regex_refresh_interval_ms: config.get(&broker::GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS),
         consumer_assignors: assignor_names(&config.get(&broker::GROUP_CONSUMER_ASSIGNORS)),
+        share_size_max: usize::try_from(config.get(&broker::GROUP_SHARE_MAX_SIZE)).unwrap_or(1),
+        share_timing: ShareTiming {
+            session_timeout_ms: config.get(&broker::GROUP_SHARE_SESSION_TIMEOUT_MS),
+            heartbeat_interval_ms: config.get(&broker::GROUP_SHARE_HEARTBEAT_INTERVAL_MS),
+            assignment_interval_ms: config.get(&broker::GROUP_SHARE_ASSIGNMENT_INTERVAL_MS),
+        },
+        share_initialize_retry_interval_ms: i64::from(
+            config.get(&broker::GROUP_SHARE_INITIALIZE_RETRY_INTERVAL_MS),
+        ),
         offset_metadata_length_max: usize::try_from(config.get(&broker::OFFSET_METADATA_MAX_BYTES))
             .unwrap_or(0),
         offsets_retention_ms: i64::from(config.get(&broker::OFFSETS_RETENTION_MINUTES)) * 60_000,

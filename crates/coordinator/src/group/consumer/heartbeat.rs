@@ -78,7 +78,7 @@ impl GroupCoordinator {
                 step.record(GroupRecord::group_tombstone(id.clone()));
                 Ok(ConsumerGroup::default())
             }
-            Some(GroupRef::Classic(_)) => {
+            Some(GroupRef::Classic(_) | GroupRef::Share(_)) => {
                 Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} is not a consumer group.")))
             }
             None if may_create => Ok(ConsumerGroup::default()),

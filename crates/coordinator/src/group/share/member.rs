@@ -1,0 +1,58 @@
+//! A member of a share group.
+
+use crate::group::assignor::Assignment;
+use klamm_protocol::StrBytes;
+use klamm_protocol::coordinator::group::{
+    ShareGroupCurrentMemberAssignmentValue, ShareGroupMemberMetadataValue,
+};
+use std::collections::BTreeSet;
+
+/// The epoch of a member that has left.
+pub(super) const LEFT: i32 = -1;
+
+/// A member of a share group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Member {
+    pub(super) rack: Option<StrBytes>,
+    pub(super) client_id: StrBytes,
+    pub(super) client_host: StrBytes,
+    pub(super) topics: BTreeSet<StrBytes>,
+    pub(super) epoch: i32,
+    pub(super) previous_epoch: i32,
+    /// Always 0, stable; kept as it is read.
+    pub(super) state: i8,
+    pub(super) assigned: Assignment,
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        Self {
+            rack: None,
+            client_id: StrBytes::default(),
+            client_host: StrBytes::default(),
+            topics: BTreeSet::new(),
+            epoch: 0,
+            previous_epoch: -1,
+            state: 0,
+            assigned: Assignment::new(),
+        }
+    }
+}
+
+impl Member {
+    pub(super) fn read_metadata(&mut self, value: &ShareGroupMemberMetadataValue) {
+        self.rack = value.rack_id.as_ref().map(StrBytes::detached);
+        self.client_id = value.client_id.detached();
+        self.client_host = value.client_host.detached();
+        self.topics = value.subscribed_topic_names.iter().map(StrBytes::detached).collect();
+    }
+
+    pub(super) fn read_assignment(&mut self, value: &ShareGroupCurrentMemberAssignmentValue) {
+        self.epoch = value.member_epoch;
+        self.previous_epoch = value.previous_member_epoch;
+        self.state = value.state;
+        let topics = value.assigned_partitions.iter().filter(|topic| !topic.partitions.is_empty());
+        self.assigned =
+            topics.map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect();
+    }
+}

@@ -1,11 +1,9 @@
-//! What all commands share: parsing as Kafka's tools do, the list of commands, errors for people.
+//! What all commands share: parsing as Kafka's tools do, tables, errors for people.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-
-use crate::commands::{Area, Command};
 
 /// The version of Apache Kafka whose tools these commands stand in for; `--version` of a tool prints it.
 pub(crate) const KAFKA_VERSION: &str = "4.3.1";
@@ -123,58 +121,6 @@ pub(crate) fn padded_table(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The text of `klamm help`.
-pub(crate) fn overview(commands: &[Command]) -> String {
-    let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-    let mut text = format!(
-        "Klamm: Apache Kafka's platform as one binary.\n\n\
-         {bold}Usage:{plain} klamm                      start a node at 127.0.0.1:9092, data in ./klamm-data\n       \
-         klamm <command> [options]  run one command; `klamm <command> --help` explains it\n"
-    );
-    for (area, heading) in [
-        (Area::Node, "Node"),
-        (Area::Data, "Topics and records"),
-        (Area::Cluster, "Groups, configuration, cluster"),
-        (Area::Measure, "Measuring"),
-    ] {
-        if !commands.iter().any(|command| command.area == area) {
-            continue;
-        }
-        let _ = writeln!(text, "\n{bold}{heading}:{plain}");
-        for command in commands.iter().filter(|command| command.area == area) {
-            let _ = writeln!(text, "  {:<21} {}", command.name, command.about);
-        }
-    }
-    text.push_str(
-        "\nA link to this binary named like a script of Apache Kafka (kafka-topics.sh or kafka-topics) behaves as that tool.\n",
-    );
-    text
-}
-
-/// The message for a command that does not exist, with the nearest names.
-pub(crate) fn unknown_command(name: &str, commands: &[Command]) -> String {
-    let near: Vec<&str> =
-        commands.iter().map(|command| command.name).filter(|other| distance(name, other) <= 3).collect();
-    let hint = if near.is_empty() { String::new() } else { format!(" Did you mean: {}?", near.join(", ")) };
-    format!("klamm: there is no command '{name}'.{hint} `klamm help` lists all.")
-}
-
-/// Edit distance between two short names.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(64).enumerate() {
-        let mut before = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let replaced = before + usize::from(ca != *cb);
-            before = row[j + 1];
-            row[j + 1] = replaced.min(before + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,14 +130,5 @@ mod tests {
         let error =
             anyhow::anyhow!("in use").context("cannot listen: in use").context("the node cannot start");
         assert_eq!(chain_text(&error), "the node cannot start: cannot listen: in use");
-    }
-
-    #[test]
-    fn a_slip_of_the_finger_finds_the_command() {
-        for (a, b, expect) in [("topcs", "topics", 1), ("server", "server", 0), ("", "ab", 2)] {
-            assert_eq!(distance(a, b), expect);
-        }
-        let message = unknown_command("sever", crate::commands::COMMANDS);
-        assert!(message.contains("Did you mean: server"), "{message}");
     }
 }

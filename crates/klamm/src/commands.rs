@@ -28,33 +28,9 @@ mod storage;
 mod topics;
 mod transactions;
 
-use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{self, Call};
-
-/// One command of the binary.
-pub(crate) struct Command {
-    /// The name behind `klamm`.
-    pub(crate) name: &'static str,
-    /// The script of Apache Kafka that does the same, without `.sh`; empty if there is none.
-    pub(crate) script: &'static str,
-    /// One line for the list that `klamm help` prints.
-    pub(crate) about: &'static str,
-    /// The heading under which it is listed.
-    pub(crate) area: Area,
-    run: fn(&Call) -> anyhow::Result<ExitCode>,
-}
-
-/// The headings of `klamm help`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Area {
-    Node,
-    Data,
-    Cluster,
-    Measure,
-}
+use crate::command::{Area, Command};
 
 /// Every command there is.
 #[rustfmt::skip]
@@ -109,83 +85,14 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: end_to_end_latency::run, about: "Measure the time from writing a record to reading it" },
 ];
 
-/// Runs what the command line asks for: by the name of the link it was called through, else by its first argument.
-pub(crate) fn dispatch(mut args: Vec<OsString>) -> ExitCode {
-    if let Some(command) = args.first().and_then(|program| by_script(program)) {
-        let call = Call { program: command.script.to_owned(), arguments: args.split_off(1) };
-        return finish((command.run)(&call));
-    }
-    let Some(word) = args.get(1).map(|word| word.to_string_lossy().into_owned()) else {
-        return finish(server::run_default());
-    };
-    match word.as_str() {
-        "help" | "--help" | "-h" => {
-            if let Some(topic) = args.get(2).and_then(|word| by_name(&word.to_string_lossy())) {
-                let call =
-                    Call { program: format!("klamm {}", topic.name), arguments: vec!["--help".into()] };
-                return finish((topic.run)(&call));
-            }
-            print!("{}", cli::overview(COMMANDS));
-            ExitCode::SUCCESS
-        }
-        "--version" | "-V" | "version" => {
-            println!("klamm {} (Apache Kafka {})", env!("CARGO_PKG_VERSION"), cli::KAFKA_VERSION);
-            ExitCode::SUCCESS
-        }
-        name => match by_name(name) {
-            Some(command) => {
-                let call = Call { program: format!("klamm {}", command.name), arguments: args.split_off(2) };
-                finish((command.run)(&call))
-            }
-            None => {
-                eprintln!("{}", cli::unknown_command(name, COMMANDS));
-                ExitCode::FAILURE
-            }
-        },
-    }
-}
-
-fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
-    result.unwrap_or_else(|error| {
-        cli::print_error(&error);
-        ExitCode::FAILURE
-    })
-}
-
-/// Finds a command by the name behind `klamm`; Kafka's script names are accepted too (`klamm kafka-topics.sh`).
-fn by_name(name: &str) -> Option<&'static Command> {
-    let bare = name.strip_suffix(".sh").unwrap_or(name);
-    COMMANDS.iter().find(|command| command.name == bare || (!bare.is_empty() && command.script == bare))
-}
-
-/// Finds the command that the file name of `program` is a script of.
-fn by_script(program: &OsString) -> Option<&'static Command> {
-    let name = Path::new(program).file_name()?.to_string_lossy().into_owned();
-    let bare = name.strip_suffix(".sh").unwrap_or(&name);
-    COMMANDS.iter().find(|command| !command.script.is_empty() && command.script == bare)
+/// `klamm` without any argument: a node with data in `./klamm-data`.
+pub(crate) fn run_default() -> anyhow::Result<ExitCode> {
+    server::run_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn links_and_names_lead_to_the_same_command() {
-        for (program, name) in [
-            ("/usr/bin/kafka-storage.sh", Some("storage")),
-            ("kafka-storage", Some("storage")),
-            ("kafka-server-start.sh", Some("server")),
-            ("/opt/klamm", None),
-            ("storage", None),
-        ] {
-            assert_eq!(by_script(&program.into()).map(|c| c.name), name, "{program}");
-        }
-        for (word, name) in
-            [("storage", Some("storage")), ("kafka-storage.sh", Some("storage")), ("", None), ("stor", None)]
-        {
-            assert_eq!(by_name(word).map(|c| c.name), name, "{word}");
-        }
-    }
 
     #[test]
     fn every_name_is_there_once() {

@@ -15,6 +15,7 @@
 //! * A usage error ends with status 1, as Kafka's tools do, and not with clap's 2.
 
 mod cli;
+mod command;
 mod commands;
 mod java;
 mod message_json;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     end_with_the_reader();
-    commands::dispatch(std::env::args_os().collect())
+    command::dispatch(std::env::args_os().collect(), commands::COMMANDS, commands::run_default)
 }
 
 /// A reader that has seen enough (`klamm topics --list | head -1`) is no fault: the command ends as SIGPIPE would end it,

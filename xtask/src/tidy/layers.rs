@@ -9,7 +9,7 @@ use crate::shell::command;
 /// The layers from the lowest upwards, each with its crates in order.
 const LAYERS: &[(&str, &[&str])] = &[
     ("words", &["protocol-derive", "protocol", "config"]),
-    ("machines", &["timeline", "raft", "metadata", "controller", "replica", "coordinator"]),
+    ("machines", &["timeline", "raft", "metadata", "controller", "replica", "share", "coordinator"]),
     ("doors", &["io", "log", "net"]),
     ("server", &["server"]),
     ("client", &["client"]),

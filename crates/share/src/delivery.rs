@@ -1,0 +1,186 @@
+//! The state of one record, or of several records of a batch that share it.
+
+use std::time::Duration;
+
+use klamm_protocol::StrBytes;
+
+use crate::partition::WriteId;
+
+/// States of a record, with the numbers under which they are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i8)]
+pub enum RecordState {
+    /// May be acquired.
+    Available = 0,
+    /// Is with a member.
+    Acquired = 1,
+    /// Was processed.
+    Acknowledged = 2,
+    /// Is on its way to the dead-letter queue (KIP-1191).
+    Archiving = 3,
+    /// Is given up.
+    Archived = 4,
+}
+
+impl RecordState {
+    /// The state of a stored number.
+    pub const fn from_id(id: i8) -> Option<Self> {
+        match id {
+            0 => Some(Self::Available),
+            1 => Some(Self::Acquired),
+            2 => Some(Self::Acknowledged),
+            3 => Some(Self::Archiving),
+            4 => Some(Self::Archived),
+            _ => None,
+        }
+    }
+
+    /// Its stored number.
+    pub const fn id(self) -> i8 {
+        self as i8
+    }
+
+    /// Whether nothing can happen to the record any more.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Acknowledged | Self::Archived)
+    }
+}
+
+/// What was before a change that is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Before {
+    write: WriteId,
+    state: RecordState,
+    member: Option<StrBytes>,
+}
+
+/// Whether it is kept that a lock has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freed {
+    Kept,
+    /// To be in the next write.
+    Unkept,
+    InWrite(WriteId),
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) state: RecordState,
+    /// How often it was delivered.
+    pub(crate) count: i16,
+    /// Who has it.
+    pub(crate) member: Option<StrBytes>,
+    /// When the lock runs out; kept while a change is being written.
+    pub(crate) locked_until: Option<Duration>,
+    before: Option<Before>,
+    /// Changed at once, and how far that is kept.
+    freed: Freed,
+    /// Archived whatever comes of a change that is being written.
+    is_final: bool,
+}
+
+impl Delivery {
+    pub(crate) const fn new(state: RecordState, count: i16) -> Self {
+        Self {
+            state,
+            count,
+            member: None,
+            locked_until: None,
+            before: None,
+            freed: Freed::Kept,
+            is_final: false,
+        }
+    }
+
+    /// Delivered for the first time.
+    pub(crate) fn first(member: &StrBytes, locked_until: Duration) -> Self {
+        Self {
+            member: Some(member.clone()),
+            locked_until: Some(locked_until),
+            ..Self::new(RecordState::Acquired, 1)
+        }
+    }
+
+    /// Whether a change is being written.
+    pub(crate) const fn is_changing(&self) -> bool {
+        self.before.is_some()
+    }
+
+    pub(crate) const fn is_acquirable(&self) -> bool {
+        matches!(self.state, RecordState::Available) && !self.is_changing()
+    }
+
+    /// Whether nothing can happen to it any more, and nothing is being written.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.state.is_terminal() && !self.is_changing()
+    }
+
+    /// Delivers it once more. To be called only if it is acquirable.
+    pub(crate) fn acquire(&mut self, member: &StrBytes, locked_until: Duration) {
+        debug_assert!(self.is_acquirable());
+        self.state = RecordState::Acquired;
+        self.freed = Freed::Kept;
+        self.count = self.count.saturating_add(1);
+        self.member = Some(member.clone());
+        self.locked_until = Some(locked_until);
+    }
+
+    /// What becomes of a record that is to be `wanted`: one that was delivered often enough is not made available again.
+    const fn outcome(&self, wanted: RecordState, limit: i16) -> RecordState {
+        match wanted {
+            RecordState::Available if self.count >= limit => RecordState::Archived,
+            wanted => wanted,
+        }
+    }
+
+    /// Begins a change of an acquired record that takes effect when `write` is written.
+    pub(crate) fn begin(&mut self, wanted: RecordState, limit: i16, write: WriteId) {
+        debug_assert!(self.state == RecordState::Acquired && !self.is_changing());
+        self.before = Some(Before { write, state: self.state, member: self.member.take() });
+        self.state = self.outcome(wanted, limit);
+    }
+
+    /// Ends the change that `write` was for. Returns whether there was one.
+    pub(crate) fn end(&mut self, write: WriteId, is_written: bool, now: Duration, limit: i16) -> bool {
+        if self.freed == Freed::InWrite(write) {
+            self.freed = if is_written { Freed::Kept } else { Freed::Unkept };
+        }
+        let Some(before) = self.before.take_if(|before| before.write == write) else { return false };
+        if is_written || self.is_final {
+            self.locked_until = None;
+        } else if self.locked_until.is_some_and(|until| until <= now) {
+            self.free(limit);
+        } else {
+            self.state = before.state;
+            self.member = before.member;
+        }
+        true
+    }
+
+    /// Takes an acquired record from its member, at once.
+    pub(crate) fn free(&mut self, limit: i16) {
+        self.state = self.outcome(RecordState::Available, limit);
+        self.freed = Freed::Unkept;
+        self.member = None;
+        self.locked_until = None;
+    }
+
+    /// Whether it was freed and that is neither kept nor being written.
+    pub(crate) const fn is_unkept(&self) -> bool {
+        matches!(self.freed, Freed::Unkept)
+    }
+
+    /// Has a write tell that it was freed.
+    pub(crate) const fn tell(&mut self, write: WriteId) {
+        self.freed = Freed::InWrite(write);
+    }
+
+    /// Gives it up, at once and for good.
+    pub(crate) fn archive(&mut self) {
+        self.state = RecordState::Archived;
+        self.is_final = true;
+        self.member = None;
+        self.locked_until = None;
+    }
+}

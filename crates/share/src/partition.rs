@@ -1,0 +1,243 @@
+//! One share partition: what a share group has consumed of a partition, and what it is consuming.
+//!
+//! Offsets from the start offset (SPSO) on are of interest; records up to the end offset (SPEO) are tracked. Between them
+//! lie the batches in flight. Behind the start offset there may still be batches that a member has, whose records are gone
+//! from the log.
+
+mod acknowledge;
+mod acquire;
+mod advance;
+mod archive;
+mod release;
+mod write;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use klamm_protocol::ErrorCode;
+
+pub use acknowledge::Acknowledgement;
+pub use acquire::{AcquireMode, AcquireRequest, AcquiredRecords};
+pub use write::{StateBatch, StateWrite, WriteId};
+
+use crate::{
+    batch::InFlightBatch,
+    delivery::{Delivery, RecordState},
+};
+
+/// What a group is configured to. May change at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// `share.partition.max.record.locks`: how far the end offset may be from the start offset.
+    pub locks_max: i32,
+    /// `share.delivery.count.limit`: how often a record is delivered before it is given up.
+    pub delivery_count_limit: i16,
+    /// `share.record.lock.duration.ms`.
+    pub lock_duration: Duration,
+    /// `share.renew.acknowledge.enable`.
+    pub is_renewal_allowed: bool,
+}
+
+/// What was kept of a share partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// First offset that is of interest. Where nothing was kept, it is what `share.auto.offset.reset` says.
+    pub start_offset: i64,
+    /// Grows when the group's offsets are altered.
+    pub state_epoch: i32,
+    /// What became of records behind the start offset, in ascending order.
+    pub batches: Vec<StateBatch>,
+}
+
+/// What was kept makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotLoaded {
+    /// For the log.
+    pub reason: String,
+}
+
+/// Why an acknowledgement is not taken. Nothing has changed by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// INVALID_RECORD_STATE or INVALID_REQUEST.
+    pub code: ErrorCode,
+    /// For the client.
+    pub message: &'static str,
+}
+
+/// Offsets that were not fetched when the state was kept, though later ones were: they have to be fetched still, unlike
+/// what is missing between batches that were read one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Gaps {
+    /// No gap begins before.
+    from: i64,
+    /// The end offset at that time. Once the end offset has moved, the gaps are filled.
+    end_offset: i64,
+}
+
+/// See the module and the crate.
+#[derive(Debug, Clone)]
+pub struct SharePartition {
+    leader_epoch: i32,
+    state_epoch: i32,
+    /// The first offset that is of interest.
+    start_offset: i64,
+    /// The last offset in flight; if there is none, the next one to fetch.
+    end_offset: i64,
+    pub(crate) batches: BTreeMap<i64, InFlightBatch>,
+    gaps: Option<Gaps>,
+    /// Whether some record in flight may be available.
+    may_redeliver: bool,
+    /// When locks on which offsets run out. There are more than there are locks: one that is given up stays.
+    deadlines: BTreeSet<(Duration, i64, i64)>,
+    next_write: u64,
+}
+
+impl SharePartition {
+    /// Takes up what was kept, in this leader epoch.
+    ///
+    /// # Errors
+    /// If it cannot be what a share partition wrote.
+    pub fn load(leader_epoch: i32, loaded: Loaded) -> Result<Self, NotLoaded> {
+        let Loaded { start_offset, state_epoch, batches } = loaded;
+        let mut partition = Self {
+            leader_epoch,
+            state_epoch,
+            start_offset,
+            end_offset: start_offset,
+            batches: BTreeMap::new(),
+            gaps: None,
+            may_redeliver: false,
+            deadlines: BTreeSet::new(),
+            next_write: 0,
+        };
+        let mut next = start_offset;
+        for batch in batches {
+            partition.check_loaded(next, &batch)?;
+            if partition.gaps.is_none() && batch.first_offset > next {
+                partition.gaps = Some(Gaps { from: next, end_offset: next });
+            }
+            next = batch.last_offset + 1;
+            let delivery = Delivery::new(batch.state, batch.delivery_count);
+            let batch = InFlightBatch::new(batch.first_offset, batch.last_offset, delivery);
+            partition.batches.insert(batch.first, batch);
+        }
+        if let Some((_, last)) = partition.batches.last_key_value() {
+            partition.end_offset = last.last;
+            partition.may_redeliver = true;
+            if let Some(gaps) = &mut partition.gaps {
+                gaps.end_offset = partition.end_offset;
+            }
+            partition.advance();
+        }
+        Ok(partition)
+    }
+
+    fn check_loaded(&self, next: i64, batch: &StateBatch) -> Result<(), NotLoaded> {
+        let (first, last) = (batch.first_offset, batch.last_offset);
+        let is_sane = first >= next && last >= first && last - first < i64::from(i32::MAX);
+        // Acquired records are never written.
+        if is_sane && batch.state != RecordState::Acquired {
+            return Ok(());
+        }
+        let start = self.start_offset;
+        let reason = format!("offsets {first} to {last} as {:?} behind start offset {start}", batch.state);
+        Err(NotLoaded { reason })
+    }
+
+    /// The epoch of the leader that this is for.
+    pub const fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
+    }
+
+    /// The epoch of the state, which was kept with it.
+    pub const fn state_epoch(&self) -> i32 {
+        self.state_epoch
+    }
+
+    /// The first offset that is of interest (SPSO).
+    pub const fn start_offset(&self) -> i64 {
+        self.start_offset
+    }
+
+    /// The last offset in flight (SPEO); if there is none, the next one to fetch.
+    pub const fn end_offset(&self) -> i64 {
+        self.end_offset
+    }
+
+    /// How many offsets are in flight.
+    pub fn in_flight(&self) -> i64 {
+        if self.batches.is_empty() { 0 } else { self.end_offset - self.start_offset + 1 }
+    }
+
+    /// In how many batches they are.
+    pub fn in_flight_batches(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// The offset to read the log from. Later offsets are not necessarily free.
+    pub fn next_fetch_offset(&mut self) -> i64 {
+        let is_nothing_tracked =
+            self.batches.last_key_value().is_none_or(|(_, last)| self.start_offset > last.last);
+        if is_nothing_tracked {
+            self.may_redeliver = false;
+            return self.end_offset;
+        }
+        if self.may_redeliver
+            && let Some(offset) = self.first_to_redeliver()
+        {
+            return offset;
+        }
+        self.may_redeliver = false;
+        self.end_offset + 1
+    }
+
+    fn first_to_redeliver(&self) -> Option<i64> {
+        let mut gap = self.active_gaps().map(|gaps| gaps.from);
+        for batch in self.batches.values() {
+            if let Some(gap) = &mut gap {
+                if batch.first > *gap {
+                    return Some(*gap);
+                }
+                *gap = (*gap).max(batch.last + 1);
+            }
+            if let Some((offset, ..)) = batch.parts().find(|(.., delivery)| delivery.is_acquirable()) {
+                return Some(offset);
+            }
+        }
+        None
+    }
+
+    /// Whether a member that fetches may get anything, as far as that is not up to the log.
+    pub fn can_acquire(&mut self, settings: &Settings) -> bool {
+        self.next_fetch_offset() != self.end_offset + 1 || self.in_flight() < i64::from(settings.locks_max)
+    }
+
+    /// When [`Self::expire`] has something to do.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(deadline, ..)| *deadline)
+    }
+
+    /// The gaps, as long as they are not filled.
+    const fn active_gaps(&self) -> Option<Gaps> {
+        match self.gaps {
+            Some(gaps) if gaps.end_offset == self.end_offset => Some(gaps),
+            _ => None,
+        }
+    }
+
+    /// The batch that begins at or before an offset.
+    fn floor(&self, offset: i64) -> Option<&InFlightBatch> {
+        self.batches.range(..=offset).next_back().map(|(_, batch)| batch)
+    }
+
+    /// The keys of the batches that begin in a range, the last one included.
+    fn keys(&self, from: i64, to: i64) -> Vec<i64> {
+        if from > to {
+            return Vec::new();
+        }
+        self.batches.range(from..=to).map(|(key, _)| *key).collect()
+    }
+}

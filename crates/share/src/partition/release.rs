@@ -1,0 +1,93 @@
+//! Taking records from members that do not acknowledge them.
+
+use std::time::Duration;
+
+use klamm_protocol::StrBytes;
+
+use super::{Settings, SharePartition, StateBatch, StateWrite, write::Gathered};
+use crate::{
+    batch::InFlightBatch,
+    delivery::{Delivery, RecordState},
+};
+
+impl SharePartition {
+    /// A member is gone: what it has is free again once that is written.
+    pub fn release(&mut self, member: &StrBytes, settings: &Settings) -> Option<StateWrite> {
+        let mut gathered = self.new_write();
+        let start = self.start_offset;
+        for batch in self.batches.values_mut() {
+            explode_at_start(batch, start, |delivery| delivery.member.as_ref() == Some(member));
+            for (first, last, delivery) in batch.parts_mut() {
+                let is_members = delivery.member.as_ref() == Some(member)
+                    && delivery.state == RecordState::Acquired
+                    && !delivery.is_changing();
+                if is_members {
+                    let wanted = if last < start { RecordState::Archived } else { RecordState::Available };
+                    delivery.begin(wanted, settings.delivery_count_limit, gathered.id);
+                    note(&mut gathered, first, last, delivery);
+                }
+            }
+        }
+        self.write(gathered)
+    }
+
+    /// Frees records whose lock has run out. They are free at once, whatever comes of the write.
+    pub fn expire(&mut self, now: Duration, settings: &Settings) -> Option<StateWrite> {
+        let mut is_any_freed = false;
+        while let Some((deadline, first, last)) = self.deadlines.pop_first() {
+            if deadline > now {
+                self.deadlines.insert((deadline, first, last));
+                break;
+            }
+            is_any_freed |= self.expire_range(now, first, last, settings);
+        }
+        let gathered = self.new_write();
+        is_any_freed.then(|| self.write_with_freed(gathered))
+    }
+
+    fn expire_range(&mut self, now: Duration, first: i64, last: i64, settings: &Settings) -> bool {
+        let mut is_any_freed = false;
+        let start = self.start_offset;
+        let from = self.floor(first).map_or(first, |batch| batch.first);
+        for (_, batch) in self.batches.range_mut(from..=last.max(from)) {
+            let is_over = |delivery: &Delivery| delivery.locked_until.is_some_and(|until| until <= now);
+            explode_at_start(batch, start, is_over);
+            for (part_first, part_last, delivery) in batch.parts_mut() {
+                let is_due = part_last >= first
+                    && part_first <= last
+                    && is_over(delivery)
+                    && delivery.state == RecordState::Acquired
+                    && !delivery.is_changing();
+                if !is_due {
+                    continue;
+                }
+                delivery.free(settings.delivery_count_limit);
+                if part_last < start {
+                    delivery.archive();
+                }
+                self.may_redeliver |= delivery.is_acquirable();
+                is_any_freed = true;
+            }
+        }
+        is_any_freed
+    }
+}
+
+/// Tracks the records of a batch one by one if the start offset lies within: those before it are gone, the others not.
+fn explode_at_start(batch: &mut InFlightBatch, start: i64, is_affected: impl Fn(&Delivery) -> bool) {
+    let is_acquired = batch
+        .whole()
+        .is_some_and(|delivery| delivery.state == RecordState::Acquired && is_affected(delivery));
+    if is_acquired && batch.is_cut_by(start) {
+        batch.explode();
+    }
+}
+
+pub(super) fn note(gathered: &mut Gathered, first: i64, last: i64, delivery: &Delivery) {
+    gathered.push(StateBatch {
+        first_offset: first,
+        last_offset: last,
+        state: delivery.state,
+        delivery_count: delivery.count,
+    });
+}

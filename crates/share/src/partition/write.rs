@@ -1,0 +1,132 @@
+//! What is to be kept, and what comes of it.
+
+use std::time::Duration;
+
+use super::release::note;
+use super::{Settings, SharePartition};
+use crate::{batch::InFlightBatch, delivery::RecordState};
+
+/// Names a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId(pub(crate) u64);
+
+/// Records whose state is to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateBatch {
+    /// First offset.
+    pub first_offset: i64,
+    /// Last offset.
+    pub last_offset: i64,
+    /// Their state.
+    pub state: RecordState,
+    /// How often they were delivered.
+    pub delivery_count: i16,
+}
+
+/// A change that is to be kept. Writes have to be kept in the order in which they are made; several may become one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateWrite {
+    /// For [`SharePartition::written`].
+    pub id: WriteId,
+    /// The epoch of the state that is changed.
+    pub state_epoch: i32,
+    /// The epoch of the leader that writes.
+    pub leader_epoch: i32,
+    /// The start offset.
+    pub start_offset: i64,
+    /// How many offsets from the start offset on are acknowledged or archived.
+    pub delivery_complete_count: i32,
+    /// What has changed.
+    pub batches: Vec<StateBatch>,
+}
+
+/// Gathers the parts of a write.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) id: WriteId,
+    batches: Vec<StateBatch>,
+}
+
+impl Gathered {
+    /// Adds records; those that go on where the last ones ended, in the same state, become one with them.
+    pub(super) fn push(&mut self, batch: StateBatch) {
+        match self.batches.last_mut() {
+            Some(last)
+                if last.last_offset + 1 == batch.first_offset
+                    && (last.state, last.delivery_count) == (batch.state, batch.delivery_count) =>
+            {
+                last.last_offset = batch.last_offset;
+            }
+            _ => self.batches.push(batch),
+        }
+    }
+}
+
+impl SharePartition {
+    pub(super) fn new_write(&mut self) -> Gathered {
+        let id = WriteId(self.next_write);
+        self.next_write += 1;
+        Gathered { id, batches: Vec::new() }
+    }
+
+    /// The write of what was gathered; `None` if that is nothing.
+    pub(super) fn write(&mut self, gathered: Gathered) -> Option<StateWrite> {
+        if gathered.batches.is_empty() { None } else { Some(self.write_with_freed(gathered)) }
+    }
+
+    /// As [`Self::write`], together with what was freed and is not kept yet.
+    pub(super) fn write_with_freed(&mut self, mut gathered: Gathered) -> StateWrite {
+        let parts = self.batches.values_mut().flat_map(InFlightBatch::parts_mut);
+        for (first, last, delivery) in parts.filter(|(.., delivery)| delivery.is_unkept()) {
+            delivery.tell(gathered.id);
+            note(&mut gathered, first, last, delivery);
+        }
+        let Gathered { id, batches } = gathered;
+        StateWrite {
+            id,
+            state_epoch: self.state_epoch,
+            leader_epoch: self.leader_epoch,
+            start_offset: self.start_offset,
+            delivery_complete_count: self.delivery_complete_count(),
+            batches,
+        }
+    }
+
+    fn delivery_complete_count(&self) -> i32 {
+        let mut count = 0;
+        for batch in self.batches.values() {
+            let terminal = batch.parts().filter(|(.., delivery)| delivery.state.is_terminal());
+            count += terminal
+                .map(|(first, last, _)| (last - first.max(self.start_offset) + 1).max(0))
+                .sum::<i64>();
+        }
+        i32::try_from(count).unwrap_or(i32::MAX)
+    }
+
+    /// Tells whether a write was kept. If it was not, the records that it was about are back where they were, or free if
+    /// their lock has run out meanwhile. Returns whether others may get something now that they could not before.
+    pub fn written(&mut self, now: Duration, id: WriteId, is_kept: bool, settings: &Settings) -> bool {
+        let is_any_free = self.end_changes(now, id, is_kept, settings);
+        self.advance() || is_any_free
+    }
+
+    /// Ends what was begun for a write. Returns whether any of it is available now.
+    pub(super) fn end_changes(
+        &mut self,
+        now: Duration,
+        id: WriteId,
+        is_kept: bool,
+        settings: &Settings,
+    ) -> bool {
+        let mut is_any_free = false;
+        for batch in self.batches.values_mut() {
+            for (.., delivery) in batch.parts_mut() {
+                if delivery.end(id, is_kept, now, settings.delivery_count_limit) {
+                    is_any_free |= delivery.is_acquirable();
+                }
+            }
+        }
+        self.may_redeliver |= is_any_free;
+        is_any_free
+    }
+}

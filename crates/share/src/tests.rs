@@ -1,0 +1,4 @@
+mod random_walk;
+mod scenarios;
+mod scene;
+mod sessions;

@@ -1,0 +1,360 @@
+use super::scene::{check, check_from};
+use crate::RecordState::{Acknowledged, Archived, Available};
+
+#[test]
+fn records_are_given_out_once_and_done_with_when_that_is_kept() {
+    check(
+        "log 0-9 10-19
+         fetch m1 10 => 0-9x1
+         fetch m2 10 => 10-19x1
+         fetch m3 10 =>
+         state 0..19 | 0-9 acquired x1 m1 | 10-19 acquired x1 m2
+         ack m2 10-19 accept
+         kept 10-19=acked x1
+         state 0..19 | 0-9 acquired x1 m1 | 10-19 acked x1
+         ack m1 0-9 accept
+         state 0..19 | 0-9 acked x1 ... | 10-19 acked x1
+         kept 0-9=acked x1
+         state 20..20
+         next 20",
+    );
+}
+
+#[test]
+fn released_records_come_again_until_the_limit() {
+    check(
+        "log 0-4
+         set limit=2
+         fetch m1 10 => 0-4x1
+         ack m1 0-4 release
+         next 5
+         kept 0-4=available x1
+         next 0
+         fetch m2 10 => 0-4x2
+         ack m2 0-4 release
+         kept 0-4=archived x2
+         state 5..5",
+    );
+}
+
+#[test]
+fn each_record_has_a_fate_of_its_own() {
+    check(
+        "log 0-4
+         fetch m1 10 => 0-4x1
+         ack m1 0-4 accept,release,reject,gap,accept
+         kept 0=acked x1 1=available x1 2-3=archived x1 4=acked x1
+         state 1..4 | 0 acked x1 1 available x1 2-3 archived x1 4 acked x1
+         fetch m2 10 => 1x2
+         ack m2 1 accept
+         kept 1=acked x2
+         state 5..5",
+    );
+}
+
+#[test]
+fn a_part_of_a_batch_may_be_acknowledged() {
+    check(
+        "log 0-9
+         fetch m1 10 => 0-9x1
+         ack m1 3-5 accept
+         kept 3-5=acked x1
+         state 0..9 | 0-2 acquired x1 m1 3-5 acked x1 6-9 acquired x1 m1
+         ack m1 0-2 accept
+         kept
+         state 6..9 | 0-5 acked x1 6-9 acquired x1 m1",
+    );
+}
+
+#[test]
+fn what_is_not_the_members_is_refused_and_nothing_changes() {
+    check(
+        "log 0-4 5-9
+         fetch m1 5 => 0-4x1
+         fetch m2 5 => 5-9x1
+         ack m2 0-4 accept ! InvalidRecordState
+         ack m1 0-9 accept ! InvalidRecordState
+         ack m1 0-14 accept ! InvalidRequest
+         ack m1 20-24 accept ! InvalidRequest
+         state 0..9 | 0-4 acquired x1 m1 | 5-9 acquired x1 m2
+         ack m1 0-4 accept
+         ack m1 0-4 accept ! InvalidRecordState
+         kept
+         ack m1 0-4 accept
+         nothing-to-keep",
+    );
+    check("ack m1 0-4 accept ! InvalidRecordState");
+}
+
+#[test]
+fn a_write_that_failed_brings_records_back_to_the_member() {
+    check(
+        "log 0-4
+         fetch m1 10 => 0-4x1
+         ack m1 0-4 accept
+         after 1000
+         lost
+         state 0..4 | 0-4 acquired x1 m1
+         ack m1 0-4 release
+         after 30000
+         state 0..4 | 0-4 available x1 ...
+         lost
+         state 0..4 | 0-4 available x1
+         fetch m2 10 => 0-4x2",
+    );
+}
+
+#[test]
+fn a_lock_runs_out() {
+    check(
+        "log 0-4 5-9
+         fetch m1 5 => 0-4x1
+         after 10000
+         fetch m1 5 => 5-9x1
+         after 20000
+         state 0..9 | 0-4 available x1 | 5-9 acquired x1 m1
+         fetch m2 5 => 0-4x2
+         kept 0-4=available x1
+         ack m1 0-4 accept ! InvalidRecordState
+         after 10000
+         kept 5-9=available x1
+         after 20000
+         kept 0-4=available x2",
+    );
+}
+
+#[test]
+fn a_lock_runs_out_for_the_last_time() {
+    check(
+        "log 0
+         set limit=2
+         fetch m1 5 => 0x1
+         after 30000
+         fetch m1 5 => 0x2
+         after 30000
+         state 0..0 | 0 archived x2
+         kept 0=available x1
+         state 1..1
+         lost 0=archived x2",
+    );
+}
+
+#[test]
+fn a_lock_is_renewed() {
+    check(
+        "log 0-4
+         fetch m1 5 => 0-4x1
+         after 20000
+         ack m1 0-4 renew
+         nothing-to-keep
+         after 20000
+         ack m1 2 renew
+         after 10000
+         kept 0-1=available x1 3-4=available x1
+         after 20000
+         kept 2=available x1
+         set renew=no
+         fetch m1 5 => 0-4x2
+         ack m1 0-4 renew ! InvalidRecordState",
+    );
+}
+
+#[test]
+fn a_member_that_leaves_gives_everything_back() {
+    check(
+        "log 0-4 5-9
+         fetch m1 5 => 0-4x1
+         fetch m2 5 => 5-9x1
+         ack m1 1 accept
+         kept
+         leave m1
+         fetch m3 5 =>
+         kept 0=available x1 2-4=available x1
+         fetch m3 5 => 0x2 2-4x2
+         leave nobody
+         nothing-to-keep",
+    );
+}
+
+#[test]
+fn no_more_is_in_flight_than_the_group_may_have() {
+    check(
+        "log 0-9 10-19 20-29
+         set locks=15
+         fetch m1 100 => 0-19x1
+         full
+         ack m1 5 release
+         kept
+         fetch m2 100 => 5x2
+         full
+         ack m1 0-4 accept
+         kept
+         state 5..19 | 0-4 acked x1 5 acquired x2 m2 6-19 acquired x1 m1
+         full
+         ack m2 5 accept
+         kept
+         fetch m1 100 => 20-29x1",
+    );
+}
+
+#[test]
+fn batches_are_cut_where_the_log_has_them() {
+    check(
+        "log 0-4 5-9 10-14 15-19
+         fetch m1 500 size 10 => 0-9x1 10-19x1
+         leave m1
+         kept
+         fetch m1 8 size 10 => 0-9x2
+         state 0..19 | 0-9 acquired x2 m1 | 10-19 available x1",
+    );
+}
+
+#[test]
+fn a_limit_of_records_is_kept_to() {
+    check(
+        "log 0-9 10-19
+         limit m1 4 => 0-3x1
+         state 0..9 | 0-3 acquired x1 m1 4-9 available x0
+         limit m2 4 => 4-7x1
+         limit m3 4 => 8-9x1 10-11x1
+         state 0..19 | 0-3 acquired x1 m1 4-7 acquired x1 m2 8-9 acquired x1 m3 | 10-11 acquired x1 m3 12-19 available x0
+         fetch m4 1 => 12-19x1",
+    );
+}
+
+#[test]
+fn a_suspect_batch_is_given_out_in_ever_smaller_parts() {
+    check(
+        "log 0-7 8-15
+         set limit=6
+         fetch m1 8 => 0-7x1
+         leave m1
+         kept
+         fetch m1 8 => 0-7x2
+         leave m1
+         kept
+         fetch m1 8 => 0-7x3
+         leave m1
+         kept
+         fetch m1 100 => 0-3x4
+         leave m1
+         kept
+         fetch m1 100 => 0-1x5
+         leave m1
+         kept
+         fetch m1 100 => 0x6
+         fetch m2 100 => 1x6
+         fetch m3 100 => 2-3x5
+         fetch m4 100 => 4-7x4
+         fetch m5 100 => 8-15x1",
+    );
+}
+
+#[test]
+fn the_log_loses_records() {
+    check(
+        "log 0-9 10-19
+         fetch m1 10 => 0-9x1
+         fetch m2 10 => 10-19x1
+         leave m2
+         kept
+         log-start 15
+         state 15..19 | 0-9 acquired x1 m1 | 10-14 archived x1 15-19 available x1
+         log 15-19
+         fetch m2 10 => 15-19x2
+         ack m1 0-9 accept
+         nothing-to-keep
+         after 30000
+         kept
+         fetch m2 10 => 15-19x3
+         ack m2 15-19 accept
+         kept
+         state 20..20",
+    );
+    check(
+        "log 0-9
+         fetch m1 10 => 0-9x1
+         log-start 50
+         next 50
+         log 50-59
+         fetch m2 10 => 50-59x1
+         state 50..59 | 0-9 acquired x1 m1 | 50-59 acquired x1 m2",
+    );
+    check("log-start 50\n next 50\n state 50..50");
+}
+
+#[test]
+fn a_lock_runs_out_across_the_start_of_the_log() {
+    check(
+        "log 0-9
+         fetch m1 10 => 0-9x1
+         log-start 5
+         after 30000
+         kept 0-4=archived x1 5-9=available x1
+         state 5..9 | 0-4 archived x1 5-9 available x1",
+    );
+}
+
+#[test]
+fn compaction_takes_records_in_flight() {
+    check(
+        "log 0-9 10-19
+         fetch m1 100 => 0-19x1
+         leave m1
+         kept
+         log 6-9 10-19
+         fetch m1 100 => 6-19x2
+         state 6..19 | 0-5 archived x1 6-19 acquired x2 m1",
+    );
+}
+
+#[test]
+fn aborted_transactions_are_passed_over() {
+    check(
+        "log 0-4 5-9t7 10a7 11-14t7 15-19t8
+         aborted 7@5
+         fetch m1 100 => 0-4x1 10-19x1
+         state 0..19 | 0-4 acquired x1 m1 5-9 archived x1 10-19 acquired x1 m1
+         ack m1 0-4 accept
+         kept
+         state 10..19 | 0-4 acked x1 5-9 archived x1 10-19 acquired x1 m1",
+    );
+    check("log 0-4t7\n aborted 7@0\n fetch m1 100 =>\n state 5..5");
+}
+
+#[test]
+fn what_was_kept_goes_on() {
+    check_from(
+        10,
+        &[(10, 14, Available, 1), (15, 19, Acknowledged, 1), (20, 24, Archived, 5)],
+        "state 10..24 | 10-14 available x1 | 15-19 acked x1 | 20-24 archived x5
+         log 10-19 20-24 25-29
+         fetch m1 100 => 10-14x2 25-29x1
+         ack m1 10-14 accept
+         kept
+         state 25..29 | 25-29 acquired x1 m1",
+    );
+}
+
+#[test]
+fn what_was_fetched_but_not_kept_is_fetched_again() {
+    check_from(
+        10,
+        &[(21, 30, Acknowledged, 1), (41, 50, Available, 2)],
+        "next 10
+         log 5-14 15-24 25-34 35-44 45-54
+         fetch m1 100 => 10-20x1 31-40x1 41-50x3 51-54x1
+         state 10..54 | 10-20 acquired x1 m1 | 21-30 acked x1 | 31-40 acquired x1 m1 | 41-50 acquired x3 m1 | 51-54 acquired x1 m1
+         ack m1 10-20 accept
+         kept
+         state 31..54 | 31-40 acquired x1 m1 | 41-50 acquired x3 m1 | 51-54 acquired x1 m1",
+    );
+    // A gap in the log itself is not waited for.
+    check_from(
+        0,
+        &[(10, 19, Acknowledged, 1)],
+        "log 0-4 10-19
+         fetch m1 100 => 0-9x1
+         next 20",
+    );
+}

@@ -1,0 +1,241 @@
+//! Scripts of what happens to a share partition, and what has to come of it. One line is one step:
+//!
+//! * `log 0-9 10-19t7`: batches in the log from now on; `t7` is a transaction of producer 7, `a7` an abort marker
+//! * `aborted 7@10`: producer 7 aborted the transaction that begins at 10
+//! * `fetch m1 500 [size 10] => 0-9x1`: m1 wants 500 records; what it gets, and how often that was delivered
+//! * `limit m1 5 => 0-4x1`: the same with never more than 5 records
+//! * `ack m1 0-4 accept`, `ack m1 0-2 accept,release,gap ! INVALID_RECORD_STATE`
+//! * `leave m1`, `after 30000` (milliseconds pass, locks run out), `log-start 10`
+//! * `kept 0-4=acked x1`, `lost`: the oldest write, what is in it, and whether it was kept
+//! * `state 5..9 | 5-9 acquired x1 m1`: start and end offset, and the batches
+//! * `next 5`: where the next fetch begins
+//! * `set limit=3`, `set locks=100`, `set renew=no`
+
+use std::{collections::VecDeque, fmt::Write, time::Duration};
+
+use klamm_protocol::StrBytes;
+
+use crate::{
+    AbortedTransaction, Acknowledgement, AcquireMode, AcquireRequest, BatchKind, BatchSpan, Loaded,
+    RecordState, Settings, SharePartition, StateBatch, StateWrite,
+};
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        locks_max: 2000,
+        delivery_count_limit: 5,
+        lock_duration: Duration::from_secs(30),
+        is_renewal_allowed: true,
+    }
+}
+
+pub(super) struct Scene {
+    pub(super) partition: SharePartition,
+    settings: Settings,
+    now: Duration,
+    log: Vec<BatchSpan>,
+    aborted: Vec<AbortedTransaction>,
+    writes: VecDeque<StateWrite>,
+}
+
+/// Runs a script on a share partition that starts at offset 0.
+pub(super) fn check(script: &str) {
+    check_from(0, &[], script);
+}
+
+/// Runs a script on a share partition that was kept.
+pub(super) fn check_from(start_offset: i64, kept: &[(i64, i64, RecordState, i16)], script: &str) {
+    let batches = kept.iter().map(|&(first_offset, last_offset, state, delivery_count)| StateBatch {
+        first_offset,
+        last_offset,
+        state,
+        delivery_count,
+    });
+    let loaded = Loaded { start_offset, state_epoch: 0, batches: batches.collect() };
+    let mut scene = Scene {
+        partition: SharePartition::load(0, loaded).unwrap(),
+        settings: settings(),
+        now: Duration::ZERO,
+        log: Vec::new(),
+        aborted: Vec::new(),
+        writes: VecDeque::new(),
+    };
+    for (number, line) in script.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()) {
+        scene.step(line, &format!("line {number}: {line}"));
+    }
+}
+
+fn range(text: &str) -> (i64, i64) {
+    match text.split_once('-') {
+        Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap()),
+        None => (text.parse().unwrap(), text.parse().unwrap()),
+    }
+}
+
+fn ack_type(name: &str) -> i8 {
+    ["gap", "accept", "release", "reject", "renew"].iter().position(|known| *known == name).unwrap() as i8
+}
+
+fn state_name(state: RecordState) -> &'static str {
+    match state {
+        RecordState::Available => "available",
+        RecordState::Acquired => "acquired",
+        RecordState::Acknowledged => "acked",
+        RecordState::Archiving => "archiving",
+        RecordState::Archived => "archived",
+    }
+}
+
+fn span(text: &str) -> BatchSpan {
+    let place = text.find(['t', 'a']).unwrap_or(text.len());
+    let (base_offset, last_offset) = range(&text[..place]);
+    let (kind, producer_id) = match text[place..].split_at_checked(1) {
+        Some(("t", id)) => (BatchKind::Transactional, id.parse().unwrap()),
+        Some(("a", id)) => (BatchKind::AbortMarker, id.parse().unwrap()),
+        _ => (BatchKind::Plain, -1),
+    };
+    BatchSpan { base_offset, last_offset, producer_id, kind }
+}
+
+impl Scene {
+    fn step(&mut self, line: &str, context: &str) {
+        let (line, expected) = match line.split_once(" => ") {
+            Some((line, expected)) => (line, Some(expected)),
+            None => (line.trim_end_matches(" =>"), line.ends_with("=>").then_some("")),
+        };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[0] {
+            "log" => self.log = words[1..].iter().map(|word| span(word)).collect(),
+            "aborted" => {
+                let (id, first) = words[1].split_once('@').unwrap();
+                let transaction = AbortedTransaction {
+                    producer_id: id.parse().unwrap(),
+                    first_offset: first.parse().unwrap(),
+                };
+                self.aborted.push(transaction);
+            }
+            "fetch" | "limit" => {
+                let mode = match words[0] {
+                    "fetch" => AcquireMode::BatchOptimized,
+                    _ => AcquireMode::RecordLimit,
+                };
+                let size = words.get(4).map_or(i32::MAX, |size| size.parse().unwrap());
+                let found = self.fetch(words[1], mode, words[2].parse().unwrap(), size);
+                assert_eq!(found, expected.unwrap(), "{context}");
+            }
+            "ack" => self.acknowledge(&words, context),
+            "leave" => {
+                let write = self.partition.release(&words[1].into(), &self.settings);
+                self.writes.extend(write);
+            }
+            "after" => {
+                self.now += Duration::from_millis(words[1].parse().unwrap());
+                let write = self.partition.expire(self.now, &self.settings);
+                self.writes.extend(write);
+            }
+            "log-start" => self.partition.log_start_moved(words[1].parse().unwrap()),
+            "kept" | "lost" => {
+                let write = self.writes.pop_front().expect(context);
+                if words.len() > 1 {
+                    assert_eq!(shown(&write), words[1..].join(" "), "{context}");
+                }
+                self.partition.written(self.now, write.id, words[0] == "kept", &self.settings);
+            }
+            "nothing-to-keep" => assert!(self.writes.is_empty(), "{context}: {:?}", self.writes),
+            "next" => {
+                assert_eq!(self.partition.next_fetch_offset().to_string(), words[1], "{context}");
+            }
+            "full" => assert!(!self.partition.can_acquire(&self.settings), "{context}"),
+            "state" => assert_eq!(self.shown(), words[1..].join(" "), "{context}"),
+            "set" => match words[1].split_once('=').unwrap() {
+                ("limit", limit) => self.settings.delivery_count_limit = limit.parse().unwrap(),
+                ("locks", locks) => self.settings.locks_max = locks.parse().unwrap(),
+                ("renew", allowed) => self.settings.is_renewal_allowed = allowed == "yes",
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other}"),
+        }
+    }
+
+    /// Reads the log from where the partition says, and gives the batches to it.
+    pub(super) fn fetch(
+        &mut self,
+        member: &str,
+        mode: AcquireMode,
+        records_max: i32,
+        batch_size: i32,
+    ) -> String {
+        if !self.partition.can_acquire(&self.settings) {
+            return String::new();
+        }
+        let fetch_offset = self.partition.next_fetch_offset();
+        let batches: Vec<_> =
+            self.log.iter().copied().filter(|batch| batch.last_offset >= fetch_offset).collect();
+        let member: StrBytes = member.into();
+        let request = AcquireRequest {
+            member: &member,
+            mode,
+            batch_size,
+            records_max,
+            fetch_offset,
+            batches: &batches,
+            aborted: &self.aborted,
+        };
+        let acquired = self.partition.acquire(self.now, &request, &self.settings);
+        let shown = acquired
+            .iter()
+            .map(|run| format!("{}x{}", shown_range(run.first_offset, run.last_offset), run.delivery_count));
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
+    fn acknowledge(&mut self, words: &[&str], context: &str) {
+        let (first_offset, last_offset) = range(words[2]);
+        let types: Vec<i8> = words[3].split(',').map(ack_type).collect();
+        let acknowledgement = Acknowledgement { first_offset, last_offset, types: &types };
+        let taken =
+            self.partition.acknowledge(self.now, &words[1].into(), &[acknowledgement], &self.settings);
+        match (taken, words.get(5)) {
+            (Ok(write), None) => self.writes.extend(write),
+            (Err(refusal), Some(code)) => assert_eq!(format!("{:?}", refusal.code), *code, "{context}"),
+            (taken, _) => panic!("{context}: {taken:?}"),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let partition = &self.partition;
+        let mut text = format!("{}..{}", partition.start_offset(), partition.end_offset());
+        for batch in partition.batches.values() {
+            text.push_str(" |");
+            let mut runs: Vec<(i64, i64, String)> = Vec::new();
+            for (first, last, delivery) in batch.parts() {
+                let mut state = format!("{} x{}", state_name(delivery.state), delivery.count);
+                if let Some(member) = &delivery.member {
+                    write!(state, " {member}").unwrap();
+                }
+                if delivery.is_changing() {
+                    state.push_str(" ...");
+                }
+                match runs.last_mut() {
+                    Some(run) if run.2 == state => run.1 = last,
+                    _ => runs.push((first, last, state)),
+                }
+            }
+            for (first, last, state) in runs {
+                write!(text, " {} {state}", shown_range(first, last)).unwrap();
+            }
+        }
+        text
+    }
+}
+
+fn shown_range(first: i64, last: i64) -> String {
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
+}
+
+fn shown(write: &StateWrite) -> String {
+    let batches = write.batches.iter().map(|batch| {
+        let range = shown_range(batch.first_offset, batch.last_offset);
+        format!("{range}={} x{}", state_name(batch.state), batch.delivery_count)
+    });
+    batches.collect::<Vec<_>>().join(" ")
+}

@@ -15,6 +15,8 @@
 
 use std::collections::BTreeSet;
 
+use klamm_protocol::records::BatchHeader;
+
 use crate::cleaner::CleaningState;
 use crate::error::{Error, Result};
 use crate::flush::Unsynced;
@@ -325,12 +327,7 @@ impl<'a> Loading<'a> {
             let mut headers = Headers::new(&file, 0, segment.size);
             // Damage ends the walk here and is dealt with where the segment is recovered.
             while let Ok(Some(found)) = headers.next() {
-                let header = &found.header;
-                self.epochs_changed |= self.epochs.found(
-                    header.partition_leader_epoch,
-                    header.base_offset,
-                    header.last_offset(),
-                );
+                self.epochs_changed |= note_epoch(&mut self.epochs, &found.header, self.log_start_offset);
             }
         }
         Ok(())
@@ -388,7 +385,7 @@ impl<'a> Loading<'a> {
             segment.batches_written(files, &[Written::of(&batch)], &open.config)?;
             // In the order of the log only: a segment whose index is missing is looked at before those that come first.
             self.epochs_changed |= matches!(behind, Behind::Goes)
-                && self.epochs.found(batch.partition_leader_epoch, batch.base_offset, batch.last_offset());
+                && note_epoch(&mut self.epochs, &batch.header(), self.log_start_offset);
             let completed = if batch.has_producer_id() {
                 replay(&mut self.producers, &batch.header(), || read_marker(&batch))?
             } else {
@@ -486,11 +483,21 @@ fn warn_of_damage(open: &OpenLog<'_>, base_offset: i64, position: u32, detail: &
     tracing::warn!(partition = %open.partition, base_offset, position, detail, "damage in segment, cutting it here");
 }
 
+/// Takes note of a batch's epoch. Returns whether anything changed.
+fn note_epoch(epochs: &mut LeaderEpochs, batch: &BatchHeader, log_start_offset: i64) -> bool {
+    let epoch = batch.partition_leader_epoch;
+    // What was deleted says something only about an epoch that is not known otherwise.
+    if batch.last_offset() < log_start_offset && epochs.latest_epoch().is_some_and(|latest| epoch <= latest) {
+        return false;
+    }
+    epochs.found(epoch, batch.base_offset, batch.last_offset())
+}
+
 /// Counts a batch of a producer in that is in the log already. Returns the transaction that it aborted; of one that
 /// it committed, one with a last stable offset of -1.
 fn replay(
     producers: &mut ProducerState,
-    header: &klamm_protocol::records::BatchHeader,
+    header: &BatchHeader,
     marker: impl FnOnce() -> Option<crate::producer_state::append::EndTxnMarker>,
 ) -> Result<Option<AbortedTxn>> {
     let marker = if header.is_control() { marker() } else { None };

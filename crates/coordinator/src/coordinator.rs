@@ -105,13 +105,17 @@ impl GroupCoordinator {
     ) -> Outcome {
         let mut step = Step::new(context.now_ms);
         match request {
-            Request::JoinGroup(request) => self.join_group(context, token, request, &mut step),
+            Request::JoinGroup(request) => self.join_group(context, cluster, (token, request), &mut step),
             Request::SyncGroup(request) if request.group_id.is_empty() => {
                 step.complete(token, refuse_sync(ErrorCode::InvalidGroupId));
             }
             Request::SyncGroup(request) => match self.classic.get_mut(&request.group_id) {
                 Some(group) => group.sync(request, token, &mut step),
-                None => step.complete(token, refuse_sync(ErrorCode::UnknownMemberId)),
+                None => {
+                    let response = self.sync_consumer_group(cluster, request, &mut step);
+                    let reply = response.map_or_else(refuse_sync, Reply::SyncGroup);
+                    step.complete_when_committed(token, reply);
+                }
             },
             Request::Heartbeat(request) => {
                 let error = self.heartbeat(request, &mut step).err().unwrap_or(ErrorCode::None);
@@ -190,8 +194,8 @@ impl GroupCoordinator {
     fn join_group(
         &mut self,
         context: &RequestContext,
-        token: Token,
-        request: &JoinGroupRequest,
+        cluster: &dyn Cluster,
+        (token, request): (Token, &JoinGroupRequest),
         step: &mut Step,
     ) {
         let settings = &self.settings;
@@ -205,7 +209,7 @@ impl GroupCoordinator {
         }
         match self.state().group(&request.group_id) {
             Some(GroupState::Consumer(group)) if group.state() != consumer::State::Empty => {
-                return step.complete(token, refuse_join("", ErrorCode::InconsistentGroupProtocol));
+                return self.join_consumer_group(context, cluster, (token, request), step);
             }
             Some(GroupState::Share(_)) => {
                 return step.complete(token, refuse_join("", ErrorCode::InconsistentGroupProtocol));
@@ -238,8 +242,10 @@ impl GroupCoordinator {
         if request.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
-        let group = self.classic.get(&request.group_id).ok_or(ErrorCode::UnknownMemberId)?;
-        group.heartbeat(request, step)
+        match self.classic.get(&request.group_id) {
+            Some(group) => group.heartbeat(request, step),
+            None => self.heartbeat_consumer_group(request, step),
+        }
     }
 
     fn leave_group(
@@ -256,7 +262,11 @@ impl GroupCoordinator {
             (Some(group), _) => group.leave(request, &self.settings, step),
             (None, Some(GroupState::Consumer(group))) => {
                 let (id, group) = (request.group_id.clone(), ConsumerGroup::clone(group));
-                Draft::new(id, group, &self.settings, cluster, step).leave_group(request)
+                let mut draft = Draft::new(id, group, &self.settings, cluster, step);
+                let members = draft.leave_group(request);
+                let became = draft.became.take();
+                self.adopt(&request.group_id, became);
+                members
             }
             (None, _) => {
                 let unknown = |member: &klamm_protocol::api::leave_group::MemberIdentity| MemberResponse {
@@ -276,7 +286,9 @@ impl GroupCoordinator {
         let mut step = Step::new(now_ms);
         match key {
             TimerKey::Expiration => self.expire(&mut step),
-            TimerKey::ConsumerSession { group, member } => {
+            TimerKey::ConsumerSession { group, member }
+            | TimerKey::ConsumerJoin { group, member }
+            | TimerKey::ConsumerSync { group, member } => {
                 self.consumer_timer_fired(cluster, (group, member), false, &mut step);
             }
             TimerKey::ConsumerRegexes { group } => self.resolve_regexes(cluster, group, &mut step),
@@ -371,7 +383,10 @@ impl GroupCoordinator {
     pub fn committed(&mut self, now_ms: i64, continuation: &Continuation) -> Outcome {
         let mut step = Step::new(now_ms);
         match continuation {
-            Continuation::NewGroup { .. } => {}
+            Continuation::NewGroup { .. } | Continuation::Downgraded { .. } => {}
+            Continuation::ClassicMemberJoined { .. } => {
+                consumer::begin_classic_member(continuation, &mut step)
+            }
             Continuation::Assignment { group, generation, assignments } => {
                 if let Some(group) = self.classic.get_mut(group) {
                     group.assignment_written(*generation, Ok(assignments), &self.settings, &mut step);
@@ -392,7 +407,8 @@ impl GroupCoordinator {
         let mut step = Step::new(now_ms);
         let error = coordinator_error(error);
         match continuation {
-            Continuation::NewGroup { group } => {
+            Continuation::ClassicMemberJoined { .. } => {}
+            Continuation::NewGroup { group } | Continuation::Downgraded { group } => {
                 if let Some(mut group) = self.classic.remove(group) {
                     group.refuse_parked(error, &mut step);
                 }
@@ -462,6 +478,28 @@ impl GroupCoordinator {
                 GroupState::Share(group) => Some(GroupRef::Share(group)),
                 GroupState::Classic(_) => None,
             },
+        }
+    }
+
+    /// A copy of a consumer group, to draft on.
+    pub(crate) fn consumer_group(&self, id: &str) -> Option<ConsumerGroup> {
+        match self.state().group(id)? {
+            GroupState::Consumer(group) => Some(ConsumerGroup::clone(group)),
+            GroupState::Classic(_) | GroupState::Share(_) => None,
+        }
+    }
+
+    /// Puts what a consumer group has become in its place.
+    pub(crate) fn adopt(&mut self, id: &StrBytes, became: Option<Classic>) {
+        if let Some(group) = became {
+            self.classic.insert(id.detached(), group);
+        }
+    }
+
+    /// Answers every request that is parked in a classic group, if there is one.
+    pub(crate) fn refuse_parked_in(&mut self, id: &str, error: ErrorCode, step: &mut Step) {
+        if let Some(group) = self.classic.get_mut(id) {
+            group.refuse_parked(error, step);
         }
     }
 

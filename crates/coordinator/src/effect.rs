@@ -101,6 +101,20 @@ pub enum TimerKey {
         /// The member.
         member: StrBytes,
     },
+    /// The time that a classic member of a consumer group has to rejoin.
+    ConsumerJoin {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
+    },
+    /// The time that a classic member of a consumer group has for its SyncGroup.
+    ConsumerSync {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
+    },
     /// A consumer group's regular expressions are to be compared with the topics there are.
     ConsumerRegexes {
         /// The group.
@@ -124,6 +138,8 @@ impl TimerKey {
         match self {
             Self::ConsumerSession { .. }
             | Self::ConsumerRebalance { .. }
+            | Self::ConsumerJoin { .. }
+            | Self::ConsumerSync { .. }
             | Self::ConsumerRegexes { .. }
             | Self::ShareSession { .. } => true,
             Self::ClassicHeartbeat { .. }
@@ -155,6 +171,34 @@ pub enum Continuation {
     },
     /// A static member has been given a new member id without a rebalance (KIP-345).
     StaticMember(Box<StaticMemberSwap>),
+    /// A consumer group has become a classic one, which is in memory already.
+    Downgraded {
+        /// The group.
+        group: StrBytes,
+    },
+    /// A member that speaks the classic protocol has joined a consumer group: its session and its time for SyncGroup
+    /// begin with the answer.
+    ClassicMemberJoined {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
+        /// How long it may be silent.
+        session_timeout_ms: i32,
+        /// How long it may take to send SyncGroup.
+        rebalance_timeout_ms: i32,
+    },
+}
+
+impl Continuation {
+    /// Whether what it stands for is to be undone if its records are in the log, but not committed in time. A group
+    /// that has been written stays as it is written.
+    pub const fn is_undone_by_timeout(&self) -> bool {
+        match self {
+            Self::NewGroup { .. } | Self::Downgraded { .. } => false,
+            Self::Assignment { .. } | Self::StaticMember(_) | Self::ClassicMemberJoined { .. } => true,
+        }
+    }
 }
 
 /// See [`Continuation::StaticMember`]; holds what is needed to undo it.
@@ -235,6 +279,12 @@ impl Step {
     pub(crate) fn set_timer(&mut self, key: TimerKey, delay_ms: i64) {
         let after = Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0));
         self.outcome.timers.push(TimerChange::Set { key, after });
+    }
+
+    /// Unless it is set already.
+    pub(crate) fn set_timer_if_absent(&mut self, key: TimerKey, delay_ms: i64) {
+        let after = Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0));
+        self.outcome.timers.push(TimerChange::SetIfAbsent { key, after });
     }
 
     pub(crate) fn cancel_timer(&mut self, key: TimerKey) {

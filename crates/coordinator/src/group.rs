@@ -5,6 +5,7 @@ pub(crate) mod classic;
 pub(crate) mod consumer;
 mod delete;
 mod describe;
+pub(crate) mod embedded;
 mod list;
 pub(crate) mod share;
 

@@ -25,8 +25,10 @@
 //!   in it.
 //! * A consumer group, in contrast, is its records and nothing else. A decision writes its records on a draft of the
 //!   group as it goes, so that each step sees the ones before.
-//! * Kinds of groups share their ids. An empty group gives way to one of another kind; a group with members does not,
-//!   as in Kafka with `group.consumer.migration.policy=disabled`.
+//! * Kinds of groups share their ids. An empty group gives way to one of another kind. A group with members goes from
+//!   the classic to the consumer protocol and back as `group.consumer.migration.policy` allows
+//!   (`group/consumer/migrate.rs`): its records say all that there is of it, its new form is in memory at once, and
+//!   who was waiting in the old one is told to rejoin.
 //! * Lists of groups and of consumer group members come in the order of Kafka's hash tables, which its tests compare.
 //! * A JoinGroup of a new member creates the group and writes an empty record for it, as Kafka does, so that
 //!   ListGroups, which reads committed state, shows it.
@@ -56,6 +58,6 @@ pub use group::GroupKind;
 pub use java_hash::java_hash;
 pub use record::{ConsumerRecord, GroupRecord, ShareRecord};
 pub use request::{EndTransaction, Request, RequestContext};
-pub use settings::{ConsumerTiming, GroupSettings, ShareTiming};
+pub use settings::{ConsumerTiming, GroupSettings, MigrationPolicy, ShareTiming};
 pub use state::{GroupsState, LogRecord};
 pub use topic_hash::{group_hash, topic_hash};

@@ -17,6 +17,8 @@ pub struct GroupSettings {
     pub consumer_size_max: usize,
     /// For groups without configs of their own.
     pub consumer_timing: ConsumerTiming,
+    /// `group.consumer.migration.policy`.
+    pub consumer_migration: MigrationPolicy,
     /// `group.consumer.regex.refresh.interval.ms`: how long what a regular expression matches stays good.
     pub consumer_regex_refresh_interval_ms: i32,
     /// `group.consumer.assignors`: the assignors that members may ask for; the first one is the default.
@@ -46,6 +48,7 @@ impl Default for GroupSettings {
             classic_new_member_join_timeout_ms: 5 * 60 * 1000,
             consumer_size_max: i32::MAX as usize,
             consumer_timing: ConsumerTiming::default(),
+            consumer_migration: MigrationPolicy::default(),
             consumer_regex_refresh_interval_ms: 600_000,
             consumer_assignors: vec!["uniform".to_owned(), "range".to_owned()],
             share_size_max: 200,
@@ -55,6 +58,36 @@ impl Default for GroupSettings {
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
             offsets_retention_check_interval_ms: 600_000,
         }
+    }
+}
+
+/// Which way groups with members may go between the classic and the consumer protocol. If none is open, no member of the
+/// classic protocol may join a consumer group either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MigrationPolicy {
+    /// A classic group becomes a consumer group when a member comes with the new protocol.
+    pub upgrades: bool,
+    /// A consumer group becomes a classic one when its last member with the new protocol goes.
+    pub downgrades: bool,
+}
+
+impl MigrationPolicy {
+    /// By the name that the key has, in any case. `None`: there is no such policy.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let of = |upgrades, downgrades| Some(Self { upgrades, downgrades });
+        match name.to_ascii_lowercase().as_str() {
+            "bidirectional" => of(true, true),
+            "upgrade" => of(true, false),
+            "downgrade" => of(false, true),
+            "disabled" => of(false, false),
+            _ => None,
+        }
+    }
+}
+
+impl Default for MigrationPolicy {
+    fn default() -> Self {
+        Self { upgrades: true, downgrades: true }
     }
 }
 

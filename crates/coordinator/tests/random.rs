@@ -30,7 +30,8 @@ struct Members(Vec<String>);
 
 impl Members {
     fn learn(&mut self, line: &str) {
-        let ids: BTreeSet<&str> = line.split([' ', '[', ']']).filter(|word| word.contains('#')).collect();
+        let ids: BTreeSet<&str> =
+            line.split([' ', '[', ']', ':']).filter(|word| word.contains('#')).collect();
         for id in ids {
             if !self.0.iter().any(|known| known == id) {
                 self.0.push(id.to_owned());
@@ -76,8 +77,14 @@ fn command(random: &mut Random, members: &Members) -> String {
                 random.pick(&["protocols=range", "protocols=range,sticky", "protocols=sticky,range"]);
             format!("join {group} - {version} {protocols} {instance} rebalance=7000")
         }
-        4..=8 => format!("join {group} {member} {instance} topics={}", random.pick(&["t", "t,u", ""])),
-        9..=12 => format!("sync {group} {member} {generation} {other}:x {member}:y {instance}"),
+        4..=8 => {
+            let (topics, owned) = (random.pick(&["t", "t,u", ""]), random.pick(&["", "owned=t-0"]));
+            format!("join {group} {member} {instance} topics={topics} {owned}")
+        }
+        9..=12 => {
+            let (one, two) = (random.pick(&["x", "t-0", "t-0+t-1"]), random.pick(&["y", "t-0", "t-1"]));
+            format!("sync {group} {member} {generation} {other}:{one} {member}:{two} {instance}")
+        }
         13..=14 => format!("heartbeat {group} {member} {generation} {instance}"),
         15 => format!("leave {group} {member} {instance}"),
         16 => format!("commit {group} t 0 {offset} member={member} generation={generation}"),

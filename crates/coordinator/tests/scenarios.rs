@@ -40,6 +40,8 @@ fn settings(line: &str) -> GroupSettings {
             "interval" => settings.consumer_timing.assignment_interval_ms = value as i32,
             "retention" => settings.offsets_retention_ms = value,
             "check" => settings.offsets_retention_check_interval_ms = value,
+            "upgrade" => settings.consumer_migration.upgrades = value != 0,
+            "downgrade" => settings.consumer_migration.downgrades = value != 0,
             "metadata" => settings.offset_metadata_length_max = value as usize,
             other => panic!("unknown setting {other}"),
         }

@@ -131,6 +131,10 @@ impl Harness {
                 TimerChange::Set { key, after } => {
                     self.timers.insert(key, self.now_ms + after.as_millis() as i64);
                 }
+                TimerChange::SetIfAbsent { key, after } => {
+                    let deadline = self.now_ms + after.as_millis() as i64;
+                    self.timers.entry(key).or_insert(deadline);
+                }
                 TimerChange::Cancel { key } => drop(self.timers.remove(&key)),
             }
         }

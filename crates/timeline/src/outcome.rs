@@ -51,6 +51,13 @@ pub enum TimerChange<K = String> {
         /// From the moment the change is applied.
         after: Duration,
     },
+    /// As `Set`, unless there is a timer of this key already.
+    SetIfAbsent {
+        /// Names the timer.
+        key: K,
+        /// From the moment the change is applied.
+        after: Duration,
+    },
     /// Forget the timer of this key, if there is one.
     Cancel {
         /// Names the timer.

@@ -26,7 +26,7 @@ keys! { DEFS;
 
     /// Which conversions between classic and consumer groups are allowed while in use: none, one direction
     /// or both.
-    GROUP_CONSUMER_MIGRATION_POLICY: String = "group.consumer.migration.policy", default("bidirectional"), OneOfIgnoringCase(&["BIDIRECTIONAL", "DISABLED", "DOWNGRADE", "UPGRADE"]), Medium, ReadOnly;
+    GROUP_CONSUMER_MIGRATION_POLICY: String = "group.consumer.migration.policy", default("bidirectional"), OneOfIgnoringCase(&["BIDIRECTIONAL", "DISABLED", "DOWNGRADE", "UPGRADE"]), Medium, ReadOnly, supported;
 
     /// Lower bound of `consumer.assignment.interval.ms` of a group, in milliseconds.
     GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly;

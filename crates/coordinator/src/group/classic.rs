@@ -10,6 +10,7 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod migrated;
 mod offsets;
 mod rebalance;
 mod subscription;

@@ -3,17 +3,21 @@
 //! The coordinator computes a target assignment for each epoch of the group and leads each member from what it has to
 //! what it is to have; no partition is given to a member before the one that has it has let it go.
 
+mod classic_join;
+mod classic_sync;
 mod decide;
 mod describe;
 mod heartbeat;
 mod leave;
 mod member;
 mod metadata;
+mod migrate;
 mod offsets;
 mod reconcile;
 mod regexes;
 mod replay;
 
+pub(crate) use classic_join::begin_classic_member;
 pub(crate) use decide::Draft;
 pub(crate) use heartbeat::Refusal;
 use member::{Member, MemberState};

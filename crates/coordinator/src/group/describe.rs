@@ -3,6 +3,7 @@
 //! * v4 static members (KIP-345)  * v6 a group that does not exist is an error (KIP-1043); before, it is `Dead`
 
 use crate::coordinator::GroupCoordinator;
+use crate::group::GroupKind;
 use crate::group::classic::{Member, State};
 use klamm_protocol::api::describe_groups::{DescribedGroup, DescribedGroupMember};
 use klamm_protocol::{ErrorCode, StrBytes};
@@ -12,9 +13,10 @@ const NOT_FOUND_SINCE: i16 = 6;
 impl GroupCoordinator {
     /// Describes one group; what members have said is shown in stable groups only.
     pub(crate) fn describe_group(&self, id: &StrBytes, api_version: i16) -> DescribedGroup {
-        let is_committed = self.committed_state().group(id).is_some();
-        let Some(group) = self.classic_group(id).filter(|_| is_committed) else {
-            return missing(id, api_version, is_committed);
+        let committed = self.committed_state().group(id);
+        let is_classic = committed.is_some_and(|group| group.kind() == GroupKind::Classic);
+        let Some(group) = self.classic_group(id).filter(|_| is_classic) else {
+            return missing(id, api_version, committed.is_some());
         };
         let protocol = group.protocol_name().filter(|_| group.state() == State::Stable);
         let describe = |member: &Member| DescribedGroupMember {

@@ -154,6 +154,9 @@ impl Harness {
                 TimerChange::Set { key, after } => {
                     self.timers.insert(key, self.now_ms + after.as_millis() as i64);
                 }
+                TimerChange::SetIfAbsent { key, after } => {
+                    self.timers.entry(key).or_insert(self.now_ms + after.as_millis() as i64);
+                }
                 TimerChange::Cancel { key } => {
                     self.timers.remove(&key);
                 }

@@ -1,7 +1,7 @@
 //! One line of a scenario: the command, its positional arguments, and `name=value` options.
 
 use super::Harness;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use klamm_coordinator::Request;
 use klamm_protocol::api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatRequestTopicPartitions,
@@ -20,7 +20,11 @@ use klamm_protocol::api::sync_group::{SyncGroupRequest, SyncGroupRequestAssignme
 use klamm_protocol::api::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
-use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use klamm_protocol::consumer_protocol::{
+    ConsumerProtocolAssignment, ConsumerProtocolAssignmentTopicPartition, ConsumerProtocolSubscription,
+    ConsumerProtocolSubscriptionTopicPartition,
+};
+use klamm_protocol::{ErrorCode, Message, StrBytes, Uuid, Writer};
 use std::collections::BTreeMap;
 
 struct Line<'a> {
@@ -57,10 +61,14 @@ impl<'a> Line<'a> {
     }
 }
 
-/// `-` is no id, and `a#12` the id that the coordinator made for the request 12.
+/// `-` is no id, and `a#12` the id that the coordinator made for the request 12; consumer groups make `uuid#12`.
 fn member_id(text: &str) -> StrBytes {
     match text.split_once('#') {
         _ if text == "-" => StrBytes::default(),
+        Some(("uuid", number)) => {
+            let number: u128 = number.parse().expect("a number");
+            StrBytes::from(Uuid::from_bytes(number.to_be_bytes()).to_string())
+        }
         Some((prefix, number)) => {
             let number: u64 = number.parse().expect("a number");
             StrBytes::from(format!("{prefix}-00000000-0000-4000-8000-{number:012x}"))
@@ -155,7 +163,7 @@ fn join(line: &Line<'_>) -> JoinGroupRequest {
     let topics = line.option("topics", "t".to_owned());
     let protocol = |name: &str| JoinGroupRequestProtocol {
         name: StrBytes::from(name),
-        metadata: subscription(&topics),
+        metadata: subscription(&topics, line.options.get("owned").copied().unwrap_or_default()),
         ..Default::default()
     };
     JoinGroupRequest {
@@ -203,24 +211,56 @@ fn consume(line: &Line<'_>) -> ConsumerGroupHeartbeatRequest {
     }
 }
 
-fn subscription(topics: &str) -> Bytes {
-    let topics: Vec<&str> = topics.split(',').filter(|name| !name.is_empty()).collect();
-    let mut bytes = BytesMut::new();
-    bytes.put_i16(1);
-    bytes.put_i32(topics.len() as i32);
-    for topic in topics {
-        bytes.put_i16(topic.len() as i16);
-        bytes.put_slice(topic.as_bytes());
+/// `owned` is what the member says it has: `t-0+t-1`.
+fn subscription(topics: &str, owned: &str) -> Bytes {
+    let owned = by_topic(owned).into_iter();
+    let message = ConsumerProtocolSubscription {
+        topics: topics.split(',').filter(|name| !name.is_empty()).map(StrBytes::from).collect(),
+        owned_partitions: owned
+            .map(|(topic, partitions)| ConsumerProtocolSubscriptionTopicPartition {
+                topic: StrBytes::from(topic),
+                partitions,
+            })
+            .collect(),
+        ..Default::default()
+    };
+    embedded(&message)
+}
+
+/// Partitions are `t-0+t-1`; anything else stands for itself, as assignors of others have it.
+fn assignment(text: &str) -> Bytes {
+    if !text.contains('-') {
+        return Bytes::copy_from_slice(text.as_bytes());
     }
-    bytes.freeze()
+    let topics = by_topic(text).into_iter();
+    let assigned = topics.map(|(topic, partitions)| ConsumerProtocolAssignmentTopicPartition {
+        topic: StrBytes::from(topic),
+        partitions,
+    });
+    embedded(&ConsumerProtocolAssignment { assigned_partitions: assigned.collect(), ..Default::default() })
+}
+
+fn by_topic(text: &str) -> BTreeMap<&str, Vec<i32>> {
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for (topic, index) in text.split('+').filter_map(|word| word.rsplit_once('-')) {
+        topics.entry(topic).or_default().push(index.parse().expect("a number"));
+    }
+    topics
+}
+
+fn embedded(message: &impl Message) -> Bytes {
+    let mut writer = Writer::new();
+    writer.i16(1);
+    message.encode(&mut writer, 1).expect("encodable");
+    writer.into_bytes()
 }
 
 fn sync(line: &Line<'_>) -> SyncGroupRequest {
-    let assignment = |word: &str| {
-        let (member, assignment) = word.split_once(':').expect("member:assignment");
+    let of_member = |word: &str| {
+        let (member, assigned) = word.split_once(':').expect("member:assignment");
         SyncGroupRequestAssignment {
             member_id: member_id(member),
-            assignment: Bytes::copy_from_slice(assignment.as_bytes()),
+            assignment: assignment(assigned),
             ..Default::default()
         }
     };
@@ -231,7 +271,7 @@ fn sync(line: &Line<'_>) -> SyncGroupRequest {
         group_instance_id: line.instance(),
         protocol_type: line.options.get("type").map(|name| StrBytes::from(*name)),
         protocol_name: line.options.get("protocol").map(|name| StrBytes::from(*name)),
-        assignments: line.positional[3..].iter().copied().map(assignment).collect(),
+        assignments: line.positional[3..].iter().copied().map(of_member).collect(),
         ..Default::default()
     }
 }

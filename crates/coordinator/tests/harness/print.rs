@@ -1,7 +1,11 @@
 //! Records and replies on one line each: what a reader of a scenario cares for.
 
+use bytes::Bytes;
 use klamm_coordinator::{ConsumerRecord, GroupRecord, Reply, ShareRecord};
-use klamm_protocol::{ErrorCode, Uuid};
+use klamm_protocol::consumer_protocol::{
+    ConsumerProtocolAssignment, ConsumerProtocolAssignmentTopicPartition,
+};
+use klamm_protocol::{ErrorCode, Message, Reader, Uuid};
 use std::fmt::Write;
 
 pub(crate) fn record(record: &GroupRecord) -> String {
@@ -40,31 +44,34 @@ fn consumer(record: &ConsumerRecord) -> String {
         ConsumerRecord::Metadata(None) => "gone".to_owned(),
         ConsumerRecord::PartitionMetadata(_) => "partition metadata gone".to_owned(),
         ConsumerRecord::Member(member, Some(value)) => {
+            let classic = if value.classic_member_metadata.is_some() { " (classic)" } else { "" };
             format!(
-                "member {member} reads {}",
+                "member {}{classic} reads {}",
+                id(member),
                 value.subscribed_topic_names.iter().map(|name| &**name).collect::<Vec<_>>().join(",")
             )
         }
-        ConsumerRecord::Member(member, None) => format!("member {member} gone"),
+        ConsumerRecord::Member(member, None) => format!("member {} gone", id(member)),
         ConsumerRecord::TargetMetadata(Some(value)) => format!("target epoch {}", value.assignment_epoch),
         ConsumerRecord::TargetMetadata(None) => "target gone".to_owned(),
         ConsumerRecord::TargetMember(member, Some(value)) => {
             let topics = value.topic_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
-            format!("target of {member}: {}", partitions(topics))
+            format!("target of {}: {}", id(member), partitions(topics))
         }
-        ConsumerRecord::TargetMember(member, None) => format!("target of {member} gone"),
+        ConsumerRecord::TargetMember(member, None) => format!("target of {} gone", id(member)),
         ConsumerRecord::CurrentMember(member, Some(value)) => {
             let has = value.assigned_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
             let gives_up =
                 value.partitions_pending_revocation.iter().map(|topic| (topic.topic_id, &topic.partitions));
             let (epoch, state) = (value.member_epoch, value.state);
             format!(
-                "{member} at {epoch} state {state} has {} gives up {}",
+                "{} at {epoch} state {state} has {} gives up {}",
+                id(member),
                 partitions(has),
                 partitions(gives_up)
             )
         }
-        ConsumerRecord::CurrentMember(member, None) => format!("{member} has nothing"),
+        ConsumerRecord::CurrentMember(member, None) => format!("{} has nothing", id(member)),
         ConsumerRecord::Regex(regex, Some(value)) => {
             format!(
                 "{regex} matches {}",
@@ -117,8 +124,21 @@ fn partitions<'a>(topics: impl Iterator<Item = (Uuid, &'a Vec<i32>)>) -> String 
     if all.is_empty() { "nothing".to_owned() } else { all }
 }
 
-fn text(bytes: &[u8]) -> String {
-    if bytes.is_empty() { "nothing".to_owned() } else { String::from_utf8_lossy(bytes).into_owned() }
+/// An assignment: Kafka's, or what a scenario has put there.
+fn text(bytes: &Bytes) -> String {
+    let mut reader = Reader::new(bytes.clone());
+    match reader.i16().and_then(|version| ConsumerProtocolAssignment::decode(&mut reader, version)) {
+        Ok(assignment) => {
+            let topics = assignment.assigned_partitions.iter();
+            let of = |topic: &ConsumerProtocolAssignmentTopicPartition| {
+                let one = |index: &i32| format!("{}-{index}", topic.topic);
+                topic.partitions.iter().map(one).collect::<Vec<_>>().join("+")
+            };
+            topics.map(of).collect::<Vec<_>>().join("+")
+        }
+        Err(_) if bytes.is_empty() => "nothing".to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 /// `client-00000000-0000-4000-8000-00000000000c` as `client#12`.
@@ -128,6 +148,10 @@ fn id(id: &str) -> String {
             format!("{prefix}#{}", u64::from_str_radix(number, 16).expect("hexadecimal"))
         }
         None if id.is_empty() => "-".to_owned(),
+        None if id.len() == 22 => id.parse().map_or_else(
+            |_| id.to_owned(),
+            |uuid: Uuid| format!("uuid#{}", u128::from_be_bytes(*uuid.as_bytes())),
+        ),
         None => id.to_owned(),
     }
 }
@@ -220,8 +244,9 @@ fn consumers(reply: &Reply) -> String {
                     let is_to_have = is_to_have.map(|topic| (topic.topic_id, &topic.partitions));
                     write!(
                         line,
-                        " [{} at {} has {} of {}]",
-                        member.member_id,
+                        " [{}{} at {} has {} of {}]",
+                        id(&member.member_id),
+                        if member.member_type == 0 { " (classic)" } else { "" },
                         member.member_epoch,
                         partitions(has),
                         partitions(is_to_have)

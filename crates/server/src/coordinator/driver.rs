@@ -201,9 +201,7 @@ impl<P: GroupPartition> Driver<P> {
             if let Some(asked) = token.and_then(|token| self.waiting.remove(&token)) {
                 asked.refuse(error);
             }
-            // A new group stays: its record is in the log.
-            let is_new_group = matches!(late.continuation, Some(Continuation::NewGroup { .. }));
-            undone.extend(late.continuation.take().filter(|_| !is_new_group));
+            undone.extend(late.continuation.take().filter(Continuation::is_undone_by_timeout));
         }
         for continuation in undone {
             let outcome = self.coordinator.append_failed(self.now_ms(), &continuation, error);

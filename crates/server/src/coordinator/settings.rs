@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use klamm_config::{BrokerConfig, broker};
-use klamm_coordinator::{ConsumerTiming, GroupSettings, ShareTiming};
+use klamm_coordinator::{ConsumerTiming, GroupSettings, MigrationPolicy, ShareTiming};
 use klamm_protocol::records::CompressionType;
 
 use super::driver::DriverSettings;
@@ -21,6 +21,8 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
             heartbeat_interval_ms: config.get(&broker::GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS),
             assignment_interval_ms: config.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS),
         },
+        consumer_migration: MigrationPolicy::from_name(&config.get(&broker::GROUP_CONSUMER_MIGRATION_POLICY))
+            .unwrap_or_default(),
         consumer_regex_refresh_interval_ms: config.get(&broker::GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS),
         consumer_assignors: assignor_names(&config.get(&broker::GROUP_CONSUMER_ASSIGNORS)),
         share_size_max: usize::try_from(config.get(&broker::GROUP_SHARE_MAX_SIZE)).unwrap_or(1),

@@ -28,6 +28,8 @@ impl<K: Ord + Clone> Timers<K> {
                 self.queue.insert((deadline, key.clone()));
                 self.deadlines.insert(key, deadline);
             }
+            TimerChange::SetIfAbsent { key, .. } if self.deadlines.contains_key(&key) => {}
+            TimerChange::SetIfAbsent { key, after } => self.change(now, TimerChange::Set { key, after }),
             TimerChange::Cancel { key } => self.cancel(&key),
         }
     }

@@ -5,6 +5,7 @@ use super::member::Member;
 use crate::cluster::Cluster;
 use crate::effect::{Step, TimerKey};
 use crate::group::assignor::{Assignment, Assignor, GroupSpec, Subscriber};
+use crate::group::classic::Classic;
 use crate::record::{ConsumerRecord, GroupRecord};
 use crate::settings::{ConsumerTiming, GroupSettings};
 use klamm_protocol::StrBytes;
@@ -24,6 +25,8 @@ pub(crate) struct Draft<'a> {
     pub(super) cluster: &'a dyn Cluster,
     pub(super) step: &'a mut Step,
     pub(super) timing: ConsumerTiming,
+    /// What has taken the group's place, for the caller to put there.
+    pub(crate) became: Option<Classic>,
 }
 
 impl<'a> Draft<'a> {
@@ -35,7 +38,7 @@ impl<'a> Draft<'a> {
         step: &'a mut Step,
     ) -> Self {
         let timing = cluster.consumer_timing(&id).unwrap_or(settings.consumer_timing);
-        Self { id, group, settings, cluster, step, timing }
+        Self { id, group, settings, cluster, step, timing, became: None }
     }
 }
 
@@ -101,14 +104,16 @@ impl Draft<'_> {
         spec
     }
 
-    /// Removes members, which raises the group's epoch.
+    /// Removes members, which raises the group's epoch, or makes a classic group of it.
     pub(super) fn remove(&mut self, members: &[StrBytes]) {
+        if self.is_to_downgrade_without(members) {
+            return self.downgrade(members, true);
+        }
         for id in members {
             self.write(ConsumerRecord::CurrentMember(id.clone(), None));
             self.write(ConsumerRecord::TargetMember(id.clone(), None));
             self.write(ConsumerRecord::Member(id.clone(), None));
-            self.step.cancel_timer(session_key(&self.id, id));
-            self.step.cancel_timer(rebalance_key(&self.id, id));
+            timers_of(&self.id, id).into_iter().for_each(|key| self.step.cancel_timer(key));
         }
         self.remove_unused_regexes();
         self.refresh_epoch(true);
@@ -119,7 +124,11 @@ impl Draft<'_> {
         self.step.set_timer(session_key(&self.id, member), timeout_ms.into());
     }
 
+    /// Members that speak the classic protocol have other timers.
     pub(super) fn set_rebalance_timer(&mut self, id: &StrBytes, member: &Member) {
+        if member.uses_classic_protocol() {
+            return;
+        }
         let key = rebalance_key(&self.id, id);
         if member.state == super::MemberState::UnrevokedPartitions {
             self.step.set_timer(key, member.rebalance_timeout_ms.into());
@@ -173,4 +182,22 @@ pub(super) fn session_key(group: &StrBytes, member: &StrBytes) -> TimerKey {
 
 pub(super) fn rebalance_key(group: &StrBytes, member: &StrBytes) -> TimerKey {
     TimerKey::ConsumerRebalance { group: group.clone(), member: member.clone() }
+}
+
+pub(super) fn join_key(group: &StrBytes, member: &StrBytes) -> TimerKey {
+    TimerKey::ConsumerJoin { group: group.clone(), member: member.clone() }
+}
+
+pub(super) fn sync_key(group: &StrBytes, member: &StrBytes) -> TimerKey {
+    TimerKey::ConsumerSync { group: group.clone(), member: member.clone() }
+}
+
+/// Every timer that a member can have.
+pub(super) fn timers_of(group: &StrBytes, member: &StrBytes) -> [TimerKey; 4] {
+    [
+        session_key(group, member),
+        rebalance_key(group, member),
+        join_key(group, member),
+        sync_key(group, member),
+    ]
 }

@@ -6,6 +6,7 @@
 
 use super::decide::Draft;
 use super::member::{LEFT, LEFT_FOR_A_WHILE, Member, Partitions};
+use super::migrate::upgrade;
 use super::reconcile::Goal;
 use super::{ConsumerGroup, MemberState};
 use crate::cluster::Cluster;
@@ -51,25 +52,33 @@ impl GroupCoordinator {
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
         check(request, context.api_version, self.settings())?;
         let is_leaving = matches!(request.member_epoch, LEFT | LEFT_FOR_A_WHILE);
-        let group = self.consumer_group_to_join(&request.group_id, request.member_epoch == 0, step)?;
+        let group =
+            self.consumer_group_to_join(&request.group_id, request.member_epoch == 0, cluster, step)?;
         let id = &request.group_id;
         let version = cluster.version();
         let topics_are_new = self.has_new_topics(id, version, group.epoch);
         let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
         if is_leaving {
-            return draft.leave(request);
+            let response = draft.leave(request);
+            let became = draft.became.take();
+            self.adopt(id, became);
+            return response;
         }
         let response = draft.heartbeat(context, request, topics_are_new)?;
         let epoch = draft.group.epoch;
         self.note_topics_seen(id, version, epoch);
+        // Who waits in the classic group that has just become a consumer group has to rejoin.
+        self.refuse_parked_in(id, ErrorCode::RebalanceInProgress, step);
         Ok(response)
     }
 
-    /// The group as it is, a new one, or one that takes the place of an empty classic group.
+    /// The group as it is, a new one, one that takes the place of an empty classic group, or what a classic group
+    /// becomes.
     fn consumer_group_to_join(
         &self,
         id: &StrBytes,
         may_create: bool,
+        cluster: &dyn Cluster,
         step: &mut Step,
     ) -> Result<ConsumerGroup, Refusal> {
         match self.group(id) {
@@ -77,6 +86,9 @@ impl GroupCoordinator {
             Some(GroupRef::Classic(group)) if may_create && group.state() == ClassicState::Empty => {
                 step.record(GroupRecord::group_tombstone(id.clone()));
                 Ok(ConsumerGroup::default())
+            }
+            Some(GroupRef::Classic(group)) if may_create => {
+                upgrade(id, group, self.settings(), cluster, step)
             }
             Some(GroupRef::Classic(_) | GroupRef::Share(_)) => {
                 Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} is not a consumer group.")))
@@ -88,7 +100,7 @@ impl GroupCoordinator {
 
     /// A member's session is over, or its time for giving up partitions.
     pub(crate) fn consumer_timer_fired(
-        &self,
+        &mut self,
         cluster: &dyn Cluster,
         (id, member_id): (&StrBytes, &StrBytes),
         only_unrevoked: bool,
@@ -100,6 +112,8 @@ impl GroupCoordinator {
             let group = ConsumerGroup::clone(group);
             let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
             draft.remove(std::slice::from_ref(member_id));
+            let became = draft.became.take();
+            self.adopt(id, became);
         }
     }
 }
@@ -252,7 +266,7 @@ impl Draft<'_> {
     }
 
     /// A static member that has left for a while comes back, perhaps under another id.
-    fn replace(&mut self, old: &StrBytes, new: &StrBytes, mut member: Member) {
+    pub(super) fn replace(&mut self, old: &StrBytes, new: &StrBytes, mut member: Member) {
         let target = super::decide::target_value(&self.group.target_of(old));
         self.write(ConsumerRecord::CurrentMember(old.clone(), None));
         self.write(ConsumerRecord::TargetMember(old.clone(), None));
@@ -264,7 +278,7 @@ impl Draft<'_> {
         self.write(ConsumerRecord::CurrentMember(new.clone(), Some(member.to_assignment())));
     }
 
-    fn reconcile(
+    pub(super) fn reconcile(
         &mut self,
         id: &StrBytes,
         has_subscription_changed: bool,

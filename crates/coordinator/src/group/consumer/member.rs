@@ -61,7 +61,7 @@ pub(crate) struct Member {
     pub(crate) regex: Option<StrBytes>,
     pub(crate) rebalance_timeout_ms: i32,
     pub(crate) assignor: Option<StrBytes>,
-    /// Set if it speaks the classic protocol (only read, from records of Kafka).
+    /// Set if it speaks the classic protocol.
     pub(crate) classic: Option<ClassicMemberMetadata>,
     pub(crate) epoch: i32,
     pub(crate) previous_epoch: i32,

@@ -180,9 +180,9 @@ fn convert(text: &str, factor: i64) -> String {
     }
 }
 
-/// Keys that Kafka lists although they are not set.
+/// Keys that are listed although they are not set: Kafka's.
 fn is_listed(def: &KeyDef) -> bool {
-    !def.internal && !crate::alter::broker::is_dynamic_only(def.name)
+    !def.internal && !def.name.starts_with("klamm.") && !crate::alter::broker::is_dynamic_only(def.name)
 }
 
 fn described(

@@ -36,7 +36,10 @@ impl Shard {
         let Some(partition) = partitions.get_mut(at) else {
             // Once it comes, it comes there.
             log_dirs.prefer(at, log_dir);
-            return ErrorCode::ReplicaNotAvailable;
+            return match self.missing(at) {
+                ErrorCode::NotLeaderOrFollower => ErrorCode::ReplicaNotAvailable,
+                code => code,
+            };
         };
         if log_dirs.is_offline(partition.log_dir()) {
             return ErrorCode::KafkaStorageError;

@@ -67,7 +67,8 @@ fn a_replica_moves_while_it_is_written_to_and_over_a_restart() {
 
     assert_eq!(move_to(&mut client, "moved", &first.join("other")), ErrorCode::LogDirNotFound);
     // It is not here yet: it will come to where it is wanted.
-    assert_eq!(move_to(&mut client, "moved", &second), ErrorCode::ReplicaNotAvailable);
+    assert_eq!(move_to(&mut client, "moved", &second), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(move_to(&mut client, &"x".repeat(214), &second), ErrorCode::InvalidTopicException);
     node.create_topic("moved", 1, &[]);
     assert_eq!(places(&mut client, "moved"), [("second".to_owned(), false)]);
 

@@ -6,7 +6,8 @@
 //! * LOG_DIR_NOT_FOUND  no such directory in `log.dirs`
 //! * KAFKA_STORAGE_ERROR  it is offline, or another is, in which the replica might be
 //! * INVALID_REPLICA_ASSIGNMENT  it is cordoned (KIP-1066)
-//! * REPLICA_NOT_AVAILABLE  the broker has no such replica; should it get it, then there
+//! * REPLICA_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION  the broker has no such replica; should it get it, then there
+//! * INVALID_TOPIC_EXCEPTION  the name of the copy's directory would be longer than files' names may be
 
 use std::path::Path;
 
@@ -25,6 +26,9 @@ use crate::{
     shard::{ShardRequest, requests::TopicPartition},
 };
 
+/// What file systems allow, in bytes.
+const FILE_NAME_MAX: usize = 255;
+
 /// Answers AlterReplicaLogDirs.
 pub async fn handle(
     cx: &RecordsContext,
@@ -40,6 +44,9 @@ pub async fn handle(
             for index in topic.partitions {
                 let at = TopicPartition { topic: topic.name.detached(), index };
                 match found {
+                    _ if !has_room_for_copy(&at) => {
+                        answers.push(Some(Err(ErrorCode::InvalidTopicException.into())));
+                    }
                     Ok(log_dir) => {
                         work.push(cx.shards.of(&at.topic, index), answers.len(), (at.clone(), log_dir));
                         answers.push(None);
@@ -70,6 +77,12 @@ pub async fn handle(
         }
     }
     AlterReplicaLogDirsResponse { results, ..Default::default() }
+}
+
+/// Whether the directory of a copy that grows, which has a unique name, can be named after a partition.
+fn has_room_for_copy(at: &TopicPartition) -> bool {
+    let unique = 32;
+    format!("{}-{}.", at.topic, at.index).len() + unique + "-future".len() <= FILE_NAME_MAX
 }
 
 /// The directory of a path that takes replicas.

@@ -1,5 +1,6 @@
 //! The group coordinator: who is in which group, and how far each has read. The [transaction coordinator](transaction):
-//! which transactional id has which producer, and how far its transaction is.
+//! which transactional id has which producer, and how far its transaction is. The [share coordinator](share): how far a
+//! share group's deliveries are.
 //!
 //! One [`GroupCoordinator`] looks after the groups of one partition of `__consumer_offsets`. It decides on requests
 //! and timers, and answers an [`Outcome`]: records to append, requests to complete, timers to set. It has no clock, no

@@ -1,7 +1,7 @@
 //! The coordinators of this broker: for groups one for each partition of `__consumer_offsets` that it leads, for
-//! transactions one for each of `__transaction_state`, on that partition's shard, so that writing is a method call.
+//! transactions one for each of `__transaction_state`, for share partitions one for each of `__share_group_state`, on that partition's shard, so that writing is a method call.
 //!
-//! What groups and transactions are and how requests are decided is in `klamm-coordinator`. Here is what it lacks: the
+//! What they are and how requests are decided is in `klamm-coordinator`. Here is what it lacks: the
 //! log, timers, and the requests that wait.
 
 pub mod cluster;
@@ -10,6 +10,7 @@ pub mod groups;
 mod load;
 pub mod on_shard;
 mod settings;
+pub mod shares;
 mod timers;
 pub mod transactions;
 pub(crate) mod write;

@@ -223,6 +223,11 @@ served! {
     ConsumerGroupHeartbeat   0..=1   Brokers  groups::consumer_group_heartbeat;
     ConsumerGroupDescribe    0..=1   Brokers  groups::consumer_group_describe;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
+    InitializeShareGroupState 0..=0 Brokers  share::initialize_share_group_state;
+    ReadShareGroupState      0..=0   Brokers  share::read_share_group_state;
+    WriteShareGroupState     0..=1   Brokers  share::write_share_group_state;
+    DeleteShareGroupState    0..=0   Brokers  share::delete_share_group_state;
+    ReadShareGroupStateSummary 0..=1 Brokers  share::read_share_group_state_summary;
     Vote                     0..=2   Controllers quorum::vote;
     BeginQuorumEpoch         0..=1   Controllers quorum::begin_quorum_epoch;
     EndQuorumEpoch           0..=1   Controllers quorum::end_quorum_epoch;

@@ -24,6 +24,18 @@ impl MetadataChange {
         let gone = |id: &Uuid| self.after.image.topics.by_id(id).is_none();
         !self.touched.everything && !self.touched.topics.is_empty() && self.touched.topics.iter().all(gone)
     }
+
+    /// The topics that are gone: name and id.
+    pub fn deleted_topics(&self) -> Vec<(StrBytes, Uuid)> {
+        let (before, after) = (&self.before.image.topics, &self.after.image.topics);
+        let named = |topic: &Arc<klamm_metadata::image::Topic>| (topic.name.clone(), topic.id);
+        if self.touched.everything {
+            before.iter().filter(|topic| after.by_id(&topic.id).is_none()).map(named).collect()
+        } else {
+            let gone = self.touched.topics.iter().filter(|id| after.by_id(id).is_none());
+            gone.filter_map(|id| before.by_id(id)).map(named).collect()
+        }
+    }
 }
 
 /// What records have touched. Kept beside the image, since comparing two images of 100,000 partitions takes longer than

@@ -136,6 +136,7 @@ impl Shard {
                 match at.topic.as_str() {
                     topic_names::GROUP_METADATA => self.groups().high_watermark_moved(at.index),
                     topic_names::TRANSACTION_STATE => self.transactions().high_watermark_moved(at.index),
+                    topic_names::SHARE_GROUP_STATE => self.shares().high_watermark_moved(at.index),
                     _ => {}
                 }
             }

@@ -613,12 +613,12 @@ fn start_shards(
         let contexts_node = Arc::clone(&node);
         let contexts = Box::new(move |shards: Rc<Shards>| {
             let inter_broker = InterBroker::new(Arc::clone(&contexts_node));
-            let persister = Persister {
-                node: Arc::clone(&contexts_node),
-                shards: Rc::clone(&shards),
-                inter_broker: Rc::clone(&inter_broker),
-                creator: Arc::clone(&creator),
-            };
+            let persister = Persister::new(
+                Arc::clone(&contexts_node),
+                Rc::clone(&shards),
+                Rc::clone(&inter_broker),
+                Arc::clone(&creator),
+            );
             Contexts {
                 cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
                 configs: ConfigsContext { node: Arc::clone(&contexts_node) },

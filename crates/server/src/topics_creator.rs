@@ -133,6 +133,11 @@ fn creatable_topic(config: &BrokerConfig, name: &StrBytes) -> CreatableTopic {
             config.get(&broker::TRANSACTION_STATE_LOG_REPLICATION_FACTOR),
             transaction_topic_configs(config),
         ),
+        topic_names::SHARE_GROUP_STATE => (
+            config.get(&broker::SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS),
+            config.get(&broker::SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR),
+            share_topic_configs(config),
+        ),
         _ => (
             if is_set(config, broker::NUM_PARTITIONS.name()) {
                 config.get(&broker::NUM_PARTITIONS)
@@ -175,6 +180,16 @@ fn transaction_topic_configs(config: &BrokerConfig) -> Vec<CreatableTopicConfig>
         ("cleanup.policy", "compact"),
         ("min.insync.replicas", &config.get(&broker::TRANSACTION_STATE_LOG_MIN_ISR).to_string()),
         ("segment.bytes", &config.get(&broker::TRANSACTION_STATE_LOG_SEGMENT_BYTES).to_string()),
+    ])
+}
+
+fn share_topic_configs(config: &BrokerConfig) -> Vec<CreatableTopicConfig> {
+    topic_configs([
+        ("cleanup.policy", "delete"),
+        ("compression.type", "producer"),
+        ("segment.bytes", &config.get(&broker::SHARE_COORDINATOR_STATE_TOPIC_SEGMENT_BYTES).to_string()),
+        ("min.insync.replicas", &config.get(&broker::SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR).to_string()),
+        ("retention.ms", "-1"),
     ])
 }
 

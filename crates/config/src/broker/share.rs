@@ -81,37 +81,37 @@ keys! { DEFS;
     SHARE_COORDINATOR_CACHED_BUFFER_MAX_BYTES: i32 = "share.coordinator.cached.buffer.max.bytes", default(1048588), at_least(524288), Medium, ClusterWide;
 
     /// Time after which the state of an idle share partition is written as a snapshot, in milliseconds.
-    SHARE_COORDINATOR_COLD_PARTITION_SNAPSHOT_INTERVAL_MS: i32 = "share.coordinator.cold.partition.snapshot.interval.ms", default(300000), at_least(1), Low, ReadOnly, internal;
+    SHARE_COORDINATOR_COLD_PARTITION_SNAPSHOT_INTERVAL_MS: i32 = "share.coordinator.cold.partition.snapshot.interval.ms", default(300000), at_least(1), Low, ReadOnly, internal, supported;
 
     /// Bytes read at a time when share state is loaded.
     SHARE_COORDINATOR_LOAD_BUFFER_SIZE: i32 = "share.coordinator.load.buffer.size", default(5242880), at_least(1), High, ReadOnly;
 
     /// Number of update records after which a share partition's state is written as a snapshot.
-    SHARE_COORDINATOR_SNAPSHOT_UPDATE_RECORDS_PER_SNAPSHOT: i32 = "share.coordinator.snapshot.update.records.per.snapshot", default(500), between(0, 500), Medium, ReadOnly;
+    SHARE_COORDINATOR_SNAPSHOT_UPDATE_RECORDS_PER_SNAPSHOT: i32 = "share.coordinator.snapshot.update.records.per.snapshot", default(500), between(0, 500), Medium, ReadOnly, supported;
 
     /// Codec of the share state topic by its number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
-    SHARE_COORDINATOR_STATE_TOPIC_COMPRESSION_CODEC: i32 = "share.coordinator.state.topic.compression.codec", default(0), Any, High, ReadOnly;
+    SHARE_COORDINATOR_STATE_TOPIC_COMPRESSION_CODEC: i32 = "share.coordinator.state.topic.compression.codec", default(0), Any, High, ReadOnly, supported;
 
     /// `min.insync.replicas` of the share state topic.
-    SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR: i16 = "share.coordinator.state.topic.min.isr", default(2), at_least(1), High, ReadOnly;
+    SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR: i16 = "share.coordinator.state.topic.min.isr", default(2), at_least(1), High, ReadOnly, supported;
 
     /// Number of partitions of the share state topic. Not to be changed once it exists.
-    SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS: i32 = "share.coordinator.state.topic.num.partitions", default(50), at_least(1), High, ReadOnly;
+    SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS: i32 = "share.coordinator.state.topic.num.partitions", default(50), at_least(1), High, ReadOnly, supported;
 
     /// Time between two deletions of superseded records of the share state topic, in milliseconds.
-    SHARE_COORDINATOR_STATE_TOPIC_PRUNE_INTERVAL_MS: i32 = "share.coordinator.state.topic.prune.interval.ms", default(300000), at_least(1), Low, ReadOnly, internal;
+    SHARE_COORDINATOR_STATE_TOPIC_PRUNE_INTERVAL_MS: i32 = "share.coordinator.state.topic.prune.interval.ms", default(300000), at_least(1), Low, ReadOnly, internal, supported;
 
     /// Number of replicas of the share state topic. It is not created before enough brokers are there.
-    SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: i16 = "share.coordinator.state.topic.replication.factor", default(3), at_least(1), High, ReadOnly;
+    SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: i16 = "share.coordinator.state.topic.replication.factor", default(3), at_least(1), High, ReadOnly, supported;
 
     /// Segment size of the share state topic, in bytes.
-    SHARE_COORDINATOR_STATE_TOPIC_SEGMENT_BYTES: i32 = "share.coordinator.state.topic.segment.bytes", default(104857600), at_least(1), High, ReadOnly;
+    SHARE_COORDINATOR_STATE_TOPIC_SEGMENT_BYTES: i32 = "share.coordinator.state.topic.segment.bytes", default(104857600), at_least(1), High, ReadOnly, supported;
 
     /// Number of threads of the share coordinator.
     SHARE_COORDINATOR_THREADS: i32 = "share.coordinator.threads", default(1), at_least(1), Medium, ReadOnly;
 
     /// How long a write of the share coordinator waits for the replicas, in milliseconds.
-    SHARE_COORDINATOR_WRITE_TIMEOUT_MS: i32 = "share.coordinator.write.timeout.ms", default(5000), at_least(1), High, ReadOnly;
+    SHARE_COORDINATOR_WRITE_TIMEOUT_MS: i32 = "share.coordinator.write.timeout.ms", default(5000), at_least(1), High, ReadOnly, supported;
 
     /// Number of finished requests after which the purgatory of ShareFetch is cleaned.
     SHARE_FETCH_PURGATORY_PURGE_INTERVAL_REQUESTS: i32 = "share.fetch.purgatory.purge.interval.requests", default(1000), Any, Medium, ReadOnly;

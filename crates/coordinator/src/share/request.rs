@@ -1,6 +1,36 @@
 //! What can be asked of a share coordinator, and what it answers.
 
+use super::{record::ShareRecord, refusal};
+use crate::effect::Token;
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use klamm_timeline::Outcome;
+use std::borrow::Cow;
+
+/// Values of the broker's `share.coordinator.*` keys. Defaults are Kafka's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShareSettings {
+    /// `share.coordinator.snapshot.update.records.per.snapshot`.
+    pub updates_per_snapshot: i32,
+    /// `share.coordinator.state.topic.prune.interval.ms`.
+    pub prune_interval_ms: i64,
+    /// `share.coordinator.cold.partition.snapshot.interval.ms`.
+    pub cold_interval_ms: i64,
+}
+
+impl Default for ShareSettings {
+    fn default() -> Self {
+        Self { updates_per_snapshot: 500, prune_interval_ms: 5 * 60 * 1000, cold_interval_ms: 5 * 60 * 1000 }
+    }
+}
+
+/// What the machine cannot find out by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ShareStateContext {
+    /// Milliseconds since the epoch.
+    pub now_ms: i64,
+    /// How many partitions the topic has that is asked about; `None` if there is no such topic.
+    pub partition_count: Option<i32>,
+}
 
 /// A partition as a share group sees it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,17 +130,23 @@ pub enum ShareStateRequest {
 }
 
 /// Why something was not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateRefusal {
     /// What the caller acts on.
     pub code: ErrorCode,
     /// What people read.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
+}
+
+impl StateRefusal {
+    pub(super) const fn invalid(message: &'static str) -> Self {
+        Self { code: ErrorCode::InvalidRequest, message: Cow::Borrowed(message) }
+    }
 }
 
 impl From<ErrorCode> for StateRefusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: code.default_message() }
+        Self { code, message: Cow::Borrowed(code.default_message()) }
     }
 }
 
@@ -125,7 +161,23 @@ pub enum ShareStateReply {
     Summary(Result<StateSummary, StateRefusal>),
 }
 
+impl ShareStateReply {
+    /// Why it was not done.
+    pub fn refusal(&self) -> Option<&StateRefusal> {
+        match self {
+            Self::Done(reply) => reply.as_ref().err(),
+            Self::State(reply) => reply.as_ref().err(),
+            Self::Summary(reply) => reply.as_ref().err(),
+        }
+    }
+}
+
 impl ShareStateRequest {
+    /// The answer if this broker does not coordinate the share partition, is still loading it, or cannot write.
+    pub fn refuse_with(&self, error: ErrorCode) -> ShareStateReply {
+        self.refuse(refusal(error))
+    }
+
     /// The answer if it cannot be done.
     pub fn refuse(&self, refusal: StateRefusal) -> ShareStateReply {
         match self {
@@ -135,3 +187,25 @@ impl ShareStateRequest {
         }
     }
 }
+
+/// A timer of the coordinator. Setting one replaces the one of the same name; each sets itself again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ShareTimer {
+    /// The next deletion of records that nobody needs.
+    Prune,
+    /// The next search for states whose last snapshot is old.
+    SnapshotCold,
+}
+
+/// The response part of a [`ShareOutcome`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShareEffects {
+    /// The answer to the request, to be given when everything appended so far is committed. If the append fails, the
+    /// request is refused instead.
+    pub committed: Option<(Token, ShareStateReply)>,
+    /// The log's records before this offset may go.
+    pub delete_before: Option<i64>,
+}
+
+/// What one operation of the coordinator answers.
+pub type ShareOutcome = Outcome<ShareRecord, ShareEffects, ShareTimer>;

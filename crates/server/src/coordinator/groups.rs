@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use bytes::Bytes;
 use klamm_coordinator::Loader;
 use klamm_io::Instant;
-use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use klamm_protocol::ErrorCode;
 
 use super::{
     cluster::KnownCluster,
@@ -112,21 +112,9 @@ impl Hosted for GroupDriver {
 impl Coordinators<GroupDriver> {
     /// Has the coordinators forget the offsets of topics that were deleted.
     pub fn forget_deleted_topics(&self, change: &MetadataChange) {
-        let deleted = deleted_topics(change);
+        let deleted = change.deleted_topics();
         if !deleted.is_empty() {
             self.with_each(|driver| driver.topics_deleted(&deleted));
         }
-    }
-}
-
-fn deleted_topics(change: &MetadataChange) -> Vec<(StrBytes, Uuid)> {
-    let before = &change.before.image.topics;
-    let after = &change.after.image.topics;
-    let named = |topic: &Arc<klamm_metadata::image::Topic>| (topic.name.clone(), topic.id);
-    if change.touched.everything {
-        before.iter().filter(|topic| after.by_id(&topic.id).is_none()).map(named).collect()
-    } else {
-        let gone = change.touched.topics.iter().filter(|id| after.by_id(id).is_none());
-        gone.filter_map(|id| before.by_id(id)).map(named).collect()
     }
 }

@@ -1,7 +1,11 @@
 //! Reading a coordinator's partition for whoever takes it over.
 
 use bytes::{Buf, Bytes};
-use klamm_coordinator::{GroupRecord, LogRecord, transaction::TransactionRecord};
+use klamm_coordinator::{
+    GroupRecord, LogRecord,
+    share::{PlacedRecord, ShareRecord},
+    transaction::TransactionRecord,
+};
 use klamm_protocol::records::{Record, RecordBatch};
 
 /// A batch's records, and the offset after it.
@@ -71,6 +75,23 @@ pub(super) fn transaction_records(batch: &RecordBatch) -> Result<Vec<Transaction
         let Some(key) = record.key.as_ref().filter(|_| !batch.is_control()) else { continue };
         let decoded = TransactionRecord::decode(key, record.value.as_ref());
         records.extend(decoded.map_err(|error| format!("the record at offset {}: {error}", record.offset))?);
+    }
+    Ok(records)
+}
+
+/// The records of a batch of `__share_group_state`.
+///
+/// # Errors
+/// If one cannot be read.
+pub(super) fn share_records(batch: &RecordBatch) -> Result<Vec<PlacedRecord>, String> {
+    let mut records = Vec::new();
+    for record in batch.records().map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        let Some(key) = record.key.as_ref().filter(|_| !batch.is_control()) else { continue };
+        let decoded = ShareRecord::decode(key, record.value.as_ref())
+            .map_err(|error| format!("the record at offset {}: {error}", record.offset))?;
+        let offset = record.offset;
+        records.extend(decoded.map(|record| PlacedRecord { offset, record }));
     }
     Ok(records)
 }

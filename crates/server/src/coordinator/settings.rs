@@ -52,18 +52,22 @@ fn assignor_names(configured: &[String]) -> Vec<String> {
     configured.iter().map(name).collect()
 }
 
-/// Reads what the driver needs. A codec id that does not exist compresses nothing.
+/// Reads what the driver needs.
 pub(super) fn driver_settings(config: &BrokerConfig) -> DriverSettings {
     let timeout_ms = config.get(&broker::OFFSETS_COMMIT_TIMEOUT_MS);
-    let compression = match config.get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC) {
+    DriverSettings {
+        compression: compression(config.get(&broker::OFFSETS_TOPIC_COMPRESSION_CODEC)),
+        commit_timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)),
+    }
+}
+
+/// The codec of an id in the config. An id that does not exist compresses nothing.
+pub(super) const fn compression(id: i32) -> CompressionType {
+    match id {
         1 => CompressionType::Gzip,
         2 => CompressionType::Snappy,
         3 => CompressionType::Lz4,
         4 => CompressionType::Zstd,
         _ => CompressionType::None,
-    };
-    DriverSettings {
-        compression,
-        commit_timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)),
     }
 }

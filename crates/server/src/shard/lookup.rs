@@ -111,7 +111,7 @@ impl Shard {
         })
     }
 
-    pub(super) fn delete_records(
+    pub(crate) fn delete_records(
         self: &Rc<Self>,
         queries: &[(TopicPartition, i64)],
         timeout: Duration,

@@ -20,7 +20,10 @@ use tokio::sync::oneshot;
 
 use super::watch::FetchWatch;
 use crate::{
-    coordinator::{driver::Asked, transactions::driver::Asked as AskedOfTransaction},
+    coordinator::{
+        driver::Asked, shares::driver::Asked as AskedOfShare,
+        transactions::driver::Asked as AskedOfTransaction,
+    },
     error::ApiError,
     listener::connection::NewConnection,
     metadata_change::MetadataChange,
@@ -123,6 +126,13 @@ pub enum ShardRequest {
     TransactionPartitions {
         /// Their indexes.
         reply: Reply<Vec<i32>>,
+    },
+    /// Has the share coordinator of a partition of `__share_group_state` carry out requests.
+    CoordinateShares {
+        /// The partition.
+        partition: i32,
+        /// The requests, each with where its answer goes.
+        asked: Vec<AskedOfShare>,
     },
     /// Gathers what the checkpoint files of each log directory say.
     Checkpoints {

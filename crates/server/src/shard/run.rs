@@ -24,6 +24,7 @@ use crate::{
     coordinator::{
         groups::GroupDriver,
         on_shard::Coordinators,
+        shares::ShareDriver,
         transactions::{TransactionDriver, markers::Markers},
     },
     handlers::Contexts,
@@ -50,6 +51,7 @@ pub struct Shard {
     pub(super) syncs: Cell<usize>,
     groups: Coordinators<GroupDriver>,
     transactions: Coordinators<TransactionDriver>,
+    shares: Coordinators<ShareDriver>,
     markers: Markers,
     replication: Replication,
     contexts: RefCell<Option<Rc<Contexts>>>,
@@ -95,6 +97,7 @@ pub async fn run(start: ShardStart) {
         syncs: Cell::new(0),
         groups: Coordinators::default(),
         transactions: Coordinators::default(),
+        shares: Coordinators::default(),
         markers: Markers::default(),
         replication: Replication::default(),
         contexts: RefCell::new(None),
@@ -109,6 +112,7 @@ pub async fn run(start: ShardStart) {
     let tasks = [
         spawn::essential(Coordinators::<GroupDriver>::run_timers(Rc::clone(&shard))),
         spawn::essential(Coordinators::<TransactionDriver>::run_timers(Rc::clone(&shard))),
+        spawn::essential(Coordinators::<ShareDriver>::run_timers(Rc::clone(&shard))),
         spawn::essential(Markers::run(Rc::clone(&shard))),
     ];
     let replication = Replication::start(&shard);
@@ -117,6 +121,7 @@ pub async fn run(start: ShardStart) {
         if let ShardRequest::Stop { reply } = request {
             shard.groups.stop();
             shard.transactions.stop();
+            shard.shares.stop();
             shard.replication.stop();
             stop = Some(reply);
             break;
@@ -153,6 +158,11 @@ impl Shard {
     /// The transaction coordinators of the partitions here.
     pub(crate) const fn transactions(&self) -> &Coordinators<TransactionDriver> {
         &self.transactions
+    }
+
+    /// The share coordinators of the partitions here.
+    pub(crate) const fn shares(&self) -> &Coordinators<ShareDriver> {
+        &self.shares
     }
 
     /// The markers that transaction coordinators here have written.
@@ -244,6 +254,8 @@ impl Shard {
                 self.groups.apply_metadata(self, &change);
                 self.groups.forget_deleted_topics(&change);
                 self.transactions.apply_metadata(self, &change);
+                self.shares.apply_metadata(self, &change);
+                self.shares.forget_deleted_topics(&change);
                 let _ = reply.send(());
             }
             ShardRequest::Coordinate { partition, asked } => self.groups.ask(partition, *asked),
@@ -254,6 +266,7 @@ impl Shard {
             ShardRequest::TransactionPartitions { reply } => {
                 drop(reply.send(self.transactions.partitions()));
             }
+            ShardRequest::CoordinateShares { partition, asked } => self.shares.ask(partition, asked),
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
             ShardRequest::Cleanable { reply } => drop(reply.send(self.cleanable())),
             ShardRequest::Clean { at, request } => self.clean(&at, request),

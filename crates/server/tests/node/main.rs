@@ -20,5 +20,6 @@ mod names;
 mod quotas;
 mod replication;
 mod security;
+mod shares;
 mod storage;
 mod transactions;

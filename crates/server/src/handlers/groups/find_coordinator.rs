@@ -2,9 +2,10 @@
 //!
 //! * v1  transactions (KIP-98)  * v4  several keys (KIP-699)  * v6  share partitions (KIP-932)
 //!
-//! The first call for a group creates `__consumer_offsets`, the first for a transaction `__transaction_state`; until it
-//! is there the answer is COORDINATOR_NOT_AVAILABLE, on which clients retry.
+//! The first call for a group creates `__consumer_offsets`, the first for a transaction `__transaction_state`, the first
+//! for a share partition `__share_group_state`; until it is there the answer is COORDINATOR_NOT_AVAILABLE, on which clients retry.
 
+use klamm_coordinator::share::SharePartitionKey;
 use klamm_protocol::{
     ErrorCode, StrBytes,
     api::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse},
@@ -12,7 +13,7 @@ use klamm_protocol::{
 
 use super::GroupsContext;
 use crate::{
-    coordinator::{partition_of, transactions},
+    coordinator::{partition_of, shares, transactions},
     dispatch::Call,
     handlers::cluster::alive_endpoint_of,
     topic_names,
@@ -61,13 +62,25 @@ fn single(found: Found) -> FindCoordinatorResponse {
     }
 }
 
+/// Reads `group:topic id:partition`. A group's id may have colons in it.
+fn share_partition(key: &str) -> Option<SharePartitionKey> {
+    let (rest, partition) = key.rsplit_once(':')?;
+    let (group, topic_id) = rest.rsplit_once(':')?;
+    if group.trim().is_empty() {
+        return None;
+    }
+    let (topic_id, partition) = (topic_id.parse().ok()?, partition.parse().ok()?);
+    Some(SharePartitionKey { group: group.into(), topic_id, partition })
+}
+
 async fn find(cx: &GroupsContext, call: &Call, key_type: i8, key: &str) -> Found {
     let topic = match key_type {
         GROUP => topic_names::GROUP_METADATA,
         TRANSACTION => topic_names::TRANSACTION_STATE,
         SHARE if call.api_version < SHARE_SINCE => return Err(ErrorCode::InvalidRequest),
-        // Their coordinators are not here yet.
-        SHARE => return Err(ErrorCode::CoordinatorNotAvailable),
+        // Before the topic is made: whoever asks for nonsense does not get it.
+        SHARE if share_partition(key).is_none() => return Err(ErrorCode::InvalidRequest),
+        SHARE => topic_names::SHARE_GROUP_STATE,
         _ => return Err(ErrorCode::UnknownServerError),
     };
     let published = cx.node.metadata.load();
@@ -76,10 +89,10 @@ async fn find(cx: &GroupsContext, call: &Call, key_type: i8, key: &str) -> Found
         cx.creator.create_internal(topic).await;
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
-    let index = if key_type == TRANSACTION {
-        transactions::partition_of(&cx.node, key)
-    } else {
-        partition_of(&cx.node, key)
+    let index = match key_type {
+        TRANSACTION => transactions::partition_of(&cx.node, key),
+        SHARE => shares::partition_of(&cx.node, &share_partition(key).ok_or(ErrorCode::InvalidRequest)?),
+        _ => partition_of(&cx.node, key),
     };
     let partition = image.topics.partition(topic, index);
     let leader = partition.map_or(-1, |partition| partition.leader);

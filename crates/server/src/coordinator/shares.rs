@@ -1,0 +1,155 @@
+//! Share coordinators, as their shard hosts them: one for each partition of `__share_group_state` that this broker
+//! leads.
+
+pub mod driver;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use klamm_config::{BrokerConfig, broker};
+use klamm_coordinator::{
+    java_hash,
+    share::{PlacedRecord, ShareLoader, SharePartitionKey, ShareSettings},
+};
+use klamm_io::{Instant, spawn};
+use klamm_protocol::{ErrorCode, Uuid};
+use tokio::sync::oneshot;
+use tracing::warn;
+
+use self::driver::{Asked, Driver, ShareDriverSettings, SharePartition};
+use super::{
+    load,
+    on_shard::{Coordinators, Hosted, Place},
+    settings,
+};
+use crate::{metadata_change::MetadataChange, node::Node, shard::run::Shard, topic_names};
+
+/// How long the replicas may take to delete what a coordinator needs no more; nobody waits for it.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A share coordinator at work on its shard.
+pub type ShareDriver = Driver<Place>;
+
+/// The partition of `__share_group_state` that a share partition's coordinator leads.
+pub fn partition_of(node: &Node, key: &SharePartitionKey) -> i32 {
+    let published = node.metadata.load();
+    let topic = published.image.topics.by_name(topic_names::SHARE_GROUP_STATE);
+    let count = topic.map_or(0, |topic| i32::try_from(topic.partitions.size()).unwrap_or(i32::MAX));
+    let config = || node.config.load().get(&broker::SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS).max(1);
+    let count = if count > 0 { count } else { config() };
+    java_hash(&key.coordinator_key()).checked_abs().unwrap_or(0) % count
+}
+
+fn share_settings(config: &BrokerConfig) -> ShareSettings {
+    ShareSettings {
+        updates_per_snapshot: config.get(&broker::SHARE_COORDINATOR_SNAPSHOT_UPDATE_RECORDS_PER_SNAPSHOT),
+        prune_interval_ms: i64::from(config.get(&broker::SHARE_COORDINATOR_STATE_TOPIC_PRUNE_INTERVAL_MS)),
+        cold_interval_ms: i64::from(
+            config.get(&broker::SHARE_COORDINATOR_COLD_PARTITION_SNAPSHOT_INTERVAL_MS),
+        ),
+    }
+}
+
+fn driver_settings(config: &BrokerConfig) -> ShareDriverSettings {
+    let timeout_ms = config.get(&broker::SHARE_COORDINATOR_WRITE_TIMEOUT_MS);
+    ShareDriverSettings {
+        compression: settings::compression(
+            config.get(&broker::SHARE_COORDINATOR_STATE_TOPIC_COMPRESSION_CODEC),
+        ),
+        write_timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)),
+    }
+}
+
+impl SharePartition for Place {
+    fn partition_count(&self, topic_id: Uuid) -> Option<i32> {
+        let published = self.node.metadata.load();
+        let topic = published.image.topics.by_id(&topic_id)?;
+        i32::try_from(topic.partitions.size()).ok()
+    }
+
+    fn delete_before(&self, offset: i64) {
+        let (shard, at) = (self.shard.clone(), self.at.clone());
+        // Later, since whatever comes of it may need the coordinators, which are being asked now.
+        spawn::local(async move {
+            let Some(shard) = shard.upgrade() else { return };
+            let (reply, answer) = oneshot::channel();
+            let partition = at.index;
+            shard.delete_records(&[(at, offset)], DELETE_TIMEOUT, reply);
+            drop(shard);
+            if let Ok(Some(Err(error))) = answer.await.map(|answers| answers.into_iter().next()) {
+                warn!(partition, offset, %error, "what share states need no more cannot be deleted");
+            }
+        });
+    }
+}
+
+impl Hosted for ShareDriver {
+    const TOPIC: &'static str = topic_names::SHARE_GROUP_STATE;
+    const KIND: &'static str = "share";
+    const IS_OF_ONE_EPOCH: bool = false;
+    type Asked = Vec<Asked>;
+    type Loading = ShareLoader;
+
+    fn all(shard: &Shard) -> &Coordinators<Self> {
+        shard.shares()
+    }
+
+    fn load(node: &Node, log_start_offset: i64) -> ShareLoader {
+        ShareLoader::new(share_settings(&node.config.load()), log_start_offset)
+    }
+
+    fn take(loading: &mut ShareLoader, bytes: Bytes, from: i64, high_watermark: i64) -> Result<i64, String> {
+        let mut offset = from;
+        for batch in load::batches(bytes, load::share_records)? {
+            if batch.end_offset > offset {
+                // The log may start within a batch.
+                let records: Vec<PlacedRecord> =
+                    batch.records.into_iter().filter(|record| record.offset >= offset).collect();
+                loading.replay(&records, batch.end_offset, high_watermark);
+                offset = batch.end_offset;
+            }
+        }
+        Ok(offset)
+    }
+
+    fn start(loading: ShareLoader, place: Place, end_offset: i64) -> Self {
+        let node = Arc::clone(&place.node);
+        let settings = driver_settings(&node.config.load());
+        Self::begin(&node.world, place, settings, loading.finish(), end_offset)
+    }
+
+    fn ask(&mut self, asked: Vec<Asked>) {
+        Self::ask(self, asked);
+    }
+
+    fn refuse(asked: Vec<Asked>, error: ErrorCode) {
+        asked.into_iter().for_each(|asked| asked.refuse(error));
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        Self::fire_timers(self, now);
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        Self::next_deadline(self)
+    }
+
+    fn settle(&mut self) {
+        Self::settle(self);
+    }
+
+    fn stop(self) {
+        Self::stop(self);
+    }
+}
+
+impl Coordinators<ShareDriver> {
+    /// Deletes the states of share partitions whose topics have been deleted.
+    pub fn forget_deleted_topics(&self, change: &MetadataChange) {
+        let deleted = change.deleted_topics();
+        if !deleted.is_empty() {
+            let ids: BTreeSet<Uuid> = deleted.into_iter().map(|(_, id)| id).collect();
+            self.with_each(|driver| driver.topics_deleted(&ids));
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What the coordinator has to know of the cluster.
 
-use crate::settings::{ConsumerTiming, ShareTiming};
+use crate::settings::{ConsumerTiming, ShareTiming, StreamsTiming};
 use klamm_protocol::{StrBytes, Uuid};
 
 /// The cluster's topics and configs, as the broker's metadata has them.
@@ -21,6 +21,8 @@ pub trait Cluster {
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming>;
     /// The pace of a share group that has configs of its own.
     fn share_timing(&self, group: &str) -> Option<ShareTiming>;
+    /// The pace of a streams group that has configs of its own.
+    fn streams_timing(&self, group: &str) -> Option<StreamsTiming>;
 }
 
 /// A cluster without topics and configs.
@@ -57,6 +59,10 @@ impl Cluster for NoCluster {
     }
 
     fn share_timing(&self, _group: &str) -> Option<ShareTiming> {
+        None
+    }
+
+    fn streams_timing(&self, _group: &str) -> Option<StreamsTiming> {
         None
     }
 }

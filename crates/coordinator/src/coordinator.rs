@@ -7,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, Token};
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
 use crate::group::consumer::{self, ConsumerGroup, Draft, Refusal};
-use crate::group::{GroupKind, GroupRef, GroupState};
+use crate::group::{GroupKind, GroupRef, GroupState, streams};
 use crate::record::{ConsumerRecord, GroupRecord, ShareRecord};
 use crate::request::{Request, RequestContext, coordinator_error};
 use crate::settings::GroupSettings;
@@ -53,6 +53,10 @@ impl Loader {
                 }
                 GroupState::Consumer(group) => {
                     let timing = cluster.consumer_timing(id).unwrap_or(self.settings.consumer_timing);
+                    group.loaded(id, timing, &mut step);
+                }
+                GroupState::Streams(group) => {
+                    let timing = cluster.streams_timing(id).unwrap_or(self.settings.streams_timing);
                     group.loaded(id, timing, &mut step);
                 }
                 GroupState::Share(group) => {
@@ -211,6 +215,9 @@ impl GroupCoordinator {
             Some(GroupState::Consumer(group)) if group.state() != consumer::State::Empty => {
                 return self.join_consumer_group(context, cluster, (token, request), step);
             }
+            Some(GroupState::Streams(group)) if group.state() != streams::State::Empty => {
+                return step.complete(token, refuse_join("", ErrorCode::InconsistentGroupProtocol));
+            }
             Some(GroupState::Share(_)) => {
                 return step.complete(token, refuse_join("", ErrorCode::InconsistentGroupProtocol));
             }
@@ -225,12 +232,14 @@ impl GroupCoordinator {
         let group = group.or_insert_with_key(|id| Classic::new(id.clone(), context.now_ms));
         group.join(&Join { context, request, token, settings }, step);
         if is_new && !step.has_records() && !step.has_continuation() {
-            if let Some(GroupState::Consumer(empty)) = self.timeline.tentative().group(&request.group_id) {
+            let empty = match self.timeline.tentative().group(&request.group_id) {
+                Some(GroupState::Consumer(empty)) => Some(GroupRef::Consumer(empty)),
+                Some(GroupState::Streams(empty)) => Some(GroupRef::Streams(empty)),
+                Some(GroupState::Classic(_) | GroupState::Share(_)) | None => None,
+            };
+            if let Some(empty) = empty {
                 // The classic group takes its place.
-                let records = empty.tombstones().into_iter();
-                records.for_each(|record| {
-                    step.record(GroupRecord::Consumer { group: request.group_id.clone(), record })
-                });
+                empty.tombstones(&request.group_id).into_iter().for_each(|record| step.record(record));
             }
             // So that the group exists for others, and for the next coordinator.
             step.record(GroupRecord::group_metadata(request.group_id.clone(), group.to_first_record()));
@@ -291,6 +300,13 @@ impl GroupCoordinator {
             | TimerKey::ConsumerSync { group, member } => {
                 self.consumer_timer_fired(cluster, (group, member), false, &mut step);
             }
+            TimerKey::StreamsSession { group, member } => {
+                self.streams_timer_fired(cluster, (group, member), false, &mut step);
+            }
+            TimerKey::StreamsRebalance { group, member } => {
+                self.streams_timer_fired(cluster, (group, member), true, &mut step);
+            }
+            TimerKey::StreamsInitialRebalance { .. } => {}
             TimerKey::ConsumerRegexes { group } => self.resolve_regexes(cluster, group, &mut step),
             TimerKey::ShareSession { group, member } => {
                 self.share_session_over(cluster, (group, member), &mut step);
@@ -369,7 +385,8 @@ impl GroupCoordinator {
                 GroupRecord::GroupMetadata { .. }
                 | GroupRecord::OffsetCommit { .. }
                 | GroupRecord::Consumer { .. }
-                | GroupRecord::Share { .. } => {}
+                | GroupRecord::Share { .. }
+                | GroupRecord::Streams { .. } => {}
             }
         }
     }
@@ -476,6 +493,7 @@ impl GroupCoordinator {
             None => match self.state().group(id)? {
                 GroupState::Consumer(group) => Some(GroupRef::Consumer(group)),
                 GroupState::Share(group) => Some(GroupRef::Share(group)),
+                GroupState::Streams(group) => Some(GroupRef::Streams(group)),
                 GroupState::Classic(_) => None,
             },
         }
@@ -485,7 +503,7 @@ impl GroupCoordinator {
     pub(crate) fn consumer_group(&self, id: &str) -> Option<ConsumerGroup> {
         match self.state().group(id)? {
             GroupState::Consumer(group) => Some(ConsumerGroup::clone(group)),
-            GroupState::Classic(_) | GroupState::Share(_) => None,
+            GroupState::Classic(_) | GroupState::Share(_) | GroupState::Streams(_) => None,
         }
     }
 

@@ -127,6 +127,25 @@ pub enum TimerKey {
         /// The member.
         member: StrBytes,
     },
+    /// A streams group member's session.
+    StreamsSession {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
+    },
+    /// The time that a streams group member has for giving up tasks.
+    StreamsRebalance {
+        /// The group.
+        group: StrBytes,
+        /// The member.
+        member: StrBytes,
+    },
+    /// The time that a new streams group waits for more members.
+    StreamsInitialRebalance {
+        /// The group.
+        group: StrBytes,
+    },
     /// The next search for expired offsets and groups; it sets itself again.
     Expiration,
 }
@@ -141,10 +160,13 @@ impl TimerKey {
             | Self::ConsumerJoin { .. }
             | Self::ConsumerSync { .. }
             | Self::ConsumerRegexes { .. }
-            | Self::ShareSession { .. } => true,
+            | Self::ShareSession { .. }
+            | Self::StreamsSession { .. }
+            | Self::StreamsRebalance { .. } => true,
             Self::ClassicHeartbeat { .. }
             | Self::ClassicJoin { .. }
             | Self::ClassicSync { .. }
+            | Self::StreamsInitialRebalance { .. }
             | Self::Expiration => false,
         }
     }

@@ -8,6 +8,8 @@ mod describe;
 pub(crate) mod embedded;
 mod list;
 pub(crate) mod share;
+#[expect(dead_code, reason = "members cannot join yet")]
+pub(crate) mod streams;
 
 use crate::record::GroupRecord;
 use classic::Classic;
@@ -16,6 +18,7 @@ use klamm_protocol::StrBytes;
 use klamm_protocol::coordinator::group::GroupMetadataValue;
 use share::ShareGroup;
 use std::sync::Arc;
+use streams::StreamsGroup;
 
 /// The kinds of groups, which share one space of ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(crate) enum GroupState {
     Consumer(Arc<ConsumerGroup>),
     /// All of it.
     Share(Arc<ShareGroup>),
+    /// All of it that is written.
+    Streams(Arc<StreamsGroup>),
 }
 
 /// A group as requests see it.
@@ -61,6 +66,8 @@ pub(crate) enum GroupRef<'a> {
     Consumer(&'a ConsumerGroup),
     /// As written, committed or not.
     Share(&'a ShareGroup),
+    /// As written, committed or not.
+    Streams(&'a StreamsGroup),
 }
 
 impl GroupRef<'_> {
@@ -69,6 +76,7 @@ impl GroupRef<'_> {
             Self::Classic(group) => group.state() == classic::State::Empty,
             Self::Consumer(group) => group.state() == consumer::State::Empty,
             Self::Share(group) => group.state() == share::State::Empty,
+            Self::Streams(group) => group.state() == streams::State::Empty,
         }
     }
 
@@ -78,6 +86,7 @@ impl GroupRef<'_> {
             Self::Classic(group) => group.is_subscribed_to(topic),
             Self::Consumer(group) => group.is_subscribed_to(topic),
             Self::Share(group) => group.is_subscribed_to(topic),
+            Self::Streams(group) => group.is_subscribed_to(topic),
         }
     }
 
@@ -91,7 +100,7 @@ impl GroupRef<'_> {
     pub(crate) fn retention_start_ms(&self) -> Option<Option<i64>> {
         match self {
             Self::Classic(group) => group.retention_start_ms(),
-            Self::Consumer(_) => Some(None),
+            Self::Consumer(_) | Self::Streams(_) => Some(None),
             Self::Share(_) => None,
         }
     }
@@ -103,6 +112,10 @@ impl GroupRef<'_> {
             Self::Consumer(group) => {
                 let records = group.tombstones().into_iter();
                 records.map(|record| GroupRecord::Consumer { group: id.clone(), record }).collect()
+            }
+            Self::Streams(group) => {
+                let records = group.tombstones().into_iter();
+                records.map(|record| GroupRecord::Streams { group: id.clone(), record }).collect()
             }
             Self::Share(group) => {
                 let records = group.tombstones().into_iter();
@@ -127,6 +140,7 @@ impl GroupState {
             Self::Classic(_) => GroupKind::Classic,
             Self::Consumer(_) => GroupKind::Consumer,
             Self::Share(_) => GroupKind::Share,
+            Self::Streams(_) => GroupKind::Streams,
         }
     }
 }

@@ -5,8 +5,10 @@
 //! every version.
 
 mod share;
+mod streams;
 
 pub use share::ShareRecord;
+pub use streams::StreamsRecord;
 
 use bytes::Bytes;
 use klamm_protocol::coordinator::group::{
@@ -73,6 +75,13 @@ pub enum GroupRecord {
         group: StrBytes,
         /// What.
         record: ConsumerRecord,
+    },
+    /// Something of a streams group.
+    Streams {
+        /// The group.
+        group: StrBytes,
+        /// What.
+        record: StreamsRecord,
     },
     /// Something of a share group.
     Share {
@@ -155,7 +164,10 @@ impl GroupRecord {
                 let (group, record) = share::decode(key_type, &mut key, value)?;
                 Self::Share { group, record }
             }
-            _ => return decode_consumer(key_type, &mut key, value),
+            _ => match StreamsRecord::decode(key_type, &mut key, value)? {
+                Some((group, record)) => Self::Streams { group, record },
+                None => return decode_consumer(key_type, &mut key, value),
+            },
         };
         Ok(Some(record))
     }
@@ -186,6 +198,7 @@ impl GroupRecord {
             }
             Self::Consumer { group, record } => encode_consumer(group, record),
             Self::Share { group, record } => share::encode(group, record),
+            Self::Streams { group, record } => record.encode(group),
         }
     }
 }

@@ -30,6 +30,10 @@ pub struct GroupSettings {
     /// `group.share.initialize.retry.interval.ms`: how long the share coordinator may take to make state for
     /// partitions before it is asked again.
     pub share_initialize_retry_interval_ms: i64,
+    /// `group.streams.max.size`.
+    pub streams_size_max: usize,
+    /// For groups without configs of their own.
+    pub streams_timing: StreamsTiming,
     /// `offset.metadata.max.bytes`: compared, as in Kafka, with the length in UTF-16 units.
     pub offset_metadata_length_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -54,6 +58,8 @@ impl Default for GroupSettings {
             share_size_max: 200,
             share_timing: ShareTiming::default(),
             share_initialize_retry_interval_ms: 30_000,
+            streams_size_max: i32::MAX as usize,
+            streams_timing: StreamsTiming::default(),
             offset_metadata_length_max: 4096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
             offsets_retention_check_interval_ms: 600_000,
@@ -124,5 +130,34 @@ pub struct ShareTiming {
 impl Default for ShareTiming {
     fn default() -> Self {
         Self { session_timeout_ms: 45_000, heartbeat_interval_ms: 5_000, assignment_interval_ms: 1_000 }
+    }
+}
+
+/// The pace of a streams group, and its standbys, which a group may have configs of its own for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamsTiming {
+    /// `group.streams.session.timeout.ms`, or the group's `streams.session.timeout.ms`.
+    pub session_timeout_ms: i32,
+    /// `group.streams.heartbeat.interval.ms`, or the group's `streams.heartbeat.interval.ms`.
+    pub heartbeat_interval_ms: i32,
+    /// `group.streams.assignment.interval.ms`, or the group's `streams.assignment.interval.ms`: assignments are computed
+    /// at most this often.
+    pub assignment_interval_ms: i32,
+    /// `group.streams.initial.rebalance.delay.ms`, or the group's `streams.initial.rebalance.delay.ms`: how long the
+    /// first assignment of an empty group waits for more members.
+    pub initial_rebalance_delay_ms: i32,
+    /// `group.streams.num.standby.replicas`, or the group's `streams.num.standby.replicas`.
+    pub num_standby_replicas: i32,
+}
+
+impl Default for StreamsTiming {
+    fn default() -> Self {
+        Self {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            assignment_interval_ms: 1_000,
+            initial_rebalance_delay_ms: 3_000,
+            num_standby_replicas: 0,
+        }
     }
 }

@@ -3,8 +3,9 @@
 use crate::group::GroupState;
 use crate::group::consumer::ConsumerGroup;
 use crate::group::share::ShareGroup;
+use crate::group::streams::StreamsGroup;
 use crate::offsets::Offsets;
-use crate::record::{ConsumerRecord, GroupRecord, ShareRecord};
+use crate::record::{ConsumerRecord, GroupRecord, ShareRecord, StreamsRecord};
 use klamm_protocol::StrBytes;
 use klamm_timeline::StateMachine;
 use rpds::RedBlackTreeMapSync;
@@ -62,6 +63,7 @@ impl GroupsState {
             }
             GroupRecord::Consumer { group, record } => self.replay_consumer(group, record),
             GroupRecord::Share { group, record } => self.replay_share(group, record),
+            GroupRecord::Streams { group, record } => self.replay_streams(group, record),
             GroupRecord::OffsetCommit { group, topic, partition, value } => {
                 if value.is_some() && !self.groups.contains_key(group) {
                     // Offsets committed without group management make a group by themselves.
@@ -93,6 +95,23 @@ impl GroupsState {
             let mut group = ConsumerGroup::default();
             group.replay(record);
             self.groups.insert_mut(id.detached(), GroupState::Consumer(Arc::new(group)));
+        }
+    }
+
+    fn replay_streams(&mut self, id: &StrBytes, record: &StreamsRecord) {
+        if matches!(record, StreamsRecord::Metadata(None)) {
+            if matches!(self.groups.get(id), Some(GroupState::Streams(_))) {
+                self.groups.remove_mut(id);
+            }
+            return;
+        }
+        if let Some(GroupState::Streams(group)) = self.groups.get_mut(id) {
+            Arc::make_mut(group).replay(record);
+        } else if !record.is_tombstone() {
+            // What may be there is a classic group that has nothing but offsets.
+            let mut group = StreamsGroup::default();
+            group.replay(record);
+            self.groups.insert_mut(id.detached(), GroupState::Streams(Arc::new(group)));
         }
     }
 

@@ -6,6 +6,7 @@ use crate::coordinator::GroupCoordinator;
 use crate::group::GroupState;
 use crate::group::classic::CONSUMER_PROTOCOL_TYPE;
 use crate::group::share::SHARE_PROTOCOL_TYPE;
+use crate::group::streams;
 use crate::java_hash::table_order;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::list_groups::ListedGroup;
@@ -21,6 +22,7 @@ impl GroupCoordinator {
         for (id, state) in self.committed_state().groups() {
             let (group_state, protocol_type) = match state {
                 GroupState::Consumer(group) => (group.state().name(), StrBytes::from(CONSUMER_PROTOCOL_TYPE)),
+                GroupState::Streams(group) => (group.state().name(), StrBytes::from(streams::PROTOCOL_TYPE)),
                 GroupState::Share(group) => (group.state().name(), StrBytes::from(SHARE_PROTOCOL_TYPE)),
                 GroupState::Classic(_) => {
                     let Some(group) = self.classic_group(id) else { continue };

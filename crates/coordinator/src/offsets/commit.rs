@@ -54,6 +54,12 @@ impl GroupCoordinator {
                 });
                 group.check_commit(&committer, api_version, partitions)?;
             }
+            Some(GroupRef::Streams(group)) => {
+                let partitions = request.topics.iter().flat_map(|topic| {
+                    topic.partitions.iter().map(|partition| (&topic.name, partition.partition_index))
+                });
+                group.check_commit(&committer, api_version, partitions)?;
+            }
             Some(GroupRef::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             // The first commit without group management makes the group.
             None if committer.generation < 0 => {}
@@ -116,6 +122,12 @@ impl GroupCoordinator {
                 let partitions = request.topics.iter().flat_map(|topic| {
                     let id = cluster.id(&topic.name).unwrap_or(Uuid::ZERO);
                     topic.partitions.iter().map(move |partition| (id, partition.partition_index))
+                });
+                group.check_commit(&committer, 0, partitions)?;
+            }
+            Some(GroupRef::Streams(group)) => {
+                let partitions = request.topics.iter().flat_map(|topic| {
+                    topic.partitions.iter().map(|partition| (&topic.name, partition.partition_index))
                 });
                 group.check_commit(&committer, 0, partitions)?;
             }

@@ -18,7 +18,7 @@ impl GroupCoordinator {
         let group = self.group(&request.group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         match &group {
             GroupRef::Classic(group) => group.check_offset_delete()?,
-            GroupRef::Consumer(_) => {}
+            GroupRef::Consumer(_) | GroupRef::Streams(_) => {}
             GroupRef::Share(_) => return Err(ErrorCode::GroupIdNotFound),
         }
         let offsets = self.state().offsets();

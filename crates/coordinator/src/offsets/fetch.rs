@@ -26,8 +26,14 @@ impl GroupCoordinator {
     ) -> Result<OffsetFetchResponseGroup, ErrorCode> {
         let state = if require_stable { self.state() } else { self.committed_state() };
         let group = &request.group_id;
-        if let Some(GroupState::Consumer(group)) = state.group(group) {
-            group.check_fetch(request.member_id.as_ref(), request.member_epoch)?;
+        match state.group(group) {
+            Some(GroupState::Consumer(group)) => {
+                group.check_fetch(request.member_id.as_ref(), request.member_epoch)?;
+            }
+            Some(GroupState::Streams(group)) => {
+                group.check_fetch(request.member_id.as_ref(), request.member_epoch)?;
+            }
+            Some(GroupState::Classic(_) | GroupState::Share(_)) | None => {}
         }
         let mut topics = Vec::new();
         match &request.topics {

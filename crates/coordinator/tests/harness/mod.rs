@@ -2,7 +2,7 @@
 
 use klamm_coordinator::{
     Completion, ConsumerTiming, Continuation, GroupCoordinator, GroupRecord, GroupSettings, GroupsState,
-    Loader, LogRecord, Outcome, Request, RequestContext, ShareTiming, TimerKey, Token,
+    Loader, LogRecord, Outcome, Request, RequestContext, ShareTiming, StreamsTiming, TimerKey, Token,
 };
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_timeline::{StateMachine, TimerChange};
@@ -58,6 +58,10 @@ impl klamm_coordinator::Cluster for Topics {
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming> {
         // A group that is called so has a session of its own length.
         (group == "short").then(|| ConsumerTiming { session_timeout_ms: 1000, ..ConsumerTiming::default() })
+    }
+
+    fn streams_timing(&self, group: &str) -> Option<StreamsTiming> {
+        (group == "short").then(|| StreamsTiming { session_timeout_ms: 1000, ..StreamsTiming::default() })
     }
 
     fn share_timing(&self, group: &str) -> Option<ShareTiming> {

@@ -1,10 +1,12 @@
 //! Records and replies on one line each: what a reader of a scenario cares for.
 
 use bytes::Bytes;
-use klamm_coordinator::{ConsumerRecord, GroupRecord, Reply, ShareRecord};
+use klamm_coordinator::{ConsumerRecord, GroupRecord, Reply, ShareRecord, StreamsRecord};
 use klamm_protocol::consumer_protocol::{
     ConsumerProtocolAssignment, ConsumerProtocolAssignmentTopicPartition,
 };
+use klamm_protocol::coordinator::group::streams_group_current_member_assignment::TaskIds;
+use klamm_protocol::coordinator::group::streams_group_target_assignment_member::TaskIds as TargetTaskIds;
 use klamm_protocol::{ErrorCode, Message, Reader, Uuid};
 use std::fmt::Write;
 
@@ -28,6 +30,7 @@ pub(crate) fn record(record: &GroupRecord) -> String {
             line
         }
         GroupRecord::Consumer { group, record } => format!("+ consumer group {group} {}", consumer(record)),
+        GroupRecord::Streams { group, record } => format!("+ streams group {group} {}", streams(record)),
         GroupRecord::Share { group, record } => format!("+ share group {group} {}", share(record)),
         GroupRecord::OffsetCommit { group, topic, partition, value: None } => {
             format!("+ offset {group} {topic}-{partition} gone")
@@ -112,6 +115,52 @@ fn share(record: &ShareRecord) -> String {
         }
         ShareRecord::StatePartitions(None) => "state gone".to_owned(),
     }
+}
+
+fn streams(record: &StreamsRecord) -> String {
+    match record {
+        StreamsRecord::Metadata(Some(value)) => {
+            format!("epoch {} validated {}", value.epoch, value.validated_topology_epoch)
+        }
+        StreamsRecord::Metadata(None) => "gone".to_owned(),
+        StreamsRecord::Topology(Some(value)) => format!("topology {}", value.epoch),
+        StreamsRecord::Topology(None) => "topology gone".to_owned(),
+        StreamsRecord::Member(member, Some(value)) => format!("member {member} of {}", value.process_id),
+        StreamsRecord::Member(member, None) => format!("member {member} gone"),
+        StreamsRecord::TargetMetadata(Some(value)) => format!("target epoch {}", value.assignment_epoch),
+        StreamsRecord::TargetMetadata(None) => "target gone".to_owned(),
+        StreamsRecord::TargetMember(member, Some(value)) => {
+            let ids = |tasks: &'_ [TargetTaskIds]| {
+                tasks.iter().map(|task| (task.subtopology_id.to_string(), task.partitions.clone())).collect()
+            };
+            format!("target of {member}: {}", tasks([ids(&value.active_tasks), ids(&value.standby_tasks)]))
+        }
+        StreamsRecord::TargetMember(member, None) => format!("target of {member} gone"),
+        StreamsRecord::CurrentMember(member, Some(value)) => {
+            let ids = |tasks: &'_ [TaskIds]| {
+                tasks.iter().map(|task| (task.subtopology_id.to_string(), task.partitions.clone())).collect()
+            };
+            let has = tasks([ids(&value.active_tasks), ids(&value.standby_tasks)]);
+            let gives_up = tasks([
+                ids(&value.active_tasks_pending_revocation),
+                ids(&value.standby_tasks_pending_revocation),
+            ]);
+            format!("{member} at {} state {} has {has} gives up {gives_up}", value.member_epoch, value.state)
+        }
+        StreamsRecord::CurrentMember(member, None) => format!("{member} has nothing"),
+    }
+}
+
+/// Active tasks and, after a plus sign each, standby tasks.
+fn tasks([active, standby]: [Vec<(String, Vec<i32>)>; 2]) -> String {
+    let words = |tasks: &[(String, Vec<i32>)], sign: &str| {
+        let one = |(id, indexes): &(String, Vec<i32>)| {
+            indexes.iter().map(|index| format!("{sign}{id}_{index}")).collect::<Vec<_>>()
+        };
+        tasks.iter().flat_map(one).collect::<Vec<_>>()
+    };
+    let all = [words(&active, ""), words(&standby, "+")].concat();
+    if all.is_empty() { "nothing".to_owned() } else { all.join(" ") }
 }
 
 fn partitions<'a>(topics: impl Iterator<Item = (Uuid, &'a Vec<i32>)>) -> String {

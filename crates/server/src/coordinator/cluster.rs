@@ -7,7 +7,7 @@ use std::{
 };
 
 use klamm_config::{BrokerConfig, GroupConfig, group};
-use klamm_coordinator::{Cluster, ConsumerTiming, ShareTiming, topic_hash};
+use klamm_coordinator::{Cluster, ConsumerTiming, ShareTiming, StreamsTiming, topic_hash};
 use klamm_metadata::image::{ConfigResource, MetadataImage, Topic};
 use klamm_protocol::{StrBytes, Uuid};
 use rustc_hash::FxHashMap;
@@ -84,6 +84,10 @@ impl Cluster for KnownCluster {
 
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes> {
         self.published.image.topics.names().filter(|name| wanted(name)).cloned().collect()
+    }
+
+    fn streams_timing(&self, _group: &str) -> Option<StreamsTiming> {
+        None
     }
 
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming> {

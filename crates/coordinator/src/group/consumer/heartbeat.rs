@@ -90,7 +90,7 @@ impl GroupCoordinator {
             Some(GroupRef::Classic(group)) if may_create => {
                 upgrade(id, group, self.settings(), cluster, step)
             }
-            Some(GroupRef::Classic(_) | GroupRef::Share(_)) => {
+            Some(GroupRef::Classic(_) | GroupRef::Share(_) | GroupRef::Streams(_)) => {
                 Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} is not a consumer group.")))
             }
             None if may_create => Ok(ConsumerGroup::default()),

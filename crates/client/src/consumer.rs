@@ -64,6 +64,31 @@ enum Subscription {
     Matching(Box<dyn Fn(&str) -> bool + Send>),
 }
 
+/// Who a consumer is in its group, for [`crate::producer::Producer::send_offsets_to_transaction`] (KIP-447).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMetadata {
+    /// `group.id`.
+    pub group_id: String,
+    /// The generation, or the member's epoch; -1 outside the group.
+    pub generation_id: i32,
+    /// The member's id; empty outside the group.
+    pub member_id: String,
+    /// `group.instance.id`.
+    pub group_instance_id: Option<String>,
+}
+
+impl GroupMetadata {
+    /// Of somebody who is no member, and knows by other means that nobody else commits.
+    pub fn new(group_id: impl Into<String>) -> Self {
+        Self {
+            group_id: group_id.into(),
+            generation_id: -1,
+            member_id: String::new(),
+            group_instance_id: None,
+        }
+    }
+}
+
 /// Reads records from a cluster.
 pub struct Consumer {
     cluster: Cluster,
@@ -165,6 +190,20 @@ impl Consumer {
             ClientError::Invalid(format!(
                 "To use the group management or offset commit APIs, you must provide a valid group.id in the consumer configuration: it is needed to {what}."
             ))
+        })
+    }
+
+    /// Who we are in the group at present.
+    ///
+    /// # Errors
+    /// If there is no `group.id`.
+    pub fn group_metadata(&self) -> Result<GroupMetadata, ClientError> {
+        let group_id = self.require_group("use the group's metadata")?.to_owned();
+        Ok(GroupMetadata {
+            group_id,
+            generation_id: self.membership.identity.generation,
+            member_id: self.membership.identity.member_id.clone(),
+            group_instance_id: self.settings.instance_id.clone(),
         })
     }
 

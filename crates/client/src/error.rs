@@ -56,6 +56,18 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The transaction failed; after `abort_transaction` another can be begun with the same producer (KIP-1050).
+    #[error("{cause}")]
+    TransactionAbortable {
+        /// What failed.
+        cause: Box<Self>,
+    },
+    /// The producer cannot go on: close it, and begin with another one where the last committed offsets are (KIP-1050).
+    #[error("{cause}")]
+    ProducerFatal {
+        /// What failed.
+        cause: Box<Self>,
+    },
     /// The client was closed.
     #[error("the client is closed")]
     Closed,
@@ -80,8 +92,19 @@ impl ClientError {
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Broker { code, .. } => Some(*code),
+            Self::TransactionAbortable { cause } | Self::ProducerFatal { cause } => cause.code(),
             _ => None,
         }
+    }
+
+    /// Whether the transaction has to be aborted, after which the producer can go on.
+    pub const fn is_abortable(&self) -> bool {
+        matches!(self, Self::TransactionAbortable { .. })
+    }
+
+    /// Whether the producer cannot go on.
+    pub const fn is_fatal(&self) -> bool {
+        matches!(self, Self::ProducerFatal { .. })
     }
 
     /// Whether trying again may help.

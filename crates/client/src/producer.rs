@@ -3,12 +3,15 @@
 //! [`Producer::send`] puts a record into the batch of its partition and gives back a [`Delivery`] to wait for. A task of
 //! the producer sends batches when they are full or `linger.ms` old, keeps up to `max.in.flight.requests.per.connection`
 //! requests under way, repeats what may succeed, and with idempotence (on by default) neither loses the order nor writes
-//! a record twice.
+//! a record twice. With a `transactional.id` records are written in transactions: [`Producer::init_transactions`],
+//! then [`Producer::begin_transaction`] to [`Producer::commit_transaction`], again and again.
 
 mod accumulator;
 mod batch;
 mod sender;
 mod settings;
+mod transaction;
+mod transactional;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +29,7 @@ use accumulator::{Accumulator, Appended, Pending};
 use batch::{Callback, Identity};
 pub use batch::{Delivery, RecordMetadata};
 use settings::Settings;
+use transaction::{Phase, Transaction};
 
 use crate::{ClientError, Cluster, cluster::Topic};
 
@@ -79,6 +83,7 @@ struct Shared {
 struct State {
     accumulator: Accumulator,
     identity: Option<Identity>,
+    transaction: Transaction,
     /// Brokers that are written to.
     links: BTreeMap<i32, Link>,
     /// Why a broker could not be connected to.
@@ -208,8 +213,20 @@ impl Producer {
                 if state.accumulator.closing {
                     return Err(ClientError::Closed);
                 }
+                if self.shared.settings.transactional_id.is_some() {
+                    state.transaction.check_open("send a record")?;
+                }
                 let around = (&self.shared.settings, self.shared.cluster.entropy(), clock.now());
-                state.accumulator.append(&topic, record.partition, &pending, callback.take(), around)?
+                let appended =
+                    state.accumulator.append(&topic, record.partition, &pending, callback.take(), around)?;
+                match appended {
+                    // The coordinator has to hear of the partition before anything is sent to it.
+                    Appended::Yes(delivery, filled) if self.shared.settings.transactional_id.is_some() => {
+                        let is_new = state.transaction.want(delivery.partition());
+                        Appended::Yes(delivery, filled || is_new)
+                    }
+                    appended => appended,
+                }
             };
             match appended {
                 Appended::Yes(delivery, filled) => {
@@ -276,8 +293,15 @@ impl Producer {
         }
     }
 
-    /// Sends everything, then closes the connections.
+    /// Sends everything, then closes the connections. A transaction that is open is aborted.
     pub async fn close(mut self) {
+        let is_open = matches!(
+            self.shared.lock().transaction.phase(),
+            Phase::Open | Phase::Abortable(_) | Phase::Ending(false)
+        );
+        if is_open && let Err(error) = self.abort_transaction().await {
+            tracing::warn!(%error, "the open transaction could not be aborted");
+        }
         self.shared.lock().accumulator.closing = true;
         self.shared.wake.notify_one();
         if let Some(sender) = self.sender.take() {

@@ -16,6 +16,9 @@ use klamm_client::{
     producer::{Producer, ProducerRecord, RecordHeader},
 };
 
+#[path = "cluster/transactions.rs"]
+mod transactions;
+
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn config(kind: ClientKind, more: Pairs<'_>) -> Option<ClientConfig> {

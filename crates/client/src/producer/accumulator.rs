@@ -118,6 +118,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) leader: &'a dyn Fn(&str, i32) -> Option<i32>,
     /// Whether a request may be sent to a node now.
     pub(super) is_free: &'a dyn Fn(i32) -> bool,
+    /// Whether the transaction has this partition.
+    pub(super) may_send: &'a dyn Fn(&TopicPartition) -> bool,
 }
 
 impl Accumulator {
@@ -204,6 +206,9 @@ impl Accumulator {
                     ready.leaderless.push(Arc::clone(name));
                     continue;
                 };
+                if queue.batches.front().is_some_and(|first| !(at.may_send)(&first.partition)) {
+                    continue;
+                }
                 let bytes = node_bytes.entry(node).or_default();
                 let size = queue.batches.front().map_or(0, |batch| batch.plain_bytes);
                 if !(at.is_free)(node) || (*bytes > 0 && *bytes + size > settings.request_bytes_max) {
@@ -275,6 +280,12 @@ impl Accumulator {
         let Some(queue) = self.queue(&batch.partition) else { return };
         let next = queue.unresolved.unwrap_or(queue.acknowledged_sequence);
         queue.is_broken |= sequence == Some(next);
+    }
+
+    /// Whether everything before this batch is acknowledged.
+    pub(super) fn is_next(&mut self, batch: &Batch) -> bool {
+        let sequence = batch.identity.map(|(_, sequence)| sequence);
+        self.queue(&batch.partition).is_some_and(|queue| Some(queue.acknowledged_sequence) == sequence)
     }
 
     /// Makes a partition begin anew under another epoch.

@@ -32,6 +32,8 @@ pub(super) type Callback = Box<dyn FnOnce(Result<RecordMetadata, ClientError>) +
 pub(super) struct Identity {
     pub(super) id: i64,
     pub(super) epoch: i16,
+    /// Whether the producer writes in transactions.
+    pub(super) is_transactional: bool,
 }
 
 /// What became of a whole batch.
@@ -236,7 +238,8 @@ impl Batch {
     pub(super) fn bytes(&mut self) -> Result<Bytes, BuildError> {
         if let Some(mut builder) = self.builder.take() {
             if let Some((identity, sequence)) = self.identity {
-                builder.set_producer(identity.id, identity.epoch, sequence, false);
+                let Identity { id, epoch, is_transactional } = identity;
+                builder.set_producer(id, epoch, sequence, is_transactional);
             }
             self.built = Some(builder.build()?.freeze());
         } else if self.identity != self.built_under
@@ -318,9 +321,9 @@ mod tests {
         let mut builder = BatchBuilder::new(BatchOptions::default());
         builder.append(5, None, Some(b"v"), &[]).unwrap();
         let mut batch = Batch::new(1, TopicPartition::new("t", 0), builder, Instant::default());
-        batch.identity = Some((Identity { id: 7, epoch: 0 }, 3));
+        batch.identity = Some((Identity { id: 7, epoch: 0, is_transactional: false }, 3));
         let first = batch.bytes().unwrap();
-        batch.identity = Some((Identity { id: 7, epoch: 1 }, 0));
+        batch.identity = Some((Identity { id: 7, epoch: 1, is_transactional: false }, 0));
         let second = batch.bytes().unwrap();
         for (bytes, epoch, sequence) in [(first, 0, 3), (second, 1, 0)] {
             let read = RecordBatch::new(&bytes).unwrap();

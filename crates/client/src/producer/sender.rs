@@ -28,17 +28,23 @@ use super::{
     Link, Shared,
     accumulator::{Circumstances, Ending, Ready},
     batch::{Batch, Fate, Identity},
+    transactional,
 };
 use crate::{ClientError, cluster::TopicSelection};
 
 /// The last version that names topics rather than giving their ids (KIP-516).
 const PRODUCE_WITH_NAMES: i16 = 12;
 
+/// The last version in which a batch does not bring its partition into the transaction (KIP-890).
+const PRODUCE_WITH_TRANSACTIONS_1: i16 = 11;
+
 /// Runs until the producer is closed and everything is sent or given up.
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         let woken = shared.wake.notified();
-        if shared.settings.idempotent && shared.lock().identity.is_none() && shared.has_work() {
+        transactional::keep_up(&shared);
+        let asks = shared.settings.idempotent && shared.settings.transactional_id.is_none();
+        if asks && shared.lock().identity.is_none() && shared.has_work() {
             if let Err(error) = ask_for_identity(&shared).await {
                 give_up_all(&shared, &error);
             }
@@ -80,7 +86,8 @@ fn look(shared: &Shared) -> (Ready, BTreeSet<i32>) {
     let mut state = shared.lock();
     let now = shared.cluster.clock().now();
     let state = &mut *state;
-    let (links, muted) = (&state.links, &state.muted);
+    let (links, muted, transaction) = (&state.links, &state.muted, &state.transaction);
+    let transactional = shared.settings.transactional_id.is_some();
     let in_flight_max = shared.settings.in_flight_max;
     let unconnected = std::cell::RefCell::new(BTreeSet::new());
     let circumstances = Circumstances {
@@ -99,9 +106,11 @@ fn look(shared: &Shared) -> (Ready, BTreeSet<i32>) {
             link.is_some_and(|link| link.in_flight < in_flight_max)
                 && muted.get(&node).is_none_or(|until| *until <= now)
         },
+        may_send: &|partition| !transactional || transaction.may_send(partition),
     };
     let mut ready = state.accumulator.drain(&shared.settings, &circumstances);
     if ready.wants_epoch
+        && !transactional
         && let Some(identity) = state.identity
     {
         // The idempotent producer raises its epoch by itself, and asks for a new id when epochs are used up.
@@ -224,7 +233,8 @@ async fn ask_for_identity(shared: &Shared) -> Result<(), ClientError> {
             Ok(answer)
         })
         .await?;
-    shared.lock().identity = Some(Identity { id: answer.producer_id, epoch: answer.producer_epoch });
+    shared.lock().identity =
+        Some(Identity { id: answer.producer_id, epoch: answer.producer_epoch, is_transactional: false });
     Ok(())
 }
 
@@ -325,7 +335,7 @@ fn request(shared: &Shared, batches: &[Batch], data: Vec<Bytes>) -> (ProduceRequ
         });
     }
     let request = ProduceRequest {
-        transactional_id: None,
+        transactional_id: shared.settings.transactional_id.clone(),
         acks: shared.settings.acks,
         timeout_ms: shared.settings.request_timeout_ms,
         topic_data: topics.into_values().collect(),
@@ -347,6 +357,9 @@ fn start(
     let mut version = connection.version_of::<ProduceRequest>()?;
     if !all_have_ids {
         version = version.min(PRODUCE_WITH_NAMES);
+    }
+    if request.transactional_id.is_some() && !shared.lock().transaction.is_version_2 {
+        version = version.min(PRODUCE_WITH_TRANSACTIONS_1);
     }
     if request.acks == 0 {
         connection.send_unanswered(&request, version)?;
@@ -448,7 +461,13 @@ fn retry_or_fail(shared: &Shared, batch: Batch, error: ClientError, records: BTr
 /// Whether the batch may be sent again. Errors about sequences may be the echo of an earlier batch's failure, or call
 /// for a new epoch under which the batch is sent again (KIP-360, and KIP-588 for epochs that the broker has fenced).
 fn is_retriable(shared: &Shared, batch: &Batch, error: &ClientError) -> bool {
+    let transactional = shared.settings.transactional_id.is_some();
     match error.code() {
+        // In a transaction a missing sequence is no reason to begin anew, but to abort.
+        Some(ErrorCode::OutOfOrderSequenceNumber) if transactional => {
+            !shared.lock().accumulator.is_next(batch)
+        }
+        Some(_) if transactional => error.is_retriable(),
         Some(ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId)
             if shared.settings.idempotent =>
         {
@@ -471,9 +490,15 @@ fn is_retriable(shared: &Shared, batch: &Batch, error: &ClientError) -> bool {
 }
 
 /// Ends a batch: one that was in flight as `ending` says, one that waited with `None`.
-fn finish(shared: &Shared, batch: Batch, fate: Fate, ending: Option<Ending>) {
+pub(super) fn finish(shared: &Shared, batch: Batch, mut fate: Fate, ending: Option<Ending>) {
     {
         let mut state = shared.lock();
+        if let Fate::Failed { error, .. } = &fate
+            && shared.settings.transactional_id.is_some()
+        {
+            let told = state.transaction.fail(error);
+            fate = Fate::Failed { error: told, records: BTreeMap::new() };
+        }
         match ending {
             Some(ending) => state.accumulator.landed(&batch, ending),
             None => state.accumulator.forget(&batch),

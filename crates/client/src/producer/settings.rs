@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use klamm_config::client::ClientConfig;
-use klamm_protocol::records::{Compression, CompressionType};
+use klamm_protocol::{
+    StrBytes,
+    records::{Compression, CompressionType},
+};
 
 use crate::ClientError;
 
@@ -20,6 +23,8 @@ pub(super) struct Settings {
     pub(super) delivery_timeout: Duration,
     pub(super) request_timeout_ms: i32,
     pub(super) idempotent: bool,
+    pub(super) transactional_id: Option<StrBytes>,
+    pub(super) transaction_timeout_ms: i32,
     pub(super) compression: Compression,
     pub(super) ignore_keys: bool,
     pub(super) adaptive: bool,
@@ -37,10 +42,22 @@ impl Settings {
         let retries = u32::try_from(config.number("retries")).unwrap_or(0);
         let in_flight_max = size("max.in.flight.requests.per.connection").max(1);
         let idempotent = idempotent(config, acks, retries, in_flight_max)?;
-        if config.text("transactional.id").is_some_and(|id| !id.is_empty()) {
-            return Err(ClientError::Invalid(
-                "transactional.id is set: transactions are not supported yet".to_owned(),
-            ));
+        let transactional_id = config
+            .text("transactional.id")
+            .filter(|id| !id.is_empty())
+            .map(|id| StrBytes::from(id.to_owned()));
+        if transactional_id.is_some() {
+            if !idempotent {
+                return Err(ClientError::Invalid(
+                    "Cannot set a transactional.id without also enabling idempotence.".to_owned(),
+                ));
+            }
+            if config.is_true("transaction.two.phase.commit.enable") {
+                return Err(ClientError::Invalid(
+                    "transaction.two.phase.commit.enable is not supported: the protocol is unstable (KIP-939)"
+                        .to_owned(),
+                ));
+            }
         }
         let (linger, request) = (config.millis("linger.ms"), config.millis("request.timeout.ms"));
         let mut delivery_timeout = config.millis("delivery.timeout.ms");
@@ -65,6 +82,9 @@ impl Settings {
             delivery_timeout,
             request_timeout_ms: config.number("request.timeout.ms") as i32,
             idempotent,
+            transactional_id,
+            transaction_timeout_ms: i32::try_from(config.number("transaction.timeout.ms"))
+                .unwrap_or(i32::MAX),
             compression: compression(config)?,
             ignore_keys: config.is_true("partitioner.ignore.keys"),
             adaptive: config.is_true("partitioner.adaptive.partitioning.enable"),
@@ -137,7 +157,8 @@ mod tests {
             (vec![("retries", "0")], Ok(false)),
             (vec![("enable.idempotence", "false")], Ok(false)),
             (vec![("delivery.timeout.ms", "1")], Err("delivery.timeout.ms should be")),
-            (vec![("transactional.id", "t")], Err("transactional.id is set")),
+            (vec![("transactional.id", "t")], Ok(true)),
+            (vec![("transactional.id", "t"), ("acks", "1")], Err("Cannot set a transactional.id")),
             (vec![("compression.type", "lz4"), ("compression.lz4.level", "12")], Ok(true)),
         ] {
             let config = ClientConfig::new(ClientKind::Producer, pairs.clone()).unwrap();

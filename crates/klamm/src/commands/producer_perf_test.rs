@@ -16,6 +16,8 @@ use crate::progress;
 use crate::session::{self, Properties};
 use stats::Stats;
 
+const TRANSACTIONAL_ID: &str = "transactional.id";
+
 /// Records between two movements of the progress bar.
 const BAR_STEP: i64 = 1000;
 
@@ -62,10 +64,11 @@ pub(crate) struct Options {
     /// Prints the producer's metrics at the end.
     #[arg(long)]
     print_metrics: bool,
-    /// Writes in transactions of this id (not supported yet).
+    /// Writes in transactions of this id; over transactional.id of the configuration. With --transaction-duration-ms
+    /// alone the id is performance-producer- and a random one.
     #[arg(long, value_name = "ID")]
     transactional_id: Option<String>,
-    /// Commits a transaction that often (not supported yet).
+    /// Commits a transaction when it is that old; 3000 if only an id is given.
     #[arg(long, value_name = "MS", allow_hyphen_values = true)]
     transaction_duration_ms: Option<i64>,
     /// Records at the beginning that a second summary leaves out.
@@ -160,10 +163,6 @@ impl Options {
                 "--transaction-duration-ms should be greater than zero.",
             ),
             (self.reporting_interval <= 0, "--reporting-interval should be greater than zero."),
-            (
-                self.transactional_id.is_some() || self.transaction_duration_ms.is_some(),
-                "Transactions are not supported yet: leave out --transactional-id and --transaction-duration-ms.",
-            ),
         ] {
             if wrong {
                 return Err(message.to_owned());
@@ -205,7 +204,22 @@ impl Options {
         if let Some(servers) = &self.bootstrap_server {
             properties.insert("bootstrap.servers".to_owned(), servers.clone());
         }
+        if let Some(id) = &self.transactional_id {
+            properties.insert(TRANSACTIONAL_ID.to_owned(), id.clone());
+        } else if self.transaction_duration_ms.is_some() {
+            let random = || super::storage::random_uuid(&klamm_io::Entropy::real());
+            properties
+                .entry(TRANSACTIONAL_ID.to_owned())
+                .or_insert_with(|| format!("performance-producer-{}", random()));
+        }
         Ok(properties)
+    }
+
+    /// How old a transaction gets; `None` without transactions.
+    fn transaction_duration(&self, config: &ClientConfig) -> Option<Duration> {
+        config.text(TRANSACTIONAL_ID).filter(|id| !id.is_empty())?;
+        let ms = self.transaction_duration_ms.and_then(|ms| u64::try_from(ms).ok());
+        Some(Duration::from_millis(ms.unwrap_or(3000)))
     }
 
     fn payloads(&self) -> anyhow::Result<Payloads> {
@@ -228,6 +242,8 @@ impl Options {
     async fn measure(&self, config: &ClientConfig, payloads: Payloads) -> anyhow::Result<()> {
         let producer = Producer::new(config)?;
         let clock = producer.cluster().clock();
+        let mut transactions = Transactions { duration: self.transaction_duration(config), began: None };
+        transactions.initialize(&producer).await?;
         let warmup = self.warmup_records.max(0);
         if warmup > 0 {
             println!(
@@ -246,6 +262,7 @@ impl Options {
             }
             let value = payloads.next(number);
             let size = value.len() as u64;
+            transactions.begin(&producer)?;
             let sent = clock.now();
             if warmup > 0 && number == warmup {
                 let left = self.num_records - warmup;
@@ -273,8 +290,12 @@ impl Options {
                     eprintln!("{remedy}");
                 }
             }
+            transactions
+                .commit_if(&producer, |began, duration| sent.saturating_since(began) >= duration)
+                .await?;
             self.throttle(number, clock, start).await;
         }
+        transactions.commit_if(&producer, |_, _| true).await?;
         producer.close().await;
         bar.finish_and_clear();
         println!("{}", lock(&stats).total(clock.now()));
@@ -295,6 +316,47 @@ impl Options {
         if due > spent + Duration::from_millis(2) {
             clock.sleep(due - spent).await;
         }
+    }
+}
+
+/// The transactions that records are written in, if any.
+struct Transactions {
+    /// How old each gets.
+    duration: Option<Duration>,
+    /// When the open one began.
+    began: Option<klamm_io::Instant>,
+}
+
+impl Transactions {
+    async fn initialize(&self, producer: &Producer) -> anyhow::Result<()> {
+        if self.duration.is_some() {
+            producer.init_transactions().await?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that one is open.
+    fn begin(&mut self, producer: &Producer) -> anyhow::Result<()> {
+        if self.duration.is_some() && self.began.is_none() {
+            producer.begin_transaction()?;
+            self.began = Some(producer.cluster().clock().now());
+        }
+        Ok(())
+    }
+
+    /// Commits the open one if `is_due` says so of its begin and the duration.
+    async fn commit_if(
+        &mut self,
+        producer: &Producer,
+        is_due: impl Fn(klamm_io::Instant, Duration) -> bool,
+    ) -> anyhow::Result<()> {
+        if let (Some(duration), Some(began)) = (self.duration, self.began)
+            && is_due(began, duration)
+        {
+            producer.commit_transaction().await?;
+            self.began = None;
+        }
+        Ok(())
     }
 }
 
@@ -333,6 +395,32 @@ mod tests {
                 Options::try_parse_from(std::iter::once("x").chain(arguments.split_whitespace())).unwrap();
             let message = options.check().unwrap_err();
             assert!(message.starts_with(expect), "{arguments}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_id_or_a_duration_make_transactions() {
+        for (arguments, id, duration) in [
+            ("", None, None),
+            ("--transactional-id a", Some("a"), Some(3000)),
+            ("--transaction-duration-ms 7", Some("performance-producer-"), Some(7)),
+            ("--command-property transactional.id=b", Some("b"), Some(3000)),
+            ("--command-property transactional.id=b --transactional-id a", Some("a"), Some(3000)),
+        ] {
+            let fixed = "x --bootstrap-server a:1 --topic t --num-records 5 --record-size 1 --throughput -1";
+            let options =
+                Options::try_parse_from(fixed.split_whitespace().chain(arguments.split_whitespace()))
+                    .unwrap();
+            options.check().unwrap();
+            let config = ClientConfig::new(ClientKind::Producer, options.properties().unwrap()).unwrap();
+            let found = config.text(TRANSACTIONAL_ID);
+            assert_eq!(found.is_some(), id.is_some(), "{arguments}");
+            assert!(found.unwrap_or_default().starts_with(id.unwrap_or_default()), "{arguments}: {found:?}");
+            assert_eq!(
+                options.transaction_duration(&config),
+                duration.map(Duration::from_millis),
+                "{arguments}"
+            );
         }
     }
 

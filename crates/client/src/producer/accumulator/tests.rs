@@ -36,7 +36,7 @@ fn bench(partitions: i32, pairs: &[(&str, &str)]) -> Bench {
         },
         entropy: Entropy::seeded(1),
         now: Instant::default(),
-        identity: Some(Identity { id: 9, epoch: 0 }),
+        identity: Some(identity(0)),
     }
 }
 
@@ -60,6 +60,7 @@ impl Bench {
             identity: self.identity,
             leader: &|_, _| Some(1),
             is_free: &|_| true,
+            may_send: &|_| true,
         };
         let mut ready = self.accumulator.drain(&self.settings, &at);
         (ready.by_node.remove(&1).unwrap_or_default(), ready)
@@ -90,6 +91,10 @@ impl Bench {
         let second = self.one();
         self.accumulator.landed(&second, Ending::Written);
     }
+}
+
+const fn identity(epoch: i16) -> Identity {
+    Identity { id: 9, epoch, is_transactional: false }
 }
 
 fn sequence(batch: &Batch) -> (i16, i32) {
@@ -146,7 +151,7 @@ fn a_batch_that_was_given_up_calls_for_a_new_epoch() {
     assert!(!bench.none().wants_epoch, "the second is under way yet");
     bench.accumulator.put_back(second, bench.now);
     assert!(bench.none().wants_epoch);
-    bench.identity = Some(Identity { id: 9, epoch: 1 });
+    bench.identity = Some(identity(1));
     let second = bench.one();
     assert_eq!(sequence(&second), (1, 0));
     bench.accumulator.landed(&second, Ending::Written);
@@ -171,7 +176,7 @@ fn a_new_epoch_does_not_touch_what_other_partitions_have_under_way() {
     bench.add(90);
     let ready = bench.none();
     assert_eq!((ready.expired.len(), ready.wants_epoch), (1, true));
-    bench.identity = Some(Identity { id: 9, epoch: 1 });
+    bench.identity = Some(identity(1));
     assert_eq!(sequence(&bench.one()), (1, 0));
     // The second may have been written: the broker would not know it again under another epoch.
     bench.now = bench.now + Duration::from_secs(18);
@@ -220,7 +225,7 @@ fn what_follows_a_batch_that_was_given_up_and_is_missing_begins_anew() {
     bench.accumulator.out_of_order(&second);
     bench.accumulator.put_back(second, bench.now);
     assert!(bench.none().wants_epoch);
-    bench.identity = Some(Identity { id: 9, epoch: 1 });
+    bench.identity = Some(identity(1));
     let second = bench.one();
     assert_eq!(sequence(&second), (1, 0));
     bench.accumulator.landed(&second, Ending::Written);

@@ -7,6 +7,8 @@ use klamm_protocol::{StrBytes, Uuid};
 pub trait Cluster {
     /// Changes whenever a topic may have.
     fn version(&self) -> i64;
+    /// The version in which the last topic came.
+    fn newest_topic_version(&self) -> i64;
     /// The id of a topic.
     fn id(&self, name: &str) -> Option<Uuid>;
     /// The name of a topic.
@@ -31,6 +33,10 @@ pub struct NoCluster;
 
 impl Cluster for NoCluster {
     fn version(&self) -> i64 {
+        0
+    }
+
+    fn newest_topic_version(&self) -> i64 {
         0
     }
 

@@ -1,13 +1,30 @@
-//! Regular expressions of clients. They take time that is linear in what they are compared with, as RE2's do.
+//! Regular expressions of clients, as RE2/J takes them, which Kafka uses. They take time that is linear in what they are
+//! compared with.
+//!
+//! They are translated for the `regex` crate, whose syntax is close to RE2's and yet another: it has set operations in
+//! classes, Unicode classes for `\d` and `\w`, and words for what RE2 refuses. What remains different: an expression that
+//! is nested or repeated too deeply for the bounds here is refused; classes know a newer Unicode; `\B` looks at Unicode
+//! words; `\p{Unknown}` is refused.
 
-use regex::{Error, Regex, RegexBuilder};
+mod class;
+mod re2;
+
+use regex::{Regex, RegexBuilder};
 
 /// Bounds what a compiled expression may take; Kafka has no bound but the size of a request.
 const COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
 /// An expression that has to match a whole text.
-pub(crate) fn whole_match(pattern: &str) -> Result<Regex, Error> {
-    // By itself first, so that it cannot close the group that is put around it.
-    RegexBuilder::new(pattern).size_limit(COMPILED_BYTES_MAX).build()?;
-    RegexBuilder::new(&format!("\\A(?:{pattern})\\z")).size_limit(COMPILED_BYTES_MAX).build()
+///
+/// # Errors
+/// What is wrong with it, in RE2/J's words.
+pub(crate) fn whole_match(pattern: &str) -> Result<Regex, &'static str> {
+    let translated = re2::translate(pattern)?;
+    RegexBuilder::new(&format!("\\A(?:{translated})\\z"))
+        .size_limit(COMPILED_BYTES_MAX)
+        .build()
+        .map_err(|_| "expression is too large")
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,13 +15,16 @@ pub(crate) mod print;
 #[derive(Default)]
 pub(crate) struct Topics {
     version: i64,
+    newest_topic_version: i64,
     partitions: BTreeMap<String, i32>,
 }
 
 impl Topics {
     pub(crate) fn set(&mut self, topic: &str, partitions: i32) {
         self.version += 1;
-        self.partitions.insert(topic.to_owned(), partitions);
+        if self.partitions.insert(topic.to_owned(), partitions).is_none() {
+            self.newest_topic_version = self.version;
+        }
     }
 
     fn find(&self, id: Uuid) -> Option<(&String, &i32)> {
@@ -32,6 +35,10 @@ impl Topics {
 impl klamm_coordinator::Cluster for Topics {
     fn version(&self) -> i64 {
         self.version
+    }
+
+    fn newest_topic_version(&self) -> i64 {
+        self.newest_topic_version
     }
 
     fn id(&self, name: &str) -> Option<Uuid> {

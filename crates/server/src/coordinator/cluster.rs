@@ -19,6 +19,7 @@ pub struct KnownCluster {
     published: Arc<Published>,
     config: Arc<BrokerConfig>,
     topics_version: i64,
+    newest_topic_version: i64,
     topic_hashes: Rc<TopicHashes>,
 }
 
@@ -40,14 +41,14 @@ impl TopicHashes {
 }
 
 impl KnownCluster {
-    /// `topics_version` is that of the last change of topics in the image.
+    /// The versions are those of the last change of topics, and of the last topic that came, in the image.
     pub(super) const fn new(
         published: Arc<Published>,
         config: Arc<BrokerConfig>,
-        topics_version: i64,
+        (topics_version, newest_topic_version): (i64, i64),
         topic_hashes: Rc<TopicHashes>,
     ) -> Self {
-        Self { published, config, topics_version, topic_hashes }
+        Self { published, config, topics_version, newest_topic_version, topic_hashes }
     }
 
     /// The config of a group that has some of its own.
@@ -61,6 +62,10 @@ impl KnownCluster {
 impl Cluster for KnownCluster {
     fn version(&self) -> i64 {
         self.topics_version
+    }
+
+    fn newest_topic_version(&self) -> i64 {
+        self.newest_topic_version
     }
 
     fn id(&self, name: &str) -> Option<Uuid> {

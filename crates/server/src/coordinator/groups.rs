@@ -42,11 +42,11 @@ impl GroupPartition for Place {
         let last_offset = published.provenance.last_offset;
         let shard = self.shard.upgrade();
         let config = self.node.config.load_full();
-        let (version, hashes) = shard.map_or_else(
-            || (-1, Rc::default()),
-            |shard| (shard.groups().topics_version(last_offset), shard.groups().topic_hashes()),
+        let (versions, hashes) = shard.map_or_else(
+            || ((-1, -1), Rc::default()),
+            |shard| (shard.groups().topics_versions(last_offset), shard.groups().topic_hashes()),
         );
-        KnownCluster::new(published, config, version, hashes)
+        KnownCluster::new(published, config, versions, hashes)
     }
 }
 

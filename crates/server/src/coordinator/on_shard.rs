@@ -137,6 +137,8 @@ pub struct Coordinators<D> {
     attempts: Cell<u64>,
     /// The metadata record that last changed topics.
     topics_version: Cell<i64>,
+    /// The metadata record that last made a topic.
+    newest_topic_version: Cell<i64>,
     topic_hashes: Rc<TopicHashes>,
     /// When the timers are looked at next.
     wakes_at: Cell<Option<Instant>>,
@@ -149,6 +151,7 @@ impl<D> Default for Coordinators<D> {
             seats: RefCell::default(),
             attempts: Cell::default(),
             topics_version: Cell::default(),
+            newest_topic_version: Cell::default(),
             topic_hashes: Rc::default(),
             wakes_at: Cell::default(),
             timers_changed: Notify::default(),
@@ -195,10 +198,10 @@ impl<D: Hosted> Coordinators<D> {
         self.seats.borrow().keys().copied().collect()
     }
 
-    /// The metadata record that last changed topics, among those up to `last_offset`, which an image goes up to: a shard
-    /// hears of a change before it is published.
-    pub fn topics_version(&self, last_offset: i64) -> i64 {
-        self.topics_version.get().min(last_offset)
+    /// The metadata records that last changed topics, and that last made one, among those up to `last_offset`, which an
+    /// image goes up to: a shard hears of a change before it is published.
+    pub fn topics_versions(&self, last_offset: i64) -> (i64, i64) {
+        (self.topics_version.get().min(last_offset), self.newest_topic_version.get().min(last_offset))
     }
 
     /// The hashes that coordinators of this shard have asked for.
@@ -217,6 +220,10 @@ impl<D: Hosted> Coordinators<D> {
     pub fn apply_metadata(&self, shard: &Rc<Shard>, change: &MetadataChange) {
         if change.touched.everything || !change.touched.topics.is_empty() {
             self.topics_version.set(change.after.provenance.last_offset);
+        }
+        let before = &change.before.image.topics;
+        if change.touched.everything || change.touched.topics.iter().any(|id| before.by_id(id).is_none()) {
+            self.newest_topic_version.set(change.after.provenance.last_offset);
         }
         let led = shard.led_partitions(D::TOPIC);
         let seats = self.seats.borrow();

@@ -1,7 +1,8 @@
 //! Subscriptions by regular expression (KIP-848, ConsumerGroupHeartbeat v1).
 //!
 //! The member that brings a new expression is answered at once, without the topics it matches. They are looked up right
-//! afterwards, for all expressions of the group together, and again when topics may have come, but not too often.
+//! afterwards, for all expressions of the group together, and again when topics have come, but not too often. Topics that
+//! have gone are noticed as any others are.
 
 use super::decide::Draft;
 use super::heartbeat::Refusal;
@@ -53,8 +54,9 @@ impl Draft<'_> {
         let resolved: Vec<&Arc<ResolvedRegex>> = self.group.regexes.values().collect();
         let last_ms = resolved.iter().map(|resolved| resolved.timestamp_ms).max();
         let age_ms = last_ms.map_or(i64::MAX, |last_ms| self.step.now_ms.saturating_sub(last_ms));
-        let is_outdated = resolved.iter().any(|resolved| resolved.version < self.cluster.version())
-            || age_ms > i64::from(self.settings.consumer_regex_refresh_interval_ms);
+        let is_outdated =
+            resolved.iter().any(|resolved| resolved.version < self.cluster.newest_topic_version())
+                || age_ms > i64::from(self.settings.consumer_regex_refresh_interval_ms);
         age_ms > REFRESH_INTERVAL_MS_MIN && (is_new || used.len() != resolved.len() || is_outdated)
     }
 

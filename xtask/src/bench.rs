@@ -15,11 +15,12 @@ use anyhow::{Context, Result, bail};
 use crate::node::{Node, Product, use_release_build};
 use crate::shell::output;
 use crate::{setup, tools};
-use measure::{cpu_seconds, number_before, resident_mb};
+pub(crate) use measure::resident_mb;
+use measure::{cpu_seconds, number_before};
 use results::Figures;
 
 /// Kafka's own default flags for a broker, rather than those of the conformance harness, which only start quickly.
-const KAFKA_JVM: &str = "-Xms1G -Xmx1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
+pub(crate) const KAFKA_JVM: &str = "-Xms1G -Xmx1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
      -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent";
 const CLIENT_JVM: &str = "-Xmx512M -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20";
 

@@ -14,6 +14,7 @@
 mod bench;
 mod check;
 mod clients;
+mod cluster;
 mod conformance;
 mod crash;
 mod disk;
@@ -26,6 +27,7 @@ mod load;
 mod mixed;
 mod node;
 mod nodes;
+mod scale;
 mod setup;
 mod shell;
 mod sim;
@@ -103,8 +105,10 @@ enum Task {
     },
     /// Compares Klamm's tools with Kafka's: same arguments, same output, same status
     Tools,
-    /// Starts a node in a fresh directory and leaves it to you until Ctrl-C
+    /// Starts a cluster of so many nodes in fresh directories and leaves it to you until Ctrl-C
     Cluster {
+        #[arg(default_value_t = 1)]
+        nodes: u32,
         #[arg(long, value_enum, default_value = "klamm")]
         server: Product,
     },
@@ -112,6 +116,11 @@ enum Task {
     Bench {
         #[command(flatten)]
         size: bench::Size,
+    },
+    /// Fills a cluster of three nodes with partitions and measures creation, failovers and restarts
+    Scale {
+        #[command(flatten)]
+        size: scale::Size,
     },
     /// Writes the pages that come from the code and from kept results
     Docs,
@@ -170,8 +179,9 @@ fn main() -> ExitCode {
         Task::Sim { which } => test::one("sim", || sim::sim(&which)),
         Task::Hostile { server } => test::one("hostile", || hostile::hostile(server)),
         Task::Tools => test::one("tools", tools::compare),
-        Task::Cluster { server } => node::cluster(server),
+        Task::Cluster { nodes, server } => cluster::cluster(server, nodes),
         Task::Bench { size } => bench::bench(&size),
+        Task::Scale { size } => scale::scale(&size),
         Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
         Task::Mixed { names, rounds } => test::one("mixed", || mixed::mixed(&names, rounds)),

@@ -5,8 +5,11 @@
 //! the other product on the same directories under the same id, and back again; or active controllers go until nodes of
 //! both products were one. In the end every acknowledged record is where its acknowledgement said, none is
 //! there twice, those of a partition are in order, the member has read all of them, and the replicas of a partition are
-//! the same byte for byte.
+//! the same byte for byte. Meanwhile another producer writes transactions, every third of which it aborts, and one replaces
+//! records of a compacted topic: in the end a reader of committed records gets all that were committed and no other, and
+//! every broker holds the latest record of each key and has cleaned the rest.
 
+mod kinds;
 mod quorum;
 mod replicas;
 mod wander;
@@ -16,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use self::kinds::Kinds;
 use crate::clients::members::{Member, wait_until};
 use crate::load::{Ack, Producer, verify};
 use crate::node::Product::{self, Kafka, Klamm};
@@ -105,7 +109,7 @@ pub(crate) fn mixed(names: &[String], rounds: u32) -> Result<Tally> {
 
 fn run(scenario: &Scenario, rounds: u32) -> Result<()> {
     let name = format!("mixed-{}", scenario.name);
-    let mut nodes = Nodes::start(&name, scenario.controllers, &scenario.brokers, &[])?;
+    let mut nodes = Nodes::start(&name, scenario.controllers, &scenario.brokers, kinds::SETTINGS)?;
     nodes.create_topic(TOPIC, PARTITIONS)?;
     nodes.wait_in_sync(TOPIC)?;
     let mut clients = Clients::start(&nodes)?;
@@ -123,7 +127,8 @@ fn run(scenario: &Scenario, rounds: u32) -> Result<()> {
     checked?;
     nodes.wait_in_sync(TOPIC)?;
     nodes.stop()?;
-    replicas::compare(&nodes, TOPIC, PARTITIONS)
+    replicas::compare(&nodes, TOPIC, PARTITIONS)?;
+    replicas::compare(&nodes, kinds::TRANSACTIONAL, PARTITIONS)
 }
 
 /// Each broker goes once, in turns in an orderly way and killed, and then gets its leaderships back.
@@ -160,8 +165,10 @@ fn move_leaders(nodes: &mut Nodes, clients: &Clients, round: u32) -> Result<()> 
 }
 
 fn wait_in_sync(nodes: &Nodes) -> Result<()> {
-    nodes.wait_in_sync(TOPIC)?;
-    nodes.wait_in_sync("__consumer_offsets")
+    for topic in [TOPIC, kinds::TRANSACTIONAL, "__consumer_offsets"] {
+        nodes.wait_in_sync(topic)?;
+    }
+    Ok(())
 }
 
 fn elect_preferred(nodes: &Nodes) -> Result<()> {
@@ -198,6 +205,7 @@ fn replace(nodes: &mut Nodes, clients: &Clients, id: i32, product: Product) -> R
 struct Clients {
     producer: Producer,
     member: Member,
+    kinds: Kinds,
 }
 
 impl Clients {
@@ -206,7 +214,7 @@ impl Clients {
         let (servers, log) = (nodes.servers(), folder.join("clients.log"));
         let producer = Producer::start(tools::java_client(&["load", &servers, TOPIC, RATE]), &log)?;
         let member = Member::start(tools::java_client(&["group", &servers, "readers", TOPIC]), &log)?;
-        let clients = Self { producer, member };
+        let clients = Self { producer, member, kinds: Kinds::start(nodes)? };
         clients.wait_for_progress().context("at the start")?;
         Ok(clients)
     }
@@ -220,12 +228,15 @@ impl Clients {
             Ok(partitions.len() == PARTITIONS as usize)
         };
         wait_until(LIMIT, acknowledged).context("not every partition takes records")?;
-        wait_until(LIMIT, || Ok(self.member.count() > read)).context("nothing is read")
+        wait_until(LIMIT, || Ok(self.member.count() > read)).context("nothing is read")?;
+        self.kinds.wait_for_progress()
     }
 
     fn finish(&mut self, nodes: &Nodes) -> Result<()> {
         let acks = self.producer.stop()?;
+        let kinds = self.kinds.finish(nodes);
         verify(&nodes.servers(), TOPIC, &acks)?;
+        kinds?;
         let complete = wait_until(LIMIT, || Ok(self.unread(&acks).is_empty()));
         let unread = self.unread(&acks);
         self.member.stop()?;

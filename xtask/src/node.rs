@@ -173,7 +173,8 @@ impl Node {
         bail!("{:?} did not serve within {START_LIMIT:?}:\n{}", self.product, self.last_log_lines())
     }
 
-    fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.as_mut().map(Child::try_wait).transpose()?.flatten())
     }
 
@@ -219,19 +220,6 @@ impl Drop for Node {
             eprintln!("cannot stop the node in {}: {error}", self.folder.display());
         }
     }
-}
-
-/// Starts a node in a fresh directory and waits until it ends, which Ctrl-C makes it do.
-pub(crate) fn cluster(product: Product) -> Result<()> {
-    product.prepare()?;
-    let mut node = Node::create(product, "cluster", &[])?;
-    let took = node.start()?;
-    println!("{product:?} serves at {} after {:.2} s", node.servers(), took.as_secs_f64());
-    println!("data: {}\nCtrl-C stops it", node.data().display());
-    while node.ended()?.is_none() {
-        sleep(Duration::from_millis(200));
-    }
-    Ok(())
 }
 
 fn properties(folder: &Path, port: u16, controller: u16, settings: &[(&str, &str)]) -> String {

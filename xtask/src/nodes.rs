@@ -36,6 +36,18 @@ impl Nodes {
         brokers: &[Product],
         settings: &[(&str, &str)],
     ) -> Result<Self> {
+        let mut nodes = Self::format(name, controllers, brokers, settings)?;
+        nodes.run()?;
+        Ok(nodes)
+    }
+
+    /// Formats a cluster as [`Nodes::start`] does, and leaves it to be run.
+    pub(crate) fn format(
+        name: &str,
+        controllers: Controllers,
+        brokers: &[Product],
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let ports: Vec<(u16, u16)> =
             brokers.iter().map(|_| Ok((free_port()?, free_port()?))).collect::<Result<_>>()?;
         let apart = free_port()?;
@@ -81,12 +93,11 @@ impl Nodes {
                 )
             })?);
         }
-        let mut nodes = Self { controller, brokers: nodes };
-        nodes.run()?;
-        Ok(nodes)
+        Ok(Self { controller, brokers: nodes })
     }
 
-    fn run(&mut self) -> Result<()> {
+    /// Starts all nodes and waits until the brokers know each other.
+    pub(crate) fn run(&mut self) -> Result<()> {
         if let Some(controller) = &mut self.controller {
             controller.start_until(|port| TcpStream::connect(("127.0.0.1", port)).is_ok())?;
         }
@@ -100,6 +111,11 @@ impl Nodes {
             Ok(self.brokers.iter().all(known))
         };
         wait_until(LIMIT, all_know_all).context("the brokers did not find each other")
+    }
+
+    /// The brokers alone.
+    pub(crate) fn into_brokers(self) -> Vec<Node> {
+        self.brokers
     }
 
     /// All brokers' addresses.
@@ -117,6 +133,11 @@ impl Nodes {
 
     /// Creates a topic with a replica on every broker.
     pub(crate) fn create_topic(&self, topic: &str, partitions: u32) -> Result<()> {
+        self.create_topic_with(topic, partitions, &[])
+    }
+
+    /// As [`Nodes::create_topic`], with further configs (`key=value`).
+    pub(crate) fn create_topic_with(&self, topic: &str, partitions: u32, configs: &[&str]) -> Result<()> {
         let (servers, partitions, replicas) =
             (self.servers(), partitions.to_string(), self.brokers.len().to_string());
         let arguments = [
@@ -132,7 +153,9 @@ impl Nodes {
             "--config",
             "min.insync.replicas=2",
         ];
-        output(&mut tools::kafka("org.apache.kafka.tools.TopicCommand", &arguments)).map(drop)
+        let mut tool = tools::kafka("org.apache.kafka.tools.TopicCommand", &arguments);
+        tool.args(configs.iter().flat_map(|config| ["--config", config]));
+        output(&mut tool).map(drop)
     }
 
     /// The partitions of a topic, as the first broker that runs describes them.

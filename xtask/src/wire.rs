@@ -9,8 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 const METADATA: i16 = 3;
+const CREATE_TOPICS: i16 = 19;
 const DESCRIBE_GROUPS: i16 = 15;
 const DESCRIBE_QUORUM: i16 = 55;
+
+/// All of a large cluster's metadata.
+const RESPONSE_BYTES_MAX: i32 = 64 << 20;
 
 /// Reads big-endian fields one after another.
 struct Fields<'a>(&'a [u8]);
@@ -71,13 +75,17 @@ fn exchange(port: u16, key: i16, version: i16, tags: &[u8], body: &[u8]) -> Resu
     request.extend(tags);
     request.extend(body);
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(if key == CREATE_TOPICS {
+        CREATION_MAX + Duration::from_secs(5)
+    } else {
+        Duration::from_secs(5)
+    }))?;
     stream.write_all(&(request.len() as i32).to_be_bytes())?;
     stream.write_all(&request)?;
     let mut size = [0; 4];
     stream.read_exact(&mut size)?;
     let size = i32::from_be_bytes(size);
-    ensure!((4..1 << 20).contains(&size), "a response of {size} bytes");
+    ensure!((4..RESPONSE_BYTES_MAX).contains(&size), "a response of {size} bytes");
     let mut response = vec![0; size as usize];
     stream.read_exact(&mut response)?;
     Ok(response.split_off(4))
@@ -100,12 +108,57 @@ pub(crate) struct Partition {
     pub(crate) isr: Vec<i32>,
 }
 
+/// How long a broker may take to create topics.
+const CREATION_MAX: Duration = Duration::from_secs(120);
+
+/// Creates a topic by way of a broker.
+pub(crate) fn create_topic(port: u16, topic: &str, partitions: u32, replicas: i16) -> Result<()> {
+    let mut body = 1_i32.to_be_bytes().to_vec();
+    put_string(&mut body, topic);
+    body.extend(partitions.to_be_bytes());
+    body.extend(replicas.to_be_bytes());
+    // Neither assignments nor configs.
+    body.extend([0; 8]);
+    body.extend((CREATION_MAX.as_millis() as i32).to_be_bytes());
+    let for_real = 0;
+    body.push(for_real);
+    let response = call(port, CREATE_TOPICS, 2, &body)?;
+    let mut fields = Fields(&response);
+    let _throttle = fields.int32()?;
+    ensure!(fields.int32()? == 1, "one topic was to be created");
+    fields.string()?;
+    let error = fields.int16()?;
+    ensure!(error == 0, "CreateTopics of {topic} answered the error {error}");
+    Ok(())
+}
+
 /// The partitions of a topic, by index.
 pub(crate) fn partitions(port: u16, topic: &str) -> Result<Vec<Partition>> {
     let mut body = 1_i32.to_be_bytes().to_vec();
     put_string(&mut body, topic);
     let response = call(port, METADATA, 1, &body)?;
-    let mut fields = Fields(&response);
+    let mut fields = after_brokers(&response)?;
+    ensure!(fields.int32()? == 1, "one topic was asked for");
+    let mut partitions = next_topic(&mut fields)?;
+    partitions.sort_by_key(|partition| partition.index);
+    Ok(partitions)
+}
+
+/// The partitions of all topics.
+pub(crate) fn all_partitions(port: u16) -> Result<Vec<Partition>> {
+    let all_topics = (-1_i32).to_be_bytes();
+    let response = call(port, METADATA, 1, &all_topics)?;
+    let mut fields = after_brokers(&response)?;
+    let mut partitions = Vec::new();
+    for _ in 0..fields.int32()? {
+        partitions.extend(next_topic(&mut fields)?);
+    }
+    Ok(partitions)
+}
+
+/// Where Metadata begins to tell of topics.
+fn after_brokers(response: &[u8]) -> Result<Fields<'_>> {
+    let mut fields = Fields(response);
     for _ in 0..fields.int32()? {
         fields.int32()?;
         fields.string()?;
@@ -113,10 +166,13 @@ pub(crate) fn partitions(port: u16, topic: &str) -> Result<Vec<Partition>> {
         fields.nullable_string()?;
     }
     let _controller = fields.int32()?;
-    ensure!(fields.int32()? == 1, "one topic was asked for");
+    Ok(fields)
+}
+
+fn next_topic(fields: &mut Fields<'_>) -> Result<Vec<Partition>> {
     let error = fields.int16()?;
+    let topic = fields.string()?;
     ensure!(error == 0, "Metadata of {topic} answered the error {error}");
-    fields.string()?;
     let _is_internal = fields.take::<1>()?;
     let mut partitions = Vec::new();
     for _ in 0..fields.int32()? {
@@ -124,7 +180,6 @@ pub(crate) fn partitions(port: u16, topic: &str) -> Result<Vec<Partition>> {
         let (index, leader) = (fields.int32()?, fields.int32()?);
         partitions.push(Partition { index, leader, replicas: fields.ids()?, isr: fields.ids()? });
     }
-    partitions.sort_by_key(|partition| partition.index);
     Ok(partitions)
 }
 

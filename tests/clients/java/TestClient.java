@@ -5,10 +5,12 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
@@ -18,8 +20,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -66,15 +71,16 @@ public final class TestClient {
         if (failed.get() != null) throw failed.get();
     }
 
-    private static KafkaConsumer<String, String> consumer(String servers, String group) {
+    private static KafkaConsumer<String, String> consumer(String servers, String group, String isolation) {
         Map<String, Object> config = new HashMap<>(Map.of("bootstrap.servers", servers, "auto.offset.reset", "earliest",
             "enable.auto.commit", false, "session.timeout.ms", 6000, "heartbeat.interval.ms", 1000));
         if (group != null) config.put("group.id", group);
+        config.put("isolation.level", isolation);
         return new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
     }
 
     private static void group(String servers, String group, List<String> topics) {
-        KafkaConsumer<String, String> consumer = consumer(servers, group);
+        KafkaConsumer<String, String> consumer = consumer(servers, group, "read_uncommitted");
         Thread main = Thread.currentThread();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             consumer.wakeup();
@@ -104,8 +110,8 @@ public final class TestClient {
         }
     }
 
-    private static void seek(String servers, String topic, long timestamp) {
-        try (KafkaConsumer<String, String> consumer = consumer(servers, null)) {
+    private static void seek(String servers, String topic, long timestamp, String isolation) {
+        try (KafkaConsumer<String, String> consumer = consumer(servers, null, isolation)) {
             List<TopicPartition> all = consumer.partitionsFor(topic).stream().map(p -> new TopicPartition(topic, p.partition())).toList();
             consumer.assign(all);
             Map<TopicPartition, Long> ends = consumer.endOffsets(all);
@@ -120,8 +126,11 @@ public final class TestClient {
         }
     }
 
-    /** Sends records at `rate` a second until SIGTERM; prints `PARTITION OFFSET KEY` for each one acknowledged. */
-    private static void load(String servers, String topic, int rate) throws Exception {
+    /**
+     * Sends records with one of so many keys at `rate` a second until SIGTERM; prints `PARTITION OFFSET key-INDEX` for each
+     * one acknowledged.
+     */
+    private static void load(String servers, String topic, int rate, int keys) throws Exception {
         AtomicReference<Exception> failed = new AtomicReference<>();
         Thread main = Thread.currentThread();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
@@ -140,7 +149,7 @@ public final class TestClient {
                 long due = (System.nanoTime() - started) / 1_000_000 * rate / 1000;
                 for (; i < due && !stopped; i++) {
                     String key = "key-" + i;
-                    producer.send(new ProducerRecord<>(topic, key, value(i)), (metadata, error) -> {
+                    producer.send(new ProducerRecord<>(topic, "key-" + i % keys, value(i)), (metadata, error) -> {
                         if (error != null) failed.set(error);
                         else OUT.print(metadata.partition() + " " + metadata.offset() + " " + key + "\n");
                     });
@@ -153,13 +162,76 @@ public final class TestClient {
         if (failed.get() != null) throw failed.get();
     }
 
+    /**
+     * Writes transactions of five records at `rate` a second until SIGTERM, and aborts every third; prints
+     * `PARTITION OFFSET KEY` for each record of those that are committed.
+     */
+    private static void transact(String servers, String topic, int rate) throws Exception {
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            stopped = true;
+            try {
+                main.join(120000);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+        Map<String, Object> config = Map.of("bootstrap.servers", servers, "linger.ms", 5, "reconnect.backoff.max.ms", 200,
+            "delivery.timeout.ms", 100000, "request.timeout.ms", 15000, "max.block.ms", 100000,
+            "transaction.timeout.ms", 120000, "transactional.id", topic + "-writer");
+        try (KafkaProducer<String, String> producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            producer.initTransactions();
+            for (int transaction = 0; !stopped; transaction++) {
+                producer.beginTransaction();
+                List<Future<RecordMetadata>> sent = new ArrayList<>();
+                for (int i = 0; i < 5; i++) {
+                    int index = transaction * 5 + i;
+                    sent.add(producer.send(new ProducerRecord<>(topic, "key-" + index, value(index))));
+                }
+                boolean commit = transaction % 3 != 2;
+                try {
+                    if (commit) commit(producer);
+                    else producer.abortTransaction();
+                } catch (ProducerFencedException e) {
+                    throw e;
+                } catch (KafkaException e) { // what can be mended by an abort; the records are not there then
+                    System.err.println("aborted: " + e);
+                    producer.abortTransaction();
+                    commit = false;
+                }
+                for (int i = 0; commit && i < 5; i++) {
+                    RecordMetadata metadata = sent.get(i).get();
+                    OUT.print(metadata.partition() + " " + metadata.offset() + " key-" + (transaction * 5 + i) + "\n");
+                }
+                OUT.flush();
+                Thread.sleep(5000 / rate);
+            }
+        }
+        OUT.flush();
+    }
+
+    /** A commit whose answer does not come in time may have happened: it is asked for again. */
+    private static void commit(KafkaProducer<String, String> producer) {
+        while (true) {
+            try {
+                producer.commitTransaction();
+                return;
+            } catch (TimeoutException e) {
+                System.err.println("commit again: " + e);
+            }
+        }
+    }
+
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
             case "create" -> create(args[1], args[2], Integer.parseInt(args[3]));
             case "produce" -> produce(args[1], args[2], args[3], Integer.parseInt(args[4]), Integer.parseInt(args[5]), Long.parseLong(args[6]));
             case "group" -> group(args[1], args[2], List.of(args[3].split(",")));
-            case "seek" -> seek(args[1], args[2], Long.parseLong(args[3]));
-            case "load" -> load(args[1], args[2], Integer.parseInt(args[3]));
+            case "seek" -> seek(args[1], args[2], Long.parseLong(args[3]), "read_uncommitted");
+            case "committed" -> seek(args[1], args[2], 0, "read_committed");
+            case "load" -> load(args[1], args[2], Integer.parseInt(args[3]), Integer.MAX_VALUE);
+            case "upsert" -> load(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]));
+            case "transact" -> transact(args[1], args[2], Integer.parseInt(args[3]));
             default -> throw new IllegalArgumentException(args[0]);
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
 }
 
 /// Resident memory of a process in MB (10^6 bytes).
-pub(super) fn resident_mb(pid: u32) -> Result<f64> {
+pub(crate) fn resident_mb(pid: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line =
         status.lines().find(|line| line.starts_with("VmRSS:")).context("/proc/PID/status has no VmRSS")?;

@@ -23,6 +23,7 @@ pub mod consumer;
 mod error;
 mod murmur2;
 pub mod producer;
+pub mod share;
 
 pub use cluster::Cluster;
 pub use error::ClientError;

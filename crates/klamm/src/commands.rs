@@ -24,6 +24,7 @@ mod metadata_shell;
 mod producer_perf_test;
 mod reassign_partitions;
 mod server;
+mod share_groups;
 mod storage;
 mod topics;
 mod transactions;
@@ -57,6 +58,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Look into a metadata snapshot or log as a tree of files" },
     Command { name: "consumer-groups", script: "kafka-consumer-groups", area: Area::Cluster,
         run: consumer_groups::run, about: "List, describe and delete groups; reset their offsets" },
+    Command { name: "share-groups", script: "kafka-share-groups", area: Area::Cluster,
+        run: share_groups::run, about: "List, describe and delete share groups; reset their offsets" },
     Command { name: "groups", script: "kafka-groups", area: Area::Cluster, run: groups::run,
         about: "List groups of all types" },
     Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,

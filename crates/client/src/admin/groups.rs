@@ -189,7 +189,7 @@ impl Admin {
         .await
     }
 
-    fn node(&self, id: i32) -> NodeDescription {
+    pub(crate) fn node(&self, id: i32) -> NodeDescription {
         let metadata = self.cluster.metadata();
         let broker = metadata.brokers.get(&id);
         NodeDescription {
@@ -202,7 +202,7 @@ impl Admin {
     }
 
     /// Asks a group's coordinator, looking for another one when it says that it is not.
-    async fn at_coordinator<T>(
+    pub(crate) async fn at_coordinator<T>(
         &self,
         doing: &str,
         group: &str,

@@ -1,7 +1,7 @@
 //! `klamm consumer-groups` (kafka-consumer-groups): lists, describes and deletes groups, resets and deletes offsets.
 
 mod describe;
-mod reset;
+pub(in crate::commands) mod reset;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -170,7 +170,7 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
 /// The command line is at fault, as seen only after the cluster was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Usage(String);
+pub(in crate::commands) struct Usage(pub(in crate::commands) String);
 
 impl Options {
     fn scenarios(&self) -> Vec<&'static str> {

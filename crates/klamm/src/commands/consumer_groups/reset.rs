@@ -14,7 +14,7 @@ use klamm_protocol::ErrorCode;
 use super::{Options, Usage, parse_partitions};
 
 /// New offsets by group.
-type Plan = BTreeMap<String, BTreeMap<TopicPartition, i64>>;
+pub(in crate::commands) type Plan = BTreeMap<String, BTreeMap<TopicPartition, i64>>;
 
 pub(super) async fn reset(options: &Options, admin: &Admin) -> anyhow::Result<()> {
     let groups = options.groups(admin).await?;
@@ -123,9 +123,17 @@ async fn scope(options: &Options, admin: &Admin, group: &str) -> anyhow::Result<
         }
         return Ok(BTreeSet::new());
     }
+    partitions_of(admin, &options.topic).await
+}
+
+/// The partitions that `--topic` names: all of a topic, or some as `topic:0,1`.
+pub(in crate::commands) async fn partitions_of(
+    admin: &Admin,
+    topics: &[String],
+) -> anyhow::Result<BTreeSet<TopicPartition>> {
     let mut partitions = BTreeSet::new();
     let mut whole = Vec::new();
-    for topic in &options.topic {
+    for topic in topics {
         if topic.contains(':') {
             partitions.extend(parse_partitions(topic)?);
         } else {
@@ -141,7 +149,10 @@ async fn scope(options: &Options, admin: &Admin, group: &str) -> anyhow::Result<
     Ok(partitions)
 }
 
-async fn check_partitions(admin: &Admin, partitions: &BTreeSet<TopicPartition>) -> anyhow::Result<()> {
+pub(in crate::commands) async fn check_partitions(
+    admin: &Admin,
+    partitions: &BTreeSet<TopicPartition>,
+) -> anyhow::Result<()> {
     if partitions.is_empty() {
         return Ok(());
     }
@@ -171,7 +182,7 @@ async fn check_partitions(admin: &Admin, partitions: &BTreeSet<TopicPartition>) 
     Ok(())
 }
 
-async fn listed(
+pub(in crate::commands) async fn listed(
     admin: &Admin,
     partitions: &BTreeSet<TopicPartition>,
     spec: OffsetSpec,
@@ -181,7 +192,7 @@ async fn listed(
     found.into_iter().map(|(partition, result)| Ok((partition, result?.offset))).collect()
 }
 
-async fn at_time(
+pub(in crate::commands) async fn at_time(
     admin: &Admin,
     partitions: &BTreeSet<TopicPartition>,
     at_ms: i64,
@@ -223,7 +234,7 @@ async fn within_range(
     Ok(offsets)
 }
 
-fn table(plan: &Plan) -> String {
+pub(in crate::commands) fn table(plan: &Plan) -> String {
     let group_width = plan.keys().map(String::len).max().unwrap_or(0).max(15);
     let topics = plan.values().flat_map(BTreeMap::keys);
     let topic_width = topics.map(|partition| partition.topic.len()).max().unwrap_or(0).max(15);
@@ -280,7 +291,7 @@ fn parse_csv(text: &str, groups: &[String]) -> anyhow::Result<Plan> {
 }
 
 /// Reads YYYY-MM-DDThh:mm:ss[.sss] with Z, +hh, +hhmm, +hh:mm or nothing (UTC) behind it.
-fn parse_datetime(text: &str) -> anyhow::Result<i64> {
+pub(in crate::commands) fn parse_datetime(text: &str) -> anyhow::Result<i64> {
     let wrong = || format!("Unparseable date: \"{text}\"");
     let (date, rest) = text.split_once('T').with_context(wrong)?;
     let split = rest.find(['Z', '+', '-']).unwrap_or(rest.len());

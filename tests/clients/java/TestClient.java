@@ -190,6 +190,7 @@ public final class TestClient {
                 }
                 boolean commit = transaction % 3 != 2;
                 try {
+                    if (transaction % 6 == 5) producer.flush(); // else there may be nothing yet to abort
                     if (commit) commit(producer);
                     else producer.abortTransaction();
                 } catch (ProducerFencedException e) {

@@ -67,20 +67,30 @@ impl Transaction {
         if self.producer_epoch != request.producer_epoch {
             return Err(ErrorCode::ProducerFenced);
         }
+        if self.is_being_completed() {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
         match (self.state, request.is_commit) {
             (TransactionState::Ongoing, _) => Ok(Verdict::Decide),
             (TransactionState::CompleteCommit, true) | (TransactionState::CompleteAbort, false) => {
                 Ok(Verdict::Done)
             }
-            (TransactionState::PrepareCommit, true) | (TransactionState::PrepareAbort, false) => {
-                Err(ErrorCode::ConcurrentTransactions)
-            }
             _ => Err(ErrorCode::InvalidTxnState),
         }
     }
 
+    /// Whether it is decided, and its markers are not all written. Nothing can be asked of it meanwhile: its client may have
+    /// got the answer already, and be at its next transaction.
+    const fn is_being_completed(&self) -> bool {
+        matches!(self.state, TransactionState::PrepareCommit | TransactionState::PrepareAbort)
+    }
+
     /// With transaction version 2.
     fn judge(&self, request: &End) -> Result<Verdict, ErrorCode> {
+        // Before all else, since the producer id that the client has been given may not be in place yet.
+        if self.is_being_completed() {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
         let is_current = request.producer_epoch == self.producer_epoch;
         let is_retry_over_id = self.previous_producer_id == request.producer_id
             && request.producer_epoch == EPOCH_MAX
@@ -91,9 +101,8 @@ impl Transaction {
         }
         let is_retry = is_retry_over_id || is_retry_over_epoch;
         let may_ask = match self.state {
-            TransactionState::Ongoing | TransactionState::Empty => is_current,
-            TransactionState::PrepareCommit | TransactionState::PrepareAbort => is_retry_over_epoch,
             TransactionState::CompleteCommit | TransactionState::CompleteAbort => is_retry || is_current,
+            _ => is_current,
         };
         if !may_ask {
             return Err(ErrorCode::ProducerFenced);
@@ -107,9 +116,6 @@ impl Transaction {
             }
             (TransactionState::CompleteCommit | TransactionState::CompleteAbort, false) if !is_retry => {
                 Ok(Verdict::Decide)
-            }
-            (TransactionState::PrepareCommit, true) | (TransactionState::PrepareAbort, false) => {
-                Err(ErrorCode::ConcurrentTransactions)
             }
             _ => Err(ErrorCode::InvalidTxnState),
         }

@@ -45,6 +45,8 @@ struct Model {
     /// How far the log's start has ever been, checkpoint or not.
     started_at: i64,
     cleaner_checkpoint: Option<i64>,
+    /// What the cleaner may have relied on, in this process or in one that was killed.
+    relied_on: i64,
 }
 
 struct Run {
@@ -118,7 +120,7 @@ impl Run {
     fn truncate(&mut self, log: &mut Log) {
         let (start, end) = (log.log_start_offset(), log.log_end_offset());
         // At the start of a batch. What the cleaner may have relied on is replicated and never taken back.
-        let from = (end - 12).max(if self.config.compact { log.recovery_point() } else { start });
+        let from = (end - 12).max(if self.config.compact { self.model.relied_on } else { start });
         let batches = &self.model.batches;
         let Some(to) = batches.iter().map(|b| b.first_offset).find(|offset| *offset >= from) else { return };
         log.truncate_to(to, self.now_ms).unwrap();
@@ -195,6 +197,7 @@ impl Run {
                 _ => self.clean(log, &mut cleaning),
             }
             self.model.started_at = self.model.started_at.max(log.log_start_offset());
+            self.model.relied_on = self.model.relied_on.max(log.recovery_point());
         }
     }
 

@@ -20,7 +20,7 @@ use klamm_log::{
 use klamm_protocol::Uuid;
 use rustc_hash::FxHasher;
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::{node::World, shard::requests::PartitionOffsets};
 
@@ -127,16 +127,46 @@ impl LogDir {
     }
 }
 
+impl FoundPartition {
+    /// One of which no checkpoint says anything.
+    pub const fn new(log_dir: usize, path: PathBuf) -> Self {
+        Self {
+            log_dir,
+            path,
+            recovery_point: 0,
+            log_start_offset: 0,
+            high_watermark: 0,
+            cleaner_checkpoint: None,
+            clean_shutdown: true,
+        }
+    }
+}
+
+/// What is there of a partition.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// Its directory.
+    One(FoundPartition),
+    /// No directory, but the copy of a move, which the controller believes to be the partition.
+    Copy(FoundPartition),
+    /// Its directory, and others that it has moved out of.
+    Superseded(FoundPartition, Vec<FoundPartition>),
+    /// Several, and nobody knows which one counts.
+    Several(Vec<FoundPartition>),
+}
+
 /// All log directories, in the order of the config.
 #[derive(Debug)]
 pub struct LogDirs {
     dirs: Vec<LogDir>,
     /// Directories of deleted partitions that the last run did not get to remove.
     deleted: Mutex<Vec<PathBuf>>,
-    /// Partitions that were found at the start and are not opened yet.
-    found: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
-    /// Moves that the last run did not finish: to begin anew, once the partition is open.
-    moves: Mutex<BTreeMap<TopicPartition, usize>>,
+    /// Partitions that were found at the start and are not opened yet. One in two places was about to move.
+    found: Mutex<BTreeMap<TopicPartition, Vec<FoundPartition>>>,
+    /// Copies of moves that the last run did not finish: to begin anew, once the partition is open.
+    moves: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
     /// Where partitions are wanted that are not here yet.
     preferred: Mutex<BTreeMap<TopicPartition, usize>>,
     /// Index of the one that holds the metadata log.
@@ -149,11 +179,12 @@ impl LogDirs {
     /// These directories, with what was loaded from each that could be. The metadata log is in `metadata_dir`.
     pub fn new(dirs: Vec<LogDir>, loaded: Vec<(usize, LoadedLogDir)>, metadata_dir: &Path) -> Self {
         let metadata = dirs.iter().position(|dir| dir.path == metadata_dir);
-        let mut found = BTreeMap::new();
+        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let mut deleted = Vec::new();
         let mut moves = BTreeMap::new();
         for (log_dir, loaded) in loaded {
             for dir in &loaded.partitions {
+                let at = &dir.partition;
                 match dir.purpose {
                     DirPurpose::Current => {}
                     DirPurpose::Delete => {
@@ -161,13 +192,15 @@ impl LogDirs {
                         continue;
                     }
                     DirPurpose::Future => {
-                        deleted.push(dir.path.clone());
-                        moves.insert(dir.partition.clone(), log_dir);
+                        let copy = FoundPartition {
+                            clean_shutdown: false,
+                            ..FoundPartition::new(log_dir, dir.path.clone())
+                        };
+                        deleted.extend(moves.insert(at.clone(), copy).map(|other| other.path));
                         continue;
                     }
                     DirPurpose::Stray => continue,
                 }
-                let at = &dir.partition;
                 let offset = |of: &BTreeMap<_, i64>| of.get(at).copied().unwrap_or(0);
                 let partition = FoundPartition {
                     log_dir,
@@ -178,9 +211,7 @@ impl LogDirs {
                     cleaner_checkpoint: loaded.cleaner_offsets.get(at).copied(),
                     clean_shutdown: loaded.clean_shutdown,
                 };
-                if let Some(other) = found.insert(at.clone(), partition) {
-                    warn!(partition = %at, dir = %other.path.display(), "partition found in two log directories");
-                }
+                found.entry(at.clone()).or_default().push(partition);
             }
         }
         let changes = watch::Sender::new(());
@@ -232,18 +263,46 @@ impl LogDirs {
         self.dirs.get(index)
     }
 
-    /// What was found of a partition at the start. Given once.
-    pub fn take_found(&self, at: &TopicPartition) -> Option<FoundPartition> {
-        self.found().remove(at)
+    /// What was found of a partition at the start, of which the controller believes that it is in the directory
+    /// `assigned`. Given once.
+    ///
+    /// The process may have ended while the partition moved. Kafka then refuses to start if it finds the partition in two
+    /// directories, and asks for one to be removed by hand; but before the copy takes the log's place the controller knows
+    /// of it, so that the one that it knows counts. The copy alone has all as well if the controller knows it.
+    pub fn take_found(&self, at: &TopicPartition, assigned: &Uuid) -> Found {
+        let mut found = self.found().remove(at).unwrap_or_default();
+        let is_assigned =
+            |found: &FoundPartition| self.dir(found.log_dir).is_some_and(|dir| dir.id == *assigned);
+        if found.is_empty() {
+            let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+            return match moves.remove(at) {
+                Some(copy) if is_assigned(&copy) => Found::Copy(copy),
+                Some(copy) => {
+                    moves.insert(at.clone(), copy);
+                    Found::Nothing
+                }
+                None => Found::Nothing,
+            };
+        }
+        let chosen = found.iter().position(is_assigned);
+        match (found.len(), chosen) {
+            (1, _) => found.pop().map_or(Found::Nothing, Found::One),
+            (_, Some(chosen)) => Found::Superseded(found.swap_remove(chosen), found),
+            (_, None) => Found::Several(found),
+        }
     }
 
-    /// Directories of partitions that were deleted in an earlier run and are to be removed. Given once.
+    /// Directories of partitions that were deleted in an earlier run and are to be removed, and copies that nobody has
+    /// asked for. Given once.
     pub fn take_deleted(&self) -> Vec<PathBuf> {
-        std::mem::take(&mut self.deleted.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut deleted = std::mem::take(&mut *self.deleted.lock().unwrap_or_else(PoisonError::into_inner));
+        let moves = std::mem::take(&mut *self.moves.lock().unwrap_or_else(PoisonError::into_inner));
+        deleted.extend(moves.into_values().map(|copy| copy.path));
+        deleted
     }
 
-    /// Where a partition was moving when the last run ended. Given once.
-    pub fn take_move(&self, at: &TopicPartition) -> Option<usize> {
+    /// The copy that a partition had when the last run ended while it moved. Given once.
+    pub fn take_move(&self, at: &TopicPartition) -> Option<FoundPartition> {
         self.moves.lock().unwrap_or_else(PoisonError::into_inner).remove(at)
     }
 
@@ -259,11 +318,12 @@ impl LogDirs {
     }
 
     /// What was found and nobody has taken.
-    pub fn take_rest(&self) -> BTreeMap<TopicPartition, FoundPartition> {
-        std::mem::take(&mut self.found())
+    pub fn take_rest(&self) -> Vec<(TopicPartition, FoundPartition)> {
+        let rest = std::mem::take(&mut *self.found()).into_iter();
+        rest.flat_map(|(at, found)| found.into_iter().map(move |found| (at.clone(), found))).collect()
     }
 
-    fn found(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, FoundPartition>> {
+    fn found(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Vec<FoundPartition>>> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -16,7 +16,7 @@ use klamm_replica::{
     leader::{self, Acknowledged, Assignment, IsrChange, Leader, LogOffsets},
 };
 
-pub(crate) use moving::{Copied, FutureLog, MoveError};
+pub(crate) use moving::{FutureLog, MoveError, Piece};
 pub(crate) use replica::IsrAnswer;
 pub use replica::{Lead, LogView};
 

@@ -17,6 +17,7 @@ use klamm_config::{BrokerConfig, broker};
 use klamm_io::{Instant, spawn};
 use klamm_protocol::{ErrorCode, Uuid};
 use klamm_replica::leader::Input;
+use tokio::sync::oneshot;
 
 use crate::{
     error::ApiError,
@@ -88,6 +89,12 @@ impl Replication {
     /// Tells the controller which log directory a replica is in.
     pub(crate) fn tell_directory(&self, topic_id: Uuid, index: i32, directory: Uuid) {
         self.directories.tell(topic_id, index, directory);
+    }
+
+    /// Tells the controller that a replica is about to be in another directory. Answered when it has taken note, closed
+    /// if it does not or if it is told of yet another.
+    pub(crate) fn place(&self, topic_id: Uuid, index: i32, directory: Uuid) -> oneshot::Receiver<()> {
+        self.directories.place(topic_id, index, directory)
     }
 
     /// Answers a produce when all in-sync replicas have the `awaited` partitions' batches: places in `answers`, with the

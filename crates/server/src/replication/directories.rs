@@ -8,9 +8,10 @@ use klamm_protocol::{
     api::assign_replicas_to_dirs::{
         AssignReplicasToDirsRequest, AssignReplicasToDirsRequestDirectoryData,
         AssignReplicasToDirsRequestPartitionData, AssignReplicasToDirsRequestTopicData,
+        AssignReplicasToDirsResponse,
     },
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tracing::{debug, info};
 
 use crate::{node::Node, shard::run::Shard};
@@ -24,17 +25,50 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Directory, topic and partition: the order that the request has.
 type Placed = (Uuid, Uuid, i32);
 
+/// Topic and partition.
+type Replica = (Uuid, i32);
+
+/// The directory of a replica, and who waits until the controller knows it.
+struct Told {
+    directory: Uuid,
+    waiter: Option<oneshot::Sender<()>>,
+}
+
 /// Replicas whose directory is to be told.
 #[derive(Default)]
 pub(super) struct Directories {
-    pending: RefCell<BTreeMap<(Uuid, i32), Uuid>>,
+    pending: RefCell<BTreeMap<Replica, Told>>,
     changed: Notify,
 }
 
 impl Directories {
     pub(super) fn tell(&self, topic_id: Uuid, index: i32, directory: Uuid) {
-        self.pending.borrow_mut().insert((topic_id, index), directory);
+        self.add((topic_id, index), Told { directory, waiter: None });
+    }
+
+    pub(super) fn place(&self, topic_id: Uuid, index: i32, directory: Uuid) -> oneshot::Receiver<()> {
+        let (waiter, answer) = oneshot::channel();
+        self.add((topic_id, index), Told { directory, waiter: Some(waiter) });
+        answer
+    }
+
+    fn add(&self, replica: Replica, told: Told) {
+        self.pending.borrow_mut().insert(replica, told);
         self.changed.notify_one();
+    }
+}
+
+/// Answers those who wait for what the controller has taken. What it does not take now has changed, and the metadata will
+/// tell.
+fn settle(mut told: BTreeMap<Replica, Told>, answer: &AssignReplicasToDirsResponse) {
+    let topics = answer.directories.iter().flat_map(|directory| &directory.topics);
+    let each = topics.flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic_id, partition)));
+    for (topic_id, partition) in each.filter(|(_, partition)| partition.error_code == ErrorCode::None.code())
+    {
+        if let Some(waiter) = told.remove(&(topic_id, partition.partition_index)).and_then(|told| told.waiter)
+        {
+            let _ = waiter.send(());
+        }
     }
 }
 
@@ -55,13 +89,18 @@ pub(super) async fn run(shard: Rc<Shard>) {
         let request = request(shard.node(), &told);
         let answer = shard.node().controller.assign_replicas_to_dirs(request, VERSION).await;
         let failed = match answer {
-            // What the controller does not take now has changed, and the metadata will tell.
-            Ok(answer) if answer.error_code == ErrorCode::None.code() => continue,
+            Ok(answer) if answer.error_code == ErrorCode::None.code() => {
+                settle(told, &answer);
+                continue;
+            }
             Ok(answer) => ErrorCode::from_code(answer.error_code),
             Err(error) => error.code(),
         };
         if failed == ErrorCode::UnsupportedVersion {
             info!("the cluster's metadata version knows no log directories");
+            for waiter in told.into_values().filter_map(|told| told.waiter) {
+                let _ = waiter.send(());
+            }
             continue;
         }
         debug!(error = failed.name(), "the controller does not take the replicas' directories");
@@ -72,9 +111,9 @@ pub(super) async fn run(shard: Rc<Shard>) {
     }
 }
 
-fn request(node: &Node, told: &BTreeMap<(Uuid, i32), Uuid>) -> AssignReplicasToDirsRequest {
+fn request(node: &Node, told: &BTreeMap<Replica, Told>) -> AssignReplicasToDirsRequest {
     let mut placed: Vec<Placed> =
-        told.iter().map(|((topic, index), directory)| (*directory, *topic, *index)).collect();
+        told.iter().map(|((topic, index), told)| (told.directory, *topic, *index)).collect();
     placed.sort_unstable();
     let mut directories: Vec<AssignReplicasToDirsRequestDirectoryData> = Vec::new();
     for (directory, topic_id, partition_index) in placed {

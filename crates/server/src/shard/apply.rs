@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::{requests::TopicPartition, router::shard_of, run::Shard};
 use crate::{
-    log_dirs::{FoundPartition, LogDir, name_aside},
+    log_dirs::{Found, FoundPartition, LogDir, name_aside},
     metadata_change::MetadataChange,
     partition::{Effects, Lead, Partition},
     replication::{self, Cause},
@@ -151,8 +151,9 @@ impl Shard {
                     Some(partition) => self.partitions.borrow_mut().insert(partition),
                     None => return,
                 }
-                if let Some(log_dir) = self.node.log_dirs.take_move(at) {
-                    let _ = self.move_replica(at, log_dir);
+                if let Some(copy) = self.node.log_dirs.take_move(at) {
+                    self.remove_dir(copy.path, Duration::ZERO);
+                    let _ = self.move_replica(at, copy.log_dir);
                 }
             }
         }
@@ -186,6 +187,9 @@ impl Shard {
             (leader, partition.follow(epoch, leader, replication::fetch_backoff(&config), now_ms))
         };
         let (at, log_dir, topic_id) = (partition.at().clone(), partition.log_dir(), partition.topic_id());
+        // The controller knows of a move before it is over.
+        let announced = partition.future().filter(|future| future.is_announced).map(|future| future.log_dir);
+        let announced = announced.and_then(|index| self.node.log_dirs.dir(index)).map(LogDir::id);
         drop(partitions);
         if effects.is_err() && registered.leader != self.node.id {
             // A log that cannot be cut back leads no more either.
@@ -196,7 +200,9 @@ impl Shard {
         let directory = self.node.log_dirs.dir(log_dir).filter(|dir| !dir.is_offline()).map(LogDir::id);
         if let Some(directory) = directory
             && directory != Uuid::ZERO
-            && registered.directory_of(self.node.id).is_some_and(|told| told != directory)
+            && registered
+                .directory_of(self.node.id)
+                .is_some_and(|told| told != directory && Some(told) != announced)
             && image.features.metadata_version_or_minimum().is_directory_assignment_supported()
         {
             self.replication().tell_directory(topic_id, at.index, directory);
@@ -257,8 +263,8 @@ impl Shard {
     ) -> Option<Partition> {
         // The partition outlives the record that named it.
         let at = &TopicPartition { topic: at.topic.detached(), index: at.index };
-        let found = self.node.log_dirs.take_found(at);
         let settings = self.settings_of(image, topic);
+        let found = self.find(at, place, &settings);
         let found = match found {
             Some(found) => match self.open_log(at, &settings, &found) {
                 Some(log) if log.topic_id().is_some_and(|id| id != topic.id) => {
@@ -290,6 +296,49 @@ impl Shard {
         Some(Partition::new(at.clone(), topic.id, found.log_dir, log, settings))
     }
 
+    /// The one directory of a partition that counts, should there be any: a move may have been interrupted.
+    fn find(&self, at: &TopicPartition, place: Place, settings: &TopicSettings) -> Option<FoundPartition> {
+        let (chosen, others, purpose) = match self.node.log_dirs.take_found(at, &place.assigned) {
+            Found::Nothing => return None,
+            Found::One(found) => return Some(found),
+            Found::Copy(copy) => return self.promote(at, copy),
+            Found::Superseded(found, others) => (found, others, DirPurpose::Delete),
+            // Both were written by this broker, and the one that was left first has less.
+            Found::Several(mut all) => {
+                let end = |found| self.open_log(at, settings, found).map(|log| log.log_end_offset());
+                let ends: Vec<Option<i64>> = all.iter().map(end).collect();
+                let longest = (0..all.len()).max_by_key(|index| ends.get(*index).copied().flatten())?;
+                (all.swap_remove(longest), all, DirPurpose::Stray)
+            }
+        };
+        for other in others {
+            let to = other.path.with_file_name(name_aside(&self.node.world, at, purpose));
+            warn!(partition = %at, dir = %other.path.display(), kept = %chosen.path.display(), "partition found in two log directories");
+            if let Err(error) = self.node.world.disk.rename(&other.path, &to) {
+                self.node.log_dirs.fail(other.log_dir, &error);
+            } else if purpose == DirPurpose::Delete {
+                self.remove_dir(
+                    to,
+                    Duration::from_millis(settings.log.file_delete_delay_ms.try_into().unwrap_or(0)),
+                );
+            }
+        }
+        Some(chosen)
+    }
+
+    /// Makes a partition of the copy that a move has left.
+    fn promote(&self, at: &TopicPartition, copy: FoundPartition) -> Option<FoundPartition> {
+        let path = copy.path.with_file_name(at.to_string());
+        warn!(partition = %at, dir = %copy.path.display(), "the partition's directory is gone, taking the copy of its move");
+        match self.node.world.disk.rename(&copy.path, &path) {
+            Ok(()) => Some(FoundPartition { path, ..copy }),
+            Err(error) => {
+                self.node.log_dirs.fail(copy.log_dir, &error);
+                None
+            }
+        }
+    }
+
     /// A place for a partition that has no directory yet. A partition that may have one in a log directory that has
     /// failed does not start anew elsewhere: its records would be lost without a word.
     fn fresh(&self, at: &TopicPartition, place: Place) -> Option<FoundPartition> {
@@ -308,15 +357,7 @@ impl Shard {
             return None;
         };
         let dir = self.node.log_dirs.dir(log_dir)?;
-        Some(FoundPartition {
-            log_dir,
-            path: dir.path().join(at.to_string()),
-            recovery_point: 0,
-            log_start_offset: 0,
-            high_watermark: 0,
-            cleaner_checkpoint: None,
-            clean_shutdown: true,
-        })
+        Some(FoundPartition::new(log_dir, dir.path().join(at.to_string())))
     }
 
     fn open_log(&self, at: &TopicPartition, settings: &TopicSettings, found: &FoundPartition) -> Option<Log> {

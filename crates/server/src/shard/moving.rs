@@ -1,31 +1,57 @@
 //! Moving partitions between the log directories of this broker (KIP-113).
 //!
-//! The copying is done by the shard itself, a piece at a time with other work in between, at most as fast as
-//! `replica.alter.log.dirs.io.max.bytes.per.second` allows.
+//! A piece at a time with other work in between, at most as fast as `replica.alter.log.dirs.io.max.bytes.per.second`
+//! allows. What may wait for the device, reading and syncing, is done off the shard.
 
 use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use klamm_io::spawn;
-use klamm_log::{DirPurpose, Log, OpenLog};
+use klamm_log::{DirPurpose, FlushHandle, Flushed, Log, OpenLog};
 use klamm_protocol::{ErrorCode, Uuid};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{requests::TopicPartition, run::Shard};
+use super::{partitions::Partitions, requests::TopicPartition, run::Shard};
 use crate::{
     log_dirs::{LogDir, name_aside},
-    partition::{Copied, FutureLog, MoveError},
+    partition::{FutureLog, MoveError, Partition, Piece},
 };
 
-/// What is copied before other work gets its turn.
-const PIECE_BYTES: u32 = 1 << 20;
+/// What is read at a time.
+const PIECE_BYTES: u32 = 256 << 10;
+/// What is so little that it is read at once.
+const LAST_BYTES: u32 = 64 << 10;
 /// Until a throttled move looks again.
 const THROTTLED_WAIT: Duration = Duration::from_millis(100);
 
-/// What to do after a piece.
+/// A move.
+struct Moving {
+    at: TopicPartition,
+    topic_id: Uuid,
+    /// Index of the directory where the replica is.
+    from: usize,
+    /// Index of the directory that it moves to.
+    log_dir: usize,
+    /// The copy's own directory, which no other move has.
+    copy: PathBuf,
+}
+
+/// What a move needs.
 enum Next {
     Go,
     Wait,
+    /// This has to be read.
+    Read(Piece),
+    /// This has to be synced, then the controller has to be told.
+    Ask(FlushHandle),
     Done,
+}
+
+/// Whether the controller has to know of a directory.
+enum Announced {
+    NeedNot,
+    Waits(oneshot::Receiver<()>),
 }
 
 impl Shard {
@@ -48,8 +74,8 @@ impl Shard {
             return ErrorCode::None;
         }
         let given_up = partition.end_move();
-        let topic_id = partition.topic_id();
-        let started = if partition.log_dir() == log_dir {
+        let (topic_id, from) = (partition.topic_id(), partition.log_dir());
+        let started = if from == log_dir {
             Ok(None)
         } else if log_dirs.has_offline() {
             // It may be there already.
@@ -62,8 +88,10 @@ impl Shard {
         let code = match started {
             Ok(Some(log)) => {
                 info!(topic = %at.topic, partition = at.index, to = %log.dir().display(), "moving to another log directory");
-                partition.start_move(FutureLog { log, log_dir });
-                spawn::local(copy(Rc::clone(self), at.clone(), topic_id, log_dir));
+                let copy_dir = log.dir().to_path_buf();
+                let moving = Moving { at: at.clone(), topic_id, from, log_dir, copy: copy_dir };
+                partition.start_move(FutureLog::new(log, log_dir));
+                spawn::local(copy(Rc::clone(self), moving));
                 ErrorCode::None
             }
             Ok(None) => ErrorCode::None,
@@ -71,7 +99,7 @@ impl Shard {
         };
         drop(partitions);
         if let Some(given_up) = given_up {
-            self.remove_dir(given_up.log.dir().to_path_buf(), Duration::ZERO);
+            self.end_copy(topic_id, at.index, given_up, from);
         }
         code
     }
@@ -109,72 +137,135 @@ impl Shard {
         })
     }
 
-    /// Copies a piece, and puts the copy in place if that was the last.
-    fn copy_piece(self: &Rc<Self>, at: &TopicPartition, topic_id: Uuid, log_dir: usize) -> Next {
+    /// Does the next thing that a move needs.
+    fn move_on(self: &Rc<Self>, moving: &Moving, is_accepted: bool) -> Next {
         let node = &self.node;
         let (now, now_ms) = (node.world.clock.now().since_start(), node.world.clock.wall_ms());
         if node.move_throttle.is_exceeded(&node.config.load(), now) {
             return Next::Wait;
         }
         let mut partitions = self.partitions.borrow_mut();
-        let partition = partitions.get_mut(at);
-        let Some(partition) =
-            partition.filter(|here| here.topic_id() == topic_id && here.moves_to() == Some(log_dir))
+        let Some(partition) = moving.partition(&mut partitions) else { return Next::Done };
+        let done = match partition.next_piece(PIECE_BYTES, now_ms) {
+            Ok(Some(piece)) if piece.slice.len > LAST_BYTES => return Next::Read(piece),
+            // It was written just now: that is a copy within memory.
+            Ok(Some(piece)) => match piece.slice.read() {
+                Ok(records) => {
+                    node.move_throttle.record(now, u64::from(piece.slice.len));
+                    partition.copy(records, now_ms).map(|()| Next::Go)
+                }
+                Err(error) => Err(MoveError::Here(error)),
+            },
+            Ok(None) if !is_accepted => {
+                partition.future_flush().map(|handle| handle.map_or(Next::Done, Next::Ask))
+            }
+            Ok(None) => {
+                let delay_ms = partition.settings.log.file_delete_delay_ms;
+                match partition.finish_move(&node.world) {
+                    Ok(Some(old)) => {
+                        drop(partitions);
+                        self.moved(moving, old, delay_ms);
+                        return Next::Done;
+                    }
+                    Ok(None) => return Next::Done,
+                    Err(error) => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        drop(partitions);
+        done.unwrap_or_else(|error| self.give_up(moving, &error))
+    }
+
+    /// Copies what was read.
+    fn copy_piece(self: &Rc<Self>, moving: &Moving, piece: &Piece, read: klamm_log::Result<Bytes>) -> Next {
+        let clock = self.node.world.clock;
+        let mut partitions = self.partitions.borrow_mut();
+        let Some(partition) = moving.partition(&mut partitions) else { return Next::Done };
+        if !partition.is_next(piece) {
+            return Next::Go;
+        }
+        self.node.move_throttle.record(clock.now().since_start(), u64::from(piece.slice.len));
+        let done = read.map_err(MoveError::Here).and_then(|records| partition.copy(records, clock.wall_ms()));
+        drop(partitions);
+        done.map_or_else(|error| self.give_up(moving, &error), |()| Next::Go)
+    }
+
+    /// The copy is synced up to where it was: the controller hears of the new directory, and answers when it knows.
+    fn announce(self: &Rc<Self>, moving: &Moving, flushed: Flushed) -> Option<Announced> {
+        let mut partitions = self.partitions.borrow_mut();
+        let partition = moving.partition(&mut partitions)?;
+        partition.future_flushed(flushed, self.node.world.clock.wall_ms());
+        let image = &self.node.metadata.load().image;
+        let is_known = image.features.metadata_version_or_minimum().is_directory_assignment_supported();
+        let directory = self.node.log_dirs.dir(moving.log_dir).map(LogDir::id);
+        let Some(directory) = directory.filter(|id| is_known && *id != Uuid::ZERO) else {
+            return Some(Announced::NeedNot);
+        };
+        if let Some(future) = partition.future() {
+            future.is_announced = true;
+        }
+        Some(Announced::Waits(self.replication().place(moving.topic_id, moving.at.index, directory)))
+    }
+
+    fn give_up(self: &Rc<Self>, moving: &Moving, error: &MoveError) -> Next {
+        let node = &self.node;
+        let mut partitions = self.partitions.borrow_mut();
+        let Some(partition) = partitions.get_mut(&moving.at).filter(|p| p.topic_id() == moving.topic_id)
         else {
             return Next::Done;
         };
-        let from = partition.log_dir();
-        let done = match partition.copy_some(PIECE_BYTES, now_ms) {
-            Ok(Copied::Bytes(bytes)) => {
-                node.move_throttle.record(now, u64::from(bytes));
-                return Next::Go;
-            }
-            Ok(Copied::All) => partition.finish_move(&node.world),
-            Err(error) => Err(error),
-        };
-        let delay = partition.settings.log.file_delete_delay_ms;
+        let here = partition.log_dir();
         let given_up = partition.end_move();
         drop(partitions);
         if let Some(given_up) = given_up {
-            self.remove_dir(given_up.log.dir().to_path_buf(), Duration::ZERO);
+            self.end_copy(moving.topic_id, moving.at.index, given_up, here);
         }
-        match done {
-            Ok(Some((old, old_dir))) => self.moved(at, topic_id, (old, old_dir), log_dir, delay),
-            Ok(None) => {}
-            Err(MoveError::There(error)) if error.is_fault() => node.log_dirs.fail(log_dir, &error),
-            Err(MoveError::Here(error)) if error.is_fault() => node.log_dirs.fail(from, &error),
-            Err(MoveError::Here(error) | MoveError::There(error)) => {
+        let at = &moving.at;
+        match error {
+            MoveError::There(error) if error.is_fault() => node.log_dirs.fail(moving.log_dir, error),
+            MoveError::Here(error) if error.is_fault() => node.log_dirs.fail(moving.from, error),
+            MoveError::Here(error) | MoveError::There(error) => {
                 warn!(topic = %at.topic, partition = at.index, %error, "moving to another log directory is given up");
             }
         }
         Next::Done
     }
 
-    fn moved(
-        self: &Rc<Self>,
-        at: &TopicPartition,
-        topic_id: Uuid,
-        (old, old_dir): (Log, usize),
-        log_dir: usize,
-        delay_ms: i64,
-    ) {
+    /// Removes a copy that is not wanted any more. If the controller was told of it, it learns that the replica stays.
+    fn end_copy(&self, topic_id: Uuid, index: i32, given_up: FutureLog, here: usize) {
+        if given_up.is_announced
+            && let Some(dir) = self.node.log_dirs.dir(here).filter(|dir| !dir.is_offline())
+        {
+            self.replication().tell_directory(topic_id, index, dir.id());
+        }
+        self.remove_dir(given_up.log.dir().to_path_buf(), Duration::ZERO);
+    }
+
+    fn moved(self: &Rc<Self>, moving: &Moving, (old, old_dir): (Log, usize), delay_ms: i64) {
+        let at = &moving.at;
         info!(topic = %at.topic, partition = at.index, from = %old.dir().display(), "moved to another log directory");
         let log_dirs = &self.node.log_dirs;
-        for (index, is_new) in [(old_dir, false), (log_dir, true)] {
+        for (index, is_new) in [(old_dir, false), (moving.log_dir, true)] {
             if let Some(dir) = log_dirs.dir(index) {
                 dir.count(is_new);
             }
         }
         // It is to be flushed.
         self.partitions.borrow_mut().note(at);
-        self.remove_dir(old.dir().to_path_buf(), Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0)));
-        let image = &self.node.metadata.load().image;
-        let directory = log_dirs.dir(log_dir).map(LogDir::id).filter(|id| *id != Uuid::ZERO);
-        if let Some(directory) = directory
-            && image.features.metadata_version_or_minimum().is_directory_assignment_supported()
-        {
-            self.replication().tell_directory(topic_id, at.index, directory);
-        }
+        let (shard, old, log_dir) = (Rc::clone(self), old.dir().to_path_buf(), moving.log_dir);
+        spawn::essential(async move {
+            // The new name has to last before what the old one named goes.
+            for index in [log_dir, old_dir] {
+                let Some(dir) = shard.node.log_dirs.dir(index) else { continue };
+                let (disk, path) = (shard.node.world.disk.clone(), dir.path().to_path_buf());
+                if let Some(Err(error)) = spawn::blocking(move || disk.sync_dir(&path)).await {
+                    shard.node.log_dirs.fail(index, &error);
+                    return;
+                }
+            }
+            shard.remove_dir(old, Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0)));
+        });
     }
 
     /// Removes a directory after a while.
@@ -189,13 +280,53 @@ impl Shard {
     }
 }
 
-/// Copies until all is copied or the move is given up.
-async fn copy(shard: Rc<Shard>, at: TopicPartition, topic_id: Uuid, log_dir: usize) {
+impl Moving {
+    /// The partition, unless it is gone or its move has ended or begun anew.
+    fn partition<'a>(&self, partitions: &'a mut Partitions) -> Option<&'a mut Partition> {
+        let partition = partitions.get_mut(&self.at).filter(|here| here.topic_id() == self.topic_id)?;
+        let is_this = partition.future().is_some_and(|future| future.log.dir() == self.copy);
+        is_this.then_some(partition)
+    }
+}
+
+/// Copies until the replica has moved or the move is given up. As Kafka does since KIP-858: the controller is told of the
+/// new directory once the copy has all, and only when it has taken note does the copy take the log's place. In between
+/// more may be written.
+async fn copy(shard: Rc<Shard>, moving: Moving) {
+    let clock = shard.node().world.clock;
+    let mut is_accepted = false;
     loop {
-        match shard.copy_piece(&at, topic_id, log_dir) {
-            Next::Go => spawn::yield_now().await,
-            Next::Wait => shard.node().world.clock.sleep(THROTTLED_WAIT).await,
+        let next = match shard.move_on(&moving, is_accepted) {
+            Next::Read(piece) => {
+                let slice = piece.slice.clone();
+                let Some(read) = spawn::blocking(move || slice.read()).await else { return };
+                shard.copy_piece(&moving, &piece, read)
+            }
+            next => next,
+        };
+        match next {
+            Next::Go | Next::Read(_) => spawn::yield_now().await,
+            Next::Wait => clock.sleep(THROTTLED_WAIT).await,
             Next::Done => return,
+            Next::Ask(handle) => {
+                let flushed = match spawn::blocking(move || handle.sync()).await {
+                    Some(Ok(flushed)) => flushed,
+                    Some(Err(error)) => {
+                        shard.give_up(&moving, &MoveError::There(error));
+                        return;
+                    }
+                    None => return,
+                };
+                is_accepted = match shard.announce(&moving, flushed) {
+                    Some(Announced::NeedNot) => true,
+                    Some(Announced::Waits(answer)) => answer.await.is_ok(),
+                    None => return,
+                };
+                if !is_accepted {
+                    // Somebody else has told something else meanwhile.
+                    clock.sleep(THROTTLED_WAIT).await;
+                }
+            }
         }
     }
 }

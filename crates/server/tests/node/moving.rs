@@ -102,3 +102,66 @@ fn a_replica_moves_while_it_is_written_to_and_over_a_restart() {
     let node = TestNode::start_in(node.stop(), &settings);
     assert_eq!(base_offset(&mut node.connect(), "moved"), 5);
 }
+
+fn restart(node: TestNode, settings: &[(&str, &str)], change: impl FnOnce()) -> TestNode {
+    let dir = node.stop();
+    change();
+    TestNode::start_in(dir, settings)
+}
+
+/// A process may end between any two steps of a move. Whichever it is, the partition is in one directory in the end, with
+/// all its records.
+#[test]
+fn a_move_that_was_interrupted_leaves_one_replica() {
+    let _guard = beside_others();
+    let dir = fresh_dir("interrupted-move");
+    let (first, second) = (dir.join("first"), dir.join("second"));
+    std::fs::create_dir_all(&first).unwrap();
+    format(&first, 1);
+    meta(&second, 1, "abcdefghijklmnopqrstuA");
+    let dirs = format!("{},{}", first.display(), second.display());
+    let settings = [("log.dirs", dirs.as_str()), ("file.delete.delay.ms", "0")];
+    let mut node = TestNode::start_in(dir, &settings);
+    node.create_topic("moved", 1, &[]);
+    let mut next = 0;
+    let mut write = |node: &TestNode, count: i64| {
+        for _ in 0..count {
+            assert_eq!(base_offset(&mut node.connect(), "moved"), next);
+            next += 1;
+        }
+    };
+    write(&node, 2);
+    for (here, there) in [(&first, &second), (&second, &first)] {
+        let mut client = node.connect();
+        assert_eq!(move_to(&mut client, "moved", here), ErrorCode::None);
+        let name = here.file_name().unwrap().to_str().unwrap().to_owned();
+        eventually("it has moved", || places(&mut node.connect(), "moved") == [(name.clone(), false)]);
+        let (partition, other) = (here.join("moved-0"), there.join("moved-0"));
+        eventually("the old one is gone", || {
+            std::fs::read_dir(there).unwrap().count() < 20 && !other.exists()
+        });
+
+        // The copy has its name, and the log that it replaces has still its own.
+        let old = there.join("old");
+        let copied = std::process::Command::new("cp").arg("-r").args([&partition, &old]).status().unwrap();
+        assert!(copied.success());
+        write(&node, 2);
+        node = restart(node, &settings, || std::fs::rename(&old, &other).unwrap());
+        assert_eq!(places(&mut node.connect(), "moved"), [(name.clone(), false)]);
+        write(&node, 1);
+        eventually("the other one goes", || !other.exists());
+
+        // The controller knows of the copy, the log is not renamed yet: the move begins anew.
+        let copy = there.join("moved-0.0123456789abcdef0123456789abcdef-future");
+        node = restart(node, &settings, || std::fs::create_dir(&copy).unwrap());
+        let to = there.file_name().unwrap().to_str().unwrap().to_owned();
+        eventually("it moves", || places(&mut node.connect(), "moved") == [(to.clone(), false)]);
+        write(&node, 1);
+
+        // As before, and the directory of the log is lost.
+        let copy = there.join("moved-0.0123456789abcdef0123456789abcdef-future");
+        node = restart(node, &settings, || std::fs::rename(&other, &copy).unwrap());
+        assert_eq!(places(&mut node.connect(), "moved"), [(to, false)]);
+        write(&node, 1);
+    }
+}

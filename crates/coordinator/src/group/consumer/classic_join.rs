@@ -16,6 +16,7 @@ use crate::group::embedded;
 use crate::record::ConsumerRecord;
 use crate::request::RequestContext;
 use crate::{cluster::Cluster, effect::Step};
+use bytes::Bytes;
 use klamm_protocol::api::join_group::{JoinGroupRequest, JoinGroupResponse};
 use klamm_protocol::consumer_protocol::ConsumerProtocolSubscription;
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
@@ -90,7 +91,7 @@ impl Draft<'_> {
         request: &JoinGroupRequest,
         topics_are_new: bool,
     ) -> Result<JoinGroupResponse, Refused> {
-        let subscription = self.check_join(request)?;
+        let metadata = self.check_join(request)?;
         let is_unknown = request.member_id.is_empty();
         let id = if is_unknown {
             StrBytes::from(Uuid::from_bytes(context.entropy).to_string())
@@ -101,6 +102,9 @@ impl Draft<'_> {
         if is_unknown && !is_static && context.api_version >= MEMBER_ID_REQUIRED_SINCE {
             return Err(Refused { member: id, code: ErrorCode::MemberIdRequired });
         }
+        // Who only asks for an id need not have said what it reads.
+        let subscription =
+            embedded::read_subscription(metadata).map_err(|_| ErrorCode::UnknownServerError)?;
         let is_to_downgrade = self.find_classic_member(&id, request)?;
         let before = self.group.member(&id).map(|member| Member::clone(member)).unwrap_or_default();
         let updated = update(&before, context, request, &subscription);
@@ -142,8 +146,8 @@ impl Draft<'_> {
         })
     }
 
-    /// Whether someone who says this may join at all; what it subscribes to.
-    fn check_join(&self, request: &JoinGroupRequest) -> Result<ConsumerProtocolSubscription, ErrorCode> {
+    /// Whether someone who says this may join at all; what it says with its protocols.
+    fn check_join<'a>(&self, request: &'a JoinGroupRequest) -> Result<&'a Bytes, ErrorCode> {
         let policy = &self.settings.consumer_migration;
         if !policy.upgrades && !policy.downgrades {
             return Err(ErrorCode::InconsistentGroupProtocol);
@@ -154,8 +158,7 @@ impl Draft<'_> {
         }
         // All protocols of a member come with the same subscription.
         let first = request.protocols.first().filter(|_| self.group.supports(request));
-        let first = first.ok_or(ErrorCode::InconsistentGroupProtocol)?;
-        embedded::read_subscription(&first.metadata).map_err(|_| ErrorCode::UnknownServerError)
+        Ok(&first.ok_or(ErrorCode::InconsistentGroupProtocol)?.metadata)
     }
 
     /// Makes sure that the member is there or may join; a static one takes the place of its former self. True if with it

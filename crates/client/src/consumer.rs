@@ -1,4 +1,4 @@
-//! Reads records, alone or as a member of a classic group.
+//! Reads records, alone or as a member of a group: a classic one, or a consumer group (`group.protocol=consumer`, KIP-848).
 //!
 //! One owner calls [`Consumer::poll`]; fetches, joins, commits and heartbeats run in tasks of their own and tell the
 //! consumer by events, which `poll` takes in. Dropping a `poll` midway loses nothing.
@@ -6,10 +6,13 @@
 mod assignor;
 mod fetcher;
 mod group;
+mod heartbeats;
+mod member;
 mod offsets;
 mod partitions;
 mod positions;
 mod rebalance;
+mod reconcile;
 mod records;
 mod settings;
 
@@ -21,12 +24,14 @@ use std::{
 
 use klamm_config::client::ClientConfig;
 use klamm_io::{Instant, spawn};
+use klamm_protocol::ErrorCode;
 pub use klamm_protocol::records::TimestampType;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use fetcher::{FetchDone, Fetcher};
 pub(crate) use group::decode_assignment;
 use group::{HeartbeatNews, Identity, JoinFailed, Joined};
+use heartbeats::HeartNews;
 pub use offsets::OffsetAndMetadata;
 pub(crate) use offsets::{commit_alone as commit_offsets_once, fetch as fetch_offsets};
 use partitions::{Partitions, Position};
@@ -49,6 +54,7 @@ enum Event {
     /// The coordinator has given us this member id, while we are joining.
     Named(String),
     Heartbeat(Identity, HeartbeatNews),
+    Heart(HeartNews),
     Positions(Result<Vec<Found>, ClientError>),
     Committed(Identity, Result<(), ClientError>),
     Refreshed,
@@ -62,6 +68,8 @@ enum Subscription {
     /// Those in `Consumer::topics`.
     Topics,
     Matching(Box<dyn Fn(&str) -> bool + Send>),
+    /// A regular expression that the coordinator evaluates.
+    Pattern(String),
 }
 
 /// Who a consumer is in its group, for [`crate::producer::Producer::send_offsets_to_transaction`] (KIP-447).
@@ -172,6 +180,28 @@ impl Consumer {
         Ok(())
     }
 
+    /// Reads every topic that the regular expression (of RE2, the whole name has to match) matches, now and later. The
+    /// coordinator evaluates it.
+    ///
+    /// # Errors
+    /// If there is no `group.id`, or the group protocol is the classic one.
+    pub fn subscribe_pattern(&mut self, pattern: &str) -> Result<(), ClientError> {
+        self.require_group("subscribe to topics")?;
+        if !self.settings.is_consumer_protocol {
+            return Err(ClientError::Invalid(
+                "Subscribe to RE2/J pattern is not supported when using the CLASSIC protocol defined in config group.protocol"
+                    .to_owned(),
+            ));
+        }
+        if pattern.is_empty() {
+            return Err(ClientError::Invalid("Topic pattern to subscribe to cannot be empty".to_owned()));
+        }
+        self.subscription = Subscription::Pattern(pattern.to_owned());
+        self.topics.clear();
+        self.membership.wants_join = true;
+        Ok(())
+    }
+
     /// Is called with every change of the assignment, during `poll` or `close`.
     pub fn on_rebalance(&mut self, listener: impl FnMut(RebalanceEvent) + Send + 'static) {
         self.listener = Some(Box::new(listener));
@@ -279,6 +309,7 @@ impl Consumer {
                 self.membership.identity.member_id = member_id;
                 Ok(())
             }
+            Event::Heart(news) => self.take_heart(news),
             Event::Heartbeat(identity, news) => self.take_heartbeat(&identity, news),
             Event::Positions(result) => self.take_positions(result),
             Event::Committed(identity, result) => {
@@ -345,20 +376,28 @@ impl Consumer {
             return;
         }
         let all = matches!(self.subscription, Subscription::Matching(_));
-        let topics: Vec<Arc<str>> = self.topics.iter().cloned().collect();
+        let assigned = self.partitions.iter().map(|(partition, _)| &partition.topic);
+        let topics: BTreeSet<Arc<str>> = self.topics.iter().chain(assigned).cloned().collect();
+        let topics: Vec<Arc<str>> = topics.into_iter().collect();
+        let unnamed: Vec<_> = self.membership.reconciling.unnamed.iter().copied().collect();
         let auto_create = self.settings.auto_create;
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
         let failures = self.failures;
         spawn::anywhere(async move {
             let selection =
                 if all { TopicSelection::All } else { TopicSelection::Names(&topics, auto_create) };
-            let result = cluster.refresh(selection).await;
+            let mut result = cluster.refresh(selection).await;
+            if result.is_ok() && !unnamed.is_empty() {
+                result = cluster.refresh(TopicSelection::Ids(&unnamed)).await;
+            }
             let metadata = cluster.metadata();
-            let incomplete = topics.iter().any(|topic| {
-                metadata.topics.get(topic).is_none_or(|topic| {
-                    topic.partitions.is_empty() || topic.partitions.iter().any(|p| p.leader.is_none())
-                })
-            });
+            let incomplete = unnamed.iter().any(|id| metadata.topic_name(*id).is_none());
+            let incomplete = incomplete
+                || topics.iter().any(|topic| {
+                    metadata.topics.get(topic).is_none_or(|topic| {
+                        topic.partitions.is_empty() || topic.partitions.iter().any(|p| p.leader.is_none())
+                    })
+                });
             if let Err(error) = &result {
                 tracing::warn!(%error, "metadata could not be refreshed");
             }
@@ -386,8 +425,10 @@ impl Consumer {
         }
         self.is_positioning = true;
         let (cluster, settings, events) = (self.cluster.clone(), self.settings.clone(), self.sender.clone());
+        let member = self.settings.is_consumer_protocol.then(|| self.current_identity());
         spawn::anywhere(async move {
-            let result = positions::find(&cluster, &settings, wanted).await;
+            let member = member.map(|current| current());
+            let result = positions::find(&cluster, &settings, member.as_ref(), wanted).await;
             let _ = events.send(Event::Positions(result));
         });
     }
@@ -416,9 +457,18 @@ impl Consumer {
             }
             Err(error) => {
                 self.pause_after_failure();
-                let is_final = !error.is_retriable()
-                    && !matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. });
-                if is_final { Err(error) } else { Ok(()) }
+                let is_about_member = matches!(
+                    error.code(),
+                    Some(
+                        ErrorCode::StaleMemberEpoch
+                            | ErrorCode::UnknownMemberId
+                            | ErrorCode::FencedMemberEpoch
+                    )
+                );
+                let passes = error.is_retriable()
+                    || matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. })
+                    || (is_about_member && self.settings.is_consumer_protocol);
+                if passes { Ok(()) } else { Err(error) }
             }
         }
     }

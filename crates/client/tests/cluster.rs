@@ -16,6 +16,8 @@ use klamm_client::{
     producer::{Producer, ProducerRecord, RecordHeader},
 };
 
+#[path = "cluster/consumer_groups.rs"]
+mod consumer_groups;
 #[path = "cluster/transactions.rs"]
 mod transactions;
 

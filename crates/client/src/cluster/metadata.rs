@@ -86,6 +86,8 @@ pub enum TopicSelection<'a> {
     None,
     /// These; with `true` a missing one may be created by the broker (`auto.create.topics.enable`).
     Names(&'a [Arc<str>], bool),
+    /// Those with these ids (brokers from Kafka 3.1 on).
+    Ids(&'a [Uuid]),
 }
 
 impl Metadata {
@@ -201,6 +203,11 @@ impl Cluster {
         let (selected, auto_create) = match topics {
             TopicSelection::All => (None, false),
             TopicSelection::None => (Some(Vec::new()), false),
+            TopicSelection::Ids(ids) => {
+                let topic =
+                    |id: &Uuid| MetadataRequestTopic { topic_id: *id, name: None, ..Default::default() };
+                (Some(ids.iter().map(topic).collect()), false)
+            }
             TopicSelection::Names(names, auto_create) => {
                 let selected = names
                     .iter()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use klamm_protocol::{
-    StrBytes, Uuid,
+    ErrorCode, StrBytes, Uuid,
     api::{
         offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         offset_fetch::{
@@ -43,6 +43,12 @@ impl OffsetAndMetadata {
 /// The last versions that name topics rather than giving their ids.
 const COMMIT_WITH_NAMES: i16 = 9;
 const FETCH_WITH_NAMES: i16 = 9;
+/// From this version on members of consumer groups say who they are (KIP-848).
+const FETCH_WITH_MEMBER: i16 = 9;
+
+/// How often, and after which pause, a commit is repeated whose member epoch is an old one.
+const STALE_WAITS: u32 = 50;
+const STALE_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Topic ids by name, and whether all are known.
 async fn topic_ids(
@@ -142,7 +148,7 @@ pub(crate) async fn commit_alone(
 pub(super) async fn commit(
     cluster: &Cluster,
     group_id: &str,
-    identity: &Identity,
+    identity: impl Fn() -> Identity,
     instance_id: Option<&str>,
     offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>,
     limit: std::time::Duration,
@@ -152,8 +158,7 @@ pub(super) async fn commit(
     }
     cluster
         .retrying("committing offsets", limit, async || {
-            let result = commit_once(cluster, group_id, identity, instance_id, offsets).await;
-            let result = result.and_then(|found| found.into_values().find(Result::is_err).unwrap_or(Ok(())));
+            let result = commit_fresh(cluster, group_id, &identity, instance_id, offsets).await;
             if let Err(error) = &result
                 && group::is_about_coordinator(error)
             {
@@ -162,6 +167,28 @@ pub(super) async fn commit(
             result
         })
         .await
+}
+
+/// Commits once, under an epoch that is not stale.
+async fn commit_fresh(
+    cluster: &Cluster,
+    group_id: &str,
+    identity: &impl Fn() -> Identity,
+    instance_id: Option<&str>,
+    offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+) -> Result<(), ClientError> {
+    let mut waits = STALE_WAITS;
+    loop {
+        let results = commit_once(cluster, group_id, &identity(), instance_id, offsets).await;
+        let result = results.and_then(|found| found.into_values().find(Result::is_err).unwrap_or(Ok(())));
+        let is_stale = result.as_ref().is_err_and(|e| e.code() == Some(ErrorCode::StaleMemberEpoch));
+        if !is_stale || waits == 0 {
+            return result;
+        }
+        // The next heartbeat tells the epoch that the coordinator has given us meanwhile.
+        waits -= 1;
+        cluster.clock().sleep(STALE_PAUSE).await;
+    }
 }
 
 /// Asks for committed offsets, of the given partitions or of all that the group has. Partitions without one are not in
@@ -173,9 +200,21 @@ pub(crate) async fn fetch(
     require_stable: bool,
     limit: std::time::Duration,
 ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ClientError> {
+    fetch_as(cluster, group_id, None, partitions, require_stable, limit).await
+}
+
+/// As [`fetch`], as a member of a consumer group, which is refused when its epoch is an old one.
+pub(super) async fn fetch_as(
+    cluster: &Cluster,
+    group_id: &str,
+    member: Option<&Identity>,
+    partitions: Option<&BTreeSet<TopicPartition>>,
+    require_stable: bool,
+    limit: std::time::Duration,
+) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ClientError> {
     cluster
         .retrying("asking for committed offsets", limit, async || {
-            let result = fetch_once(cluster, group_id, partitions, require_stable).await;
+            let result = fetch_once(cluster, group_id, member, partitions, require_stable).await;
             if let Err(error) = &result
                 && group::is_about_coordinator(error)
             {
@@ -192,6 +231,7 @@ type Row = (Arc<str>, i32, i64, i32, Option<StrBytes>, i16);
 async fn fetch_once(
     cluster: &Cluster,
     group_id: &str,
+    member: Option<&Identity>,
     partitions: Option<&BTreeSet<TopicPartition>>,
     require_stable: bool,
 ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ClientError> {
@@ -217,7 +257,14 @@ async fn fetch_once(
             };
             topics.iter().map(topic).collect()
         });
-        let group = OffsetFetchRequestGroup { group_id: group, topics, ..Default::default() };
+        let member = member.filter(|member| version >= FETCH_WITH_MEMBER && member.generation > 0);
+        let group = OffsetFetchRequestGroup {
+            group_id: group,
+            topics,
+            member_id: member.map(|member| StrBytes::from(member.member_id.as_str())),
+            member_epoch: member.map_or(-1, |member| member.generation),
+            ..Default::default()
+        };
         OffsetFetchRequest { groups: vec![group], require_stable, ..Default::default() }
     } else {
         let topics = topics.as_ref().map(|topics| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_protocol::ErrorCode;
 
-use super::{fetcher::reset_position, offsets, partitions::Position, settings::Settings};
+use super::{fetcher::reset_position, group::Identity, offsets, partitions::Position, settings::Settings};
 use crate::{
     ClientError, TopicPartition,
     admin::{OffsetSpec, list_offsets},
@@ -23,6 +23,7 @@ pub(super) struct Found {
 pub(super) async fn find(
     cluster: &Cluster,
     settings: &Settings,
+    member: Option<&Identity>,
     wanted: Vec<(TopicPartition, u64, Position)>,
 ) -> Result<Vec<Found>, ClientError> {
     let limit = cluster.api_timeout();
@@ -35,7 +36,7 @@ pub(super) async fn find(
         .collect();
     let committed = match &settings.group_id {
         Some(group) if !unknown.is_empty() => {
-            offsets::fetch(cluster, group, Some(&unknown), true, limit).await?
+            offsets::fetch_as(cluster, group, member, Some(&unknown), true, limit).await?
         }
         _ => BTreeMap::new(),
     };

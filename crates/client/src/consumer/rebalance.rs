@@ -12,6 +12,7 @@ use super::{
     Consumer, Event, OffsetAndMetadata, Subscription,
     group::{self, HeartbeatNews, Identity, JoinFailed, JoinOrder, Joined, Pulse},
     offsets,
+    reconcile::Reconciling,
 };
 use crate::{ClientError, TopicPartition};
 
@@ -35,12 +36,17 @@ pub(super) struct Membership {
     pulse: Option<Arc<Pulse>>,
     /// For the leader: partition counts that the assignment was made for.
     watched: Option<BTreeMap<Arc<str>, usize>>,
+    /// With `group.protocol=consumer`.
+    pub(super) reconciling: Reconciling,
 }
 
 impl Membership {
     pub(super) fn polled(&self, now: Instant) {
         if let Some(pulse) = &self.pulse {
             pulse.polled(now);
+        }
+        if let Some(heart) = &self.reconciling.heart {
+            heart.polled(now);
         }
     }
 
@@ -55,7 +61,13 @@ impl Consumer {
     /// Starts joining if that is due.
     pub(super) async fn keep_membership(&mut self) {
         let Some(group_id) = self.settings.group_id.clone() else { return };
-        let is_managed = matches!(self.subscription, Subscription::Topics | Subscription::Matching(_));
+        let is_managed = !matches!(self.subscription, Subscription::None | Subscription::Manual);
+        if self.settings.is_consumer_protocol {
+            if is_managed {
+                self.keep_member(group_id).await;
+            }
+            return;
+        }
         let now = self.cluster.clock().now();
         let may_join = !self.membership.is_joining && self.retry_at.is_none_or(|at| at <= now);
         if !is_managed || !self.membership.wants_join || !may_join || self.topics.is_empty() {
@@ -93,7 +105,7 @@ impl Consumer {
         }
     }
 
-    fn tell(&mut self, event: RebalanceEvent) {
+    pub(super) fn tell(&mut self, event: RebalanceEvent) {
         if let Some(listener) = &mut self.listener {
             listener(event);
         }
@@ -165,7 +177,7 @@ impl Consumer {
         }
     }
 
-    fn lose_all(&mut self) {
+    pub(super) fn lose_all(&mut self) {
         let owned = self.partitions.keys();
         if !owned.is_empty() {
             self.partitions.assign(&BTreeSet::new());
@@ -251,17 +263,19 @@ impl Consumer {
         self.is_committing = true;
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
         let (identity, settings) = (self.membership.identity.clone(), self.settings.clone());
+        let current = self.current_identity();
         spawn::anywhere(async move {
             let limit = cluster.request_timeout();
             let instance = settings.instance_id.as_deref();
-            let result = offsets::commit(&cluster, &group_id, &identity, instance, &offsets, limit).await;
+            let result = offsets::commit(&cluster, &group_id, current, instance, &offsets, limit).await;
             let _ = events.send(Event::Committed(identity, result));
         });
     }
 
     pub(super) fn after_commit_error(&mut self, identity: &Identity, error: &ClientError) {
-        if *identity != self.membership.identity || self.membership.is_joining {
-            // It was sent in an earlier generation, of which we know that it is over.
+        let is_old = *identity != self.membership.identity || self.membership.is_joining;
+        if is_old || self.settings.is_consumer_protocol {
+            // It was sent in an earlier generation, of which we know that it is over; or the heartbeats find out.
             return;
         }
         match error.code() {
@@ -275,7 +289,7 @@ impl Consumer {
         }
     }
 
-    fn offsets_to_commit(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+    pub(super) fn offsets_to_commit(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         let positions = self.partitions.positions();
         positions.into_iter().map(|(partition, offset)| (partition, OffsetAndMetadata::new(offset))).collect()
     }
@@ -305,7 +319,8 @@ impl Consumer {
         let instance = self.settings.instance_id.as_deref();
         let limit = self.cluster.api_timeout();
         let identity = self.membership.identity.clone();
-        let result = offsets::commit(&self.cluster, &group_id, &identity, instance, offsets, limit).await;
+        let current = self.current_identity();
+        let result = offsets::commit(&self.cluster, &group_id, current, instance, offsets, limit).await;
         if let Err(error) = &result {
             self.after_commit_error(&identity, error);
         }
@@ -321,7 +336,9 @@ impl Consumer {
         partitions: &BTreeSet<TopicPartition>,
     ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ClientError> {
         let group_id = self.require_group("ask for committed offsets")?;
-        offsets::fetch(&self.cluster, group_id, Some(partitions), true, self.cluster.api_timeout()).await
+        let member = self.settings.is_consumer_protocol.then(|| self.current_identity()());
+        let limit = self.cluster.api_timeout();
+        offsets::fetch_as(&self.cluster, group_id, member.as_ref(), Some(partitions), true, limit).await
     }
 
     /// Commits if that is done automatically, leaves the group and closes the connections.
@@ -347,7 +364,9 @@ impl Consumer {
             // Behind a JoinGroup that waits for the other members, nothing else on its connection would be heard.
             self.cluster.close();
         }
-        if let Some(group_id) = &self.settings.group_id {
+        if self.settings.is_consumer_protocol {
+            self.leave_consumer_group(limit).await;
+        } else if let Some(group_id) = &self.settings.group_id {
             let identity = &self.membership.identity;
             let leave = group::leave(
                 &self.cluster,

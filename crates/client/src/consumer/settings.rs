@@ -21,6 +21,10 @@ pub(super) enum ResetPolicy {
 pub(super) struct Settings {
     pub(super) group_id: Option<String>,
     pub(super) instance_id: Option<String>,
+    /// Whether the group is a consumer group (KIP-848) rather than a classic one.
+    pub(super) is_consumer_protocol: bool,
+    /// The assignor that the coordinator is asked to use.
+    pub(super) remote_assignor: Option<String>,
     pub(super) session_timeout: Duration,
     pub(super) heartbeat_interval: Duration,
     pub(super) poll_interval_max: Duration,
@@ -43,10 +47,16 @@ impl Settings {
     pub(super) fn new(config: &ClientConfig) -> Result<Self, ClientError> {
         let int = |key: &str| i32::try_from(config.number(key)).unwrap_or(i32::MAX);
         let protocol = config.text("group.protocol").unwrap_or("classic");
-        if !protocol.eq_ignore_ascii_case("classic") {
-            return Err(ClientError::Invalid(format!(
-                "group.protocol={protocol} is not supported yet: only classic is"
-            )));
+        let is_consumer_protocol = protocol.eq_ignore_ascii_case("consumer");
+        // The coordinator has the say in these (KIP-848), or the member has.
+        let foreign: &[&str] = if is_consumer_protocol {
+            &["partition.assignment.strategy", "heartbeat.interval.ms", "session.timeout.ms"]
+        } else {
+            &["group.remote.assignor"]
+        };
+        if let Some(key) = foreign.iter().find(|key| config.is_set(key)) {
+            let protocol = protocol.to_ascii_uppercase();
+            return Err(ClientError::Invalid(format!("{key} cannot be set when group.protocol={protocol}")));
         }
         let group_id = config.text("group.id").map(str::to_owned);
         if group_id.as_deref() == Some("") {
@@ -82,6 +92,8 @@ impl Settings {
         Ok(Self {
             group_id,
             instance_id: config.text("group.instance.id").filter(|id| !id.is_empty()).map(str::to_owned),
+            is_consumer_protocol,
+            remote_assignor: config.text("group.remote.assignor").map(str::to_owned),
             session_timeout,
             heartbeat_interval,
             poll_interval_max: config.millis("max.poll.interval.ms"),
@@ -149,7 +161,11 @@ mod tests {
         );
         for (pairs, start) in [
             (&[("group.id", "")][..], "The configured group.id should not be"),
-            (&[("group.protocol", "consumer")], "group.protocol=consumer is not supported yet"),
+            (
+                &[("group.protocol", "consumer"), ("session.timeout.ms", "9000")],
+                "session.timeout.ms cannot be set when group.protocol=CONSUMER",
+            ),
+            (&[("group.remote.assignor", "range")], "group.remote.assignor cannot be set when"),
             (&[("partition.assignment.strategy", "best")], "partition.assignment.strategy=best is not known"),
             (&[("heartbeat.interval.ms", "50000")], "Heartbeat must be set lower"),
         ] {

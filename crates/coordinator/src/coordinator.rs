@@ -44,6 +44,7 @@ impl Loader {
     pub fn finish(self, now_ms: i64, cluster: &dyn Cluster) -> (GroupCoordinator, Outcome) {
         let mut step = Step::new(now_ms);
         let mut classic = BTreeMap::new();
+        let mut share_state_noted_ms = BTreeMap::new();
         for (id, group) in self.timeline.tentative().groups() {
             match group {
                 GroupState::Classic(value) => {
@@ -62,12 +63,15 @@ impl Loader {
                 GroupState::Share(group) => {
                     let timing = cluster.share_timing(id).unwrap_or(self.settings.share_timing);
                     group.loaded(id, timing, &mut step);
+                    share_state_noted_ms.insert(id.clone(), now_ms);
                 }
             }
         }
         step.set_timer(TimerKey::Expiration, self.settings.offsets_retention_check_interval_ms);
         let (settings, timeline) = (self.settings, self.timeline);
-        (GroupCoordinator { settings, timeline, classic, topics_seen: BTreeMap::new() }, step.finish())
+        let topics_seen = BTreeMap::new();
+        let coordinator = GroupCoordinator { settings, timeline, classic, share_state_noted_ms, topics_seen };
+        (coordinator, step.finish())
     }
 }
 
@@ -86,7 +90,9 @@ pub struct GroupCoordinator {
     settings: GroupSettings,
     timeline: Timeline<GroupsState>,
     classic: BTreeMap<StrBytes, Classic>,
-    /// What each consumer group has last been compared with.
+    /// When it was last written for which partitions a share group has state; at the latest when it was loaded.
+    share_state_noted_ms: BTreeMap<StrBytes, i64>,
+    /// What each consumer and share group has last been compared with.
     topics_seen: BTreeMap<StrBytes, TopicsSeen>,
 }
 
@@ -152,6 +158,9 @@ impl GroupCoordinator {
                     refuse_heartbeat(refusal)
                 });
                 step.complete_when_committed(token, Reply::ConsumerGroupHeartbeat(response));
+            }
+            Request::Share(request) => {
+                self.handle_share_group(context, cluster, (token, request), &mut step);
             }
             // There is nothing to decide.
             Request::EndTransaction(_) => step.complete(token, Reply::EndTransaction(ErrorCode::None)),
@@ -334,8 +343,9 @@ impl GroupCoordinator {
     }
 
     /// Topics, by name and id, have been deleted: their offsets go. As with [`Self::handle`].
-    pub fn topics_deleted(&self, now_ms: i64, topics: &[(StrBytes, Uuid)]) -> Outcome {
+    pub fn topics_deleted(&self, now_ms: i64, cluster: &dyn Cluster, topics: &[(StrBytes, Uuid)]) -> Outcome {
         let mut step = Step::new(now_ms);
+        self.forget_share_state_of_topics(cluster, topics, &mut step);
         for (topic, id) in topics {
             self.delete_offsets_of_topic(topic, *id, &mut step);
         }
@@ -381,6 +391,10 @@ impl GroupCoordinator {
                 GroupRecord::Consumer { group, record: ConsumerRecord::Metadata(None) }
                 | GroupRecord::Share { group, record: ShareRecord::Metadata(None) } => {
                     self.topics_seen.remove(group);
+                    self.share_state_noted_ms.remove(group);
+                }
+                GroupRecord::Share { group, record: ShareRecord::StatePartitions(Some(_)) } => {
+                    self.share_state_noted_ms.insert(group.detached(), now_ms);
                 }
                 GroupRecord::GroupMetadata { .. }
                 | GroupRecord::OffsetCommit { .. }
@@ -519,6 +533,10 @@ impl GroupCoordinator {
         if let Some(group) = self.classic.get_mut(id) {
             group.refuse_parked(error, step);
         }
+    }
+
+    pub(crate) fn share_state_noted_ms(&self, id: &str) -> i64 {
+        self.share_state_noted_ms.get(id).copied().unwrap_or(i64::MIN)
     }
 
     fn is_classic(&self, id: &str) -> bool {

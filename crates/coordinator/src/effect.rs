@@ -1,5 +1,6 @@
 //! What the coordinator's operations ask of their driver, besides appending records.
 
+use crate::group::share::request::ShareGroupReply;
 use crate::record::GroupRecord;
 use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
 use klamm_protocol::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
@@ -54,6 +55,8 @@ pub enum Reply {
     OffsetFetch(OffsetFetchResponseGroup),
     /// To OffsetDelete.
     OffsetDelete(OffsetDeleteResponse),
+    /// To what only share groups know.
+    Share(ShareGroupReply),
     /// To the end of a transaction.
     EndTransaction(ErrorCode),
 }

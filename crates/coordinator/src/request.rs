@@ -2,6 +2,7 @@
 
 use crate::effect::Reply;
 use crate::group::classic::{refuse_join, refuse_sync};
+use crate::group::share::request::ShareGroupRequest;
 use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
 use klamm_protocol::api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
@@ -99,6 +100,8 @@ pub enum Request {
     },
     /// OffsetDelete.
     OffsetDelete(OffsetDeleteRequest),
+    /// What only share groups know.
+    Share(ShareGroupRequest),
     /// WriteTxnMarkers, for the coordinator's own partition. The driver writes the marker by itself.
     EndTransaction(EndTransaction),
 }
@@ -174,6 +177,7 @@ impl Request {
                 crate::offsets::refuse_fetch(group, error, api_version)
             }
             Self::EndTransaction(_) => Reply::EndTransaction(error),
+            Self::Share(request) => Reply::Share(request.refuse(error)),
             Self::OffsetDelete(_) => {
                 Reply::OffsetDelete(OffsetDeleteResponse { error_code: code, ..Default::default() })
             }

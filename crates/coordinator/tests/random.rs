@@ -57,7 +57,30 @@ fn command(random: &mut Random, members: &Members) -> String {
     let generation = random.below(6);
     let instance = random.pick(&["", "", "", "instance=a", "instance=b"]);
     let offset = random.below(100);
-    match random.below(30) {
+    match random.below(34) {
+        30..=32 => {
+            let (group, member) = (random.pick(&["s", "s", "g"]), random.pick(&["p", "q", "r"]));
+            let topics = random.pick(&["", "topics=t", "topics=t,u"]);
+            match random.below(3) {
+                0 => format!("share {group} {member} 0 topics={}", random.pick(&["t", "u"])),
+                1 => format!("share {group} {member} {} {topics}", random.below(12)),
+                _ => format!("share {group} {member} -1"),
+            }
+        }
+        33 => random
+            .pick(&[
+                "initialized s t-0 t-1",
+                "initialized s t-0 u-0",
+                "not-initialized s t-1",
+                "alter-share-offsets s t-0:3 u-0:4",
+                "delete-share-offsets s t u",
+                "deleted-share-offsets s t",
+                "begin-delete-group s",
+                "delete-group s",
+                "drop-topic u",
+                "describe-shares s",
+            ])
+            .to_owned(),
         24..=27 => {
             let (member, owned) = (random.pick(&["p", "q", "r"]), random.pick(&["", "-", "t-0", "t-0 t-1"]));
             let topics = random.pick(&["", "topics=t", "topics=t,u", "regex=t|u"]);

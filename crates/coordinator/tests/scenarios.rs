@@ -38,6 +38,8 @@ fn settings(line: &str) -> GroupSettings {
             "size" => settings.classic_size_max = value as usize,
             "delay" => settings.classic_initial_rebalance_delay_ms = value as i32,
             "interval" => settings.consumer_timing.assignment_interval_ms = value as i32,
+            "share-size" => settings.share_size_max = value as usize,
+            "share-interval" => settings.share_timing.assignment_interval_ms = value as i32,
             "retention" => settings.offsets_retention_ms = value,
             "check" => settings.offsets_retention_check_interval_ms = value,
             "upgrade" => settings.consumer_migration.upgrades = value != 0,

@@ -1,6 +1,7 @@
 //! Server-side assignors: who of a consumer group is to read which partitions (KIP-848).
 
 mod range;
+pub(crate) mod simple;
 #[cfg(test)]
 mod tests;
 mod uniform;

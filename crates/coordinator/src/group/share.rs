@@ -4,9 +4,16 @@
 //! coordinator's business. A partition is assigned only once that one has state for it; the group coordinator asks for
 //! it when a topic is subscribed to, and notes the answer.
 
+mod alter_offsets;
 mod decide;
+mod delete;
+mod describe;
+mod handle;
+mod heartbeat;
+mod initialize;
 mod member;
 mod replay;
+pub(crate) mod request;
 mod state_partitions;
 
 use crate::group::assignor::Assignment;

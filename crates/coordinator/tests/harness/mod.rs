@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(crate) mod parse;
 pub(crate) mod print;
+pub(crate) mod share;
 
 /// Topics by name, with their partition counts.
 #[derive(Default)]
@@ -20,6 +21,11 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
+    pub(crate) fn remove(&mut self, topic: &str) {
+        self.version += 1;
+        self.partitions.remove(topic);
+    }
+
     pub(crate) fn set(&mut self, topic: &str, partitions: i32) {
         self.version += 1;
         if self.partitions.insert(topic.to_owned(), partitions).is_none() {
@@ -246,8 +252,9 @@ impl Harness {
 
     pub(crate) fn delete_topic(&mut self, topic: &str) {
         let now_ms = self.now_ms;
-        let outcome =
-            self.coordinator().topics_deleted(now_ms, &[(StrBytes::from(topic), parse::topic_id(topic))]);
+        let deleted = [(StrBytes::from(topic), parse::topic_id(topic))];
+        let coordinator = self.coordinator.as_mut().expect("loaded");
+        let outcome = coordinator.topics_deleted(now_ms, &self.topics, &deleted);
         self.carry_out(outcome, None, None);
     }
 

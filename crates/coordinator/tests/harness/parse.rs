@@ -27,9 +27,9 @@ use klamm_protocol::consumer_protocol::{
 use klamm_protocol::{ErrorCode, Message, StrBytes, Uuid, Writer};
 use std::collections::BTreeMap;
 
-struct Line<'a> {
-    positional: Vec<&'a str>,
-    options: BTreeMap<&'a str, &'a str>,
+pub(crate) struct Line<'a> {
+    pub(crate) positional: Vec<&'a str>,
+    pub(crate) options: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -44,11 +44,11 @@ impl<'a> Line<'a> {
         line
     }
 
-    fn text(&self, at: usize) -> StrBytes {
+    pub(crate) fn text(&self, at: usize) -> StrBytes {
         member_id(self.positional.get(at).copied().unwrap_or("-"))
     }
 
-    fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, at: usize) -> T {
+    pub(crate) fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, at: usize) -> T {
         self.positional[at].parse().expect("a number")
     }
 
@@ -98,6 +98,10 @@ pub(crate) fn run(harness: &mut Harness, line: &str) {
         "reload" => harness.reload(),
         "end-txn" => harness.end_transaction(line.number(0), line.positional[1] == "commit"),
         "topic" => harness.topics.set(line.positional[0], line.number(1)),
+        "drop-topic" => {
+            harness.topics.remove(line.positional[0]);
+            harness.delete_topic(line.positional[0]);
+        }
         "delete-topic" => harness.delete_topic(line.positional[0]),
         _ => {
             let (request, newest) = request(command, &line);
@@ -154,7 +158,11 @@ fn request(command: &str, line: &Line<'_>) -> (Request, i16) {
             let request = OffsetDeleteRequest { group_id: line.text(0), topics: vec![topic] };
             (Request::OffsetDelete(request), 0)
         }
-        other => panic!("unknown command {other}"),
+        other => {
+            let request =
+                super::share::request(other, line).unwrap_or_else(|| panic!("unknown command {other}"));
+            (Request::Share(request), 1)
+        }
     }
 }
 

@@ -163,7 +163,7 @@ fn tasks([active, standby]: [Vec<(String, Vec<i32>)>; 2]) -> String {
     if all.is_empty() { "nothing".to_owned() } else { all.join(" ") }
 }
 
-fn partitions<'a>(topics: impl Iterator<Item = (Uuid, &'a Vec<i32>)>) -> String {
+pub(crate) fn partitions<'a>(topics: impl Iterator<Item = (Uuid, &'a Vec<i32>)>) -> String {
     let one = |(topic, indexes): (Uuid, &Vec<i32>)| {
         let name: String =
             topic.as_bytes().iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte)).collect();
@@ -205,7 +205,7 @@ fn id(id: &str) -> String {
     }
 }
 
-fn error(code: i16) -> String {
+pub(crate) fn error(code: i16) -> String {
     if code == 0 { "OK".to_owned() } else { ErrorCode::from_code(code).name().to_owned() }
 }
 
@@ -338,6 +338,7 @@ fn offsets(reply: &Reply) -> String {
                 }
             }
         }
+        Reply::Share(reply) => words.push(super::share::reply(reply)),
         other => words.push(format!("{other:?}")),
     }
     words.join(" ")

@@ -219,7 +219,8 @@ impl<P: GroupPartition> Driver<P> {
 
     /// Topics, by name and id, have been deleted.
     pub fn topics_deleted(&mut self, topics: &[(StrBytes, Uuid)]) {
-        let outcome = self.coordinator.topics_deleted(self.now_ms(), topics);
+        let cluster = self.partition.cluster();
+        let outcome = self.coordinator.topics_deleted(self.now_ms(), &cluster, topics);
         self.carry_out(outcome, None);
         self.settle();
     }

@@ -7,7 +7,7 @@ use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, TimerKey};
 use crate::group::GroupState;
 use crate::record::{GroupRecord, ShareRecord};
-use crate::settings::ShareTiming;
+use crate::settings::{GroupSettings, ShareTiming};
 use crate::topic_hash::group_hash;
 use klamm_protocol::StrBytes;
 use klamm_protocol::coordinator::group::ShareGroupMetadataValue;
@@ -19,13 +19,22 @@ use std::sync::Arc;
 pub(super) struct Draft<'a> {
     pub(super) id: StrBytes,
     pub(super) group: ShareGroup,
+    pub(super) settings: &'a GroupSettings,
     pub(super) cluster: &'a dyn Cluster,
     pub(super) step: &'a mut Step,
+    pub(super) timing: ShareTiming,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(id: StrBytes, group: ShareGroup, cluster: &'a dyn Cluster, step: &'a mut Step) -> Self {
-        Self { id, group, cluster, step }
+    pub(super) fn new(
+        id: StrBytes,
+        group: ShareGroup,
+        settings: &'a GroupSettings,
+        cluster: &'a dyn Cluster,
+        step: &'a mut Step,
+    ) -> Self {
+        let timing = cluster.share_timing(&id).unwrap_or(settings.share_timing);
+        Self { id, group, settings, cluster, step, timing }
     }
 }
 
@@ -102,7 +111,7 @@ impl GroupCoordinator {
         let Some(GroupState::Share(group)) = self.state().group(id) else { return };
         if group.member(member).is_some() {
             let group = ShareGroup::clone(group);
-            Draft::new(id.clone(), group, cluster, step).remove(member);
+            Draft::new(id.clone(), group, self.settings(), cluster, step).remove(member);
         }
     }
 }

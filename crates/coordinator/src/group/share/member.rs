@@ -1,10 +1,11 @@
 //! A member of a share group.
 
 use crate::group::assignor::Assignment;
-use klamm_protocol::StrBytes;
+use klamm_protocol::coordinator::group::share_group_current_member_assignment::TopicPartitions;
 use klamm_protocol::coordinator::group::{
     ShareGroupCurrentMemberAssignmentValue, ShareGroupMemberMetadataValue,
 };
+use klamm_protocol::{StrBytes, Uuid};
 use std::collections::BTreeSet;
 
 /// The epoch of a member that has left.
@@ -40,11 +41,25 @@ impl Default for Member {
 }
 
 impl Member {
+    pub(super) fn is_reconciled_to(&self, epoch: i32) -> bool {
+        self.state == 0 && self.epoch == epoch
+    }
+
     pub(super) fn read_metadata(&mut self, value: &ShareGroupMemberMetadataValue) {
         self.rack = value.rack_id.as_ref().map(StrBytes::detached);
         self.client_id = value.client_id.detached();
         self.client_host = value.client_host.detached();
         self.topics = value.subscribed_topic_names.iter().map(StrBytes::detached).collect();
+    }
+
+    pub(super) fn to_metadata(&self) -> ShareGroupMemberMetadataValue {
+        ShareGroupMemberMetadataValue {
+            rack_id: self.rack.clone(),
+            client_id: self.client_id.clone(),
+            client_host: self.client_host.clone(),
+            subscribed_topic_names: self.topics.iter().cloned().collect(),
+            ..Default::default()
+        }
     }
 
     pub(super) fn read_assignment(&mut self, value: &ShareGroupCurrentMemberAssignmentValue) {
@@ -54,5 +69,20 @@ impl Member {
         let topics = value.assigned_partitions.iter().filter(|topic| !topic.partitions.is_empty());
         self.assigned =
             topics.map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect();
+    }
+
+    pub(super) fn to_assignment(&self) -> ShareGroupCurrentMemberAssignmentValue {
+        let topic = |(id, indexes): (&Uuid, &BTreeSet<i32>)| TopicPartitions {
+            topic_id: *id,
+            partitions: indexes.iter().copied().collect(),
+            ..Default::default()
+        };
+        ShareGroupCurrentMemberAssignmentValue {
+            member_epoch: self.epoch,
+            previous_member_epoch: self.previous_epoch,
+            state: self.state,
+            assigned_partitions: self.assigned.iter().map(topic).collect(),
+            ..Default::default()
+        }
     }
 }

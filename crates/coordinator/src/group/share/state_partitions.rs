@@ -2,7 +2,9 @@
 //! these are assigned.
 
 use klamm_protocol::coordinator::group::ShareGroupStatePartitionMetadataValue;
-use klamm_protocol::coordinator::group::share_group_state_partition_metadata::TopicPartitionsInfo;
+use klamm_protocol::coordinator::group::share_group_state_partition_metadata::{
+    TopicInfo, TopicPartitionsInfo,
+};
 use klamm_protocol::{StrBytes, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +37,24 @@ impl StatePartitions {
             deleting: value.deleting_topics.iter().map(|topic| topic.topic_id).collect(),
         }
     }
+
+    /// The record's value; topics that are being deleted are named as `name_of` says.
+    pub(super) fn to_value(
+        &self,
+        name_of: impl Fn(Uuid) -> StrBytes,
+    ) -> ShareGroupStatePartitionMetadataValue {
+        let deleting = self.deleting.iter().map(|id| TopicInfo {
+            topic_id: *id,
+            topic_name: name_of(*id),
+            ..Default::default()
+        });
+        ShareGroupStatePartitionMetadataValue {
+            initializing_topics: write_topics(&self.initializing),
+            initialized_topics: write_topics(&self.initialized),
+            deleting_topics: deleting.collect(),
+            ..Default::default()
+        }
+    }
 }
 
 fn read_topics(topics: &[TopicPartitionsInfo]) -> Topics {
@@ -43,4 +63,14 @@ fn read_topics(topics: &[TopicPartitionsInfo]) -> Topics {
         (topic.topic_id, NamedPartitions { name: topic.topic_name.detached(), partitions })
     };
     topics.iter().map(read).collect()
+}
+
+fn write_topics(topics: &Topics) -> Vec<TopicPartitionsInfo> {
+    let write = |(id, topic): (&Uuid, &NamedPartitions)| TopicPartitionsInfo {
+        topic_id: *id,
+        topic_name: topic.name.clone(),
+        partitions: topic.partitions.iter().copied().collect(),
+        ..Default::default()
+    };
+    topics.iter().map(write).collect()
 }

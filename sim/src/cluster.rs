@@ -18,6 +18,14 @@ use crate::plan::Plan;
 
 /// Where a node keeps everything.
 pub const DATA: &str = "/data";
+/// Log directories of every node, the one of the metadata log first.
+pub fn log_dirs(plan: &Plan) -> Vec<String> {
+    match plan.log_dirs {
+        0 | 1 => vec![DATA.to_owned()],
+        count => (0..count).map(|index| format!("{DATA}/{index}")).collect(),
+    }
+}
+
 const CLUSTER_ID: &str = "abcdefghijklmnopqrstuA";
 const BROKER_PORT: u16 = 9092;
 const CONTROLLER_PORT: u16 = 9093;
@@ -73,7 +81,7 @@ impl Cluster {
         let mut nodes = Vec::new();
         for id in 1..=plan.nodes {
             let disk = SimulatedDisk::new(Entropy::seeded(plan.seed.wrapping_mul(31) + u64::from(id)));
-            format(&disk, i32::from(id)).context("a fresh disk takes everything")?;
+            format(plan, &disk, i32::from(id)).context("a fresh disk takes everything")?;
             nodes.push(Node {
                 id: i32::from(id),
                 disk,
@@ -165,6 +173,18 @@ impl Cluster {
         }
     }
 
+    /// Has the first node find a replica in all of its log directories.
+    ///
+    /// # Errors
+    /// If its disk does not take that.
+    pub fn copy_replica(&self, plan: &Plan) -> Result<()> {
+        let disk = self.nodes[0].disk.disk();
+        for dir in log_dirs(plan) {
+            disk.create_dir_all(&Path::new(&dir).join("topic-0-0"))?;
+        }
+        Ok(())
+    }
+
     /// Why nodes ended by themselves.
     pub fn ends(&self) -> Vec<(i32, String)> {
         self.ends.borrow().clone()
@@ -172,17 +192,24 @@ impl Cluster {
 }
 
 /// Writes what `klamm storage format` writes.
-fn format(simulated: &SimulatedDisk, id: i32) -> Result<()> {
+fn format(plan: &Plan, simulated: &SimulatedDisk, id: i32) -> Result<()> {
     let disk = simulated.disk();
-    let dir = Path::new(DATA);
-    disk.create_dir_all(dir)?;
-    disk.sync_dir(Path::new("/"))?;
     let version = MetadataVersion::LATEST_PRODUCTION;
     let records = bootstrap::records(version, &bootstrap::default_levels(version));
-    disk.replace_file(&dir.join(bootstrap::FILE_NAME), &bootstrap::encode(&records, 0)?)?;
-    let mut directory = [7; 16];
-    directory[15] = u8::try_from(id).unwrap_or(0);
-    Ok(MetaProperties::new(CLUSTER_ID, id, Uuid::from_bytes(directory)).write(&disk, dir)?)
+    for (index, dir) in (0_u8..).zip(log_dirs(plan)) {
+        let dir = Path::new(&dir);
+        disk.create_dir_all(dir)?;
+        disk.sync_dir(Path::new("/"))?;
+        disk.sync_dir(Path::new(DATA))?;
+        if index == 0 {
+            disk.replace_file(&dir.join(bootstrap::FILE_NAME), &bootstrap::encode(&records, 0)?)?;
+        }
+        let mut directory = [7; 16];
+        directory[14] = index;
+        directory[15] = u8::try_from(id).unwrap_or(0);
+        MetaProperties::new(CLUSTER_ID, id, Uuid::from_bytes(directory)).write(&disk, dir)?;
+    }
+    Ok(())
 }
 
 fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
@@ -204,11 +231,14 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
         ("listeners", &*listeners),
         ("controller.listener.names", "CONTROLLER"),
         ("controller.quorum.voters", &*voters.join(",")),
-        ("log.dirs", DATA),
+        ("log.dirs", &*log_dirs(plan).join(",")),
         ("default.replication.factor", &*factor),
         ("min.insync.replicas", &*min_isr),
         ("offsets.topic.replication.factor", &*factor),
         ("offsets.topic.num.partitions", "2"),
+        ("transaction.state.log.replication.factor", &*factor),
+        ("transaction.state.log.min.isr", &*min_isr),
+        ("transaction.state.log.num.partitions", "2"),
         ("auto.create.topics.enable", "false"),
         ("group.initial.rebalance.delay.ms", "0"),
         // Files are kept in memory whole, several times.

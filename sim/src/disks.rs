@@ -1,9 +1,12 @@
 //! Reads logs off simulated disks, from outside of the nodes.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
-use klamm_io::sim::disk::SimulatedDisk;
+use klamm_io::{disk::Disk, sim::disk::SimulatedDisk};
 use klamm_protocol::records::BatchIter;
 
 use crate::cluster::DATA;
@@ -31,13 +34,8 @@ pub type Batches = BTreeMap<i64, Batch>;
 /// are being deleted. As the page cache has them, up to the first batch that is damaged.
 pub fn logs(disk: &SimulatedDisk) -> BTreeMap<String, Batches> {
     let disk = disk.disk();
-    let root = Path::new(DATA);
-    let mut logs = BTreeMap::new();
-    for directory in disk.read_dir(root).unwrap_or_default() {
-        if !directory.is_dir || directory.name.contains('.') {
-            continue;
-        }
-        let path = root.join(&directory.name);
+    let mut logs: BTreeMap<String, Batches> = BTreeMap::new();
+    for (name, path) in partitions(&disk) {
         let mut batches = Batches::new();
         'files: for file in disk.read_dir(&path).unwrap_or_default() {
             if !file.name.ends_with(".log") {
@@ -57,7 +55,40 @@ pub fn logs(disk: &SimulatedDisk) -> BTreeMap<String, Batches> {
                 batches.insert(header.base_offset, found);
             }
         }
-        logs.insert(directory.name, batches);
+        // One that is about to move is there twice, and the copy may have less.
+        match logs.get(&name) {
+            Some(other)
+                if other.last_key_value().map(|(at, _)| *at)
+                    > batches.last_key_value().map(|(at, _)| *at) => {}
+            _ => drop(logs.insert(name, batches)),
+        }
     }
     logs
+}
+
+/// Partitions that are in more than one log directory.
+pub fn twice(disk: &SimulatedDisk) -> Vec<String> {
+    let mut names: Vec<String> = partitions(&disk.disk()).into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    let pairs = names.windows(2).filter(|pair| pair[0] == pair[1]);
+    pairs.map(|pair| pair[0].clone()).collect()
+}
+
+/// The directories of all partitions, in all log directories.
+fn partitions(disk: &Disk) -> Vec<(String, PathBuf)> {
+    let root = Path::new(DATA);
+    let of = |dir: PathBuf| {
+        let entries = disk.read_dir(&dir).unwrap_or_default().into_iter();
+        entries
+            .filter(|entry| entry.is_dir && !entry.name.contains('.'))
+            .map(move |entry| (dir.join(&entry.name), entry.name))
+    };
+    let mut found = Vec::new();
+    for (path, name) in of(root.to_path_buf()) {
+        match name.parse::<u8>() {
+            Ok(_) => found.extend(of(path).map(|(path, name)| (name, path))),
+            Err(_) => found.push((name, path)),
+        }
+    }
+    found
 }

@@ -1,11 +1,14 @@
 //! What clients did and saw.
 
+mod owners;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use klamm_client::TopicPartition;
+pub use owners::{Given, Owners};
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -15,6 +18,28 @@ pub enum Phase {
     Faults,
     /// Nothing goes wrong any more; clients bring what they do to an end.
     Healing,
+}
+
+/// How a transaction ended, as its producer knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its commit was answered.
+    Committed,
+    /// It was aborted, or its commit was never asked for.
+    Aborted,
+    /// Its commit was asked for and never answered.
+    Unknown,
+}
+
+/// What readers of what is committed find where.
+pub type Committed = BTreeMap<(TopicPartition, i64), String>;
+
+/// What lies where in a topic, by partition and offset.
+pub fn by_topic<'a>(committed: &'a Committed, topic: &str) -> BTreeMap<(i32, i64), &'a str> {
+    let of = |((at, offset), value): (&'a (TopicPartition, i64), &'a String)| {
+        (&*at.topic == topic).then_some(((at.partition, *offset), value.as_str()))
+    };
+    committed.iter().filter_map(of).collect()
 }
 
 /// A record that a producer was told is written.
@@ -45,12 +70,22 @@ pub struct History {
     pub may_repeat: bool,
     /// What members of the group have read.
     pub group_read: BTreeMap<TopicPartition, BTreeSet<i64>>,
+    /// Who owned which of its partitions.
+    pub owners: Owners,
+    /// Transactions by writer and number: how many records each has, and how it ended.
+    pub transactions: BTreeMap<(usize, u64), (u64, Ending)>,
+    /// What readers of what is committed have seen while things went wrong.
+    pub committed_along: Committed,
+    /// What they see in the end, once they have read it.
+    pub committed: Option<Committed>,
     /// Topics that were created and have to be there.
     pub topics_kept: BTreeSet<String>,
     /// Topics that were there in the end, once they were listed.
     pub topics_listed: Option<BTreeSet<String>>,
     /// Committed offsets that are not what was committed.
     pub offset_contradictions: Vec<String>,
+    /// Nodes and replicas that are in more than one of their log directories, once all has healed.
+    pub in_two_directories: Vec<(i32, String)>,
     /// Clients that have brought what they do to an end.
     pub done: BTreeSet<String>,
     /// How often what was done, for the report.

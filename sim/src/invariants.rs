@@ -4,13 +4,17 @@ mod acknowledged;
 mod at_least_once;
 mod committed_metadata;
 mod election_safety;
+mod exactly_once;
 mod group_offsets;
+mod group_ownership;
 mod high_watermark;
 mod image_replay;
 mod isr_caught_up;
 mod log_matching;
+mod one_directory;
 mod one_leader;
 mod topics_kept;
+mod transactions;
 
 use std::collections::BTreeMap;
 
@@ -84,6 +88,10 @@ impl Default for Invariants {
             Box::<group_offsets::GroupOffsets>::default(),
             Box::<at_least_once::AtLeastOnce>::default(),
             Box::<topics_kept::TopicsKept>::default(),
+            Box::<transactions::Transactions>::default(),
+            Box::<exactly_once::ExactlyOnce>::default(),
+            Box::<group_ownership::GroupOwnership>::default(),
+            Box::<one_directory::OneDirectory>::default(),
         ];
         Self { all, violations: Vec::new() }
     }

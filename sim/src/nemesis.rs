@@ -1,6 +1,6 @@
 //! What goes wrong, and what makes it good again.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use klamm_io::{
@@ -10,7 +10,7 @@ use klamm_io::{
 use klamm_server::metadata::Published;
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, log_dirs},
     invariants::{Invariants, Loss},
     plan::{Plan, Special},
 };
@@ -27,6 +27,8 @@ enum Later {
     Stop(usize),
     Resume(usize),
     MendDisk(usize),
+    /// A node that may have lost a log directory starts again.
+    Forgive(usize),
     MendLinks,
 }
 
@@ -137,7 +139,7 @@ impl<'a> Nemesis<'a> {
             return;
         }
         let kinds = self.plan.kinds;
-        let deeds: [(bool, Deed<'a>); 9] = [
+        let deeds: [(bool, Deed<'a>); 10] = [
             (kinds.kill, Self::kill),
             (kinds.power, Self::lose_power),
             (kinds.restart, Self::restart),
@@ -147,6 +149,7 @@ impl<'a> Nemesis<'a> {
             (kinds.slow_disk, Self::slow_disk),
             (kinds.bad_disk, Self::bad_disk),
             (kinds.clock, Self::skew_clock),
+            (kinds.log_dir, Self::fail_log_dir),
         ];
         let possible: Vec<Deed<'a>> =
             deeds.into_iter().filter(|(is_on, _)| *is_on).map(|(_, deed)| deed).collect();
@@ -357,6 +360,20 @@ impl<'a> Nemesis<'a> {
         self.at(after, Later::MendDisk(index));
     }
 
+    /// A log directory of several fails, or all of them do: the one with the metadata log takes the node with it.
+    fn fail_log_dir(&mut self) {
+        if self.is_recovering() {
+            return;
+        }
+        let index = self.any_node();
+        let dirs = log_dirs(self.plan);
+        let chosen = usize::try_from(self.entropy.below(dirs.len() as u64)).unwrap_or(0);
+        self.say(format!("{} of node {} fails", dirs[chosen], index + 1));
+        self.cluster.nodes[index].disk.fail_under(Some(PathBuf::from(&dirs[chosen])));
+        let after = self.millis(500, 8000);
+        self.at(after, Later::MendDisk(index));
+    }
+
     fn skew_clock(&mut self) {
         let index = self.any_node();
         let bound = if self.chance(50) { 1000 } else { 3_600_000 };
@@ -389,7 +406,9 @@ impl<'a> Nemesis<'a> {
                 Later::MendDisk(index) => {
                     self.say(format!("mend disk {}", index + 1));
                     self.mend_disk(index);
+                    self.forgive(index);
                 }
+                Later::Forgive(index) => self.forgive(index),
                 Later::MendLinks => self.mend_links(),
             }
         }
@@ -405,9 +424,25 @@ impl<'a> Nemesis<'a> {
         Ok(())
     }
 
+    /// A log directory that has failed stays offline until the node starts again.
+    fn forgive(&mut self, index: usize) {
+        if self.plan.log_dirs < 2 || !self.is_up(index) {
+            return;
+        }
+        if self.is_recovering() {
+            self.at(Duration::from_secs(1), Later::Forgive(index));
+            return;
+        }
+        self.say(format!("kill {} for its log directories", index + 1));
+        self.cluster.kill(self.sim, index);
+        self.lost(index, Loss::Process);
+        self.at(Duration::from_millis(500), Later::Start(index));
+    }
+
     fn mend_disk(&self, index: usize) {
         let lies_about_sync = self.plan.special == Special::LyingDisks;
         self.cluster.nodes[index].disk.set_faults(Faults { lies_about_sync, ..Faults::default() });
+        self.cluster.nodes[index].disk.fail_under(None);
     }
 
     fn mend_links(&mut self) {
@@ -441,6 +476,9 @@ impl<'a> Nemesis<'a> {
             self.sim.set_clock_skew_ms(self.cluster.nodes[index].host(), 0);
             if !self.is_up(index) {
                 self.cluster.start(self.sim, index)?;
+            } else if self.plan.log_dirs > 1 {
+                let after = Duration::from_secs(2 * (index as u64 + 1));
+                self.at(after, Later::Forgive(index));
             }
         }
         Ok(())

@@ -16,6 +16,10 @@ pub enum Special {
     LyingDisks,
     /// Producers ask for acks=1 and are held to have asked for acks=all. An invariant has to notice.
     EarlyAcknowledgement,
+    /// Who is to read what is committed reads everything. An invariant has to notice.
+    UncommittedReads,
+    /// A replica is found in two log directories in the end. An invariant has to notice.
+    CopiedReplica,
 }
 
 /// Which kinds of faults a run has. A run with few of them gets further into each than one with all.
@@ -37,6 +41,8 @@ pub struct Kinds {
     pub slow_disk: bool,
     /// Disks are full, or fail.
     pub bad_disk: bool,
+    /// A log directory of several fails.
+    pub log_dir: bool,
     /// Wall clocks jump.
     pub clock: bool,
 }
@@ -64,6 +70,12 @@ pub struct Plan {
     pub readers: usize,
     /// Members of a consumer group.
     pub members: usize,
+    /// Clients that write transactions.
+    pub writers: usize,
+    /// One reads, processes and commits in transactions.
+    pub has_copier: bool,
+    /// Log directories of each node.
+    pub log_dirs: usize,
     /// Topics are created and deleted.
     pub has_churn: bool,
     /// Partitions are moved.
@@ -93,8 +105,15 @@ impl Plan {
             slow_disk: chance(30),
             bad_disk: chance(25),
             clock: chance(30),
+            log_dir: false,
         };
         let arranged = special != Special::None;
+        // Drawn apart, so that the rest of the seed's plan stays what it was.
+        let entropy_of_more = Entropy::seeded(seed ^ 0x6d6f_7265);
+        let more = |percent: u64| entropy_of_more.below(100) < percent;
+        let has_transactions = more(45) && !arranged || special == Special::UncommittedReads;
+        let log_dirs = if more(30) && !arranged { 2 } else { 1 };
+        let kinds = Kinds { log_dir: log_dirs > 1, ..kinds };
         Self {
             seed,
             special,
@@ -106,6 +125,9 @@ impl Plan {
             in_flight: if chance(70) { 1 } else { 5 },
             readers: 1 + below(&entropy, 2),
             members: below(&entropy, 3),
+            writers: if has_transactions { 1 + below(&entropy_of_more, 2) } else { 0 },
+            has_copier: has_transactions && (more(60) || arranged),
+            log_dirs,
             has_churn: chance(50),
             has_reassignments: nodes > 3 && chance(60),
             kinds: if arranged { Kinds::default() } else { kinds },
@@ -121,10 +143,16 @@ impl Plan {
             controllers: 1,
             replication_factor: 1,
             has_reassignments: false,
+            log_dirs: 1,
             kinds: Kinds::default(),
             faults_for: Duration::from_secs(10),
             ..Self::of(seed, Special::None)
         }
+    }
+
+    /// Whether any client writes in transactions.
+    pub const fn has_transactions(&self) -> bool {
+        self.writers > 0
     }
 
     /// Replicas that have to be in sync for a write with acks=all.

@@ -101,6 +101,12 @@ pub fn run(plan: &Plan) -> Result<Report> {
     let is_whole = nemesis.rest(HEALING_MAX, is_done)?;
     let mut violations = Vec::new();
     if is_whole {
+        if plan.special == Special::CopiedReplica {
+            nemesis.cluster.copy_replica(plan)?;
+        }
+        let nodes = nemesis.cluster.nodes.iter();
+        history.lock().in_two_directories =
+            nodes.flat_map(|node| disks::twice(&node.disk).into_iter().map(|at| (node.id, at))).collect();
         invariants.borrow_mut().finish(&history.lock(), &logs(&nemesis));
     } else if invariants.borrow().violations.is_empty() {
         violations.push(("liveness".to_owned(), missing(&expected, &history, &nemesis)));
@@ -153,7 +159,10 @@ fn counts_in(plan: &Plan, invariant: &str) -> bool {
         Special::Blackout | Special::LyingDisks => {
             ["election safety", "committed metadata", "topics"].contains(&invariant)
         }
-        Special::None | Special::EarlyAcknowledgement => true,
+        Special::None
+        | Special::EarlyAcknowledgement
+        | Special::UncommittedReads
+        | Special::CopiedReplica => true,
     }
 }
 
@@ -172,6 +181,13 @@ fn expected_clients(plan: &Plan) -> Vec<String> {
         expected.push("groups".to_owned());
         expected.extend(numbered("reader", plan.readers));
         expected.extend(numbered("member", plan.members));
+    }
+    expected.extend(numbered("writer", plan.writers));
+    if plan.has_copier {
+        expected.push("copier".to_owned());
+    }
+    if plan.has_transactions() {
+        expected.push("committed reader".to_owned());
     }
     if plan.has_reassignments {
         expected.push("reassignments".to_owned());

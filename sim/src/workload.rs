@@ -1,11 +1,15 @@
 //! What clients do. Each is a process on a host of its own, from [`FIRST_HOST`] on.
 
+mod committed_readers;
+mod copiers;
 mod groups;
 mod members;
+mod moves;
 mod producers;
 mod readers;
 mod reassignments;
 mod topics;
+mod transactions;
 
 use std::{rc::Rc, time::Duration};
 
@@ -17,6 +21,10 @@ use klamm_io::{
 
 use crate::{history::Shared, plan::Plan};
 
+/// Topic of the transactions.
+pub const TRANSACTIONS: &str = "transactions";
+/// Topic of the copies of records of the first topic.
+pub const COPIES: &str = "copies";
 /// The host of the first client; the others follow.
 pub const FIRST_HOST: u8 = 101;
 /// What one attempt may take in which nothing goes wrong.
@@ -35,6 +43,17 @@ pub struct Client {
 /// Names of the topics that are written to.
 pub fn topic_names(plan: &Plan) -> Vec<String> {
     (0..plan.topics.0).map(|index| format!("topic-{index}")).collect()
+}
+
+/// All topics that are needed, and how many partitions each has.
+pub fn topics(plan: &Plan) -> Vec<(String, i32)> {
+    let mut topics: Vec<(String, i32)> =
+        topic_names(plan).into_iter().map(|name| (name, plan.topics.1)).collect();
+    if plan.has_transactions() {
+        topics.push((TRANSACTIONS.to_owned(), 2));
+        topics.push((COPIES.to_owned(), plan.topics.1));
+    }
+    topics
 }
 
 /// Starts all clients. Returns the hosts they are on.
@@ -62,6 +81,18 @@ impl Start<'_> {
         }
         for index in 0..self.plan.members {
             self.one(move |client| members::consume(client, index));
+        }
+        for index in 0..self.plan.writers {
+            self.one(move |client| transactions::write(client, index));
+        }
+        if self.plan.has_copier {
+            self.one(copiers::copy);
+        }
+        if self.plan.has_transactions() {
+            self.one(committed_readers::read);
+        }
+        if self.plan.log_dirs > 1 {
+            self.one(moves::move_replicas);
         }
         self.one(groups::commit);
         if self.plan.has_reassignments {

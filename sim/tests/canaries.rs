@@ -36,3 +36,20 @@ fn an_acknowledgement_before_replication_is_noticed() {
     });
     assert!(noticed, "records are lost, and nobody says so");
 }
+
+#[test]
+fn a_reader_of_what_is_not_committed_is_noticed() {
+    let violated: Vec<_> =
+        (1..4).flat_map(|seed| report(&Plan::of(seed, Special::UncommittedReads)).violations).collect();
+    for invariant in ["transactions", "exactly once"] {
+        assert!(violated.iter().any(|(name, _)| name == invariant), "{violated:?}");
+    }
+}
+
+#[test]
+fn a_replica_in_two_directories_is_noticed() {
+    let plan = Plan { log_dirs: 2, ..Plan::single(3) };
+    assert_eq!(report(&plan).violations, []);
+    let violated = report(&Plan { special: Special::CopiedReplica, ..plan }).violations;
+    assert!(violated.iter().any(|(name, _)| name == "one directory"), "{violated:?}");
+}

@@ -1,6 +1,6 @@
 //! Members of a consumer group that commit what they have processed.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use klamm_client::{ClientError, ClientKind, TopicPartition, consumer::Consumer};
 
@@ -9,6 +9,7 @@ use super::{
     readers::{all_written, wait_for_topics},
     topic_names,
 };
+use crate::history::Given;
 
 /// Consumes until everything that was written has been given to some member.
 pub(super) async fn consume(client: Client, index: usize) {
@@ -46,16 +47,23 @@ async fn session(client: &Client, consumer: &mut Consumer) -> Result<(), ClientE
         if records.is_empty() && is_everything_read(client) {
             break;
         }
+        let identity = consumer.group_metadata()?;
+        let mut next = BTreeMap::new();
         {
             let mut history = client.history.lock();
             for record in &records {
                 let at = TopicPartition::new(&*record.topic, record.partition);
+                let (generation, member) = (identity.generation_id, identity.member_id.clone());
+                history.owners.given(&Given { at: at.clone(), generation, member, offset: record.offset });
+                next.insert(at.clone(), record.offset + 1);
                 history.group_read.entry(at).or_default().insert(record.offset);
                 history.count("records given to the group");
             }
         }
         if !records.is_empty() {
             consumer.commit().await?;
+            let mut history = client.history.lock();
+            next.iter().for_each(|(at, offset)| history.owners.committed(at, *offset));
         }
     }
     Ok(())

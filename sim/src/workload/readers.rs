@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use klamm_client::{ClientError, ClientKind, TopicPartition, consumer::Consumer};
 
-use super::{Client, PATIENCE, parse, topic_names};
+use super::{Client, PATIENCE, parse, topic_names, topics};
 
 /// Reads until nothing goes wrong any more and all producers are done; then, as the first reader, from the start again to
 /// the end.
@@ -41,8 +41,8 @@ pub(super) fn all_written(client: &Client) -> bool {
 }
 
 pub(super) async fn wait_for_topics(client: &Client) {
-    let count = client.plan.topics.0;
-    while client.history.lock().topics_kept.iter().filter(|name| name.starts_with("topic-")).count() < count {
+    let needed = topics(&client.plan);
+    while !needed.iter().all(|(name, _)| client.history.lock().topics_kept.contains(name)) {
         client.clock.sleep(Duration::from_millis(100)).await;
     }
 }

@@ -1,18 +1,20 @@
 //! Creates the topics that the others work with, then creates and deletes others.
 
+use std::collections::BTreeSet;
+
 use klamm_client::{
     ClientError,
     admin::{Admin, NewTopic},
 };
 use klamm_protocol::ErrorCode;
 
-use super::{Client, topic_names};
+use super::{Client, PATIENCE, topics};
 
 /// Creates, and goes on creating and deleting until nothing goes wrong any more.
 pub(super) async fn create_and_churn(client: Client) {
     let Ok(admin) = client.admin() else { return };
-    for name in topic_names(&client.plan) {
-        while !create(&client, &admin, &name, client.plan.topics.1).await {
+    for (name, partitions) in topics(&client.plan) {
+        while !create(&client, &admin, &name, partitions).await {
             client.pause(1000).await;
         }
         client.history.lock().topics_kept.insert(name);
@@ -38,12 +40,19 @@ pub(super) async fn create_and_churn(client: Client) {
     while !client.history.is_healing() {
         client.pause(1000).await;
     }
+    // A broker that was cut off learns late of what it has missed.
+    let deadline = client.clock.now() + PATIENCE;
     loop {
         if let Ok(listed) = admin.list_topics(true).await {
-            let names = listed.into_iter().map(|topic| topic.name.to_string()).collect();
-            client.history.lock().topics_listed = Some(names);
-            break;
+            let names: BTreeSet<String> = listed.into_iter().map(|topic| topic.name.to_string()).collect();
+            let mut history = client.history.lock();
+            let is_complete = history.topics_kept.is_subset(&names);
+            history.topics_listed = Some(names);
+            if is_complete || client.clock.now() > deadline {
+                break;
+            }
         }
+        client.pause(1000).await;
     }
     client.history.done("topics".to_owned());
 }

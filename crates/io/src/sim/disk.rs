@@ -59,6 +59,8 @@ struct State {
     generation: u64,
     /// Locks go with the process that holds them.
     locked: Vec<(PathBuf, Option<Process>)>,
+    /// What is below this fails.
+    failing: Option<PathBuf>,
     used_bytes: u64,
     entropy: Entropy,
 }
@@ -116,6 +118,7 @@ impl SimulatedDisk {
             faults: Faults::default(),
             generation: 0,
             locked: Vec::new(),
+            failing: None,
             used_bytes: 0,
             entropy,
         };
@@ -131,6 +134,11 @@ impl SimulatedDisk {
     /// Sets how well the disk does.
     pub fn set_faults(&self, faults: Faults) {
         self.state().faults = faults;
+    }
+
+    /// Has everything below a directory fail, as if it were on a device of its own; `None`: nothing more.
+    pub fn fail_under(&self, directory: Option<PathBuf>) {
+        self.state().failing = directory;
     }
 
     /// How well the disk does.
@@ -158,13 +166,14 @@ impl SimulatedDisk {
     }
 
     /// The state, if the machine still has power and the operation is not one that fails.
-    fn enter(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn enter(&self, path: &Path) -> io::Result<MutexGuard<'_, State>> {
         let state = self.state();
         if state.generation != self.generation {
             return Err(io::Error::new(ErrorKind::NotConnected, "the machine has lost its power"));
         }
         let one_in = state.faults.error_one_in;
-        if one_in > 0 && state.entropy.below(one_in) == 0 {
+        let fails = state.failing.as_ref().is_some_and(|failing| path.starts_with(failing));
+        if fails || one_in > 0 && state.entropy.below(one_in) == 0 {
             return Err(io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error()));
         }
         Ok(state)
@@ -176,7 +185,9 @@ impl SimulatedDisk {
         path: &Path,
         act: impl FnOnce(&mut State) -> io::Result<T>,
     ) -> disk::Result<T> {
-        self.enter().and_then(|mut state| act(&mut state)).map_err(|e| disk::Error::new(operation, path, e))
+        self.enter(path)
+            .and_then(|mut state| act(&mut state))
+            .map_err(|e| disk::Error::new(operation, path, e))
     }
 
     pub(crate) fn open(&self, path: &Path, mode: OpenMode) -> disk::Result<SimulatedFile> {
@@ -296,7 +307,7 @@ impl SimulatedFile {
         act: impl FnOnce(&mut State, &mut Content) -> io::Result<T>,
     ) -> disk::Result<T> {
         self.disk
-            .enter()
+            .enter(&self.path)
             .and_then(|mut state| act(&mut state, &mut lock(&self.content)))
             .map_err(|e| disk::Error::new(operation, &self.path, e))
     }

@@ -1,0 +1,54 @@
+//! In one generation of a consumer group a partition has one owner, and who gets it begins where the last commit was.
+
+use super::{Invariant, Logs};
+use crate::history::History;
+
+/// See above. Members compare when they are given records; here only what they found.
+#[derive(Default)]
+pub(super) struct GroupOwnership;
+
+impl Invariant for GroupOwnership {
+    fn name(&self) -> &'static str {
+        "one owner in the group"
+    }
+
+    fn finish(&mut self, history: &History, _logs: &Logs) -> Result<(), String> {
+        match history.owners.contradictions.first() {
+            Some(what) => Err(what.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_client::TopicPartition;
+
+    use super::*;
+    use crate::history::Given;
+
+    #[test]
+    fn a_second_owner_and_a_step_back_are_noticed() {
+        let at = TopicPartition::new("topic-0", 0);
+        let given = |generation, member: &str, offset| Given {
+            at: at.clone(),
+            generation,
+            member: member.to_owned(),
+            offset,
+        };
+        let cases = [
+            (vec![given(1, "a", 0), given(1, "a", 1), given(2, "b", 2)], true),
+            (vec![given(1, "a", 0), given(2, "b", 0)], false),
+            (vec![given(1, "a", 0), given(1, "b", 1)], false),
+            (vec![given(1, "a", 0), given(2, "a", 0)], false),
+        ];
+        for (all, is_good) in cases {
+            let mut history = History::default();
+            for given in &all {
+                history.owners.given(given);
+                history.owners.committed(&given.at, given.offset + 1);
+            }
+            assert_eq!(GroupOwnership.finish(&history, &Logs::default()).is_ok(), is_good, "{all:?}");
+        }
+    }
+}

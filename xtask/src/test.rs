@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::node::Product;
 use crate::shell::command;
 use crate::tally::{self, Tally};
-use crate::{clients, conformance, crash, disk, faults, fuzz, hostile, setup, tools};
+use crate::{clients, conformance, crash, disk, faults, fuzz, hostile, setup, sim, tools};
 
 /// How much of what can be scaled is done.
 struct Scale {
@@ -35,6 +35,8 @@ struct Stage {
 const STAGES: &[Stage] = &[
     Stage { name: "unit", budget: 900, run: |_| unit() },
     Stage { name: "hostile", budget: 120, run: |_| hostile::hostile(Product::Klamm) },
+    // After a stage that has built most of it.
+    Stage { name: "sim", budget: 90, run: |_| sim::short() },
     Stage {
         name: "clients",
         budget: 600,

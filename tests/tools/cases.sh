@@ -111,6 +111,59 @@ compare exact consumer-groups --validate-regex 'a.*'
 compare status consumer-groups BS --describe
 compare status consumer-groups BS --reset-offsets --group g1 --to-latest
 
+# Share groups. Kafka's console consumer is a member of one; another one only has offsets.
+compare exact share-groups BS --list
+compare exact share-groups BS --list --state
+$t --create --topic shared --replica-assignment 0,0 > /dev/null
+input=$work/keyed; "$klamm" console-producer --bootstrap-server "$BOOTSTRAP" --topic shared --reader-property parse.key=true --reader-property key.separator=: < "$input"
+unset input
+share="$klamm share-groups --bootstrap-server $BOOTSTRAP"
+compare sorted share-groups BS --reset-offsets --group s1 --topic shared --to-earliest --dry-run
+compare sorted share-groups BS --reset-offsets --group s1 --topic shared:1 --to-latest --dry-run
+compare sorted share-groups BS --reset-offsets --group s1 --topic shared --to-earliest --execute
+compare exact share-groups BS --describe --group s1
+compare exact share-groups BS --describe --group s1 --verbose
+compare exact share-groups BS --describe --group s1 --state
+compare exact share-groups BS --describe --group s1 --state --verbose
+compare exact share-groups BS --describe --group s1 --members
+compare sorted share-groups BS --reset-offsets --group s1 --topic shared --to-datetime 2020-01-01T00:00:00.000 --dry-run
+compare sorted share-groups BS --reset-offsets --group s1 --topic shared --to-datetime 2120-01-01T00:00:00.000 --dry-run
+compare sorted share-groups BS --reset-offsets --group s1 --all-topics --to-latest --execute
+compare exact share-groups BS --describe --group s1 --offsets
+compare status share-groups BS --reset-offsets --group s1 --topic nope --to-latest --execute
+compare exact share-groups BS --reset-offsets --group s1 --topic shared:7 --to-latest --execute
+java "${jvm[@]}" -Dlog4j2.configurationFile=tests/conformance/kafka-real/log4j2-tools.properties -cp "$kafka_cp" \
+  $tools.consumer.ConsoleShareConsumer --bootstrap-server "$BOOTSTRAP" --topic shared --group s2 > /dev/null 2>&1 & member=$!
+for _ in $(seq 100); do
+  $share --describe --group s2 2> /dev/null | grep -q "^s2  *shared  *1  *[0-9]" && break
+  sleep 0.2
+done
+compare exact share-groups BS --describe --group s2 --members
+compare exact share-groups BS --describe --group s2 --members --verbose
+compare exact share-groups BS --describe --group s2 --state --verbose
+compare exact share-groups BS --describe --group s2
+compare sorted share-groups BS --describe --all-groups --verbose
+compare sorted share-groups BS --list
+compare sorted share-groups BS --list --state
+compare sorted share-groups BS --list --state stable
+compare status share-groups BS --reset-offsets --group s2 --topic shared --to-latest --execute
+compare exact share-groups BS --delete-offsets --group s2 --topic shared
+compare exact share-groups BS --delete --group s2
+compare exact share-groups BS --delete --group nope
+kill "$member"; wait "$member" 2> /dev/null
+compare exact share-groups BS --delete-offsets --group s1 --topic nope
+compare exact share-groups BS --delete-offsets --group nope --topic shared
+again() { $share --reset-offsets --group s1 --topic shared --to-earliest --execute > /dev/null; }
+between=again
+compare exact share-groups BS --delete-offsets --group s1 --topic shared
+compare exact share-groups BS --delete --group s1
+unset between
+compare exact share-groups BS --describe --group nope
+for wrong in --describe --delete '--delete --group s1 --topic t' '--reset-offsets --group s1 --topic t --execute' \
+  '--describe --group s1 --members --state' '--list --members' '--list --state nope' --list\ --describe; do
+  compare status share-groups BS $wrong
+done
+
 compare exact get-offsets BS
 compare exact get-offsets BS --topic plain --time earliest
 compare exact get-offsets BS --topic plain --time -3

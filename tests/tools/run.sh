@@ -87,6 +87,7 @@ declare -A class=(
   [cluster]=$tools.ClusterTool
   [leader-election]=$tools.LeaderElectionCommand
   [reassign-partitions]=$tools.reassign.ReassignPartitionsCommand
+  [share-groups]=$tools.consumer.group.ShareGroupCommand
   [groups]=$tools.GroupsCommand
   [transactions]=$tools.TransactionsCommand
   [client-metrics]=$tools.ClientMetricsCommand

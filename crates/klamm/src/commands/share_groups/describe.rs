@@ -103,7 +103,7 @@ pub(super) fn offsets(
             &or_missing(offset.and_then(|offset| offset.lag)),
         ]);
     }
-    text + "\n"
+    text
 }
 
 pub(super) fn state(group: &ShareGroupDescription, verbose: bool) -> String {

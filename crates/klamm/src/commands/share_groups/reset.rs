@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_client::{
-    TopicPartition,
+    ClientError, TopicPartition,
     admin::{Admin, OffsetSpec},
 };
 use klamm_protocol::ErrorCode;
@@ -14,6 +14,12 @@ use crate::commands::consumer_groups::reset::{
 };
 
 pub(super) async fn reset(options: &Options, admin: &Admin) -> anyhow::Result<()> {
+    let result = carry_out(options, admin).await;
+    // Of these errors Kafka's tool prints what they say, and not what they are.
+    result.map_err(|error| if error.is::<ClientError>() { anyhow::anyhow!("{error}") } else { error })
+}
+
+async fn carry_out(options: &Options, admin: &Admin) -> anyhow::Result<()> {
     let group = options.one_group()?;
     let described = admin.describe_share_groups(std::slice::from_ref(group)).await.remove(group);
     match described {

@@ -89,16 +89,14 @@ fn descriptions_stand_in_columns() {
             "
 GROUP           TOPIC           PARTITION  START-OFFSET  LAG
 g               t               0          5             7
-g               t               1          -             -
-",
+g               t               1          -             -",
         ),
         (
             describe::offsets("g", &offsets, true),
             "
 GROUP           TOPIC           PARTITION  LEADER-EPOCH  START-OFFSET  LAG
 g               t               0          0             5             7
-g               t               1          -             -             -
-",
+g               t               1          -             -             -",
         ),
         (describe::offsets("g", &BTreeMap::new(), true), "\nShare group 'g' has no offset information."),
         (

@@ -44,7 +44,7 @@ pub struct Contexts {
     /// SASL, access control, tokens, SCRAM credentials.
     pub security: security::SecurityContext,
     /// Share groups' records and state.
-    pub share: share::ShareContext,
+    pub share: Rc<share::ShareContext>,
     /// Creating, deleting, describing topics.
     pub topics: topics::TopicsContext,
     /// Transactions.

@@ -14,6 +14,7 @@ use klamm_io::{Clock, Entropy, disk::Disk};
 use klamm_metadata::MetadataImage;
 use klamm_protocol::{StrBytes, Uuid};
 use klamm_replica::fetch_session::FetchSessions;
+use klamm_share::session::ShareSessions;
 use tokio::sync::watch;
 
 use crate::{
@@ -92,6 +93,8 @@ pub struct Node {
     pub log_dirs: LogDirs,
     /// Fetch sessions of all connections: a client may come back by another connection, on another shard.
     pub fetch_sessions: Mutex<FetchSessions>,
+    /// Share sessions of all members.
+    pub share_sessions: Mutex<ShareSessions>,
     /// How many shards there are.
     pub shard_count: usize,
     /// The broker epoch that the controller gave this run of the process; -1 before it has.
@@ -112,6 +115,11 @@ impl Node {
     /// The fetch sessions.
     pub fn sessions(&self) -> MutexGuard<'_, FetchSessions> {
         self.fetch_sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The share sessions.
+    pub fn share_sessions(&self) -> MutexGuard<'_, ShareSessions> {
+        self.share_sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until this node knows of a change that the controller has made, so that whoever asked for it may go on at

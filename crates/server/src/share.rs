@@ -1,3 +1,7 @@
-//! Share groups' records on their way (KIP-932): keeping the state of share partitions.
+//! Share groups' records on their way (KIP-932): the share partitions of a shard, and keeping their state.
 
+mod batches;
+pub mod measures;
+pub mod partitions;
 pub mod persister;
+pub mod settings;

@@ -22,6 +22,7 @@ use klamm_metadata::image::Loader;
 use klamm_protocol::{StrBytes, Uuid, records::BatchIter};
 use klamm_raft::Raft;
 use klamm_replica::fetch_session::{FetchSessions, SessionLimits};
+use klamm_share::session::ShareSessions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
@@ -184,6 +185,9 @@ impl Running {
             follower_throttle: Throttle::of_followers(config),
             move_throttle: Throttle::of_moves(config),
             fetch_sessions: Mutex::new(fetch_sessions(config, &world)),
+            share_sessions: Mutex::new(ShareSessions::new(
+                usize::try_from(config.get(&broker::GROUP_SHARE_MAX_SHARE_SESSIONS)).unwrap_or(0),
+            )),
             shard_count,
             broker_epoch: watch::Sender::new(-1),
             limits: ConnectionLimits::of(config, klamm_io::disk::open_files_limit() * 3 / 8),
@@ -631,7 +635,11 @@ fn start_shards(
                 quorum: QuorumContext { node: Arc::clone(&contexts_node) },
                 records: RecordsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards) },
                 security: SecurityContext { node: Arc::clone(&contexts_node) },
-                share: ShareContext { persister: Rc::new(persister) },
+                share: Rc::new(ShareContext {
+                    node: Arc::clone(&contexts_node),
+                    shards: Rc::clone(&shards),
+                    persister: Rc::new(persister),
+                }),
                 topics: TopicsContext { node: Arc::clone(&contexts_node) },
                 transactions: TransactionsContext { node: contexts_node, shards, producer_ids, inter_broker },
             }

@@ -10,15 +10,25 @@ pub mod read_share_group_state;
 pub mod read_share_group_state_summary;
 pub mod write_share_group_state;
 
-use std::rc::Rc;
+pub(crate) mod acknowledgements;
+mod gather;
+pub(crate) mod sessions;
+pub mod share_acknowledge;
+pub mod share_fetch;
+
+use std::{rc::Rc, sync::Arc};
 
 use klamm_coordinator::share::{SharePartitionKey, ShareStateReply, ShareStateRequest, StateRefusal};
 use klamm_protocol::{ErrorCode, Request, StrBytes};
 
-use crate::share::persister::Persister;
+use crate::{error::ApiError, node::Node, shard::Shards, share::persister::Persister};
 
 /// What these handlers use.
 pub struct ShareContext {
+    /// The node: its metadata, config and share sessions.
+    pub node: Arc<Node>,
+    /// The way to the partitions.
+    pub shards: Rc<Shards>,
     /// Keeps the state of share partitions.
     pub persister: Rc<Persister>,
 }
@@ -150,3 +160,19 @@ macro_rules! state_api {
     };
 }
 use state_api;
+impl ShareContext {
+    /// Whether share groups are on, by the feature `share.version`.
+    fn serves_share_groups(&self) -> bool {
+        self.node.metadata.load().image.features.level_by_name("share.version").unwrap_or(0) >= 1
+    }
+}
+
+/// What people read of an error.
+fn message_of(error: &ApiError) -> StrBytes {
+    if error.message.is_empty() { error.code.default_message().into() } else { error.message.as_ref().into() }
+}
+
+/// Whether an error is answered with where the leader is (KIP-951).
+const fn is_elsewhere(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch)
+}

@@ -29,13 +29,14 @@ use klamm_io::{
 };
 use klamm_net::frame::FrameReader;
 use klamm_protocol::StrBytes;
+use klamm_share::session::{SessionId, SessionKey};
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, error, info};
 
 use super::limits::Permit;
 use crate::{
     dispatch::{self, Refused},
-    handlers::Contexts,
+    handlers::{Contexts, share},
     metrics::requests::{Begun, Requests},
     node::ListenerName,
     quorum::{ControllerHandle, presence::Presence},
@@ -85,6 +86,8 @@ pub struct Connection {
     quotas: Arc<Quotas>,
     /// Nothing is read before, since the client is over a quota.
     muted_until: Cell<Option<Instant>>,
+    /// The share session that was opened last; it ends with the connection.
+    share_session: RefCell<Option<(SessionKey, SessionId)>>,
 }
 
 impl Connection {
@@ -107,6 +110,12 @@ impl Connection {
         let Ok(ms @ 1..) = u64::try_from(throttle_ms) else { return };
         let until = self.quotas.clock().now() + Duration::from_millis(ms);
         self.muted_until.set(self.muted_until.get().max(Some(until)));
+    }
+
+    /// Notes that a member of a share group has opened a session.
+    pub fn opened_share_session(&self, key: &SessionKey, id: SessionId) {
+        let key = SessionKey { group: key.group.detached(), member: key.member.detached() };
+        self.share_session.replace(Some((key, id)));
     }
 
     /// A client id that came in a request, in memory of its own: as a part of its request it would keep all of it, a
@@ -158,6 +167,7 @@ pub async fn serve(
         presence: RefCell::default(),
         quotas: Arc::clone(&contexts.cluster.node.quotas),
         muted_until: Cell::default(),
+        share_session: RefCell::default(),
     });
     let serving = Serving {
         stream,
@@ -172,7 +182,11 @@ pub async fn serve(
         queued_bytes: Cell::new(0),
         taken: Notify::new(),
     };
-    match serving.run().await {
+    let end = serving.run().await;
+    if let Some((key, id)) = serving.connection.share_session.take() {
+        share::sessions::disconnected(&serving.contexts.share, &key, id);
+    }
+    match end {
         End::Closed | End::HalfClosed => debug!(%peer, "connection closed by the client"),
         End::Idle => debug!(%peer, "connection closed: idle for longer than connections.max.idle.ms"),
         End::Lost(error) => debug!(%peer, %error, "connection lost"),

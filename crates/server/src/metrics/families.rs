@@ -27,6 +27,20 @@ families! {
     FETCH_REQUESTS: Counter = "kafka_server_brokertopicmetrics_totalfetchrequests", "Partitions that were read";
     FAILED_FETCH_REQUESTS: Counter = "kafka_server_brokertopicmetrics_failedfetchrequests", "Partitions that refused to be read";
 
+    SHARE_FETCH_REQUESTS: Counter = "kafka_server_brokertopicmetrics_totalsharefetchrequests", "Partitions that share groups fetched from";
+    FAILED_SHARE_FETCH_REQUESTS: Counter = "kafka_server_brokertopicmetrics_failedsharefetchrequests", "Partitions that refused a share group's fetch";
+    SHARE_ACKNOWLEDGEMENT_REQUESTS: Counter = "kafka_server_brokertopicmetrics_totalshareacknowledgementrequests", "Partitions for which share groups acknowledged records";
+    FAILED_SHARE_ACKNOWLEDGEMENT_REQUESTS: Counter = "kafka_server_brokertopicmetrics_failedshareacknowledgementrequests", "Partitions that refused a share group's acknowledgements";
+
+    // kafka.server:type=ShareGroupMetrics, SharePartitionMetrics, ShareSessionCache
+    SHARE_ACKNOWLEDGED_RECORDS: Counter = "kafka_server_sharegroupmetrics_recordacknowledgements", "Records that share groups acknowledged";
+    SHARE_LOCK_TIMEOUTS: Counter = "kafka_server_sharepartitionmetrics_acquisitionlocktimeout", "Times that the lock on acquired records ran out";
+    SHARE_IN_FLIGHT_MESSAGES: Gauge = "kafka_server_sharepartitionmetrics_inflightmessagecount", "Offsets of a share partition that are in flight";
+    SHARE_IN_FLIGHT_BATCHES: Gauge = "kafka_server_sharepartitionmetrics_inflightbatchcount", "Batches of a share partition that are in flight";
+    SHARE_SESSIONS: Gauge = "kafka_server_sharesessioncache_sharesessionscount", "Share sessions";
+    SHARE_SESSION_PARTITIONS: Gauge = "kafka_server_sharesessioncache_sharepartitionscount", "Partitions of share sessions";
+    SHARE_SESSION_EVICTIONS: Counter = "kafka_server_sharesessioncache_sharesessionevictions", "Share sessions that ended with their connection";
+
     // kafka.server:type=ReplicaManager
     PARTITION_COUNT: Gauge = "kafka_server_replicamanager_partitioncount", "Partitions on this broker";
     LEADER_COUNT: Gauge = "kafka_server_replicamanager_leadercount", "Partitions that this broker leads";

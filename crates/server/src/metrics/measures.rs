@@ -24,7 +24,13 @@ use super::{
     samples::{Samples, count, signed},
     traffic::Traffic,
 };
-use crate::{metadata::Published, node::Node, partition::IsrAnswer, shard::requests::TopicPartition};
+use crate::{
+    metadata::Published,
+    node::Node,
+    partition::IsrAnswer,
+    shard::requests::TopicPartition,
+    share::measures::{ShareMeasures, sample_share_sessions},
+};
 
 /// What a shard tells.
 #[derive(Debug)]
@@ -37,6 +43,8 @@ pub struct ShardMeasures {
     pub requests: BTreeMap<i16, OfApi>,
     /// Changes of in-sync replicas.
     pub isr_changes: IsrChangeCounts,
+    /// Its share partitions.
+    pub share: ShareMeasures,
 }
 
 /// How often in-sync replicas changed.
@@ -128,6 +136,7 @@ impl ShardMeasures {
             samples.add(ISR_EXPANDS, &[], count(changes.expands));
             samples.add(ISR_SHRINKS, &[], count(changes.shrinks));
             samples.add(FAILED_ISR_UPDATES, &[], count(changes.failed));
+            shard.share.sample(samples);
             for (key, api) in &shard.requests {
                 apis.entry(*key).and_modify(|known| known.add(api)).or_insert_with(|| api.clone());
             }
@@ -143,6 +152,7 @@ impl ShardMeasures {
         sample_replicas(shards, node, published, samples);
         let connections = count(node.limits.open() as u64);
         samples.add(CONNECTIONS, &[], connections);
+        sample_share_sessions(&node.share_sessions(), samples);
     }
 }
 

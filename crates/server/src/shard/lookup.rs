@@ -52,7 +52,7 @@ impl Shard {
         })
     }
 
-    pub(super) fn list_offset(&self, query: &OffsetQuery) -> Result<OffsetAnswer, ApiError> {
+    pub(crate) fn list_offset(&self, query: &OffsetQuery) -> Result<OffsetAnswer, ApiError> {
         let Some(spec) = OffsetSpec::from_wire(query.timestamp) else {
             return Err(ErrorCode::UnsupportedVersion.into());
         };

@@ -9,7 +9,7 @@ use klamm_log::{
     cleaner::{Cleanable, CleanedSegment, CleanerSettings, Cleaning, CleaningId},
 };
 use klamm_protocol::{
-    ErrorCode, Uuid,
+    ErrorCode, StrBytes, Uuid,
     api::{
         describe_producers::ProducerState,
         fetch::{AbortedTransaction, EpochEndOffset},
@@ -28,6 +28,10 @@ use crate::{
     listener::connection::NewConnection,
     metadata_change::MetadataChange,
     metrics::measures::ShardMeasures,
+    share::partitions::{
+        acknowledge::{AcknowledgeRequest, ReleaseRequest},
+        visit::VisitRequest,
+    },
 };
 
 /// Where an answer goes.
@@ -133,6 +137,17 @@ pub enum ShardRequest {
         partition: i32,
         /// The requests, each with where its answer goes.
         asked: Vec<AskedOfShare>,
+    },
+    /// Serves a share group's fetch.
+    ShareFetch(Box<VisitRequest>),
+    /// Takes a share group's acknowledgements.
+    ShareAcknowledge(Box<AcknowledgeRequest>),
+    /// Takes back what a member of a share group has that is gone.
+    ShareRelease(ReleaseRequest),
+    /// Gives up what is in memory of a share group that has nobody left here.
+    ShareForget {
+        /// The group.
+        group: StrBytes,
     },
     /// Gathers what the checkpoint files of each log directory say.
     Checkpoints {

@@ -37,6 +37,7 @@ use crate::{
     node::Node,
     partition::Partition,
     replication::Replication,
+    share::partitions::SharePartitions,
     topic_settings::TopicSettings,
 };
 
@@ -54,6 +55,7 @@ pub struct Shard {
     shares: Coordinators<ShareDriver>,
     markers: Markers,
     replication: Replication,
+    share: SharePartitions,
     contexts: RefCell<Option<Rc<Contexts>>>,
     /// What went in and out of partitions.
     pub(super) traffic: RefCell<Traffic>,
@@ -100,6 +102,7 @@ pub async fn run(start: ShardStart) {
         shares: Coordinators::default(),
         markers: Markers::default(),
         replication: Replication::default(),
+        share: SharePartitions::default(),
         contexts: RefCell::new(None),
         traffic: RefCell::default(),
         requests: Rc::default(),
@@ -114,6 +117,7 @@ pub async fn run(start: ShardStart) {
         spawn::essential(Coordinators::<TransactionDriver>::run_timers(Rc::clone(&shard))),
         spawn::essential(Coordinators::<ShareDriver>::run_timers(Rc::clone(&shard))),
         spawn::essential(Markers::run(Rc::clone(&shard))),
+        spawn::essential(SharePartitions::run_timers(Rc::clone(&shard))),
     ];
     let replication = Replication::start(&shard);
     let mut stop = None;
@@ -178,6 +182,11 @@ impl Shard {
     /// What the partitions here have to do with other brokers.
     pub(crate) const fn replication(&self) -> &Replication {
         &self.replication
+    }
+
+    /// The share partitions of the partitions here.
+    pub(crate) const fn share(&self) -> &SharePartitions {
+        &self.share
     }
 
     /// Does something with a partition's log, if the partition is here and led by this broker.
@@ -267,11 +276,23 @@ impl Shard {
                 drop(reply.send(self.transactions.partitions()));
             }
             ShardRequest::CoordinateShares { partition, asked } => self.shares.ask(partition, asked),
+            ShardRequest::ShareFetch(request) => self.visit(*request),
+            ShardRequest::ShareAcknowledge(request) => self.acknowledge(*request),
+            ShardRequest::ShareRelease(request) => self.release_member(&request),
+            ShardRequest::ShareForget { group } => self.share.forget_group(&group),
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
             ShardRequest::Cleanable { reply } => drop(reply.send(self.cleanable())),
             ShardRequest::Clean { at, request } => self.clean(&at, request),
             // The shard's loop has ended by then.
             ShardRequest::Stop { .. } => {}
+        }
+    }
+
+    /// Counts what went in or out of a partition here.
+    pub(crate) fn add_traffic(&self, at: &TopicPartition, traffic: &Traffic) {
+        self.traffic.borrow_mut().add(traffic);
+        if let Some(partition) = self.partitions.borrow_mut().get_mut(at) {
+            partition.traffic.add(traffic);
         }
     }
 
@@ -291,6 +312,7 @@ impl Shard {
             traffic: self.traffic(),
             requests: self.requests.measure(self.node.world.clock.now()),
             isr_changes: self.isr_changes.get(),
+            share: self.share.measure(),
         }
     }
 

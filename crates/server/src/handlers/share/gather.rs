@@ -1,0 +1,154 @@
+//! A share fetch on its way through the shards that have its partitions.
+
+use std::{sync::Arc, time::Duration};
+
+use klamm_protocol::{ErrorCode, StrBytes};
+use klamm_share::{
+    AcquireMode,
+    session::{SessionKey, TopicIdPartition},
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    handlers::records::ByShard,
+    shard::{ShardRequest, Shards, requests::TopicPartition, watch::FetchWatch},
+    share::{
+        partitions::visit::{VisitAnswer, VisitRequest, Wanted},
+        settings::ShareSettings,
+    },
+};
+
+/// See the module.
+pub(super) struct Gather<'a> {
+    pub(super) shards: &'a Shards,
+    pub(super) key: SessionKey,
+    /// The partitions, in the order in which the limit of records is spent.
+    pub(super) wanted: Vec<(TopicIdPartition, StrBytes)>,
+    pub(super) settings: ShareSettings,
+    pub(super) bytes_max: u32,
+    pub(super) bytes_min: u32,
+    pub(super) records_max: i32,
+    pub(super) batch_size: i32,
+    pub(super) mode: AcquireMode,
+    pub(super) wait_max: Duration,
+}
+
+impl Gather<'_> {
+    /// Acquires what there is, or waits for something.
+    pub(super) async fn run(&self) -> Vec<(TopicIdPartition, VisitAnswer)> {
+        let clock = self.shards.clock();
+        let deadline = clock.now() + self.wait_max;
+        let mut is_first = true;
+        loop {
+            let left = deadline.since_start().saturating_sub(clock.now().since_start());
+            let watch = (!left.is_zero()).then(|| FetchWatch::new(i64::from(self.bytes_min.max(1))));
+            let is_enough = self.bytes_min <= 1 || watch.is_none() || self.has_enough(is_first, &watch).await;
+            if is_enough {
+                // A fetch that has looked for enough bytes has been everywhere once.
+                let answers = self.acquire(is_first && self.bytes_min <= 1, &watch).await;
+                let is_news = |answer: &VisitAnswer| answer.error.is_some() || !answer.acquired.is_empty();
+                if watch.is_none() || answers.iter().any(is_news) {
+                    return self.wanted.iter().map(|(partition, _)| *partition).zip(answers).collect();
+                }
+            }
+            if let Some(watch) = watch {
+                let _ = clock.timeout(left, watch.woken()).await;
+            }
+            is_first = false;
+        }
+    }
+
+    /// Whether there are as many bytes as the fetch wants at least, or something went wrong that it has to hear of.
+    async fn has_enough(&self, is_first: bool, watch: &Option<Arc<FetchWatch>>) -> bool {
+        let wanted = Wanted::Bytes { bytes_max: self.bytes_each() };
+        let waiting: Vec<_> = self
+            .by_shard()
+            .map(|(shard, _, partitions)| self.visit(shard, partitions, wanted, is_first, watch.clone()))
+            .collect();
+        let mut bytes = 0;
+        for answers in waiting {
+            for answer in answers.await.unwrap_or_default() {
+                if answer.error.is_some() {
+                    return true;
+                }
+                bytes += u64::from(answer.bytes);
+            }
+        }
+        bytes >= u64::from(self.bytes_min)
+    }
+
+    /// Acquires records at one shard after the other, as long as more are wanted.
+    async fn acquire(&self, is_first: bool, watch: &Option<Arc<FetchWatch>>) -> Vec<VisitAnswer> {
+        let mut answers = vec![VisitAnswer::default(); self.wanted.len()];
+        let mut left = i64::from(self.records_max);
+        for (shard, places, partitions) in self.by_shard() {
+            if left <= 0 {
+                break;
+            }
+            let wanted = Wanted::Records {
+                bytes_max: self.bytes_each(),
+                records_max: i32::try_from(left).unwrap_or(i32::MAX),
+                batch_size: self.batch_size,
+                mode: self.mode,
+            };
+            let found = self.visit(shard, partitions, wanted, is_first, watch.clone()).await;
+            let mut found = found.unwrap_or_default().into_iter();
+            for place in places {
+                let answer = found.next().unwrap_or_else(|| ErrorCode::NotLeaderOrFollower.into());
+                left -= answer.count();
+                if let Some(slot) = answers.get_mut(place) {
+                    *slot = answer;
+                }
+            }
+        }
+        answers
+    }
+
+    fn visit(
+        &self,
+        shard: usize,
+        partitions: Vec<(TopicPartition, klamm_protocol::Uuid)>,
+        wanted: Wanted,
+        is_first: bool,
+        watch: Option<Arc<FetchWatch>>,
+    ) -> oneshot::Receiver<Vec<VisitAnswer>> {
+        let (reply, answers) = oneshot::channel();
+        let request = VisitRequest {
+            group: self.key.group.clone(),
+            member: self.key.member.clone(),
+            partitions,
+            settings: self.settings,
+            wanted,
+            is_first,
+            watch,
+            reply,
+        };
+        self.shards.send(shard, ShardRequest::ShareFetch(Box::new(request)));
+        answers
+    }
+
+    /// The partitions by shard, the shard of the first one first.
+    fn by_shard(
+        &self,
+    ) -> impl Iterator<Item = (usize, Vec<usize>, Vec<(TopicPartition, klamm_protocol::Uuid)>)> {
+        let mut work = ByShard::new(self.shards.count());
+        let mut order: Vec<usize> = Vec::new();
+        for (place, (partition, topic)) in self.wanted.iter().enumerate() {
+            let shard = self.shards.of(topic, partition.index);
+            let at = TopicPartition { topic: topic.clone(), index: partition.index };
+            work.push(shard, place, (at, partition.topic_id));
+            if !order.contains(&shard) {
+                order.push(shard);
+            }
+        }
+        let mut parts: Vec<_> = work.into_parts().collect();
+        parts.sort_by_key(|(shard, ..)| order.iter().position(|known| known == shard));
+        parts.into_iter()
+    }
+
+    /// Each partition may give an equal part of the bytes.
+    fn bytes_each(&self) -> u32 {
+        let count = u32::try_from(self.wanted.len()).unwrap_or(u32::MAX);
+        (self.bytes_max / count.max(1)).max(1)
+    }
+}

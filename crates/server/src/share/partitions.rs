@@ -1,0 +1,189 @@
+//! The share partitions of a shard: those of the partitions that it leads, for every group that fetches from them.
+//!
+//! A share partition is loaded when a member first asks for it, and given up when this broker does not lead the partition
+//! any more, when its state turns out to be another's, or when the group has nobody left here. It lives on the shard that
+//! has the partition, so that reading the log and giving out what was read is one step that nothing comes between.
+
+pub mod acknowledge;
+mod keep;
+mod load;
+mod timers;
+pub mod visit;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
+
+use klamm_coordinator::share::SharePartitionKey;
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use klamm_share::SharePartition;
+use tokio::sync::Notify;
+
+use super::{
+    measures::{InFlight, ShareCounts, ShareMeasures},
+    settings::ShareSettings,
+};
+use crate::{
+    error::ApiError,
+    shard::{requests::TopicPartition, run::Shard, watch::Watchers},
+};
+use keep::Writes;
+
+/// A share partition's name: the partition first, so that those of one partition are neighbours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// Topic and index.
+    pub at: TopicPartition,
+    /// The group.
+    pub group: StrBytes,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct SharePartitions {
+    held: RefCell<BTreeMap<Key, Held>>,
+    /// When something is due, by share partition. Some entries are of times that have passed without.
+    deadlines: RefCell<BTreeSet<(Duration, Key)>>,
+    /// Rung when there is an earlier deadline.
+    earlier: Notify,
+    next_incarnation: Cell<u64>,
+    pub(super) counts: RefCell<ShareCounts>,
+}
+
+/// How far a share partition is.
+enum Held {
+    /// Its state is being read.
+    Loading { incarnation: u64, waiting: Watchers },
+    /// It could not be read. Whoever waited is told; the next one to come has it tried again.
+    Failed(ApiError),
+    /// It was given up, and writes are under way that have to be done before it is loaded again.
+    Leaving { writes: Rc<Writes>, waiting: Watchers },
+    /// It is there.
+    Active(Box<Active>),
+}
+
+/// A share partition that is loaded.
+struct Active {
+    topic_id: Uuid,
+    /// Tells it from those that had the same name before.
+    incarnation: u64,
+    machine: SharePartition,
+    settings: ShareSettings,
+    /// Fetches that wait for records that others have.
+    waiting: Watchers,
+    writes: Rc<Writes>,
+    /// The deadline that it was last noted with.
+    noted: Option<Duration>,
+}
+
+impl Active {
+    fn state_key(&self, key: &Key) -> SharePartitionKey {
+        SharePartitionKey { group: key.group.clone(), topic_id: self.topic_id, partition: key.at.index }
+    }
+}
+
+impl SharePartitions {
+    /// The partition is not led here any more: everything that is known of its share partitions is void.
+    pub(crate) fn resigned(&self, at: &TopicPartition) {
+        let mut held = self.held.borrow_mut();
+        let from = Key { at: at.clone(), group: StrBytes::default() };
+        let keys: Vec<Key> =
+            held.range(from..).map(|(key, _)| key.clone()).take_while(|key| key.at == *at).collect();
+        for key in keys {
+            if let Some(gone) = held.remove(&key) {
+                wake(gone);
+            }
+        }
+    }
+
+    /// Nobody of the group is left here.
+    pub(crate) fn forget_group(&self, group: &str) {
+        let mut held = self.held.borrow_mut();
+        let keys: Vec<Key> = held.keys().filter(|key| key.group == *group).cloned().collect();
+        for key in keys {
+            give_up(&mut held, &key);
+        }
+    }
+
+    /// Gives up a share partition whose state turned out to be another's, if it is still the same.
+    fn fence(&self, key: &Key, incarnation: u64) {
+        let mut held = self.held.borrow_mut();
+        if matches!(held.get(key), Some(Held::Active(active)) if active.incarnation == incarnation) {
+            give_up(&mut held, key);
+        }
+    }
+
+    /// Runs `work` on a share partition that is loaded, if it is still the same.
+    fn with_active<T>(&self, key: &Key, incarnation: u64, work: impl FnOnce(&mut Active) -> T) -> Option<T> {
+        match self.held.borrow_mut().get_mut(key) {
+            Some(Held::Active(active)) if active.incarnation == incarnation => Some(work(active)),
+            _ => None,
+        }
+    }
+
+    fn incarnation(&self) -> u64 {
+        let next = self.next_incarnation.get();
+        self.next_incarnation.set(next + 1);
+        next
+    }
+
+    /// Their numbers.
+    pub(crate) fn measure(&self) -> ShareMeasures {
+        let held = self.held.borrow();
+        let in_flight = held.iter().filter_map(|(key, held)| match held {
+            Held::Active(active) => Some(InFlight {
+                at: key.at.clone(),
+                group: key.group.clone(),
+                records: active.machine.in_flight(),
+                batches: active.machine.in_flight_batches(),
+            }),
+            _ => None,
+        });
+        ShareMeasures { counts: self.counts.borrow().clone(), in_flight: in_flight.collect() }
+    }
+}
+
+/// Takes a share partition out; what is being written of it is written first.
+fn give_up(held: &mut BTreeMap<Key, Held>, key: &Key) {
+    match held.remove(key) {
+        Some(Held::Active(mut active)) => {
+            active.waiting.wake_all();
+            if !active.writes.is_idle() {
+                let leaving =
+                    Held::Leaving { writes: Rc::clone(&active.writes), waiting: Watchers::default() };
+                held.insert(key.clone(), leaving);
+            }
+        }
+        Some(leaving @ Held::Leaving { .. }) => {
+            held.insert(key.clone(), leaving);
+        }
+        Some(other) => wake(other),
+        None => {}
+    }
+}
+
+fn wake(held: Held) {
+    match held {
+        Held::Loading { mut waiting, .. } | Held::Leaving { mut waiting, .. } => waiting.wake_all(),
+        Held::Active(mut active) => active.waiting.wake_all(),
+        Held::Failed(_) => {}
+    }
+}
+
+impl Shard {
+    /// Checks that this broker leads a partition of a topic.
+    fn check_led(&self, at: &TopicPartition, topic_id: Uuid) -> Result<i32, ApiError> {
+        let partitions = self.partitions.borrow();
+        let Some(partition) = partitions.get(at) else { return Err(self.missing(at).into()) };
+        if partition.topic_id() != topic_id {
+            return Err(ErrorCode::UnknownTopicId.into());
+        }
+        if self.node().log_dirs.is_offline(partition.log_dir()) {
+            return Err(ErrorCode::KafkaStorageError.into());
+        }
+        Ok(partition.check_leader(-1)?)
+    }
+}

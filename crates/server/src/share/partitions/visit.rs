@@ -1,0 +1,294 @@
+//! A member's fetch at the partitions of one shard.
+
+use std::{rc::Rc, sync::Arc};
+
+use klamm_log::FileSlice;
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use klamm_share::{AbortedTransaction, AcquireMode, AcquireRequest, AcquiredRecords};
+
+use super::{Active, Held, Key};
+use crate::{
+    error::ApiError,
+    fault_to_api::log_error,
+    metrics::traffic::Traffic,
+    shard::{
+        requests::{Isolation, Reply, TopicPartition},
+        run::Shard,
+        watch::FetchWatch,
+    },
+    share::{batches::Batches, settings::ShareSettings},
+};
+
+/// Reads of one partition that may give nothing, as of an aborted transaction, before others have their turn.
+const TRIES_MAX: usize = 16;
+
+/// A fetch of a member from partitions of one shard.
+#[derive(Debug)]
+pub struct VisitRequest {
+    /// The group.
+    pub group: StrBytes,
+    /// The member.
+    pub member: StrBytes,
+    /// The partitions, each with its topic's id.
+    pub partitions: Vec<(TopicPartition, Uuid)>,
+    /// What the group is configured to.
+    pub settings: ShareSettings,
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Whether the fetch has not been here before: what failed to load is tried again.
+    pub is_first: bool,
+    /// Left where nothing is to be had yet.
+    pub watch: Option<Arc<FetchWatch>>,
+    /// Answers in the order of the partitions.
+    pub reply: Reply<Vec<VisitAnswer>>,
+}
+
+/// What a fetch wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// To know how many bytes there are.
+    Bytes {
+        /// Most bytes counted of one partition.
+        bytes_max: u32,
+    },
+    /// Records.
+    Records {
+        /// Most bytes of one partition; a first batch that is larger comes whole.
+        bytes_max: u32,
+        /// Most records of all partitions.
+        records_max: i32,
+        /// How many records a batch in flight had best have.
+        batch_size: i32,
+        /// How the number of records is limited.
+        mode: AcquireMode,
+    },
+}
+
+/// What a fetch found at one partition.
+#[derive(Debug, Clone, Default)]
+pub struct VisitAnswer {
+    /// What went wrong.
+    pub error: Option<ApiError>,
+    /// What the member has now.
+    pub acquired: Vec<AcquiredRecords>,
+    /// The batches in which that is.
+    pub records: Option<FileSlice>,
+    /// How many bytes are there to be had.
+    pub bytes: u32,
+}
+
+impl VisitAnswer {
+    fn failed(error: impl Into<ApiError>) -> Self {
+        Self { error: Some(error.into()), ..Self::default() }
+    }
+
+    /// How many offsets the member got.
+    pub fn count(&self) -> i64 {
+        self.acquired.iter().map(AcquiredRecords::count).sum()
+    }
+}
+
+impl Shard {
+    /// Serves a fetch at the partitions here, one after the other.
+    pub(crate) fn visit(self: &Rc<Self>, request: VisitRequest) {
+        let mut answers = Vec::with_capacity(request.partitions.len());
+        let mut left = match request.wanted {
+            Wanted::Records { records_max, .. } => i64::from(records_max),
+            Wanted::Bytes { .. } => i64::MAX,
+        };
+        for (at, topic_id) in &request.partitions {
+            let answer = self.visit_one(at, *topic_id, &request, left);
+            left -= answer.count();
+            if request.is_first {
+                let mut counts = self.share().counts.borrow_mut();
+                counts.fetch_requests += 1;
+                counts.failed_fetch_requests += u64::from(answer.error.is_some());
+            }
+            answers.push(answer);
+        }
+        drop(request.reply.send(answers));
+    }
+
+    fn visit_one(
+        self: &Rc<Self>,
+        at: &TopicPartition,
+        topic_id: Uuid,
+        request: &VisitRequest,
+        left: i64,
+    ) -> VisitAnswer {
+        let key = Key { at: at.clone(), group: request.group.clone() };
+        let share = self.share();
+        let leader_epoch = match self.check_led(at, topic_id) {
+            Ok(epoch) => epoch,
+            Err(error) => return VisitAnswer::failed(error),
+        };
+        let mut held = share.held.borrow_mut();
+        let is_stale = match held.get(&key) {
+            None => true,
+            Some(Held::Failed(_)) => request.is_first,
+            Some(Held::Active(active)) => active.topic_id != topic_id,
+            Some(Held::Loading { .. } | Held::Leaving { .. }) => false,
+        };
+        if is_stale {
+            // Names outlive the request that they came in.
+            let at = TopicPartition { topic: key.at.topic.detached(), index: key.at.index };
+            let key = Key { at, group: key.group.detached() };
+            let loading = self.load_share_partition(&key, topic_id, leader_epoch, request.settings);
+            held.insert(key, loading);
+        }
+        match held.get_mut(&key) {
+            Some(Held::Loading { waiting, .. } | Held::Leaving { waiting, .. }) => {
+                if let Some(watch) = &request.watch {
+                    waiting.add(watch);
+                }
+                VisitAnswer::default()
+            }
+            Some(Held::Failed(error)) => {
+                let error = error.clone();
+                VisitAnswer::failed(error)
+            }
+            Some(Held::Active(active)) => {
+                active.settings = request.settings;
+                let answer = self.acquire(&key, active, request, left);
+                if let Some(watch) = request.watch.as_ref().filter(|_| answer.acquired.is_empty()) {
+                    active.waiting.add(watch);
+                }
+                share.note_deadline(&key, active);
+                answer
+            }
+            None => VisitAnswer::default(),
+        }
+    }
+
+    /// Reads and acquires, or says how much there is.
+    fn acquire(&self, key: &Key, active: &mut Active, request: &VisitRequest, left: i64) -> VisitAnswer {
+        for _ in 0..TRIES_MAX {
+            if left <= 0 || !active.machine.can_acquire(&request.settings.partition) {
+                return VisitAnswer::default();
+            }
+            match self.try_acquire(key, active, request, left) {
+                Ok(Tried::Done(answer)) => return answer,
+                Ok(Tried::Again) => {}
+                Err(error) => return VisitAnswer::failed(error),
+            }
+        }
+        if let Some(watch) = &request.watch {
+            watch.wake();
+        }
+        VisitAnswer::default()
+    }
+
+    fn try_acquire(
+        &self,
+        key: &Key,
+        active: &mut Active,
+        request: &VisitRequest,
+        left: i64,
+    ) -> Result<Tried, ApiError> {
+        let (Wanted::Bytes { bytes_max } | Wanted::Records { bytes_max, .. }) = request.wanted;
+        let fetch_offset = active.machine.next_fetch_offset();
+        let (slice, aborted) = match self.read_for_share(key, request, fetch_offset, bytes_max)? {
+            Read::Found { slice, aborted } => (slice, aborted),
+            Read::Nothing => return Ok(Tried::Done(VisitAnswer::default())),
+            Read::LogStartsAt(start) => {
+                if start <= active.machine.start_offset() {
+                    return Ok(Tried::Done(VisitAnswer::default()));
+                }
+                active.machine.log_start_moved(start);
+                return Ok(Tried::Again);
+            }
+        };
+        let Wanted::Records { records_max: _, batch_size, mode, .. } = request.wanted else {
+            if let Some(watch) = &request.watch {
+                watch.count(u64::from(slice.len));
+            }
+            return Ok(Tried::Done(VisitAnswer { bytes: slice.len, ..VisitAnswer::default() }));
+        };
+        let batches = Batches::scan(&slice).map_err(|error| log_error(&error))?;
+        let wanted = AcquireRequest {
+            member: &request.member,
+            mode,
+            batch_size,
+            records_max: i32::try_from(left).unwrap_or(i32::MAX),
+            fetch_offset,
+            batches: &batches.spans,
+            aborted: &aborted,
+        };
+        let now = self.node().world.clock.now().since_start();
+        let acquired = active.machine.acquire(now, &wanted, &request.settings.partition);
+        if acquired.is_empty() {
+            // All of it may be of aborted transactions; then there is more behind it.
+            let has_moved = active.machine.next_fetch_offset() != fetch_offset;
+            return Ok(if has_moved { Tried::Again } else { Tried::Done(VisitAnswer::default()) });
+        }
+        let records = batches.cut(&slice, &acquired);
+        let bytes = records.as_ref().map_or(0, |records| records.len);
+        let out = Traffic { bytes_out: u64::from(bytes), ..Traffic::default() };
+        self.add_traffic(&key.at, &out);
+        Ok(Tried::Done(VisitAnswer { error: None, acquired, records, bytes }))
+    }
+
+    fn read_for_share(
+        &self,
+        key: &Key,
+        request: &VisitRequest,
+        offset: i64,
+        bytes_max: u32,
+    ) -> Result<Read, ApiError> {
+        let mut partitions = self.partitions.borrow_mut();
+        let Some(partition) = partitions.get_mut(&key.at) else { return Err(self.missing(&key.at).into()) };
+        let isolation = match request.settings.isolation {
+            Isolation::Committed => klamm_log::Isolation::Committed,
+            Isolation::Uncommitted | Isolation::LogEnd => klamm_log::Isolation::HighWatermark,
+        };
+        let read = partition.log.read(offset, bytes_max, isolation, true);
+        let data = match read {
+            Ok(data) => data,
+            Err(klamm_log::Error::OffsetOutOfRange { log_start_offset, .. }) => {
+                return Ok(Read::LogStartsAt(log_start_offset));
+            }
+            Err(error) => {
+                if error.is_fault() {
+                    self.node().log_dirs.fail(partition.log_dir(), &error);
+                }
+                return Err(log_error(&error));
+            }
+        };
+        let Some(slice) = data.records.filter(|slice| slice.len > 0) else {
+            if let Some(watch) = &request.watch {
+                partition.readers.add(request.settings.isolation, watch);
+            }
+            return Ok(Read::Nothing);
+        };
+        if let (Wanted::Bytes { .. }, Some(watch)) = (request.wanted, &request.watch) {
+            // More may come until there is enough.
+            partition.readers.add(request.settings.isolation, watch);
+        }
+        let aborted = data.aborted.unwrap_or_default().into_iter();
+        let aborted = aborted
+            .map(|transaction| AbortedTransaction {
+                producer_id: transaction.producer_id,
+                first_offset: transaction.first_offset,
+            })
+            .collect();
+        Ok(Read::Found { slice, aborted })
+    }
+}
+
+enum Tried {
+    Done(VisitAnswer),
+    /// The next offset to fetch is another now.
+    Again,
+}
+
+enum Read {
+    Found { slice: FileSlice, aborted: Vec<AbortedTransaction> },
+    Nothing,
+    LogStartsAt(i64),
+}
+
+impl From<ErrorCode> for VisitAnswer {
+    fn from(code: ErrorCode) -> Self {
+        Self::failed(code)
+    }
+}

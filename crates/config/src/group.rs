@@ -17,26 +17,26 @@ keys! { DEFS;
 
     /// Where a share group starts in a partition that it has no state for: `earliest`, `latest`, or
     /// `by_duration:` with an ISO 8601 duration back from now.
-    SHARE_AUTO_OFFSET_RESET: String = "share.auto.offset.reset", default("latest"), ShareOffsetReset, Medium, Resource;
+    SHARE_AUTO_OFFSET_RESET: String = "share.auto.offset.reset", default("latest"), ShareOffsetReset, Medium, Resource, supported;
 
     /// How often a record is delivered to the share group before it is given up.
-    SHARE_DELIVERY_COUNT_LIMIT: i32 = "share.delivery.count.limit", default(5), at_least(2), Medium, Resource, from(&[("group.share.delivery.count.limit", 1)]);
+    SHARE_DELIVERY_COUNT_LIMIT: i32 = "share.delivery.count.limit", default(5), at_least(2), Medium, Resource, from(&[("group.share.delivery.count.limit", 1)]), supported;
 
     /// Heartbeat interval told to members of the share group, in milliseconds.
     SHARE_HEARTBEAT_INTERVAL_MS: i32 = "share.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.share.heartbeat.interval.ms", 1)]), supported;
 
     /// Whether the share group is given records of open and aborted transactions too (`read_uncommitted`)
     /// or not (`read_committed`).
-    SHARE_ISOLATION_LEVEL: String = "share.isolation.level", default("read_uncommitted"), OneOf(&["read_committed", "read_uncommitted"]), Medium, Resource;
+    SHARE_ISOLATION_LEVEL: String = "share.isolation.level", default("read_uncommitted"), OneOf(&["read_committed", "read_uncommitted"]), Medium, Resource, supported;
 
     /// Most records of one share partition that may be in delivery at a time.
-    SHARE_PARTITION_MAX_RECORD_LOCKS: i32 = "share.partition.max.record.locks", default(2000), at_least(100), Medium, Resource, from(&[("group.share.partition.max.record.locks", 1)]);
+    SHARE_PARTITION_MAX_RECORD_LOCKS: i32 = "share.partition.max.record.locks", default(2000), at_least(100), Medium, Resource, from(&[("group.share.partition.max.record.locks", 1)]), supported;
 
     /// How long a record is locked for the consumer that acquired it, in milliseconds.
-    SHARE_RECORD_LOCK_DURATION_MS: i32 = "share.record.lock.duration.ms", default(30000), at_least(1000), Medium, Resource, from(&[("group.share.record.lock.duration.ms", 1)]);
+    SHARE_RECORD_LOCK_DURATION_MS: i32 = "share.record.lock.duration.ms", default(30000), at_least(1000), Medium, Resource, from(&[("group.share.record.lock.duration.ms", 1)]), supported;
 
     /// Whether consumers of the share group may renew the lock of a record.
-    SHARE_RENEW_ACKNOWLEDGE_ENABLE: bool = "share.renew.acknowledge.enable", default(true), Any, Medium, Resource;
+    SHARE_RENEW_ACKNOWLEDGE_ENABLE: bool = "share.renew.acknowledge.enable", default(true), Any, Medium, Resource, supported;
 
     /// A member of the share group without a heartbeat for this long is removed, in milliseconds.
     SHARE_SESSION_TIMEOUT_MS: i32 = "share.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.share.session.timeout.ms", 1)]), supported;

@@ -222,6 +222,8 @@ served! {
     ListConfigResources      0..=1   Brokers  configs::list_config_resources;
     ConsumerGroupHeartbeat   0..=1   Brokers  groups::consumer_group_heartbeat;
     ConsumerGroupDescribe    0..=1   Brokers  groups::consumer_group_describe;
+    ShareFetch               1..=2   Brokers  share::share_fetch;
+    ShareAcknowledge         1..=2   Brokers  share::share_acknowledge;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
     InitializeShareGroupState 0..=0 Brokers  share::initialize_share_group_state;
     ReadShareGroupState      0..=0   Brokers  share::read_share_group_state;

@@ -10,7 +10,7 @@ keys! { DEFS;
     GROUP_SHARE_ASSIGNORS: Vec<String> = "group.share.assignors", default("simple"), SOME, Medium, ReadOnly;
 
     /// How often a record is delivered to a share group before it is given up.
-    GROUP_SHARE_DELIVERY_COUNT_LIMIT: i32 = "group.share.delivery.count.limit", default(5), between(2, 10), Medium, ReadOnly;
+    GROUP_SHARE_DELIVERY_COUNT_LIMIT: i32 = "group.share.delivery.count.limit", default(5), between(2, 10), Medium, ReadOnly, supported;
 
     /// Heartbeat interval told to members of share groups, in milliseconds.
     GROUP_SHARE_HEARTBEAT_INTERVAL_MS: i32 = "group.share.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
@@ -23,22 +23,22 @@ keys! { DEFS;
     GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly, supported;
 
     /// Upper bound of the delivery count limit of share groups.
-    GROUP_SHARE_MAX_DELIVERY_COUNT_LIMIT: i32 = "group.share.max.delivery.count.limit", default(10), between(5, 25), Medium, ReadOnly;
+    GROUP_SHARE_MAX_DELIVERY_COUNT_LIMIT: i32 = "group.share.max.delivery.count.limit", default(10), between(5, 25), Medium, ReadOnly, supported;
 
     /// Upper bound of the heartbeat interval of share groups, in milliseconds.
     GROUP_SHARE_MAX_HEARTBEAT_INTERVAL_MS: i32 = "group.share.max.heartbeat.interval.ms", default(15000), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of the number of record locks of one share partition.
-    GROUP_SHARE_MAX_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.max.partition.max.record.locks", default(4000), between(2000, 10000), Medium, ReadOnly;
+    GROUP_SHARE_MAX_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.max.partition.max.record.locks", default(4000), between(2000, 10000), Medium, ReadOnly, supported;
 
     /// Upper bound of the record lock duration of share groups, in milliseconds.
-    GROUP_SHARE_MAX_RECORD_LOCK_DURATION_MS: i32 = "group.share.max.record.lock.duration.ms", default(60000), between(30000, 3600000), Medium, ReadOnly;
+    GROUP_SHARE_MAX_RECORD_LOCK_DURATION_MS: i32 = "group.share.max.record.lock.duration.ms", default(60000), between(30000, 3600000), Medium, ReadOnly, supported;
 
     /// Upper bound of the session timeout of share groups, in milliseconds.
     GROUP_SHARE_MAX_SESSION_TIMEOUT_MS: i32 = "group.share.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most share sessions that a broker keeps.
-    GROUP_SHARE_MAX_SHARE_SESSIONS: i32 = "group.share.max.share.sessions", default(2000), at_least(1), Medium, ReadOnly;
+    GROUP_SHARE_MAX_SHARE_SESSIONS: i32 = "group.share.max.share.sessions", default(2000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most members that one share group may have.
     GROUP_SHARE_MAX_SIZE: i32 = "group.share.max.size", default(200), between(1, 1000), Medium, ReadOnly, supported;
@@ -47,28 +47,28 @@ keys! { DEFS;
     GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly, supported;
 
     /// Lower bound of the delivery count limit of share groups.
-    GROUP_SHARE_MIN_DELIVERY_COUNT_LIMIT: i32 = "group.share.min.delivery.count.limit", default(2), between(2, 5), Medium, ReadOnly;
+    GROUP_SHARE_MIN_DELIVERY_COUNT_LIMIT: i32 = "group.share.min.delivery.count.limit", default(2), between(2, 5), Medium, ReadOnly, supported;
 
     /// Lower bound of the heartbeat interval of share groups, in milliseconds.
     GROUP_SHARE_MIN_HEARTBEAT_INTERVAL_MS: i32 = "group.share.min.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// Lower bound of the number of record locks of one share partition.
-    GROUP_SHARE_MIN_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.min.partition.max.record.locks", default(100), between(100, 2000), Medium, ReadOnly;
+    GROUP_SHARE_MIN_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.min.partition.max.record.locks", default(100), between(100, 2000), Medium, ReadOnly, supported;
 
     /// Lower bound of the record lock duration of share groups, in milliseconds.
-    GROUP_SHARE_MIN_RECORD_LOCK_DURATION_MS: i32 = "group.share.min.record.lock.duration.ms", default(15000), between(1000, 30000), Medium, ReadOnly;
+    GROUP_SHARE_MIN_RECORD_LOCK_DURATION_MS: i32 = "group.share.min.record.lock.duration.ms", default(15000), between(1000, 30000), Medium, ReadOnly, supported;
 
     /// Lower bound of the session timeout of share groups, in milliseconds.
     GROUP_SHARE_MIN_SESSION_TIMEOUT_MS: i32 = "group.share.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most records of one share partition that may be in delivery at a time.
-    GROUP_SHARE_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.partition.max.record.locks", default(2000), between(100, 10000), Medium, ReadOnly;
+    GROUP_SHARE_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.partition.max.record.locks", default(2000), between(100, 10000), Medium, ReadOnly, supported;
 
     /// Class that stores the state of share groups. Klamm has one, built in, so a value has no effect.
     GROUP_SHARE_PERSISTER_CLASS_NAME: String = "group.share.persister.class.name", default("org.apache.kafka.server.share.persister.DefaultStatePersister"), Any, Medium, ReadOnly, internal;
 
     /// How long a record is locked for the consumer that acquired it, in milliseconds.
-    GROUP_SHARE_RECORD_LOCK_DURATION_MS: i32 = "group.share.record.lock.duration.ms", default(30000), between(1000, 3600000), Medium, ReadOnly;
+    GROUP_SHARE_RECORD_LOCK_DURATION_MS: i32 = "group.share.record.lock.duration.ms", default(30000), between(1000, 3600000), Medium, ReadOnly, supported;
 
     /// A member of a share group without a heartbeat for this long is removed, in milliseconds.
     GROUP_SHARE_SESSION_TIMEOUT_MS: i32 = "group.share.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;

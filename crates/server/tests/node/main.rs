@@ -20,6 +20,7 @@ mod names;
 mod quotas;
 mod replication;
 mod security;
+mod share;
 mod shares;
 mod storage;
 mod transactions;

@@ -1,0 +1,356 @@
+//! Share groups' fetches and acknowledgements, as consumers see them.
+
+use klamm_protocol::{
+    ErrorCode, Records, Uuid,
+    api::{
+        find_coordinator::FindCoordinatorRequest,
+        incremental_alter_configs::{AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest},
+        initialize_share_group_state::{
+            InitializeShareGroupStateRequest, InitializeStateData, PartitionData as InitialState,
+        },
+        produce::{PartitionProduceData, ProduceRequest, TopicProduceData},
+        share_acknowledge::{AcknowledgePartition, AcknowledgeTopic, ShareAcknowledgeRequest},
+        share_fetch::{
+            AcknowledgementBatch, FetchPartition, FetchTopic, PartitionData, ShareFetchRequest,
+            ShareFetchResponse,
+        },
+    },
+    records::{BatchBuilder, BatchIter, BatchOptions},
+};
+
+use crate::harness::{Client, TestNode, beside_others, eventually};
+
+const SETTINGS: &[(&str, &str)] = &[
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    ("share.coordinator.state.topic.num.partitions", "3"),
+    ("group.share.min.record.lock.duration.ms", "1000"),
+];
+const TOPIC: &str = "queue";
+const GROUP: &str = "workers";
+
+const ACCEPT: i8 = 1;
+const RELEASE: i8 = 2;
+const REJECT: i8 = 3;
+const RENEW: i8 = 4;
+
+fn produce(node: &TestNode, count: i64) {
+    let mut batch = BatchBuilder::new(BatchOptions::default());
+    for number in 0..count {
+        batch.append_at(number, 1, None, Some(number.to_string().as_bytes()), &[]).unwrap();
+    }
+    let records = Some(Records::Bytes(batch.build().unwrap().freeze()));
+    let partition_data = vec![PartitionProduceData { index: 0, records, ..Default::default() }];
+    let topic_data = vec![TopicProduceData { name: TOPIC.into(), partition_data, ..Default::default() }];
+    let request = ProduceRequest { acks: -1, timeout_ms: 5000, topic_data, ..Default::default() };
+    let answer = node.connect().call(&request, 11);
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+/// What the group's coordinator does when a member subscribes to the topic.
+fn initialize(node: &TestNode) {
+    let mut client = node.connect();
+    let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
+    let partitions =
+        vec![InitialState { partition: 0, state_epoch: 1, start_offset: -1, ..Default::default() }];
+    let topics = vec![InitializeStateData { topic_id, partitions, ..Default::default() }];
+    let request = InitializeShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
+    // To be asked for the coordinator is what has its topic made.
+    let key = format!("{GROUP}:{topic_id}:0");
+    let find =
+        FindCoordinatorRequest { key_type: 2, coordinator_keys: vec![key.into()], ..Default::default() };
+    eventually("a share coordinator", || client.call(&find, 6).coordinators[0].error_code == 0);
+    eventually("a state", || client.call(&request, 0).results[0].partitions[0].error_code == 0);
+}
+
+fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {
+    let configs = configs.iter().map(|(name, value)| AlterableConfig {
+        name: (*name).into(),
+        value: Some((*value).into()),
+        ..Default::default()
+    });
+    let resource = AlterConfigsResource {
+        resource_type: 32,
+        resource_name: GROUP.into(),
+        configs: configs.collect(),
+        ..Default::default()
+    };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    assert_eq!(node.connect().call(&request, 1).responses[0].error_code, 0);
+}
+
+fn ranges(ranges: &[(i64, i64, i8)]) -> Vec<AcknowledgementBatch> {
+    let ranges = ranges.iter().map(|(first_offset, last_offset, kind)| AcknowledgementBatch {
+        first_offset: *first_offset,
+        last_offset: *last_offset,
+        acknowledge_types: vec![*kind],
+        ..Default::default()
+    });
+    ranges.collect()
+}
+
+/// Makes a request wrong.
+type Change = &'static dyn Fn(&mut ShareFetchRequest);
+
+/// A consumer in a share group, with one partition.
+struct Consumer {
+    client: Client,
+    member: &'static str,
+    topic_id: Uuid,
+    epoch: i32,
+    max_wait_ms: i32,
+    max_records: i32,
+    mode: i8,
+}
+
+impl Consumer {
+    fn new(node: &TestNode, member: &'static str) -> Self {
+        let mut client = node.connect();
+        let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
+        Self { client, member, topic_id, epoch: 0, max_wait_ms: 10_000, max_records: 500, mode: 0 }
+    }
+
+    fn request(&mut self, ranges: Vec<AcknowledgementBatch>) -> ShareFetchRequest {
+        let partitions = vec![FetchPartition {
+            partition_index: 0,
+            acknowledgement_batches: ranges,
+            ..Default::default()
+        }];
+        let topics = vec![FetchTopic { topic_id: self.topic_id, partitions, ..Default::default() }];
+        let request = ShareFetchRequest {
+            group_id: Some(GROUP.into()),
+            member_id: Some(self.member.into()),
+            share_session_epoch: self.epoch,
+            max_wait_ms: self.max_wait_ms,
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            max_records: self.max_records,
+            batch_size: self.max_records,
+            share_acquire_mode: self.mode,
+            topics,
+            ..Default::default()
+        };
+        self.epoch += 1;
+        request
+    }
+
+    fn fetch_with(&mut self, ranges: Vec<AcknowledgementBatch>) -> ShareFetchResponse {
+        let request = self.request(ranges);
+        self.client.call(&request, 2)
+    }
+
+    /// Opens the session, so that what is produced from now on comes.
+    fn open(&mut self) {
+        // The state is there; reading it takes but a moment of this.
+        let wait = std::mem::replace(&mut self.max_wait_ms, 300);
+        let answer = self.fetch_with(Vec::new());
+        assert_eq!(answer.responses[0].partitions[0].error_code, 0, "{answer:?}");
+        self.max_wait_ms = wait;
+    }
+
+    /// The ranges that came, each with its delivery count.
+    fn fetch(&mut self) -> Vec<(i64, i64, i16)> {
+        let answer = self.fetch_with(Vec::new());
+        assert_eq!(answer.error_code, 0);
+        let Some(topic) = answer.responses.first() else { return Vec::new() };
+        let data = &topic.partitions[0];
+        assert_eq!(data.error_code, 0);
+        let got = acquired(data);
+        if let Some((first, last)) = got.first().zip(got.last()).map(|(first, last)| (first.0, last.1)) {
+            let bytes = data.records.bytes().cloned().unwrap();
+            let batches: Vec<_> = BatchIter::new(bytes).map(Result::unwrap).collect();
+            assert!(
+                batches.first().unwrap().base_offset <= first
+                    && batches.last().unwrap().last_offset() >= last
+            );
+        }
+        got
+    }
+
+    fn acknowledge(&mut self, said: &[(i64, i64, i8)]) -> ErrorCode {
+        let partitions = vec![AcknowledgePartition {
+            partition_index: 0,
+            acknowledgement_batches: ranges(said)
+                .into_iter()
+                .map(|range| klamm_protocol::api::share_acknowledge::AcknowledgementBatch {
+                    first_offset: range.first_offset,
+                    last_offset: range.last_offset,
+                    acknowledge_types: range.acknowledge_types,
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        }];
+        let topics = vec![AcknowledgeTopic { topic_id: self.topic_id, partitions, ..Default::default() }];
+        let request = ShareAcknowledgeRequest {
+            group_id: Some(GROUP.into()),
+            member_id: Some(self.member.into()),
+            share_session_epoch: self.epoch,
+            is_renew_ack: said.iter().any(|(.., kind)| *kind == RENEW),
+            topics,
+            ..Default::default()
+        };
+        self.epoch += 1;
+        let answer = self.client.call(&request, 2);
+        assert_eq!(answer.error_code, 0);
+        ErrorCode::from_code(answer.responses[0].partitions[0].error_code)
+    }
+}
+
+fn acquired(data: &PartitionData) -> Vec<(i64, i64, i16)> {
+    let runs = data.acquired_records.iter();
+    runs.map(|run| (run.first_offset, run.last_offset, run.delivery_count)).collect()
+}
+
+fn start(name: &str) -> TestNode {
+    let node = TestNode::start(name, SETTINGS);
+    node.create_topic(TOPIC, 1, &[]);
+    initialize(&node);
+    node
+}
+
+#[test]
+fn records_are_shared_acknowledged_and_given_back() {
+    let _turn = beside_others();
+    let node = start("share-basics");
+    let mut one = Consumer::new(&node, "one");
+    let mut other = Consumer::new(&node, "other");
+    one.open();
+    other.open();
+    produce(&node, 4);
+    produce(&node, 6);
+    one.max_records = 4;
+    assert_eq!(one.fetch(), [(0, 3, 1)]);
+    assert_eq!(other.fetch(), [(4, 9, 1)]);
+    assert_eq!(other.acknowledge(&[(0, 3, ACCEPT)]), ErrorCode::InvalidRecordState);
+    assert_eq!(one.acknowledge(&[(0, 1, ACCEPT), (2, 2, REJECT), (3, 3, RELEASE)]), ErrorCode::None);
+    assert_eq!(one.fetch(), [(3, 3, 2)]);
+    // With the next fetch, which then waits for what the other has.
+    let answer = one.fetch_with(ranges(&[(3, 3, RELEASE)]));
+    let data = &answer.responses[0].partitions[0];
+    assert_eq!((data.acknowledge_error_code, acquired(data)), (0, vec![(3, 3, 3)]));
+    // A limit of records is kept to.
+    assert_eq!(other.acknowledge(&[(4, 9, RELEASE)]), ErrorCode::None);
+    (other.mode, other.max_records) = (1, 2);
+    assert_eq!(other.fetch(), [(4, 5, 2)]);
+    node.assert_serves_others();
+}
+
+#[test]
+fn a_fetch_waits_for_records_and_for_what_others_give_back() {
+    let _turn = beside_others();
+    let node = start("share-waits");
+    let mut one = Consumer::new(&node, "one");
+    let mut other = Consumer::new(&node, "other");
+    one.open();
+    other.open();
+    let request = one.request(Vec::new());
+    one.client.send_request(&request, 2);
+    produce(&node, 3);
+    let answer = one.client.read_response::<ShareFetchRequest>(2);
+    assert_eq!(acquired(&answer.responses[0].partitions[0]), [(0, 2, 1)]);
+    // The other one waits until the first has gone, with its connection.
+    let request = other.request(Vec::new());
+    other.client.send_request(&request, 2);
+    drop(one);
+    let answer = other.client.read_response::<ShareFetchRequest>(2);
+    assert_eq!(acquired(&answer.responses[0].partitions[0]), [(0, 2, 2)]);
+    // Nothing comes, in time.
+    other.max_wait_ms = 100;
+    assert_eq!(other.fetch(), []);
+}
+
+#[test]
+fn locks_run_out_unless_they_are_renewed() {
+    let _turn = beside_others();
+    let node = start("share-locks");
+    configure_group(&node, &[("share.record.lock.duration.ms", "1000")]);
+    let mut one = Consumer::new(&node, "one");
+    let mut other = Consumer::new(&node, "other");
+    one.open();
+    other.open();
+    produce(&node, 2);
+    assert_eq!(one.fetch(), [(0, 1, 1)]);
+    let started = std::time::Instant::now();
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    assert_eq!(one.acknowledge(&[(0, 1, RENEW)]), ErrorCode::None);
+    assert_eq!(other.fetch(), [(0, 1, 2)]);
+    assert!(started.elapsed() >= std::time::Duration::from_millis(1600), "{:?}", started.elapsed());
+    assert_eq!(one.acknowledge(&[(0, 1, ACCEPT)]), ErrorCode::InvalidRecordState);
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_node() {
+    let _turn = beside_others();
+    let node = start("share-restart");
+    configure_group(&node, &[("share.auto.offset.reset", "earliest")]);
+    produce(&node, 10);
+    let mut one = Consumer::new(&node, "one");
+    eventually("the first records", || {
+        one.epoch = 0;
+        one.fetch_with(Vec::new())
+            .responses
+            .first()
+            .is_some_and(|topic| acquired(&topic.partitions[0]) == [(0, 9, 1)])
+    });
+    assert_eq!(one.acknowledge(&[(0, 4, ACCEPT), (5, 5, RELEASE)]), ErrorCode::None);
+    let node = TestNode::start_in(node.stop(), SETTINGS);
+    let mut one = Consumer::new(&node, "one");
+    let mut got = Vec::new();
+    eventually("the records after them", || {
+        one.epoch = 0;
+        let answer = one.fetch_with(Vec::new());
+        got = answer.responses.first().map_or(Vec::new(), |topic| acquired(&topic.partitions[0]));
+        !got.is_empty()
+    });
+    // Those that nobody acknowledged count as not delivered.
+    assert_eq!(got, [(5, 5, 2), (6, 9, 1)]);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let _turn = beside_others();
+    let node = start("share-refused");
+    let mut one = Consumer::new(&node, "one");
+    let top_level = |one: &mut Consumer, change: &dyn Fn(&mut ShareFetchRequest)| {
+        let mut request = one.request(Vec::new());
+        request.max_wait_ms = 0;
+        change(&mut request);
+        ErrorCode::from_code(one.client.call(&request, 2).error_code)
+    };
+    let cases: &[(Change, ErrorCode)] = &[
+        (&|request| request.group_id = None, ErrorCode::InvalidRequest),
+        (&|request| request.member_id = None, ErrorCode::InvalidRequest),
+        (&|request| request.member_id = Some("x".repeat(37).into()), ErrorCode::InvalidRequest),
+        (&|request| request.is_renew_ack = true, ErrorCode::InvalidRequest),
+        (&|request| request.share_session_epoch = 5, ErrorCode::ShareSessionNotFound),
+        (&|request| request.share_session_epoch = -1, ErrorCode::ShareSessionNotFound),
+        (
+            &|request| request.topics[0].partitions[0].acknowledgement_batches = ranges(&[(0, 0, ACCEPT)]),
+            ErrorCode::InvalidRequest,
+        ),
+    ];
+    for (change, expected) in cases {
+        one.epoch = 0;
+        assert_eq!(top_level(&mut one, change), *expected);
+    }
+    one.epoch = 0;
+    one.open();
+    one.max_wait_ms = 0;
+    for nonsense in
+        [(5, 4, ACCEPT), (0, 0, 9), (0, 0, -1), (i64::MIN, i64::MAX, ACCEPT), (7, i64::MAX, ACCEPT)]
+    {
+        let code = one.acknowledge(&[nonsense]);
+        assert!(
+            matches!(code, ErrorCode::InvalidRequest | ErrorCode::InvalidRecordState),
+            "{nonsense:?}: {code:?}"
+        );
+    }
+    let unknown = top_level(&mut one, &|request| request.topics[0].topic_id = Uuid::from_u128(7));
+    assert_eq!(unknown, ErrorCode::None);
+    assert_eq!(
+        top_level(&mut one, &|request| request.share_session_epoch = 1),
+        ErrorCode::InvalidShareSessionEpoch
+    );
+    node.assert_serves_others();
+}

@@ -19,7 +19,7 @@ pub trait Cluster {
     fn topic_hash(&self, name: &str) -> Option<i64>;
     /// The names of all topics for which `wanted` is true.
     fn names(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<StrBytes>;
-    /// The pace of a consumer group that has configs of its own.
+    /// The pace of a consumer group. `None`: as the coordinator's settings have it.
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming>;
     /// The pace of a share group that has configs of its own.
     fn share_timing(&self, group: &str) -> Option<ShareTiming>;

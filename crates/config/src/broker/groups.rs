@@ -13,13 +13,13 @@ keys! { DEFS;
     GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS: i32 = "group.consumer.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of `consumer.assignment.interval.ms` of a group, in milliseconds.
-    GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly;
+    GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly, supported;
 
     /// Upper bound of the heartbeat interval of consumer groups, in milliseconds.
-    GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS: i32 = "group.consumer.max.heartbeat.interval.ms", default(15000), at_least(1), Medium, ReadOnly;
+    GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS: i32 = "group.consumer.max.heartbeat.interval.ms", default(15000), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of the session timeout of consumer groups, in milliseconds.
-    GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS: i32 = "group.consumer.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly;
+    GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS: i32 = "group.consumer.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most members that one consumer group may have.
     GROUP_CONSUMER_MAX_SIZE: i32 = "group.consumer.max.size", default(2147483647), at_least(1), Medium, ReadOnly, supported;
@@ -29,13 +29,13 @@ keys! { DEFS;
     GROUP_CONSUMER_MIGRATION_POLICY: String = "group.consumer.migration.policy", default("bidirectional"), OneOfIgnoringCase(&["BIDIRECTIONAL", "DISABLED", "DOWNGRADE", "UPGRADE"]), Medium, ReadOnly, supported;
 
     /// Lower bound of `consumer.assignment.interval.ms` of a group, in milliseconds.
-    GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly;
+    GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly, supported;
 
     /// Lower bound of the heartbeat interval of consumer groups, in milliseconds.
-    GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS: i32 = "group.consumer.min.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly;
+    GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS: i32 = "group.consumer.min.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// Lower bound of the session timeout of consumer groups, in milliseconds.
-    GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS: i32 = "group.consumer.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
+    GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS: i32 = "group.consumer.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;
 
     /// Time between two evaluations of regular expressions that members subscribed to, in milliseconds.
     GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS: i32 = "group.consumer.regex.refresh.interval.ms", default(600000), at_least(10000), Medium, ReadOnly, internal, supported;

@@ -12,6 +12,7 @@ use klamm_metadata::image::{ConfigResource, MetadataImage, Topic};
 use klamm_protocol::{StrBytes, Uuid};
 use rustc_hash::FxHashMap;
 
+use super::settings::consumer_timing;
 use crate::metadata::Published;
 
 /// The metadata and config that are valid now.
@@ -96,7 +97,10 @@ impl Cluster for KnownCluster {
     }
 
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming> {
-        let config = self.group_config(group)?;
+        let Some(config) = self.group_config(group) else {
+            // The interval may have been changed since the coordinator was loaded.
+            return Some(consumer_timing(&self.config));
+        };
         Some(ConsumerTiming {
             session_timeout_ms: config.get(&group::CONSUMER_SESSION_TIMEOUT_MS),
             heartbeat_interval_ms: config.get(&group::CONSUMER_HEARTBEAT_INTERVAL_MS),

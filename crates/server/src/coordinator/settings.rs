@@ -16,11 +16,7 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
         classic_session_timeout_ms_max: config.get(&broker::GROUP_MAX_SESSION_TIMEOUT_MS),
         classic_initial_rebalance_delay_ms: config.get(&broker::GROUP_INITIAL_REBALANCE_DELAY_MS),
         consumer_size_max: usize::try_from(config.get(&broker::GROUP_CONSUMER_MAX_SIZE)).unwrap_or(1),
-        consumer_timing: ConsumerTiming {
-            session_timeout_ms: config.get(&broker::GROUP_CONSUMER_SESSION_TIMEOUT_MS),
-            heartbeat_interval_ms: config.get(&broker::GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS),
-            assignment_interval_ms: config.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS),
-        },
+        consumer_timing: consumer_timing(config),
         consumer_migration: MigrationPolicy::from_name(&config.get(&broker::GROUP_CONSUMER_MIGRATION_POLICY))
             .unwrap_or_default(),
         consumer_regex_refresh_interval_ms: config.get(&broker::GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS),
@@ -39,6 +35,15 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
         offsets_retention_ms: i64::from(config.get(&broker::OFFSETS_RETENTION_MINUTES)) * 60_000,
         offsets_retention_check_interval_ms: config.get(&broker::OFFSETS_RETENTION_CHECK_INTERVAL_MS),
         ..GroupSettings::default()
+    }
+}
+
+/// The pace of consumer groups without configs of their own.
+pub(super) fn consumer_timing(config: &BrokerConfig) -> ConsumerTiming {
+    ConsumerTiming {
+        session_timeout_ms: config.get(&broker::GROUP_CONSUMER_SESSION_TIMEOUT_MS),
+        heartbeat_interval_ms: config.get(&broker::GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS),
+        assignment_interval_ms: config.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS),
     }
 }
 

@@ -63,8 +63,7 @@ impl TransactionLoader {
 
     /// Takes the records of the next batch, which ends before `end_offset`.
     pub fn replay(&mut self, records: &[TransactionRecord], end_offset: i64, high_watermark: i64) {
-        self.timeline.apply(records, end_offset);
-        self.timeline.commit(high_watermark);
+        self.timeline.load(records, end_offset, high_watermark);
     }
 
     /// The coordinator, in the leader epoch of its partition, and what it asks for to begin with: timers, and the markers

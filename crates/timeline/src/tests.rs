@@ -39,6 +39,26 @@ fn commands_see_what_is_applied_and_others_what_is_committed() {
 }
 
 #[test]
+fn loading_gives_what_applying_and_committing_give() {
+    let batches: [(&[u32], i64); 4] = [(&[1, 2], 12), (&[3], 13), (&[], 15), (&[4, 5], 17)];
+    // The high watermark at each batch: it may be anywhere, and moves on meanwhile.
+    for high_watermarks in [[17; 4], [0; 4], [13; 4], [12, 12, 15, 16], [0, 13, 13, 17], [0, 0, 0, 17]] {
+        let mut loaded = Timeline::new(Journal::default(), 10);
+        let mut applied = loaded.clone();
+        for ((records, end_offset), high_watermark) in batches.into_iter().zip(high_watermarks) {
+            loaded.load(records, end_offset, high_watermark);
+            applied.apply(records, end_offset);
+            applied.commit(high_watermark);
+            assert_eq!(loaded.tentative(), applied.tentative(), "{high_watermarks:?}");
+            assert_eq!(loaded.tentative_end_offset(), applied.tentative_end_offset());
+        }
+        loaded.commit(high_watermarks[3]);
+        assert_eq!(loaded.committed(), applied.committed(), "{high_watermarks:?}");
+        assert_eq!(loaded.committed_end_offset(), applied.committed_end_offset());
+    }
+}
+
+#[test]
 fn revert_and_truncate_forget_what_is_not_committed() {
     let mut timeline = journal();
     timeline.commit(12);

@@ -61,6 +61,29 @@ impl<S: StateMachine> Timeline<S> {
         self.pending.push_back((end_offset, state));
     }
 
+    /// As [`Self::apply`] followed by [`Self::commit`], for the replay of a whole log: of records that are committed
+    /// already nothing has to be kept of the state before, which saves most of the work.
+    ///
+    /// # Panics
+    /// As [`Self::apply`].
+    pub fn load<'a>(
+        &mut self,
+        records: impl IntoIterator<Item = &'a S::Record>,
+        end_offset: i64,
+        high_watermark: i64,
+    ) where
+        S::Record: 'a,
+    {
+        self.commit(high_watermark);
+        if end_offset > high_watermark || end_offset <= self.tentative_end_offset() {
+            return self.apply(records, end_offset);
+        }
+        for record in records {
+            self.committed.replay(record);
+        }
+        self.committed_end_offset = end_offset;
+    }
+
     /// Moves the committed state on to the last applied batch that ends at or before `end_offset` (the log's high
     /// watermark). Returns whether the committed state changed.
     pub fn commit(&mut self, end_offset: i64) -> bool {

@@ -3,13 +3,14 @@
 use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use klamm_config::BrokerConfig;
 use klamm_io::{
     Entropy,
     sim::{Host, Process, Simulation, disk::SimulatedDisk},
 };
 use klamm_log::meta_properties::MetaProperties;
-use klamm_metadata::{bootstrap, features::MetadataVersion};
+use klamm_metadata::{bootstrap, features::MetadataVersion, format};
 use klamm_protocol::Uuid;
 use klamm_server::node::World;
 use tokio::sync::oneshot;
@@ -28,7 +29,8 @@ pub fn log_dirs(plan: &Plan) -> Vec<String> {
 
 const CLUSTER_ID: &str = "abcdefghijklmnopqrstuA";
 const BROKER_PORT: u16 = 9092;
-const CONTROLLER_PORT: u16 = 9093;
+/// Port of the controllers' listener.
+pub const CONTROLLER_PORT: u16 = 9093;
 
 /// Why nodes ended by themselves, by node.
 pub type Ends = Rc<RefCell<Vec<(i32, String)>>>;
@@ -81,7 +83,7 @@ impl Cluster {
         let mut nodes = Vec::new();
         for id in 1..=plan.nodes {
             let disk = SimulatedDisk::new(Entropy::seeded(plan.seed.wrapping_mul(31) + u64::from(id)));
-            format(plan, &disk, i32::from(id)).context("a fresh disk takes everything")?;
+            format_disk(plan, &disk, id).context("a fresh disk takes everything")?;
             nodes.push(Node {
                 id: i32::from(id),
                 disk,
@@ -191,8 +193,51 @@ impl Cluster {
     }
 }
 
+/// Nodes that are controllers.
+pub fn controllers(plan: &Plan) -> impl Iterator<Item = u8> + use<> {
+    1..=plan.controllers.min(plan.nodes)
+}
+
+/// `directory.id` of a node's log directory.
+pub const fn directory_id(node: u8, index: u8) -> Uuid {
+    let mut directory = [7; 16];
+    directory[14] = index;
+    directory[15] = node;
+    Uuid::from_bytes(directory)
+}
+
+/// What `klamm storage format --initial-controllers` writes into the directory of the metadata log.
+fn dynamic_quorum(plan: &Plan, id: u8) -> Result<Vec<(String, Bytes)>> {
+    if !controllers(plan).any(|controller| controller == id) {
+        return Ok(Vec::new());
+    }
+    let directory = log_dirs(plan).swap_remove(0);
+    let voter = |id: u8| format::DynamicVoter {
+        id: i32::from(id),
+        host: Host(id).address().to_string(),
+        port: CONTROLLER_PORT,
+        directory_id: directory_id(id, 0),
+    };
+    let request = format::Request {
+        node_id: i32::from(id),
+        cluster_id: CLUSTER_ID.to_owned(),
+        directories: BTreeMap::from([(directory.clone(), format::DirectoryState::Empty)]),
+        metadata_directory: directory,
+        release_version: None,
+        features: BTreeMap::new(),
+        scram: Vec::new(),
+        unstable: false,
+        ignore_formatted: false,
+        has_dynamic_quorum: true,
+        initial_controllers: controllers(plan).map(voter).collect(),
+        controller_listener: "CONTROLLER".to_owned(),
+    };
+    let planned = format::plan(&request, 0, || Uuid::from_bytes([9; 16]))?;
+    Ok(planned.directories.into_iter().flat_map(|directory| directory.files).collect())
+}
+
 /// Writes what `klamm storage format` writes.
-fn format(plan: &Plan, simulated: &SimulatedDisk, id: i32) -> Result<()> {
+fn format_disk(plan: &Plan, simulated: &SimulatedDisk, id: u8) -> Result<()> {
     let disk = simulated.disk();
     let version = MetadataVersion::LATEST_PRODUCTION;
     let records = bootstrap::records(version, &bootstrap::default_levels(version));
@@ -204,20 +249,31 @@ fn format(plan: &Plan, simulated: &SimulatedDisk, id: i32) -> Result<()> {
         if index == 0 {
             disk.replace_file(&dir.join(bootstrap::FILE_NAME), &bootstrap::encode(&records, 0)?)?;
         }
-        let mut directory = [7; 16];
-        directory[14] = index;
-        directory[15] = u8::try_from(id).unwrap_or(0);
-        MetaProperties::new(CLUSTER_ID, id, Uuid::from_bytes(directory)).write(&disk, dir)?;
+        if index == 0 && plan.changes_voters {
+            // The first snapshot has the voters.
+            for (name, content) in dynamic_quorum(plan, id)? {
+                let path = dir.join(name);
+                let parent = path.parent().unwrap_or(dir);
+                disk.create_dir_all(parent)?;
+                disk.sync_dir(dir)?;
+                disk.replace_file(&path, &content)?;
+            }
+        }
+        MetaProperties::new(CLUSTER_ID, i32::from(id), directory_id(id, index)).write(&disk, dir)?;
     }
     Ok(())
 }
 
 fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
     let address = |id: u8| Host(id).address();
-    let is_controller = id <= plan.controllers.min(plan.nodes);
-    let voters: Vec<String> = (1..=plan.controllers.min(plan.nodes))
-        .map(|voter| format!("{voter}@{}:{CONTROLLER_PORT}", address(voter)))
-        .collect();
+    let is_controller = controllers(plan).any(|controller| controller == id);
+    let at = |id: u8| format!("{}:{CONTROLLER_PORT}", address(id));
+    let (quorum, voters): (_, Vec<String>) = match plan.changes_voters {
+        true => ("controller.quorum.bootstrap.servers", controllers(plan).map(at).collect()),
+        false => {
+            ("controller.quorum.voters", controllers(plan).map(|id| format!("{id}@{}", at(id))).collect())
+        }
+    };
     let broker = format!("PLAINTEXT://{}:{BROKER_PORT}", address(id));
     let listeners = match is_controller {
         true => format!("{broker},CONTROLLER://{}:{CONTROLLER_PORT}", address(id)),
@@ -230,7 +286,7 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
         ("node.id", &*id.to_string()),
         ("listeners", &*listeners),
         ("controller.listener.names", "CONTROLLER"),
-        ("controller.quorum.voters", &*voters.join(",")),
+        (quorum, &*voters.join(",")),
         ("log.dirs", &*log_dirs(plan).join(",")),
         ("default.replication.factor", &*factor),
         ("min.insync.replicas", &*min_isr),

@@ -84,6 +84,8 @@ pub struct History {
     pub topics_listed: Option<BTreeSet<String>>,
     /// Committed offsets that are not what was committed.
     pub offset_contradictions: Vec<String>,
+    /// Voters of the quorum that were asked for and answered, and those that it says it has.
+    pub voters: Vec<(BTreeSet<i32>, BTreeSet<i32>)>,
     /// Nodes and replicas that are in more than one of their log directories, once all has healed.
     pub in_two_directories: Vec<(i32, String)>,
     /// Clients that have brought what they do to an end.

@@ -15,6 +15,7 @@ mod one_directory;
 mod one_leader;
 mod topics_kept;
 mod transactions;
+mod voters;
 
 use std::collections::BTreeMap;
 
@@ -92,6 +93,7 @@ impl Default for Invariants {
             Box::<exactly_once::ExactlyOnce>::default(),
             Box::<group_ownership::GroupOwnership>::default(),
             Box::<one_directory::OneDirectory>::default(),
+            Box::<voters::Voters>::default(),
         ];
         Self { all, violations: Vec::new() }
     }

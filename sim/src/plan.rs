@@ -74,6 +74,10 @@ pub struct Plan {
     pub writers: usize,
     /// One reads, processes and commits in transactions.
     pub has_copier: bool,
+    /// Voters leave the quorum and come back.
+    pub changes_voters: bool,
+    /// Members of the group are of the consumer protocol (KIP-848).
+    pub has_consumer_protocol: bool,
     /// Log directories of each node.
     pub log_dirs: usize,
     /// Topics are created and deleted.
@@ -127,6 +131,8 @@ impl Plan {
             members: below(&entropy, 3),
             writers: if has_transactions { 1 + below(&entropy_of_more, 2) } else { 0 },
             has_copier: has_transactions && (more(60) || arranged),
+            changes_voters: more(30) && !arranged,
+            has_consumer_protocol: more(50),
             log_dirs,
             has_churn: chance(50),
             has_reassignments: nodes > 3 && chance(60),
@@ -144,6 +150,7 @@ impl Plan {
             replication_factor: 1,
             has_reassignments: false,
             log_dirs: 1,
+            changes_voters: false,
             kinds: Kinds::default(),
             faults_for: Duration::from_secs(10),
             ..Self::of(seed, Special::None)

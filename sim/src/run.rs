@@ -186,6 +186,9 @@ fn expected_clients(plan: &Plan) -> Vec<String> {
     if plan.has_copier {
         expected.push("copier".to_owned());
     }
+    if plan.changes_voters {
+        expected.push("voters".to_owned());
+    }
     if plan.has_transactions() {
         expected.push("committed reader".to_owned());
     }

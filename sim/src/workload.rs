@@ -10,6 +10,7 @@ mod readers;
 mod reassignments;
 mod topics;
 mod transactions;
+mod voters;
 
 use std::{rc::Rc, time::Duration};
 
@@ -93,6 +94,9 @@ impl Start<'_> {
         }
         if self.plan.log_dirs > 1 {
             self.one(moves::move_replicas);
+        }
+        if self.plan.changes_voters {
+            self.one(voters::change);
         }
         self.one(groups::commit);
         if self.plan.has_reassignments {

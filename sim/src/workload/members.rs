@@ -33,7 +33,10 @@ fn consumer(client: &Client) -> Option<Consumer> {
         ("group.id", "members"),
         ("auto.offset.reset", "earliest"),
         ("enable.auto.commit", "false"),
-        ("session.timeout.ms", "10000"),
+        match client.plan.has_consumer_protocol {
+            true => ("group.protocol", "consumer"),
+            false => ("session.timeout.ms", "10000"),
+        },
     ];
     let mut consumer = Consumer::new(&client.config(ClientKind::Consumer, &pairs).ok()?).ok()?;
     consumer.subscribe(topic_names(&client.plan)).ok()?;

@@ -49,6 +49,11 @@ impl Heartbeats {
         }
     }
 
+    /// For how long each registered broker has not been heard of.
+    pub fn silences(&self, now: Duration) -> impl Iterator<Item = (i32, Duration)> {
+        self.brokers.iter().map(move |(id, heartbeat)| (*id, now.saturating_sub(heartbeat.last_contact)))
+    }
+
     /// A broker has registered.
     pub(crate) fn register(&mut self, id: i32, epoch: i64, fenced: bool, now: Duration) {
         let known = self.brokers.get(&id).filter(|known| known.epoch == epoch);

@@ -499,6 +499,10 @@ impl GroupCoordinator {
         self.classic.get(id)
     }
 
+    pub(crate) fn classic_groups(&self) -> impl Iterator<Item = &Classic> {
+        self.classic.values()
+    }
+
     /// The group of this id, whatever its kind.
     pub(crate) fn group(&self, id: &str) -> Option<GroupRef<'_>> {
         match self.classic.get(id) {

@@ -1,6 +1,7 @@
 //! Groups: the kinds there are, and the requests that concern any of them.
 
 pub(crate) mod assignor;
+mod census;
 pub(crate) mod classic;
 pub(crate) mod consumer;
 mod delete;
@@ -10,6 +11,8 @@ mod list;
 pub(crate) mod share;
 #[expect(dead_code, reason = "members cannot join yet")]
 pub(crate) mod streams;
+
+pub use census::Census;
 
 use crate::record::GroupRecord;
 use classic::Classic;

@@ -102,6 +102,11 @@ impl Offsets {
         self.committed.get(group, topic, partition)
     }
 
+    /// How many are committed.
+    pub(crate) fn count(&self) -> usize {
+        self.committed.0.values().flat_map(ByTopic::values).map(ByPartition::size).sum()
+    }
+
     pub(crate) fn has_any(&self, group: &str) -> bool {
         self.committed.0.contains_key(group)
     }

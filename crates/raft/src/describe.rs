@@ -11,6 +11,21 @@ use klamm_protocol::api::describe_quorum::{
 };
 
 impl Raft {
+    /// Observers that have fetched lately; 0 on a node that does not lead.
+    pub fn observer_count(&self) -> usize {
+        if let Role::Leader(leader) = &self.role { leader.observers.len() } else { 0 }
+    }
+
+    /// Whether the voters are being changed, and the change is not committed; false on a node that does not lead.
+    pub const fn is_changing_voters(&self) -> bool {
+        if let Role::Leader(leader) = &self.role { leader.change.is_some() } else { false }
+    }
+
+    /// Whom this node has voted for in this epoch.
+    pub fn voted_id(&self) -> Option<i32> {
+        self.voted.map(|voted| voted.id)
+    }
+
     pub(crate) fn describe_quorum(
         &self,
         now: Now,

@@ -156,6 +156,11 @@ impl Follower {
         self.leader_high_watermark.is_some_and(|high_watermark| high_watermark <= log.log_end())
     }
 
+    /// Offsets that the leader has called committed and that are not here yet; 0 before it has told.
+    pub fn lag(&self, log: &impl FollowerLog) -> i64 {
+        self.leader_high_watermark.map_or(0, |high_watermark| (high_watermark - log.log_end()).max(0))
+    }
+
     /// What to ask the leader at this moment.
     pub fn ask(&self, now: Duration, log: &impl FollowerLog) -> Ask {
         if let Some(until) = self.wait_until.filter(|until| *until > now && self.state != State::Failed) {

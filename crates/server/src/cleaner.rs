@@ -87,7 +87,14 @@ impl Cleaner {
     /// Cleans the log that needs it most. False if none does.
     async fn clean_dirtiest(&self) -> bool {
         let found = self.senders.ask_all(|reply| ShardRequest::Cleanable { reply }).await;
-        let due = found.into_iter().flatten().filter(|log| log.cleanable.is_due(log.dirty_ratio_min));
+        let found: Vec<CleanableLog> = found.into_iter().flatten().collect();
+        let dirtiest = found.iter().map(|log| log.cleanable.dirty_ratio()).fold(0.0, f64::max);
+        {
+            let mut measures = self.node.cleaning();
+            measures.dirty_ratio = dirtiest;
+            measures.looked_at = self.node.world.clock.now().since_start();
+        }
+        let due = found.into_iter().filter(|log| log.cleanable.is_due(log.dirty_ratio_min));
         let mut due: Vec<CleanableLog> = due.collect();
         due.sort_by(|one, other| other.cleanable.dirty_ratio().total_cmp(&one.cleanable.dirty_ratio()));
         for log in due {
@@ -118,6 +125,7 @@ impl Cleaner {
             Ended::Failed(error) if error.is_fault() => return self.node.log_dirs.fail(log.log_dir, &error),
             Ended::Failed(error) => {
                 warn!(partition = %at, %error, "log cannot be compacted and is left alone until the next start");
+                self.node.cleaning().gave_up(log);
                 None
             }
         };
@@ -157,6 +165,8 @@ impl Cleaner {
                 },
                 Ok(Step::Done { end_offset }) => {
                     let stats = cleaning.stats();
+                    let took = self.node.world.clock.now() - began;
+                    self.node.cleaning().cleaned(stats, self.settings().dedupe_buffer_bytes, took);
                     info!(
                         partition = %log.at,
                         from = cleaning.first_dirty_offset(),
@@ -166,7 +176,7 @@ impl Cleaner {
                         bytes_after = stats.bytes_written,
                         records_before = stats.records_read,
                         records_after = stats.records_kept,
-                        ms = (self.node.world.clock.now() - began).as_millis(),
+                        ms = took.as_millis(),
                         "log compacted"
                     );
                     if stats.records_invalid > 0 {

@@ -8,6 +8,8 @@
 //! counters begin with the process; a topic's counters go with its partitions when they leave this broker, the broker's
 //! totals stay.
 
+pub mod cleaner;
+pub mod coordinators;
 pub mod exposition;
 pub mod families;
 pub mod measures;

@@ -18,8 +18,9 @@ use klamm_share::session::ShareSessions;
 use tokio::sync::watch;
 
 use crate::{
-    listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata, quorum::ControllerHandle,
-    quotas::Quotas, replication::throttle::Throttle,
+    listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata,
+    metrics::cleaner::CleanerMeasures, quorum::ControllerHandle, quotas::Quotas,
+    replication::throttle::Throttle,
 };
 
 /// What a node waits for its own metadata to catch up with a change that it has asked for.
@@ -109,9 +110,16 @@ pub struct Node {
     pub limits: Arc<ConnectionLimits>,
     /// What clients may do before they have to wait.
     pub quotas: Arc<Quotas>,
+    /// What log cleaners have seen.
+    pub cleaning: Mutex<CleanerMeasures>,
 }
 
 impl Node {
+    /// What log cleaners have seen.
+    pub fn cleaning(&self) -> MutexGuard<'_, CleanerMeasures> {
+        self.cleaning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The fetch sessions.
     pub fn sessions(&self) -> MutexGuard<'_, FetchSessions> {
         self.fetch_sessions.lock().unwrap_or_else(PoisonError::into_inner)

@@ -237,6 +237,18 @@ impl Partition {
                 in_sync_min: leader.effective_min_isr(),
                 lso_lag: self.log.high_watermark() - self.log.last_stable_offset(),
             }),
+            followed: match &self.role {
+                Role::Follower { leader: Some(leader), follower } => {
+                    Some((*leader, follower.lag(&LogView(&self.log))))
+                }
+                Role::Follower { leader: None, .. } | Role::Leader(_) | Role::None => None,
+            },
+            producers: self.log.producer_state().producers().count(),
+            open_since_ms: {
+                let producers = self.log.producer_state().producers();
+                let open = producers.filter(|producer| producer.current_txn_first_offset().is_some());
+                open.map(|producer| producer.last_timestamp()).min()
+            },
         }
     }
 

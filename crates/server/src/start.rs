@@ -192,6 +192,7 @@ impl Running {
             broker_epoch: watch::Sender::new(-1),
             limits: ConnectionLimits::of(config, klamm_io::disk::open_files_limit() * 3 / 8),
             quotas: Arc::new(Quotas::new(config, world.clock)),
+            cleaning: Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
             world,
         });

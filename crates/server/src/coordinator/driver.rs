@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use klamm_coordinator::{
-    Cluster, Completion, Continuation, EndTransaction, GroupCoordinator, GroupRecord, Outcome, Reply,
+    Census, Cluster, Completion, Continuation, EndTransaction, GroupCoordinator, GroupRecord, Outcome, Reply,
     Request, RequestContext, TimerKey, Token,
 };
 use klamm_io::{Clock, Entropy, Instant};
@@ -118,6 +118,11 @@ pub struct Driver<P> {
 }
 
 impl<P: GroupPartition> Driver<P> {
+    /// How many groups there are, to be counted elsewhere.
+    pub fn census(&self) -> Census {
+        self.coordinator.census()
+    }
+
     /// Takes over from the loader.
     pub fn begin(
         world: &World,

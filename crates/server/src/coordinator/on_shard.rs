@@ -17,6 +17,7 @@ use tracing::{error, info};
 use super::cluster::TopicHashes;
 use crate::{
     metadata_change::MetadataChange,
+    metrics::coordinators::SeatCounts,
     node::Node,
     shard::{
         append::Terms,
@@ -191,6 +192,19 @@ impl<D: Hosted> Coordinators<D> {
         if deadline.is_some_and(|deadline| self.wakes_at.get().is_none_or(|wakes_at| deadline < wakes_at)) {
             self.timers_changed.notify_one();
         }
+    }
+
+    /// How far the coordinators here are.
+    pub fn seat_counts(&self) -> SeatCounts {
+        let mut counts = SeatCounts::default();
+        for seat in self.seats.borrow().values() {
+            match seat.slot {
+                Slot::Loading(_) => counts.loading += 1,
+                Slot::Active(_) => counts.active += 1,
+                Slot::Failed => counts.failed += 1,
+            }
+        }
+        counts
     }
 
     /// The partitions that have a coordinator here, loaded or not.

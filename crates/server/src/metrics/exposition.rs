@@ -109,7 +109,8 @@ impl Source {
             ShardMeasures::sample(&shards, &self.node, &published, &mut samples);
         }
         if let Some(quorum) = self.node.controller.measure().await {
-            quorum.sample(&published, config.is_controller(), &mut samples);
+            let wall_ms = self.node.world.clock.wall_ms();
+            quorum.sample(&published, config.is_controller(), wall_ms, &mut samples);
         }
         if let Some(usage) = process::usage() {
             samples.add(PROCESS_CPU_SECONDS, &[], usage.cpu.as_secs_f64());

@@ -53,6 +53,13 @@ families! {
     ISR_SHRINKS: Counter = "kafka_server_replicamanager_isrshrinks", "Times that a follower fell out of sync";
     FAILED_ISR_UPDATES: Counter = "kafka_server_replicamanager_failedisrupdates", "Changes of in-sync replicas that the controller refused";
 
+    PRODUCER_ID_COUNT: Gauge = "kafka_server_replicamanager_produceridcount", "Producer ids that the replicas here know";
+    LATE_TRANSACTIONS: Gauge = "kafka_server_replicamanager_partitionswithlatetransactionscount", "Partitions with a transaction that should have ended five minutes ago";
+
+    // kafka.server:type=ReplicaFetcherManager, FetcherLagMetrics
+    FETCHER_MAX_LAG: Gauge = "kafka_server_replicafetchermanager_maxlag", "Committed records that the follower here that lags most does not have";
+    FETCHER_LAG: Gauge = "kafka_server_fetcherlagmetrics_consumerlag", "Committed records that a follower here does not have";
+
     // kafka.cluster:type=Partition
     PARTITION_UNDER_REPLICATED: Gauge = "kafka_cluster_partition_underreplicated", "1 if a follower is out of sync";
     PARTITION_UNDER_MIN_ISR: Gauge = "kafka_cluster_partition_underminisr", "1 if fewer than min.insync.replicas are in sync";
@@ -66,12 +73,34 @@ families! {
     LOG_SEGMENTS: Gauge = "kafka_log_log_numlogsegments", "Segments of a log";
     LOG_START_OFFSET: Gauge = "kafka_log_log_logstartoffset", "First offset of a log";
     LOG_END_OFFSET: Gauge = "kafka_log_log_logendoffset", "The offset that the next record gets";
+    CLEANER_BUFFER_UTILIZATION: Gauge = "kafka_log_logcleaner_max_buffer_utilization_percent", "How full the map of keys was in the last round of cleaning";
+    CLEANER_RECOPY_PERCENT: Gauge = "kafka_log_logcleaner_cleaner_recopy_percent", "Bytes that the last round of cleaning kept, in percent";
+    CLEANER_CLEAN_TIME: Gauge = "kafka_log_logcleaner_max_clean_time_secs", "Seconds that the last round of cleaning took";
+    CLEANER_DIRTY_PERCENT: Gauge = "kafka_log_logcleanermanager_max_dirty_percent", "How much of the dirtiest log is dirty, in percent";
+    CLEANER_LAST_RUN: Gauge = "kafka_log_logcleanermanager_time_since_last_run_ms", "Milliseconds since cleaners last looked for a log";
+    CLEANER_UNCLEANABLE: Gauge = "kafka_log_logcleanermanager_uncleanable_partitions_count", "Logs that cannot be cleaned and are left alone";
+    CLEANER_UNCLEANABLE_BYTES: Gauge = "kafka_log_logcleanermanager_uncleanable_bytes", "Bytes of logs that are left alone";
     OFFLINE_LOG_DIRECTORY_COUNT: Gauge = "kafka_log_logmanager_offlinelogdirectorycount", "Log directories that have failed";
 
     // kafka.network:type=RequestMetrics
     REQUESTS: Counter = "kafka_network_requestmetrics_requests", "Requests that were answered";
     REQUEST_TOTAL_TIME: Quantiles = "kafka_network_requestmetrics_totaltimems", "From the request's last byte to the response's, in milliseconds";
     CONNECTIONS: Gauge = "kafka_server_socket_server_metrics_connection_count", "Open connections of clients";
+
+    // kafka.coordinator.group:type=GroupMetadataManager, group-coordinator-metrics
+    NUM_GROUPS: Gauge = "kafka_coordinator_group_groupmetadatamanager_numgroups", "Classic groups coordinated here";
+    NUM_OFFSETS: Gauge = "kafka_coordinator_group_groupmetadatamanager_numoffsets", "Committed offsets kept here";
+    NUM_GROUPS_PREPARING: Gauge = "kafka_coordinator_group_groupmetadatamanager_numgroupspreparingrebalance", "Classic groups that wait for members";
+    NUM_GROUPS_COMPLETING: Gauge = "kafka_coordinator_group_groupmetadatamanager_numgroupscompletingrebalance", "Classic groups that wait for an assignment";
+    NUM_GROUPS_STABLE: Gauge = "kafka_coordinator_group_groupmetadatamanager_numgroupsstable", "Classic groups with an assignment";
+    NUM_GROUPS_DEAD: Gauge = "kafka_coordinator_group_groupmetadatamanager_numgroupsdead", "Always 0: what has gone is not kept";
+    NUM_GROUPS_EMPTY: Gauge = "kafka_coordinator_group_groupmetadatamanager_numgroupsempty", "Classic groups without members";
+    GROUP_COUNT: Gauge = "kafka_server_group_coordinator_metrics_group_count", "Groups coordinated here, by protocol";
+    CONSUMER_GROUP_COUNT: Gauge = "kafka_server_group_coordinator_metrics_consumer_group_count", "Consumer groups coordinated here, by state";
+    SHARE_GROUP_COUNT: Gauge = "kafka_server_group_coordinator_metrics_share_group_count", "Share groups coordinated here, by state";
+    STREAMS_GROUP_COUNT: Gauge = "kafka_server_group_coordinator_metrics_streams_group_count", "Streams groups coordinated here, by state";
+    GROUP_COORDINATOR_PARTITIONS: Gauge = "kafka_server_group_coordinator_metrics_num_partitions", "Partitions of __consumer_offsets led here, by state of their coordinator";
+    TRANSACTION_COORDINATOR_PARTITIONS: Gauge = "kafka_server_transaction_coordinator_metrics_num_partitions", "Partitions of __transaction_state led here, by state of their coordinator; Kafka has no such metric";
 
     // kafka.controller:type=KafkaController
     ACTIVE_CONTROLLER_COUNT: Gauge = "kafka_controller_kafkacontroller_activecontrollercount", "1 on the active controller";
@@ -84,7 +113,20 @@ families! {
     LAST_APPLIED_RECORD_OFFSET: Gauge = "kafka_controller_kafkacontroller_lastappliedrecordoffset", "Last record of the metadata log that the controller has applied";
     LAST_COMMITTED_RECORD_OFFSET: Gauge = "kafka_controller_kafkacontroller_lastcommittedrecordoffset", "Last record of the metadata log that is committed";
 
+    LAST_APPLIED_RECORD_TIMESTAMP: Gauge = "kafka_controller_kafkacontroller_lastappliedrecordtimestamp", "Time of the last record that the controller has applied, in milliseconds since 1970";
+    LAST_APPLIED_RECORD_LAG: Gauge = "kafka_controller_kafkacontroller_lastappliedrecordlagms", "Milliseconds since that time";
+    TIMED_OUT_HEARTBEATS: Gauge = "kafka_controller_kafkacontroller_timedoutbrokerheartbeatcount", "Brokers that this controller has fenced for their silence";
+    NEW_ACTIVE_CONTROLLERS: Gauge = "kafka_controller_kafkacontroller_newactivecontrollerscount", "Times that this node has seen a new active controller";
+    CONTROLLED_SHUTDOWN_BROKER_COUNT: Gauge = "kafka_controller_kafkacontroller_controlledshutdownbrokercount", "Brokers that are being let go";
+    BROKER_REGISTRATION_STATE: Gauge = "kafka_controller_kafkacontroller_brokerregistrationstate", "10: a broker is fenced, 20: it is being let go, 30: it is active";
+    BROKER_SILENCE: Gauge = "kafka_controller_kafkacontroller_timesincelastheartbeatreceivedms", "Milliseconds since a broker's last heartbeat, on the active controller";
+    UNCLEAN_LEADER_ELECTIONS: Counter = "kafka_controller_controllerstats_uncleanleaderelections", "Leaders that this controller has elected although they were not in sync";
+    ELR_ELECTIONS: Counter = "kafka_controller_controllerstats_electionfromeligibleleaderreplicas", "Leaders that this controller has elected from the eligible replicas (KIP-966)";
+
     // kafka.server:type=raft-metrics
+    RAFT_VOTED: Gauge = "kafka_server_raft_metrics_current_vote", "Id of whom this node has voted for in this epoch, -1 for nobody";
+    RAFT_OBSERVERS: Gauge = "kafka_server_raft_metrics_number_of_observers", "Nodes that follow the quorum without a vote, on its leader";
+    RAFT_VOTER_CHANGE: Gauge = "kafka_server_raft_metrics_uncommitted_voter_change", "1 while a change of the voters is not committed, on the leader";
     RAFT_STATE: Gauge = "kafka_server_raft_metrics_current_state", "1 for the role that this node has in the quorum";
     RAFT_LEADER: Gauge = "kafka_server_raft_metrics_current_leader", "Id of the quorum's leader, -1 if unknown";
     RAFT_EPOCH: Gauge = "kafka_server_raft_metrics_current_epoch", "Epoch of the quorum";

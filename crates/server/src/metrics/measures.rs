@@ -2,23 +2,29 @@
 //!
 //! A shard only copies; everything that takes time happens on the thread that asked.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 
+use klamm_config::broker;
 use klamm_metadata::MetadataImage;
 use klamm_protocol::ApiKey;
 
 use super::{
+    coordinators::{self, CoordinatorMeasures},
     families::{
         ACTIVE_BROKER_COUNT, ACTIVE_CONTROLLER_COUNT, AT_MIN_ISR_PARTITION_COUNT, BROKER_METADATA_OFFSET,
-        BROKER_METADATA_TIMESTAMP, CONNECTIONS, FAILED_ISR_UPDATES, FENCED_BROKER_COUNT,
-        GLOBAL_PARTITION_COUNT, GLOBAL_TOPIC_COUNT, ISR_EXPANDS, ISR_SHRINKS, LAST_APPLIED_RECORD_OFFSET,
-        LAST_COMMITTED_RECORD_OFFSET, LEADER_COUNT, LOG_END_OFFSET, LOG_SEGMENTS, LOG_SIZE, LOG_START_OFFSET,
-        METADATA_VERSION, OFFLINE_LOG_DIRECTORY_COUNT, OFFLINE_PARTITIONS_COUNT, OFFLINE_REPLICA_COUNT,
-        PARTITION_AT_MIN_ISR, PARTITION_COUNT, PARTITION_IN_SYNC_REPLICAS, PARTITION_LSO_LAG,
-        PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR, PARTITION_UNDER_REPLICATED,
-        PREFERRED_REPLICA_IMBALANCE_COUNT, RAFT_EPOCH, RAFT_HIGH_WATERMARK, RAFT_LEADER, RAFT_LOG_END_EPOCH,
-        RAFT_LOG_END_OFFSET, RAFT_STATE, RAFT_VOTERS, REASSIGNING_PARTITIONS, REQUEST_TOTAL_TIME, REQUESTS,
-        UNDER_MIN_ISR_PARTITION_COUNT, UNDER_REPLICATED_PARTITIONS,
+        BROKER_METADATA_TIMESTAMP, BROKER_REGISTRATION_STATE, BROKER_SILENCE, CONNECTIONS,
+        CONTROLLED_SHUTDOWN_BROKER_COUNT, ELR_ELECTIONS, FAILED_ISR_UPDATES, FENCED_BROKER_COUNT,
+        FETCHER_LAG, FETCHER_MAX_LAG, GLOBAL_PARTITION_COUNT, GLOBAL_TOPIC_COUNT, ISR_EXPANDS, ISR_SHRINKS,
+        LAST_APPLIED_RECORD_LAG, LAST_APPLIED_RECORD_OFFSET, LAST_APPLIED_RECORD_TIMESTAMP,
+        LAST_COMMITTED_RECORD_OFFSET, LATE_TRANSACTIONS, LEADER_COUNT, LOG_END_OFFSET, LOG_SEGMENTS,
+        LOG_SIZE, LOG_START_OFFSET, METADATA_VERSION, NEW_ACTIVE_CONTROLLERS, OFFLINE_LOG_DIRECTORY_COUNT,
+        OFFLINE_PARTITIONS_COUNT, OFFLINE_REPLICA_COUNT, PARTITION_AT_MIN_ISR, PARTITION_COUNT,
+        PARTITION_IN_SYNC_REPLICAS, PARTITION_LSO_LAG, PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR,
+        PARTITION_UNDER_REPLICATED, PREFERRED_REPLICA_IMBALANCE_COUNT, PRODUCER_ID_COUNT, RAFT_EPOCH,
+        RAFT_HIGH_WATERMARK, RAFT_LEADER, RAFT_LOG_END_EPOCH, RAFT_LOG_END_OFFSET, RAFT_OBSERVERS,
+        RAFT_STATE, RAFT_VOTED, RAFT_VOTER_CHANGE, RAFT_VOTERS, REASSIGNING_PARTITIONS, REQUEST_TOTAL_TIME,
+        REQUESTS, TIMED_OUT_HEARTBEATS, UNCLEAN_LEADER_ELECTIONS, UNDER_MIN_ISR_PARTITION_COUNT,
+        UNDER_REPLICATED_PARTITIONS,
     },
     requests::OfApi,
     samples::{Samples, count, signed},
@@ -31,6 +37,9 @@ use crate::{
     shard::requests::TopicPartition,
     share::measures::{ShareMeasures, sample_share_sessions},
 };
+
+/// A transaction counts as late when it is so much older than any may become.
+const LATE_AFTER_MS: i64 = 5 * 60 * 1000;
 
 /// What a shard tells.
 #[derive(Debug)]
@@ -45,6 +54,8 @@ pub struct ShardMeasures {
     pub isr_changes: IsrChangeCounts,
     /// Its share partitions.
     pub share: ShareMeasures,
+    /// Its coordinators.
+    pub coordinators: CoordinatorMeasures,
 }
 
 /// How often in-sync replicas changed.
@@ -87,6 +98,12 @@ pub struct PartitionMeasures {
     pub log_end_offset: i64,
     /// What only a leader knows.
     pub led: Option<LedMeasures>,
+    /// What only a follower knows: who leads, and how many committed records are missing here.
+    pub followed: Option<(i32, i64)>,
+    /// Producers that are known.
+    pub producers: usize,
+    /// When a producer with a transaction under way last wrote, in milliseconds since 1970.
+    pub open_since_ms: Option<i64>,
 }
 
 /// What a leader tells of its partition.
@@ -123,6 +140,29 @@ pub struct QuorumMeasures {
     pub voters: usize,
     /// Whether this node is the active controller.
     pub is_active_controller: bool,
+    /// Whom this node has voted for in this epoch.
+    pub voted: Option<i32>,
+    /// Who follows without a vote, on the leader.
+    pub observers: usize,
+    /// Whether a change of the voters is not committed.
+    pub is_changing_voters: bool,
+    /// What this node has counted since its start.
+    pub counts: ControllerCounts,
+    /// For how long each broker has been silent, on the active controller.
+    pub silences: Vec<(i32, Duration)>,
+}
+
+/// What a controller counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ControllerCounts {
+    /// Brokers that it has fenced for their silence.
+    pub timed_out_heartbeats: u64,
+    /// Leaders of the quorum that it has heard of.
+    pub new_leaders: u64,
+    /// Leaders of partitions that it has elected although they were not in sync.
+    pub unclean_elections: u64,
+    /// Leaders of partitions that it has elected from the eligible replicas.
+    pub elr_elections: u64,
 }
 
 impl ShardMeasures {
@@ -148,6 +188,9 @@ impl ShardMeasures {
         for (topic, traffic) in topics {
             traffic.sample(Some(topic), samples);
         }
+        coordinators::sample(shards.iter().map(|shard| &shard.coordinators), samples);
+        sample_producers(shards, node, samples);
+        node.cleaning().sample(node, node.world.clock.now().since_start(), samples);
         sample_requests(&apis, samples);
         sample_replicas(shards, node, published, samples);
         let connections = count(node.limits.open() as u64);
@@ -164,6 +207,10 @@ impl PartitionMeasures {
         samples.add(LOG_SEGMENTS, labels, count(self.segments as u64));
         samples.add(LOG_START_OFFSET, labels, signed(self.log_start_offset));
         samples.add(LOG_END_OFFSET, labels, signed(self.log_end_offset));
+        if let Some((leader, lag)) = self.followed {
+            let client = format!("ReplicaFetcherThread-0-{leader}");
+            samples.add(FETCHER_LAG, &[&[("clientid", client.as_str())], labels].concat(), signed(lag));
+        }
         let Some(led) = self.led else { return };
         samples.add(PARTITION_REPLICAS, labels, count(led.replicas as u64));
         samples.add(PARTITION_IN_SYNC_REPLICAS, labels, count(led.in_sync as u64));
@@ -186,6 +233,18 @@ impl LedMeasures {
     const fn is_at_min_isr(&self) -> bool {
         self.in_sync == self.in_sync_min
     }
+}
+
+/// What replicas know of producers, and how far they follow.
+fn sample_producers(shards: &[ShardMeasures], node: &Node, samples: &mut Samples) {
+    let partitions = || shards.iter().flat_map(|shard| &shard.partitions);
+    samples.add(PRODUCER_ID_COUNT, &[], count(partitions().map(|one| one.producers as u64).sum()));
+    let longest = i64::from(node.config.load().get(&broker::TRANSACTION_MAX_TIMEOUT_MS));
+    let late = node.world.clock.wall_ms() - longest - LATE_AFTER_MS;
+    let is_late = |one: &&PartitionMeasures| one.open_since_ms.is_some_and(|since| since < late);
+    samples.add(LATE_TRANSACTIONS, &[], count(partitions().filter(is_late).count() as u64));
+    let lags = partitions().filter_map(|one| one.followed).map(|(_, lag)| lag);
+    samples.add(FETCHER_MAX_LAG, &[("clientid", "Replica")], signed(lags.max().unwrap_or(0)));
 }
 
 fn sample_requests(apis: &BTreeMap<i16, OfApi>, samples: &mut Samples) {
@@ -227,7 +286,7 @@ fn sample_replicas(shards: &[ShardMeasures], node: &Node, published: &Published,
 
 impl QuorumMeasures {
     /// Adds what the quorum tells, and on a controller what the image says of the cluster.
-    pub fn sample(&self, published: &Published, is_controller: bool, samples: &mut Samples) {
+    pub fn sample(&self, published: &Published, is_controller: bool, wall_ms: i64, samples: &mut Samples) {
         let is_observer = !self.is_voter && self.role != "Leader";
         let state = if is_observer { "observer".to_owned() } else { self.role.to_lowercase() };
         samples.add(RAFT_STATE, &[("state", &state)], 1.0);
@@ -237,6 +296,9 @@ impl QuorumMeasures {
         samples.add(RAFT_LOG_END_OFFSET, &[], signed(self.log_end_offset));
         samples.add(RAFT_LOG_END_EPOCH, &[], f64::from(self.log_end_epoch));
         samples.add(RAFT_VOTERS, &[], count(self.voters as u64));
+        samples.add(RAFT_VOTED, &[], f64::from(self.voted.unwrap_or(-1)));
+        samples.add(RAFT_OBSERVERS, &[], count(self.observers as u64));
+        samples.add(RAFT_VOTER_CHANGE, &[], flag(self.is_changing_voters));
         samples.add(
             METADATA_VERSION,
             &[],
@@ -246,7 +308,21 @@ impl QuorumMeasures {
             samples.add(ACTIVE_CONTROLLER_COUNT, &[], flag(self.is_active_controller));
             samples.add(LAST_COMMITTED_RECORD_OFFSET, &[], signed(self.high_watermark.unwrap_or(0) - 1));
             samples.add(LAST_APPLIED_RECORD_OFFSET, &[], signed(published.provenance.last_offset));
+            self.sample_controller(published, wall_ms, samples);
             sample_cluster(&published.image, samples);
+        }
+    }
+
+    fn sample_controller(&self, published: &Published, wall_ms: i64, samples: &mut Samples) {
+        let applied_ms = published.provenance.last_timestamp_ms;
+        samples.add(LAST_APPLIED_RECORD_TIMESTAMP, &[], signed(applied_ms));
+        samples.add(LAST_APPLIED_RECORD_LAG, &[], signed(wall_ms - applied_ms));
+        samples.add(TIMED_OUT_HEARTBEATS, &[], count(self.counts.timed_out_heartbeats));
+        samples.add(NEW_ACTIVE_CONTROLLERS, &[], count(self.counts.new_leaders));
+        samples.add(UNCLEAN_LEADER_ELECTIONS, &[], count(self.counts.unclean_elections));
+        samples.add(ELR_ELECTIONS, &[], count(self.counts.elr_elections));
+        for (id, silence) in &self.silences {
+            samples.add(BROKER_SILENCE, &[("broker", &id.to_string())], silence.as_millis() as f64);
         }
     }
 }
@@ -256,6 +332,16 @@ fn sample_cluster(image: &MetadataImage, samples: &mut Samples) {
     let fenced = image.cluster.brokers.values().filter(|broker| broker.fenced).count() as u64;
     samples.add(FENCED_BROKER_COUNT, &[], count(fenced));
     samples.add(ACTIVE_BROKER_COUNT, &[], count(image.cluster.brokers.size() as u64 - fenced));
+    let leaving = image.cluster.brokers.values().filter(|broker| broker.in_controlled_shutdown);
+    samples.add(CONTROLLED_SHUTDOWN_BROKER_COUNT, &[], count(leaving.count() as u64));
+    for broker in image.cluster.brokers.values() {
+        let state = match (broker.fenced, broker.in_controlled_shutdown) {
+            (true, _) => 10.0,
+            (false, true) => 20.0,
+            (false, false) => 30.0,
+        };
+        samples.add(BROKER_REGISTRATION_STATE, &[("broker", &broker.id.to_string())], state);
+    }
     samples.add(GLOBAL_TOPIC_COUNT, &[], count(image.topics.len() as u64));
     let (mut partitions, mut offline, mut imbalanced) = (0_u64, 0_u64, 0_u64);
     for partition in image.topics.iter().flat_map(|topic| topic.partitions.values()) {

@@ -107,6 +107,7 @@ pub(super) fn session(driver: &mut Driver) {
     let outcome =
         with_heartbeats(driver, |context, heartbeats| brokers::fence_expired(context, heartbeats, now));
     let Some(id) = outcome.response else { return };
+    driver.counts.timed_out_heartbeats += 1;
     info!(broker = id, "broker fenced: no heartbeat within broker.session.timeout.ms");
     driver.propose(&outcome.records, Box::new(|_| {}));
 }

@@ -37,7 +37,11 @@ use super::{
     presence::Sighting,
     publisher::Update,
 };
-use crate::{metadata_change::Touched, metrics::measures::QuorumMeasures, node::World};
+use crate::{
+    metadata_change::Touched,
+    metrics::measures::{ControllerCounts, QuorumMeasures},
+    node::World,
+};
 
 /// Time for a leader that stops to hand over. Kafka's value.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -156,6 +160,7 @@ pub(super) struct Driver {
     afterwards: VecDeque<Afterwards>,
     left: Option<oneshot::Sender<()>>,
     failed: bool,
+    pub(super) counts: ControllerCounts,
 }
 
 /// Runs the quorum until it is stopped.
@@ -228,6 +233,7 @@ impl Driver {
             afterwards: VecDeque::new(),
             left: Some(left),
             failed: false,
+            counts: ControllerCounts::default(),
         };
         (driver, start.commands, start.arrivals)
     }
@@ -263,6 +269,14 @@ impl Driver {
             log_end_epoch: self.raft.log().last_epoch(),
             voters: self.raft.voters().iter().count(),
             is_active_controller: self.active.is_some(),
+            voted: self.raft.voted_id(),
+            observers: self.raft.observer_count(),
+            is_changing_voters: self.raft.is_changing_voters(),
+            counts: self.counts,
+            silences: self
+                .active
+                .as_ref()
+                .map_or_else(Vec::new, |active| active.heartbeats.silences(self.monotonic()).collect()),
         }
     }
 

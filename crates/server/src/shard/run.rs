@@ -30,6 +30,7 @@ use crate::{
     handlers::Contexts,
     listener::connection::{self, ConnectionOptions},
     metrics::{
+        coordinators::CoordinatorMeasures,
         measures::{IsrChangeCounts, ShardMeasures},
         requests::Requests,
         traffic::Traffic,
@@ -313,7 +314,15 @@ impl Shard {
             requests: self.requests.measure(self.node.world.clock.now()),
             isr_changes: self.isr_changes.get(),
             share: self.share.measure(),
+            coordinators: self.measure_coordinators(),
         }
+    }
+
+    fn measure_coordinators(&self) -> CoordinatorMeasures {
+        let mut censuses = Vec::new();
+        self.groups.with_each(|driver| censuses.push(driver.census()));
+        let (groups, transactions) = (self.groups.seat_counts(), self.transactions.seat_counts());
+        CoordinatorMeasures { groups, transactions, censuses }
     }
 
     fn connection_options(&self) -> ConnectionOptions {

@@ -5,11 +5,17 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-use klamm_protocol::records::CompressionType;
+use klamm_protocol::{
+    api::{
+        find_coordinator::FindCoordinatorRequest,
+        offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+    },
+    records::CompressionType,
+};
 
 use crate::{
     batches::{batch, produce},
-    harness::{PATIENCE, TestNode, beside_others},
+    harness::{Client, PATIENCE, TestNode, beside_others, eventually},
 };
 
 fn get(port: u16, path: &str) -> (String, String) {
@@ -27,6 +33,26 @@ fn value(text: &str, series: &str) -> f64 {
     line.unwrap_or_else(|| panic!("{series} is not in\n{text}")).rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 
+/// Commits an offset without being a member of the group.
+fn commit_offset(client: &mut Client, group: &str, topic: &str) {
+    let request = OffsetCommitRequest {
+        group_id: group.into(),
+        topics: vec![OffsetCommitRequestTopic {
+            name: topic.into(),
+            partitions: vec![OffsetCommitRequestPartition { committed_offset: 3, ..Default::default() }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let find = FindCoordinatorRequest { key: group.into(), ..Default::default() };
+    // Asking for the coordinator makes its topic.
+    eventually("the group has a coordinator", || {
+        client.call(&find, 2);
+        let answer = client.call(&request, 7);
+        answer.topics[0].partitions[0].error_code == 0
+    });
+}
+
 #[test]
 fn what_a_node_does_can_be_read_by_http() {
     let _shared = beside_others();
@@ -37,22 +63,35 @@ fn what_a_node_does_can_be_read_by_http() {
     let sent = batch(3, CompressionType::None);
     let answer = client.call(&produce("measured", Some(sent.clone()), -1), 9);
     assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+    commit_offset(&mut client, "readers", "measured");
     let (head, text) = get(port, "/metrics");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("application/openmetrics-text"), "{head}");
     for (series, expected) in [
-        ("kafka_server_brokertopicmetrics_messagesin_total", 3.0),
+        ("kafka_server_brokertopicmetrics_messagesin_total", 4.0),
         ("kafka_server_brokertopicmetrics_messagesin_total{topic=\"measured\"}", 3.0),
         ("kafka_server_brokertopicmetrics_totalproducerequests_total{topic=\"measured\"}", 1.0),
         ("kafka_log_log_logendoffset{topic=\"measured\",partition=\"0\"}", 3.0),
         ("kafka_cluster_partition_insyncreplicascount{topic=\"measured\",partition=\"1\"}", 1.0),
-        ("kafka_server_replicamanager_leadercount", 2.0),
+        ("kafka_server_replicamanager_leadercount", 6.0),
         ("kafka_server_replicamanager_underreplicatedpartitions", 0.0),
         ("kafka_controller_kafkacontroller_activecontrollercount", 1.0),
-        ("kafka_controller_kafkacontroller_globalpartitioncount", 2.0),
+        ("kafka_controller_kafkacontroller_globalpartitioncount", 6.0),
         ("kafka_controller_kafkacontroller_activebrokercount", 1.0),
         ("kafka_server_raft_metrics_current_state{state=\"leader\"}", 1.0),
         ("kafka_server_raft_metrics_current_leader", 1.0),
+        ("kafka_server_raft_metrics_number_of_observers", 0.0),
+        ("kafka_controller_kafkacontroller_brokerregistrationstate{broker=\"1\"}", 30.0),
+        ("kafka_controller_kafkacontroller_timedoutbrokerheartbeatcount", 0.0),
+        ("kafka_controller_controllerstats_uncleanleaderelections_total", 0.0),
+        ("kafka_server_replicafetchermanager_maxlag{clientid=\"Replica\"}", 0.0),
+        ("kafka_log_logcleanermanager_max_dirty_percent", 0.0),
+        ("kafka_coordinator_group_groupmetadatamanager_numgroups", 1.0),
+        ("kafka_coordinator_group_groupmetadatamanager_numoffsets", 1.0),
+        ("kafka_server_group_coordinator_metrics_group_count{protocol=\"classic\"}", 1.0),
+        ("kafka_server_group_coordinator_metrics_group_count{protocol=\"consumer\"}", 0.0),
+        ("kafka_server_group_coordinator_metrics_consumer_group_count{state=\"stable\"}", 0.0),
+        ("kafka_server_group_coordinator_metrics_num_partitions{state=\"active\"}", 4.0),
     ] {
         assert_eq!(value(&text, series), expected, "{series}");
     }

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::{Driver, carry_out::Afterwards};
 use crate::{
+    metrics::measures::ControllerCounts,
     observe::Observation,
     quorum::{command::CommandError, decide},
 };
@@ -45,6 +46,7 @@ impl Driver {
         let before = self.last_leader;
         self.last_leader = leader.or(before);
         self.handle.set_leader(leader);
+        self.counts.new_leaders += u64::from(leader.is_some());
         if leader == Some(self.config.node_id()) {
             self.afterwards.push_back(Afterwards::Activate { epoch, before });
         }
@@ -119,6 +121,7 @@ impl Driver {
             Ok(end) => {
                 if let Some(active) = &mut self.active {
                     let before = active.timeline.tentative().clone();
+                    count_elections(&mut self.counts, &before, records);
                     active.timeline.apply(records, end);
                     active.index.update(&before, active.timeline.tentative(), records);
                     active.waiting.push_back((end, finish));
@@ -143,5 +146,24 @@ fn encode_record(record: &MetadataRecord, version: i16) -> Bytes {
     match record.to_bytes(version) {
         Ok(bytes) => bytes,
         Err(error) => panic!("a {record:?} cannot be written in version {version}: {error}"),
+    }
+}
+
+/// Counts the leaders among what is decided that were not in sync.
+fn count_elections(counts: &mut ControllerCounts, before: &MetadataImage, records: &[MetadataRecord]) {
+    for record in records {
+        let MetadataRecord::PartitionChange(change) = record else { continue };
+        let known = before.topics.by_id(&change.topic_id);
+        let Some(known) = known.and_then(|topic| topic.partitions.get(&change.partition_id)) else {
+            continue;
+        };
+        if change.leader < 0 || known.isr.contains(&change.leader) {
+            continue;
+        }
+        if known.elr.contains(&change.leader) {
+            counts.elr_elections += 1;
+        } else {
+            counts.unclean_elections += 1;
+        }
     }
 }

@@ -222,6 +222,8 @@ served! {
     ListConfigResources      0..=1   Brokers  configs::list_config_resources;
     ConsumerGroupHeartbeat   0..=1   Brokers  groups::consumer_group_heartbeat;
     ConsumerGroupDescribe    0..=1   Brokers  groups::consumer_group_describe;
+    ShareGroupHeartbeat      1..=1   Brokers  groups::share_group_heartbeat;
+    ShareGroupDescribe       1..=1   Brokers  groups::share_group_describe;
     ShareFetch               1..=2   Brokers  share::share_fetch;
     ShareAcknowledge         1..=2   Brokers  share::share_acknowledge;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
@@ -230,6 +232,9 @@ served! {
     WriteShareGroupState     0..=1   Brokers  share::write_share_group_state;
     DeleteShareGroupState    0..=0   Brokers  share::delete_share_group_state;
     ReadShareGroupStateSummary 0..=1 Brokers  share::read_share_group_state_summary;
+    DescribeShareGroupOffsets 0..=1  Brokers  groups::describe_share_group_offsets;
+    AlterShareGroupOffsets   0..=0   Brokers  groups::alter_share_group_offsets;
+    DeleteShareGroupOffsets  0..=0   Brokers  groups::delete_share_group_offsets;
     Vote                     0..=2   Controllers quorum::vote;
     BeginQuorumEpoch         0..=1   Controllers quorum::begin_quorum_epoch;
     EndQuorumEpoch           0..=1   Controllers quorum::end_quorum_epoch;

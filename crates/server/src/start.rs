@@ -624,6 +624,7 @@ fn start_shards(
                 Rc::clone(&inter_broker),
                 Arc::clone(&creator),
             );
+            let persister = Rc::new(persister);
             Contexts {
                 cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
                 configs: ConfigsContext { node: Arc::clone(&contexts_node) },
@@ -631,6 +632,8 @@ fn start_shards(
                     node: Arc::clone(&contexts_node),
                     shards: Rc::clone(&shards),
                     creator,
+                    persister: Rc::clone(&persister),
+                    inter_broker: Rc::clone(&inter_broker),
                 },
                 brokers: BrokersContext { node: Arc::clone(&contexts_node) },
                 quorum: QuorumContext { node: Arc::clone(&contexts_node) },
@@ -639,7 +642,7 @@ fn start_shards(
                 share: Rc::new(ShareContext {
                     node: Arc::clone(&contexts_node),
                     shards: Rc::clone(&shards),
-                    persister: Rc::new(persister),
+                    persister,
                 }),
                 topics: TopicsContext { node: Arc::clone(&contexts_node) },
                 transactions: TransactionsContext { node: contexts_node, shards, producer_ids, inter_broker },

@@ -1,10 +1,13 @@
 //! Handlers of groups and their offsets. What is decided is in `klamm-coordinator`; here a request is brought to the
 //! coordinators that it concerns, and their answers into the form of its version.
 
+pub mod alter_share_group_offsets;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
 pub mod delete_groups;
+pub mod delete_share_group_offsets;
 pub mod describe_groups;
+pub mod describe_share_group_offsets;
 pub mod find_coordinator;
 pub mod heartbeat;
 pub mod join_group;
@@ -13,6 +16,9 @@ pub mod list_groups;
 pub mod offset_commit;
 pub mod offset_delete;
 pub mod offset_fetch;
+pub mod share_group_describe;
+pub mod share_group_heartbeat;
+mod share_state;
 pub mod sync_group;
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -25,13 +31,16 @@ use tokio::sync::oneshot;
 use crate::{
     coordinator::{driver::Asked, partition_of},
     dispatch::Call,
+    inter_broker::InterBroker,
     node::Node,
     shard::{ShardRequest, Shards},
+    share::persister::Persister,
     topic_names,
     topics_creator::TopicsCreator,
 };
 
 /// What these handlers use.
+#[derive(Clone)]
 pub struct GroupsContext {
     /// The node: its metadata and config.
     pub node: Arc<Node>,
@@ -39,6 +48,10 @@ pub struct GroupsContext {
     pub shards: Rc<Shards>,
     /// Creates `__consumer_offsets`.
     pub creator: Arc<TopicsCreator>,
+    /// Keeps the state of share partitions.
+    pub persister: Rc<Persister>,
+    /// The way to the leaders of other partitions.
+    pub inter_broker: Rc<InterBroker>,
 }
 
 impl GroupsContext {

@@ -21,6 +21,7 @@ mod quotas;
 mod replication;
 mod security;
 mod share;
+mod share_groups;
 mod shares;
 mod storage;
 mod transactions;

@@ -36,6 +36,9 @@ pub(crate) struct Size {
     /// Records a second in the latency run
     #[arg(long, default_value_t = 2_000)]
     pub(crate) rate: u64,
+    /// Measures transactions a second only, and prints them rather than to write the page
+    #[arg(long)]
+    pub(crate) transactions: bool,
 }
 
 /// Measures both servers and writes bench/RESULTS.md.
@@ -43,12 +46,17 @@ pub(crate) fn bench(size: &Size) -> Result<()> {
     use_release_build()?;
     Product::Kafka.prepare()?;
     setup::python()?;
+    setup::java_client()?;
     let mut all = Vec::new();
     for run in 0..size.runs {
         for product in [Product::Klamm, Product::Kafka] {
             println!("run {} of {}: {product:?}", run + 1, size.runs);
             all.push((product, one_run(product, size).with_context(|| format!("{product:?}"))?));
         }
+    }
+    if size.transactions {
+        print!("{}", results::rows(&all)?);
+        return Ok(());
     }
     results::write(size, &all)
 }
@@ -58,6 +66,12 @@ fn one_run(product: Product, size: &Size) -> Result<Figures> {
     let mut figures = Figures::default();
     let mut node = Node::create(product, "bench", &[("num.partitions", "1")])?;
     node.set_environment("KAFKA_JVM", KAFKA_JVM);
+    if size.transactions {
+        node.start()?;
+        transactions(&node, &mut figures)?;
+        node.stop()?;
+        return Ok(figures);
+    }
     figures.add("start to first acknowledged record, ms", start_to_first_record(&mut node)?);
     let pid = node.pid().context("the node runs")?;
     sleep(Duration::from_secs(2));
@@ -69,6 +83,7 @@ fn one_run(product: Product, size: &Size) -> Result<Figures> {
     throughput(&node, pid, size, &mut figures)?;
     small_records(&node, pid, size, &mut figures)?;
     latency(&node, size, &mut figures)?;
+    transactions(&node, &mut figures)?;
     figures.add("resident memory after the load, MB", resident_mb(pid)?);
     node.stop()?;
     Ok(figures)
@@ -157,6 +172,17 @@ fn small_records(node: &Node, pid: u32, size: &Size, figures: &mut Figures) -> R
     figures.add("produce 100 B in small batches, records/s", number_before(&line, " records/sec")?);
     let million = records as f64 / 1e6;
     figures.add("broker CPU seconds per million small records", (cpu_seconds(pid)? - before) / million);
+    Ok(())
+}
+
+/// Transactions of one record by one producer, one after the other.
+fn transactions(node: &Node, figures: &mut Figures) -> Result<()> {
+    create(node, "transactions", "6")?;
+    let pid = node.pid().context("the node runs")?;
+    let before = cpu_seconds(pid)?;
+    let text = output(&mut tools::java_client(&["transactions", &node.servers(), "transactions", "10"]))?;
+    figures.add("transactions/s, one producer", number_before(&text, " transactions/sec")?);
+    figures.add("broker CPU seconds in 20 s of transactions", cpu_seconds(pid)? - before);
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod conformance;
 mod crash;
 mod disk;
 mod docs;
+mod exactly_once;
 mod failover;
 mod faults;
 mod fuzz;
@@ -154,6 +155,13 @@ enum Task {
         #[arg(long)]
         combined: bool,
     },
+    /// Kills members and brokers while records are read, transformed and written in transactions, and compares
+    ExactlyOnce {
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+        #[command(flatten)]
+        plan: exactly_once::Plan,
+    },
     /// Breaks three nodes and their network in every way while clients write and read, and judges what they saw
     Faults {
         #[arg(long, value_enum, default_value = "klamm")]
@@ -187,6 +195,9 @@ fn main() -> ExitCode {
         Task::Mixed { names, rounds } => test::one("mixed", || mixed::mixed(&names, rounds)),
         Task::Failover { kills, server, combined } => {
             test::one("failover", || failover::failover(server, kills, combined))
+        }
+        Task::ExactlyOnce { server, plan } => {
+            test::one("exactly-once", || exactly_once::exactly_once(server, &plan))
         }
         Task::Faults { server, plan } => test::one("faults", || faults::faults(server, &plan)),
         Task::Crash { rounds, server } => test::one("crash", || crash::crash(server, rounds)),

@@ -18,11 +18,16 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidPidMappingException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
@@ -223,6 +228,71 @@ public final class TestClient {
         }
     }
 
+    /** Commits transactions of one record for some seconds, after as many of warming up; prints how many a second. */
+    private static void transactions(String servers, String topic, int seconds) {
+        Map<String, Object> config = Map.of("bootstrap.servers", servers, "transactional.id", topic + "-rate", "linger.ms", 0);
+        try (KafkaProducer<String, String> producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            producer.initTransactions();
+            for (boolean counts : new boolean[] {false, true}) {
+                long started = System.nanoTime();
+                int committed = 0;
+                double spent = 0;
+                for (; spent < seconds; spent = (System.nanoTime() - started) / 1e9) {
+                    producer.beginTransaction();
+                    producer.send(new ProducerRecord<>(topic, "key-" + committed, value(committed)));
+                    producer.commitTransaction();
+                    committed++;
+                }
+                if (counts) OUT.printf("%.1f transactions/sec%n", committed / spent);
+            }
+        }
+        OUT.flush();
+    }
+
+    /**
+     * Reads INPUT as a member of a group and writes for each record one with its place as value to the same partition of
+     * OUTPUT, exactly once: records and positions in one transaction, back to what was committed after each failure.
+     */
+    private static void transform(String servers, String input, String output, String group, String name, String protocol) {
+        Map<String, Object> reading = new HashMap<>(Map.of("bootstrap.servers", servers, "group.id", group, "auto.offset.reset", "earliest",
+            "enable.auto.commit", false, "isolation.level", "read_committed", "group.protocol", protocol));
+        if (protocol.equals("classic")) reading.putAll(Map.of("session.timeout.ms", 6000, "heartbeat.interval.ms", 1000));
+        Map<String, Object> writing = Map.of("bootstrap.servers", servers, "transactional.id", name, "transaction.timeout.ms", 10000);
+        try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(reading, new StringDeserializer(), new StringDeserializer());
+             KafkaProducer<String, String> producer = new KafkaProducer<>(writing, new StringSerializer(), new StringSerializer())) {
+            producer.initTransactions();
+            consumer.subscribe(List.of(input));
+            while (true) {
+                ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(200));
+                if (records.isEmpty()) continue;
+                try {
+                    producer.beginTransaction();
+                    Map<TopicPartition, OffsetAndMetadata> positions = new HashMap<>();
+                    for (ConsumerRecord<String, String> r : records) {
+                        producer.send(new ProducerRecord<>(output, r.partition(), r.key(), r.partition() + "-" + r.offset()));
+                        positions.put(new TopicPartition(r.topic(), r.partition()), new OffsetAndMetadata(r.offset() + 1));
+                    }
+                    producer.sendOffsetsToTransaction(positions, consumer.groupMetadata());
+                    commit(producer);
+                } catch (ProducerFencedException | InvalidPidMappingException | AuthorizationException e) {
+                    throw e; // another process has our name, or we may not: nothing to go on with
+                } catch (KafkaException e) {
+                    System.err.println("the transaction is aborted: " + e);
+                    producer.abortTransaction();
+                    rewind(consumer);
+                }
+            }
+        }
+    }
+
+    private static void rewind(KafkaConsumer<String, String> consumer) {
+        Map<TopicPartition, OffsetAndMetadata> committed = consumer.committed(consumer.assignment());
+        for (TopicPartition p : consumer.assignment()) {
+            if (committed.get(p) == null) consumer.seekToBeginning(List.of(p));
+            else consumer.seek(p, committed.get(p));
+        }
+    }
+
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
             case "create" -> create(args[1], args[2], Integer.parseInt(args[3]));
@@ -233,6 +303,8 @@ public final class TestClient {
             case "load" -> load(args[1], args[2], Integer.parseInt(args[3]), Integer.MAX_VALUE);
             case "upsert" -> load(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]));
             case "transact" -> transact(args[1], args[2], Integer.parseInt(args[3]));
+            case "transactions" -> transactions(args[1], args[2], Integer.parseInt(args[3]));
+            case "transform" -> transform(args[1], args[2], args[3], args[4], args[5], args[6]);
             default -> throw new IllegalArgumentException(args[0]);
         }
     }

@@ -4,7 +4,8 @@ import signal
 import sys
 import time
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import (OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaError, KafkaException, Producer,
+                             TopicPartition)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 stopped = False
@@ -116,6 +117,56 @@ def load(servers, topic, rate):
         raise SystemExit(f"not delivered: {failures[:3]}")
 
 
+def transform(servers, source, target, group_name, name, protocol):
+    """Reads SOURCE as a member of a group and writes for each record one with its place as value to the same partition
+    of TARGET, exactly once: records and positions in one transaction, back to what was committed after each failure."""
+    reading = {"bootstrap.servers": servers, "group.id": group_name, "auto.offset.reset": "earliest",
+               "enable.auto.commit": False, "isolation.level": "read_committed", "group.protocol": protocol,
+               "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200}
+    if protocol == "classic":
+        reading["session.timeout.ms"] = 6000
+    consumer = Consumer(reading)
+    producer = Producer({"bootstrap.servers": servers, "transactional.id": name, "transaction.timeout.ms": 10000,
+                         "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200})
+    again(lambda: producer.init_transactions(60))
+    consumer.subscribe([source])
+    while True:
+        messages = [m for m in consumer.consume(500, 0.2) if m.error() is None]
+        if not messages:
+            continue
+        try:
+            producer.begin_transaction()
+            positions = {}
+            for message in messages:
+                place = f"{message.partition()}-{message.offset()}"
+                producer.produce(target, place, message.key(), message.partition())
+                positions[message.partition()] = message.offset() + 1
+            offsets = [TopicPartition(source, partition, offset) for partition, offset in positions.items()]
+            member = consumer.consumer_group_metadata()
+            again(lambda: producer.send_offsets_to_transaction(offsets, member, 60))
+            again(lambda: producer.commit_transaction(60))
+        except KafkaException as failure:
+            error = failure.args[0]
+            if error.fatal() or not error.txn_requires_abort():
+                raise
+            print("the transaction is aborted:", error, file=sys.stderr, flush=True)
+            again(lambda: producer.abort_transaction(60))
+            for position in consumer.committed(consumer.assignment(), 60):
+                if position.offset < 0:
+                    position.offset = OFFSET_BEGINNING
+                consumer.seek(position)
+
+
+def again(step):
+    """Repeats a step of a transaction for as long as its end is not known."""
+    while True:
+        try:
+            return step()
+        except KafkaException as failure:
+            if not failure.args[0].retriable():
+                raise
+
+
 def first(servers, topic):
     """Sends one record to servers that may not be up yet; prints the time of its acknowledgement."""
     producer = Producer({"bootstrap.servers": servers, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 20,
@@ -130,5 +181,5 @@ def first(servers, topic):
 
 
 if __name__ == "__main__":
-    commands = [create, produce, group, seek, load, first]
+    commands = [create, produce, group, seek, load, transform, first]
     {command.__name__: command for command in commands}[sys.argv[1]](*sys.argv[2:])

@@ -44,6 +44,16 @@ pub(super) fn write(size: &Size, all: &[(Product, Figures)]) -> Result<()> {
         size.rate,
         size.runs
     );
+    page.push_str(&rows(all)?);
+    let path = root().join("bench/RESULTS.md");
+    fs::write(&path, &page)?;
+    println!("{page}");
+    Ok(())
+}
+
+/// One row for each figure.
+pub(super) fn rows(all: &[(Product, Figures)]) -> Result<String> {
+    let mut page = String::new();
     let names: Vec<_> =
         all.first().map(|(_, figures)| figures.0.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
     for name in names {
@@ -60,10 +70,7 @@ pub(super) fn write(size: &Size, all: &[(Product, Figures)]) -> Result<()> {
             list(&theirs)
         )?;
     }
-    let path = root().join("bench/RESULTS.md");
-    fs::write(&path, &page)?;
-    println!("{page}");
-    Ok(())
+    Ok(page)
 }
 
 fn values(all: &[(Product, Figures)], product: Product, name: &str) -> Vec<f64> {

@@ -159,6 +159,23 @@ compare exact share-groups BS --delete-offsets --group s1 --topic shared
 compare exact share-groups BS --delete --group s1
 unset between
 compare exact share-groups BS --describe --group nope
+# Each reads the same records, since the group begins anew between the two. What the one before has said on leaving has
+# to be written first.
+again() { sleep 2; $share --reset-offsets --group s3 --topic shared --to-earliest --execute > /dev/null; }
+between=again; again
+reads=(BS --topic shared --group s3 --timeout-ms 5000)
+compare sorted console-share-consumer "${reads[@]}" --max-messages 20
+again
+compare sorted console-share-consumer "${reads[@]}" --formatter-property print.key=true --formatter-property print.delivery=true --formatter-property print.offset=true --formatter-property print.partition=true --formatter-property print.timestamp=true
+# What is released comes again, until it has been delivered five times.
+again
+compare sorted console-share-consumer "${reads[@]}" --release --formatter-property print.delivery=true
+again
+compare sorted console-share-consumer "${reads[@]}" --reject --command-property max.poll.records=3 --command-property share.acquire.mode=record_limit
+unset between
+compare exact share-groups BS --describe --group s3
+compare status console-share-consumer BS --topic shared --group s3 --reject --release
+compare status console-share-consumer BS --group s3
 for wrong in --describe --delete '--delete --group s1 --topic t' '--reset-offsets --group s1 --topic t --execute' \
   '--describe --group s1 --members --state' '--list --members' '--list --state nope' --list\ --describe; do
   compare status share-groups BS $wrong

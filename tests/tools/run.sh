@@ -77,6 +77,7 @@ declare -A class=(
   [get-offsets]=$tools.GetOffsetShell
   [delete-records]=$tools.DeleteRecordsCommand
   [console-consumer]=$tools.consumer.ConsoleConsumer
+  [console-share-consumer]=$tools.consumer.ConsoleShareConsumer
   [console-producer]=$tools.ConsoleProducer
   [broker-api-versions]=$tools.BrokerApiVersionsCommand
   [features]=$tools.FeatureCommand

@@ -9,6 +9,7 @@ mod config;
 mod configs;
 mod console_consumer;
 mod console_producer;
+mod console_share_consumer;
 mod consumer_groups;
 mod consumer_perf_test;
 mod delete_records;
@@ -48,6 +49,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: console_producer::run, about: "Write each line of standard input as a record" },
     Command { name: "console-consumer", script: "kafka-console-consumer", area: Area::Data,
         run: console_consumer::run, about: "Print the records of topics" },
+    Command { name: "console-share-consumer", script: "kafka-console-share-consumer", area: Area::Data,
+        run: console_share_consumer::run, about: "Print the records that a share group is given" },
     Command { name: "get-offsets", script: "kafka-get-offsets", area: Area::Data, run: get_offsets::run,
         about: "Print offsets of partitions: ends, beginnings, by time" },
     Command { name: "delete-records", script: "kafka-delete-records", area: Area::Data, run: delete_records::run,

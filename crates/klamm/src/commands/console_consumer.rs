@@ -1,7 +1,7 @@
 //! `klamm console-consumer` (kafka-console-consumer): prints the records of topics.
 
 mod deserializer;
-mod formatter;
+pub(in crate::commands) mod formatter;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -19,7 +19,7 @@ use crate::message_json;
 use crate::session::Properties;
 
 /// Prints records.
-pub(super) enum Formatter {
+pub(in crate::commands) enum Formatter {
     Default(Box<Columns>),
     NoOp,
     /// Records of a coordinator's topic, as JSON: descriptions of keys and values, and the types that are shown.
@@ -29,7 +29,7 @@ pub(super) enum Formatter {
 /// Descriptions of messages.
 type Schemas = &'static [&'static MessageSchema];
 
-pub(super) struct Columns {
+pub(in crate::commands) struct Columns {
     timestamp: bool,
     partition: bool,
     offset: bool,
@@ -48,7 +48,7 @@ pub(super) struct Columns {
 }
 
 impl Formatter {
-    pub(super) fn new(class: Option<&str>, properties: &Properties) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn new(class: Option<&str>, properties: &Properties) -> anyhow::Result<Self> {
         match class.map(|class| class.rsplit('.').next().unwrap_or(class)) {
             None | Some("DefaultMessageFormatter" | "LoggingMessageFormatter") => {
                 Ok(Self::Default(Box::new(Columns::new(properties)?)))
@@ -73,8 +73,18 @@ impl Formatter {
     }
 
     pub(super) fn write(&self, record: &ConsumerRecord, out: &mut impl Write) -> anyhow::Result<()> {
+        self.write_delivered(record, None, out)
+    }
+
+    /// As for a share consumer, to which a record is delivered several times.
+    pub(in crate::commands) fn write_delivered(
+        &self,
+        record: &ConsumerRecord,
+        delivery_count: Option<i16>,
+        out: &mut impl Write,
+    ) -> anyhow::Result<()> {
         match self {
-            Self::Default(columns) => columns.write(record, out),
+            Self::Default(columns) => columns.write(record, delivery_count, out),
             Self::NoOp => Ok(()),
             Self::Coordinator(keys, values, shown) => {
                 if let Some(json) = coordinator_json(record, keys, values, shown)? {
@@ -143,7 +153,12 @@ impl Columns {
         })
     }
 
-    fn write(&self, record: &ConsumerRecord, out: &mut impl Write) -> anyhow::Result<()> {
+    fn write(
+        &self,
+        record: &ConsumerRecord,
+        delivery_count: Option<i16>,
+        out: &mut impl Write,
+    ) -> anyhow::Result<()> {
         let mut columns: Vec<Vec<u8>> = Vec::with_capacity(8);
         if self.timestamp {
             columns.push(match record.timestamp_type {
@@ -158,7 +173,8 @@ impl Columns {
             columns.push(format!("Offset:{}", record.offset).into_bytes());
         }
         if self.delivery {
-            columns.push(b"Delivery:NOT_PRESENT".to_vec());
+            let count = delivery_count.map_or_else(|| "NOT_PRESENT".to_owned(), |count| count.to_string());
+            columns.push(format!("Delivery:{count}").into_bytes());
         }
         if self.epoch {
             // Kafka's tool leaves the epoch out of the record that it hands to the formatter.

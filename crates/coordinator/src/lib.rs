@@ -26,10 +26,14 @@
 //!   in it.
 //! * A consumer group, in contrast, is its records and nothing else. A decision writes its records on a draft of the
 //!   group as it goes, so that each step sees the ones before.
-//! * Kinds of groups share their ids. An empty group gives way to one of another kind. A group with members goes from
-//!   the classic to the consumer protocol and back as `group.consumer.migration.policy` allows
-//!   (`group/consumer/migrate.rs`): its records say all that there is of it, its new form is in memory at once, and
-//!   who was waiting in the old one is told to rejoin.
+//! * Kinds of groups share their ids. An empty group gives way to one of another kind; only share groups neither give
+//!   way nor take another's place, and stay until they are deleted. A group with members goes from the classic to the
+//!   consumer protocol and back as `group.consumer.migration.policy` allows (`group/consumer/migrate.rs`): its records
+//!   say all that there is of it, its new form is in memory at once, and who was waiting in the old one is told to
+//!   rejoin.
+//! * A share group's partitions are assigned only when they have state with the share coordinator ([`share`]). The
+//!   machine does not ask for it: its answers say what to ask, and a later request says what came of it
+//!   (`group/share/request.rs`).
 //! * Lists of groups and of consumer group members come in the order of Kafka's hash tables, which its tests compare.
 //! * A JoinGroup of a new member creates the group and writes an empty record for it, as Kafka does, so that
 //!   ListGroups, which reads committed state, shows it.

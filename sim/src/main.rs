@@ -37,6 +37,9 @@ struct Options {
     /// One node without faults
     #[arg(long)]
     single: bool,
+    /// The group is of the consumer protocol
+    #[arg(long)]
+    consumer_protocol: bool,
     /// All hosts lose their power at once
     #[arg(long)]
     blackout: bool,
@@ -94,11 +97,12 @@ fn range(text: &str) -> Option<(u64, u64)> {
 }
 
 fn plan(options: &Options, seed: u64) -> Plan {
-    match (options.single, options.blackout) {
+    let plan = match (options.single, options.blackout) {
         (true, _) => Plan::single(seed),
         (false, true) => Plan::of(seed, Special::Blackout),
         (false, false) => Plan::of(seed, Special::None),
-    }
+    };
+    Plan { has_consumer_protocol: options.consumer_protocol, ..plan }
 }
 
 /// Prints a report. Whether all was well.

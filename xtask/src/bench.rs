@@ -20,7 +20,7 @@ use measure::{cpu_seconds, number_before};
 use results::Figures;
 
 /// Kafka's own default flags for a broker, rather than those of the conformance harness, which only start quickly.
-pub(crate) const KAFKA_JVM: &str = "-Xms1G -Xmx1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
+const KAFKA_JVM: &str = "-Xms1G -Xmx1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
      -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent";
 const CLIENT_JVM: &str = "-Xmx512M -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20";
 

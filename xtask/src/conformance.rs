@@ -4,7 +4,7 @@ pub(crate) mod report;
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::node::{Product, klamm_binary};
 use crate::setup;
@@ -59,7 +59,8 @@ pub(crate) fn conformance(product: Product, items: &[String], how: &How) -> Resu
     let summary =
         fs::read_to_string(results.join("summary.txt")).context("the run ended without a summary")?;
     if how.keep {
-        fs::copy(results.join("results.csv"), report::kept(product))?;
+        let [set] = items else { bail!("the results of one set are kept, not of {items:?}") };
+        fs::copy(results.join("results.csv"), report::kept(set.trim_start_matches('@'), product))?;
     }
     Ok(tally_of(&summary))
 }

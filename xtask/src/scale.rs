@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::bench::{KAFKA_JVM, resident_mb};
+use crate::bench::resident_mb;
 use crate::node::{Node, Product, use_release_build};
 use crate::nodes::{Controllers, Nodes};
 use crate::wire;
@@ -17,6 +17,9 @@ use crate::wire;
 /// Partitions of a topic.
 const TOPIC_PARTITIONS: u32 = 1_000;
 const LIMIT: Duration = Duration::from_secs(900);
+/// Kafka's own default flags, but with twice the heap: with a gigabyte threads of a broker ended with errors.
+const KAFKA_JVM: &str = "-Xms2G -Xmx2G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
+     -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent";
 
 /// How much is measured.
 #[derive(Clone, clap::Args)]
@@ -156,7 +159,8 @@ fn until(mut is_so: impl FnMut() -> bool) -> Result<()> {
         if is_so() {
             return Ok(());
         }
-        sleep(Duration::from_millis(20));
+        // Asking for all of the metadata is work for the brokers, which are measured.
+        sleep(Duration::from_millis(100));
     }
     bail!("waited for {LIMIT:?}")
 }

@@ -24,6 +24,13 @@ const KAFKA_JVM: &str = "-Xms1G -Xmx1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis
      -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent";
 const CLIENT_JVM: &str = "-Xmx512M -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20";
 
+/// One node is all there is, for transactions too.
+const SETTINGS: [(&str, &str); 3] = [
+    ("num.partitions", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+];
+
 /// How much is measured.
 #[derive(Clone, Copy, clap::Args)]
 pub(crate) struct Size {
@@ -64,7 +71,7 @@ pub(crate) fn bench(size: &Size) -> Result<()> {
 /// Everything that is measured on one fresh node.
 fn one_run(product: Product, size: &Size) -> Result<Figures> {
     let mut figures = Figures::default();
-    let mut node = Node::create(product, "bench", &[("num.partitions", "1")])?;
+    let mut node = Node::create(product, "bench", &SETTINGS)?;
     node.set_environment("KAFKA_JVM", KAFKA_JVM);
     if size.transactions {
         node.start()?;

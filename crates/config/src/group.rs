@@ -42,18 +42,18 @@ keys! { DEFS;
     SHARE_SESSION_TIMEOUT_MS: i32 = "share.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.share.session.timeout.ms", 1)]), supported;
 
     /// Least time between two assignments of the streams group, in milliseconds.
-    STREAMS_ASSIGNMENT_INTERVAL_MS: i32 = "streams.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.streams.assignment.interval.ms", 1)]);
+    STREAMS_ASSIGNMENT_INTERVAL_MS: i32 = "streams.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.streams.assignment.interval.ms", 1)]), supported;
 
     /// Heartbeat interval told to members of the streams group, in milliseconds.
-    STREAMS_HEARTBEAT_INTERVAL_MS: i32 = "streams.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.streams.heartbeat.interval.ms", 1)]);
+    STREAMS_HEARTBEAT_INTERVAL_MS: i32 = "streams.heartbeat.interval.ms", default(5000), at_least(1), Medium, Resource, from(&[("group.streams.heartbeat.interval.ms", 1)]), supported;
 
     /// How long the streams group, when new, waits for more members before its first assignment, in
     /// milliseconds.
-    STREAMS_INITIAL_REBALANCE_DELAY_MS: i32 = "streams.initial.rebalance.delay.ms", default(3000), at_least(0), Medium, Resource, from(&[("group.streams.initial.rebalance.delay.ms", 1)]);
+    STREAMS_INITIAL_REBALANCE_DELAY_MS: i32 = "streams.initial.rebalance.delay.ms", default(3000), at_least(0), Medium, Resource, from(&[("group.streams.initial.rebalance.delay.ms", 1)]), supported;
 
     /// Number of standby replicas of each task of the streams group.
-    STREAMS_NUM_STANDBY_REPLICAS: i32 = "streams.num.standby.replicas", default(0), at_least(0), Medium, Resource, from(&[("group.streams.num.standby.replicas", 1)]);
+    STREAMS_NUM_STANDBY_REPLICAS: i32 = "streams.num.standby.replicas", default(0), at_least(0), Medium, Resource, from(&[("group.streams.num.standby.replicas", 1)]), supported;
 
     /// A member of the streams group without a heartbeat for this long is removed, in milliseconds.
-    STREAMS_SESSION_TIMEOUT_MS: i32 = "streams.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.streams.session.timeout.ms", 1)]);
+    STREAMS_SESSION_TIMEOUT_MS: i32 = "streams.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.streams.session.timeout.ms", 1)]), supported;
 }

@@ -69,7 +69,14 @@ impl Loader {
         step.set_timer(TimerKey::Expiration, self.settings.offsets_retention_check_interval_ms);
         let (settings, timeline) = (self.settings, self.timeline);
         let topics_seen = BTreeMap::new();
-        let coordinator = GroupCoordinator { settings, timeline, classic, share_state_noted_ms, topics_seen };
+        let coordinator = GroupCoordinator {
+            settings,
+            timeline,
+            classic,
+            streams: BTreeMap::new(),
+            share_state_noted_ms,
+            topics_seen,
+        };
         (coordinator, step.finish())
     }
 }
@@ -89,6 +96,8 @@ pub struct GroupCoordinator {
     settings: GroupSettings,
     timeline: Timeline<GroupsState>,
     classic: BTreeMap<StrBytes, Classic>,
+    /// What is known of streams groups beside their records.
+    pub(crate) streams: BTreeMap<StrBytes, streams::Memory>,
     /// When it was last written for which partitions a share group has state; at the latest when it was loaded.
     share_state_noted_ms: BTreeMap<StrBytes, i64>,
     /// What each consumer and share group has last been compared with.
@@ -160,6 +169,15 @@ impl GroupCoordinator {
             }
             Request::Share(request) => {
                 self.handle_share_group(context, cluster, (token, request), &mut step);
+            }
+            Request::StreamsGroupHeartbeat(request) => {
+                let heartbeat = self.streams_heartbeat(context, cluster, request, &mut step);
+                let reply = streams::reply(heartbeat, &mut step);
+                step.complete_when_committed(token, reply);
+            }
+            Request::StreamsGroupDescribe { groups } => {
+                let groups = groups.iter().map(|id| self.describe_streams_group(id)).collect();
+                step.complete(token, Reply::StreamsGroupDescribe(groups));
             }
             // There is nothing to decide.
             Request::EndTransaction(_) => step.complete(token, Reply::EndTransaction(ErrorCode::None)),
@@ -314,7 +332,9 @@ impl GroupCoordinator {
             TimerKey::StreamsRebalance { group, member } => {
                 self.streams_timer_fired(cluster, (group, member), true, &mut step);
             }
-            TimerKey::StreamsInitialRebalance { .. } => {}
+            TimerKey::StreamsInitialRebalance { group } => {
+                self.streams_first_assignment(cluster, group, &mut step);
+            }
             TimerKey::ConsumerRegexes { group } => self.resolve_regexes(cluster, group, &mut step),
             TimerKey::ShareSession { group, member } => {
                 self.share_session_over(cluster, (group, member), &mut step);
@@ -395,11 +415,11 @@ impl GroupCoordinator {
                 GroupRecord::Share { group, record: ShareRecord::StatePartitions(Some(_)) } => {
                     self.share_state_noted_ms.insert(group.detached(), now_ms);
                 }
+                GroupRecord::Streams { group, .. } => self.tidy_streams_memory(group),
                 GroupRecord::GroupMetadata { .. }
                 | GroupRecord::OffsetCommit { .. }
                 | GroupRecord::Consumer { .. }
-                | GroupRecord::Share { .. }
-                | GroupRecord::Streams { .. } => {}
+                | GroupRecord::Share { .. } => {}
             }
         }
     }

@@ -4,6 +4,7 @@ use crate::group::share::request::ShareGroupReply;
 use crate::record::GroupRecord;
 use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
 use klamm_protocol::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
+use klamm_protocol::api::create_topics::CreatableTopic;
 use klamm_protocol::api::delete_groups::DeletableGroupResult;
 use klamm_protocol::api::describe_groups::DescribedGroup;
 use klamm_protocol::api::heartbeat::HeartbeatResponse;
@@ -13,6 +14,8 @@ use klamm_protocol::api::list_groups::ListedGroup;
 use klamm_protocol::api::offset_commit::OffsetCommitResponse;
 use klamm_protocol::api::offset_delete::OffsetDeleteResponse;
 use klamm_protocol::api::offset_fetch::OffsetFetchResponseGroup;
+use klamm_protocol::api::streams_group_describe::DescribedGroup as DescribedStreamsGroup;
+use klamm_protocol::api::streams_group_heartbeat::StreamsGroupHeartbeatResponse;
 use klamm_protocol::api::sync_group::SyncGroupResponse;
 use klamm_protocol::api::txn_offset_commit::TxnOffsetCommitResponse;
 use klamm_protocol::{ErrorCode, StrBytes};
@@ -39,6 +42,10 @@ pub enum Reply {
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse),
     /// To ConsumerGroupDescribe, for the groups asked of this coordinator.
     ConsumerGroupDescribe(Vec<DescribedConsumerGroup>),
+    /// To StreamsGroupHeartbeat.
+    StreamsGroupHeartbeat(Box<StreamsHeartbeat>),
+    /// To StreamsGroupDescribe, for the groups asked of this coordinator.
+    StreamsGroupDescribe(Vec<DescribedStreamsGroup>),
     /// To DescribeGroups, for the groups asked of this coordinator.
     DescribeGroups(Vec<DescribedGroup>),
     /// To ListGroups, if this coordinator cannot list its groups.
@@ -59,6 +66,17 @@ pub enum Reply {
     Share(ShareGroupReply),
     /// To the end of a transaction.
     EndTransaction(ErrorCode),
+}
+
+/// The answer to a StreamsGroupHeartbeat, and what is to be done before it is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamsHeartbeat {
+    /// The answer.
+    pub response: StreamsGroupHeartbeatResponse,
+    /// Internal topics of the application that are missing, to be created as the member's principal.
+    pub internal_topics: Vec<CreatableTopic>,
+    /// How often members are to be heard.
+    pub heartbeat_interval_ms: i32,
 }
 
 /// One request answered.

@@ -9,7 +9,6 @@ mod describe;
 pub(crate) mod embedded;
 mod list;
 pub(crate) mod share;
-#[expect(dead_code, reason = "members cannot join yet")]
 pub(crate) mod streams;
 
 pub use census::Census;

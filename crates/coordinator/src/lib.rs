@@ -26,6 +26,7 @@
 //!   in it.
 //! * A consumer group, in contrast, is its records and nothing else. A decision writes its records on a draft of the
 //!   group as it goes, so that each step sees the ones before.
+//! * A streams group's endpoint epoch, its configured topology and a wish to shut down are in memory only, as in Kafka.
 //! * Kinds of groups share their ids. An empty group gives way to one of another kind; only share groups neither give
 //!   way nor take another's place, and stay until they are deleted. A group with members goes from the classic to the
 //!   consumer protocol and back as `group.consumer.migration.policy` allows (`group/consumer/migrate.rs`): its records
@@ -59,7 +60,9 @@ pub mod transaction;
 
 pub use cluster::{Cluster, NoCluster};
 pub use coordinator::{GroupCoordinator, Loader};
-pub use effect::{Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, TimerKey, Token};
+pub use effect::{
+    Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, StreamsHeartbeat, TimerKey, Token,
+};
 pub use group::share::request::{Initialize, ShareGroupReply, ShareGroupRequest, TopicPartitions};
 pub use group::{Census, GroupKind};
 pub use java_hash::java_hash;

@@ -1,6 +1,6 @@
 //! The requests that a group coordinator serves, and how each is refused.
 
-use crate::effect::Reply;
+use crate::effect::{Reply, StreamsHeartbeat};
 use crate::group::classic::{refuse_join, refuse_sync};
 use crate::group::share::request::ShareGroupRequest;
 use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
@@ -17,6 +17,10 @@ use klamm_protocol::api::offset_commit::{
 };
 use klamm_protocol::api::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
 use klamm_protocol::api::offset_fetch::OffsetFetchRequestGroup;
+use klamm_protocol::api::streams_group_describe::DescribedGroup as DescribedStreamsGroup;
+use klamm_protocol::api::streams_group_heartbeat::{
+    StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse,
+};
 use klamm_protocol::api::sync_group::SyncGroupRequest;
 use klamm_protocol::api::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitResponse, TxnOffsetCommitResponsePartition,
@@ -67,6 +71,13 @@ pub enum Request {
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest),
     /// ConsumerGroupDescribe.
     ConsumerGroupDescribe {
+        /// The groups.
+        groups: Vec<StrBytes>,
+    },
+    /// StreamsGroupHeartbeat.
+    StreamsGroupHeartbeat(Box<StreamsGroupHeartbeatRequest>),
+    /// StreamsGroupDescribe.
+    StreamsGroupDescribe {
         /// The groups.
         groups: Vec<StrBytes>,
     },
@@ -150,6 +161,18 @@ impl Request {
                     ..Default::default()
                 };
                 Reply::ConsumerGroupDescribe(groups.iter().map(group).collect())
+            }
+            Self::StreamsGroupHeartbeat(_) => {
+                let response = StreamsGroupHeartbeatResponse { error_code: code, ..Default::default() };
+                Reply::StreamsGroupHeartbeat(Box::new(StreamsHeartbeat { response, ..Default::default() }))
+            }
+            Self::StreamsGroupDescribe { groups } => {
+                let group = |id: &StrBytes| DescribedStreamsGroup {
+                    group_id: id.clone(),
+                    error_code: code,
+                    ..Default::default()
+                };
+                Reply::StreamsGroupDescribe(groups.iter().map(group).collect())
             }
             Self::DescribeGroups { groups } => {
                 let group = |id: &StrBytes| DescribedGroup {

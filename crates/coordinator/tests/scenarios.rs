@@ -36,6 +36,10 @@ fn settings(line: &str) -> GroupSettings {
         let value: i64 = value.parse().expect("a number");
         match name {
             "size" => settings.classic_size_max = value as usize,
+            "streams-size" => settings.streams_size_max = value as usize,
+            "streams-delay" => settings.streams_timing.initial_rebalance_delay_ms = value as i32,
+            "streams-interval" => settings.streams_timing.assignment_interval_ms = value as i32,
+            "standbys" => settings.streams_timing.num_standby_replicas = value as i32,
             "delay" => settings.classic_initial_rebalance_delay_ms = value as i32,
             "interval" => settings.consumer_timing.assignment_interval_ms = value as i32,
             "share-size" => settings.share_size_max = value as usize,

@@ -226,6 +226,8 @@ served! {
     ShareGroupDescribe       1..=1   Brokers  groups::share_group_describe;
     ShareFetch               1..=2   Brokers  share::share_fetch;
     ShareAcknowledge         1..=2   Brokers  share::share_acknowledge;
+    StreamsGroupHeartbeat    0..=0   Brokers  groups::streams_group_heartbeat;
+    StreamsGroupDescribe     0..=0   Brokers  groups::streams_group_describe;
     DescribeTopicPartitions  0..=0   Brokers  topics::describe_topic_partitions;
     InitializeShareGroupState 0..=0 Brokers  share::initialize_share_group_state;
     ReadShareGroupState      0..=0   Brokers  share::read_share_group_state;

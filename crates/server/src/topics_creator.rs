@@ -15,6 +15,10 @@ use tracing::{info, warn};
 
 use crate::{dispatch::Call, node::Node, quorum::Asker, topic_names};
 
+mod applications;
+
+use applications::Failures;
+
 /// The version in whose terms topics are created: the newest one.
 const CREATE_TOPICS_VERSION: i16 = 7;
 
@@ -38,12 +42,13 @@ impl Drop for UnderWay<'_> {
 pub struct TopicsCreator {
     node: Arc<Node>,
     in_flight: Mutex<BTreeSet<StrBytes>>,
+    failures: Failures,
 }
 
 impl TopicsCreator {
     /// A creator for a node.
     pub fn new(node: Arc<Node>) -> Arc<Self> {
-        Arc::new(Self { node, in_flight: Mutex::default() })
+        Arc::new(Self { node, in_flight: Mutex::default(), failures: Failures::default() })
     }
 
     /// Has topics created on behalf of a client. Returns the names that cannot be created, with the code to answer; the

@@ -72,13 +72,13 @@ keys! { DEFS;
     GROUP_MIN_SESSION_TIMEOUT_MS: i32 = "group.min.session.timeout.ms", default(6000), Any, Medium, ReadOnly, supported;
 
     /// Least time between two assignments of one streams group, in milliseconds.
-    GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide;
+    GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide, supported;
 
     /// Heartbeat interval told to members of streams groups, in milliseconds.
-    GROUP_STREAMS_HEARTBEAT_INTERVAL_MS: i32 = "group.streams.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly;
+    GROUP_STREAMS_HEARTBEAT_INTERVAL_MS: i32 = "group.streams.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// How long a new streams group waits for more members before its first assignment, in milliseconds.
-    GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS: i32 = "group.streams.initial.rebalance.delay.ms", default(3000), at_least(0), Medium, ReadOnly;
+    GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS: i32 = "group.streams.initial.rebalance.delay.ms", default(3000), at_least(0), Medium, ReadOnly, supported;
 
     /// Upper bound of `streams.assignment.interval.ms` of a group, in milliseconds.
     GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly;
@@ -90,7 +90,7 @@ keys! { DEFS;
     GROUP_STREAMS_MAX_SESSION_TIMEOUT_MS: i32 = "group.streams.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly;
 
     /// Most members that one streams group may have.
-    GROUP_STREAMS_MAX_SIZE: i32 = "group.streams.max.size", default(2147483647), at_least(1), Medium, ReadOnly;
+    GROUP_STREAMS_MAX_SIZE: i32 = "group.streams.max.size", default(2147483647), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of the number of standby replicas of a streams group's tasks.
     GROUP_STREAMS_MAX_STANDBY_REPLICAS: i32 = "group.streams.max.standby.replicas", default(2), at_least(0), Medium, ReadOnly;
@@ -105,10 +105,10 @@ keys! { DEFS;
     GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS: i32 = "group.streams.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
 
     /// Number of standby replicas of each task of a streams group.
-    GROUP_STREAMS_NUM_STANDBY_REPLICAS: i32 = "group.streams.num.standby.replicas", default(0), at_least(0), Medium, ReadOnly;
+    GROUP_STREAMS_NUM_STANDBY_REPLICAS: i32 = "group.streams.num.standby.replicas", default(0), at_least(0), Medium, ReadOnly, supported;
 
     /// A member of a streams group without a heartbeat for this long is removed, in milliseconds.
-    GROUP_STREAMS_SESSION_TIMEOUT_MS: i32 = "group.streams.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
+    GROUP_STREAMS_SESSION_TIMEOUT_MS: i32 = "group.streams.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;
 
     /// Longest metadata text of a committed offset, in bytes.
     OFFSET_METADATA_MAX_BYTES: i32 = "offset.metadata.max.bytes", default(4096), Any, High, ReadOnly, supported;

@@ -4,12 +4,24 @@
 //! which member works on which task, and leads each member from what it has to what it is to have. A task is given to a
 //! process only when no member has it in a role that excludes this one.
 
+mod assignor;
+mod check;
+mod configured;
 mod decide;
+mod describe;
+mod heartbeat;
+mod leave;
 mod member;
+mod memory;
 mod offsets;
+mod reconcile;
 mod replay;
+mod respond;
 mod tasks;
 mod topology;
+
+pub(crate) use memory::Memory;
+pub(crate) use respond::reply;
 
 use member::{Member, MemberState};
 use tasks::TaskSets;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(crate) mod parse;
 pub(crate) mod print;
 pub(crate) mod share;
+pub(crate) mod streams;
 
 /// Topics by name, with their partition counts.
 #[derive(Default)]

@@ -52,11 +52,11 @@ impl<'a> Line<'a> {
         self.positional[at].parse().expect("a number")
     }
 
-    fn option<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, name: &str, default: T) -> T {
+    pub(crate) fn option<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, name: &str, default: T) -> T {
         self.options.get(name).map_or(default, |value| value.parse().expect(name))
     }
 
-    fn instance(&self) -> Option<StrBytes> {
+    pub(crate) fn instance(&self) -> Option<StrBytes> {
         self.options.get("instance").map(|id| StrBytes::from(*id))
     }
 }
@@ -140,6 +140,8 @@ fn request(command: &str, line: &Line<'_>) -> (Request, i16) {
             (Request::LeaveGroup(request), 5)
         }
         "consume" => (Request::ConsumerGroupHeartbeat(consume(line)), 1),
+        "stream" => (Request::StreamsGroupHeartbeat(Box::new(super::streams::heartbeat(line))), 0),
+        "describe-streams" => (Request::StreamsGroupDescribe { groups: vec![line.text(0)] }, 0),
         "describe-consumers" => (Request::ConsumerGroupDescribe { groups: vec![line.text(0)] }, 1),
         "describe" => (Request::DescribeGroups { groups: vec![line.text(0)] }, 6),
         "list" => {

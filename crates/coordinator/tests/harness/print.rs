@@ -1,5 +1,6 @@
 //! Records and replies on one line each: what a reader of a scenario cares for.
 
+use super::streams::{print_group, print_heartbeat, tasks};
 use bytes::Bytes;
 use klamm_coordinator::{ConsumerRecord, GroupRecord, Reply, ShareRecord, StreamsRecord};
 use klamm_protocol::consumer_protocol::{
@@ -151,18 +152,6 @@ fn streams(record: &StreamsRecord) -> String {
     }
 }
 
-/// Active tasks and, after a plus sign each, standby tasks.
-fn tasks([active, standby]: [Vec<(String, Vec<i32>)>; 2]) -> String {
-    let words = |tasks: &[(String, Vec<i32>)], sign: &str| {
-        let one = |(id, indexes): &(String, Vec<i32>)| {
-            indexes.iter().map(|index| format!("{sign}{id}_{index}")).collect::<Vec<_>>()
-        };
-        tasks.iter().flat_map(one).collect::<Vec<_>>()
-    };
-    let all = [words(&active, ""), words(&standby, "+")].concat();
-    if all.is_empty() { "nothing".to_owned() } else { all.join(" ") }
-}
-
 pub(crate) fn partitions<'a>(topics: impl Iterator<Item = (Uuid, &'a Vec<i32>)>) -> String {
     let one = |(topic, indexes): (Uuid, &Vec<i32>)| {
         let name: String =
@@ -271,6 +260,19 @@ fn consumers(reply: &Reply) -> String {
                 let topics =
                     assignment.topic_partitions.iter().map(|topic| (topic.topic_id, &topic.partitions));
                 write!(line, " has {}", partitions(topics)).expect("a string");
+            }
+            line
+        }
+        Reply::StreamsGroupHeartbeat(heartbeat) => {
+            let mut line = error(heartbeat.response.error_code);
+            print_heartbeat(&mut line, heartbeat);
+            line
+        }
+        Reply::StreamsGroupDescribe(groups) => {
+            let mut line = String::new();
+            for group in groups {
+                line.push_str(&error(group.error_code));
+                print_group(&mut line, group);
             }
             line
         }

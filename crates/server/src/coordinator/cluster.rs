@@ -92,8 +92,15 @@ impl Cluster for KnownCluster {
         self.published.image.topics.names().filter(|name| wanted(name)).cloned().collect()
     }
 
-    fn streams_timing(&self, _group: &str) -> Option<StreamsTiming> {
-        None
+    fn streams_timing(&self, group: &str) -> Option<StreamsTiming> {
+        let config = self.group_config(group)?;
+        Some(StreamsTiming {
+            session_timeout_ms: config.get(&group::STREAMS_SESSION_TIMEOUT_MS),
+            heartbeat_interval_ms: config.get(&group::STREAMS_HEARTBEAT_INTERVAL_MS),
+            assignment_interval_ms: config.get(&group::STREAMS_ASSIGNMENT_INTERVAL_MS),
+            initial_rebalance_delay_ms: config.get(&group::STREAMS_INITIAL_REBALANCE_DELAY_MS),
+            num_standby_replicas: config.get(&group::STREAMS_NUM_STANDBY_REPLICAS),
+        })
     }
 
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use klamm_config::{BrokerConfig, broker};
-use klamm_coordinator::{ConsumerTiming, GroupSettings, MigrationPolicy, ShareTiming};
+use klamm_coordinator::{ConsumerTiming, GroupSettings, MigrationPolicy, ShareTiming, StreamsTiming};
 use klamm_protocol::records::CompressionType;
 
 use super::driver::DriverSettings;
@@ -30,6 +30,14 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
         share_initialize_retry_interval_ms: i64::from(
             config.get(&broker::GROUP_SHARE_INITIALIZE_RETRY_INTERVAL_MS),
         ),
+        streams_size_max: usize::try_from(config.get(&broker::GROUP_STREAMS_MAX_SIZE)).unwrap_or(1),
+        streams_timing: StreamsTiming {
+            session_timeout_ms: config.get(&broker::GROUP_STREAMS_SESSION_TIMEOUT_MS),
+            heartbeat_interval_ms: config.get(&broker::GROUP_STREAMS_HEARTBEAT_INTERVAL_MS),
+            assignment_interval_ms: config.get(&broker::GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS),
+            initial_rebalance_delay_ms: config.get(&broker::GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS),
+            num_standby_replicas: config.get(&broker::GROUP_STREAMS_NUM_STANDBY_REPLICAS),
+        },
         offset_metadata_length_max: usize::try_from(config.get(&broker::OFFSET_METADATA_MAX_BYTES))
             .unwrap_or(0),
         offsets_retention_ms: i64::from(config.get(&broker::OFFSETS_RETENTION_MINUTES)) * 60_000,

@@ -19,6 +19,8 @@ pub mod offset_fetch;
 pub mod share_group_describe;
 pub mod share_group_heartbeat;
 mod share_state;
+pub mod streams_group_describe;
+pub mod streams_group_heartbeat;
 pub mod sync_group;
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -73,6 +75,13 @@ impl GroupsContext {
         let is_configured = self.node.config.load().get(&broker::GROUP_COORDINATOR_REBALANCE_PROTOCOLS);
         let level = self.node.metadata.load().image.features.level_by_name("group.version");
         is_configured.iter().any(|name| name == "consumer") && level.unwrap_or(0) >= 1
+    }
+
+    /// Whether streams groups are on: by `group.coordinator.rebalance.protocols`, and the feature `streams.version`.
+    fn serves_streams_groups(&self) -> bool {
+        let is_configured = self.node.config.load().get(&broker::GROUP_COORDINATOR_REBALANCE_PROTOCOLS);
+        let level = self.node.metadata.load().image.features.level_by_name("streams.version");
+        is_configured.iter().any(|name| name == "streams") && level.unwrap_or(0) >= 1
     }
 
     /// Asks each coordinator for its part of several groups.

@@ -1,5 +1,6 @@
 //! What a streams application computes: subtopologies, the topics that each reads and those that are only its own.
 
+use super::assignor::kafka_order;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::streams_group_heartbeat::{
     TopicInfo as RequestTopicInfo, Topology as RequestTopology,
@@ -18,12 +19,19 @@ pub(crate) struct Topology {
     pub(crate) subtopologies: BTreeMap<StrBytes, Subtopology>,
     /// Topics, and the subtopology that reads each.
     readers: BTreeMap<StrBytes, StrBytes>,
+    /// The ids in the order in which Kafka goes through them.
+    order: Vec<StrBytes>,
 }
 
 impl Topology {
     pub(crate) fn new(value: &StreamsGroupTopologyValue) -> Self {
-        let mut topology =
-            Self { epoch: value.epoch, subtopologies: BTreeMap::new(), readers: BTreeMap::new() };
+        let ids = value.subtopologies.iter().map(|subtopology| subtopology.subtopology_id.clone());
+        let mut topology = Self {
+            epoch: value.epoch,
+            subtopologies: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            order: kafka_order(ids.collect(), |id: &StrBytes| id, 16),
+        };
         for subtopology in &value.subtopologies {
             let id = &subtopology.subtopology_id;
             for source in Self::sources_of(subtopology) {
@@ -38,6 +46,11 @@ impl Topology {
     pub(crate) fn sources_of(subtopology: &Subtopology) -> impl Iterator<Item = &StrBytes> {
         let repartition = subtopology.repartition_source_topics.iter().map(|topic| &topic.name);
         subtopology.source_topics.iter().chain(repartition)
+    }
+
+    /// The subtopologies in the order in which Kafka goes through them.
+    pub(crate) fn in_kafka_order(&self) -> impl Iterator<Item = &Subtopology> {
+        self.order.iter().filter_map(|id| self.subtopologies.get(id))
     }
 
     /// The subtopology that reads a topic.

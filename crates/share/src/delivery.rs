@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use klamm_protocol::StrBytes;
 
-use crate::partition::WriteId;
+use crate::partition::{Settings, WriteId};
 
 /// States of a record, with the numbers under which they are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +76,10 @@ pub(crate) struct Delivery {
     before: Option<Before>,
     /// Changed at once, and how far that is kept.
     freed: Freed,
+    /// Not to be acquired before.
+    held_until: Option<Duration>,
+    /// Whether the driver copies it to the dead-letter queue.
+    pub(crate) is_being_copied: bool,
     /// Archived whatever comes of a change that is being written.
     is_final: bool,
 }
@@ -89,6 +93,8 @@ impl Delivery {
             locked_until: None,
             before: None,
             freed: Freed::Kept,
+            held_until: None,
+            is_being_copied: false,
             is_final: false,
         }
     }
@@ -107,8 +113,33 @@ impl Delivery {
         self.before.is_some()
     }
 
-    pub(crate) const fn is_acquirable(&self) -> bool {
+    /// Whether a member may have it now.
+    pub(crate) fn is_acquirable(&self, now: Duration) -> bool {
+        self.is_available() && self.held_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether a member may have it, now or when it was held back long enough.
+    pub(crate) const fn is_available(&self) -> bool {
         matches!(self.state, RecordState::Available) && !self.is_changing()
+    }
+
+    /// Holds it back after a delivery that failed. Returns until when.
+    pub(crate) fn hold_back(&mut self, now: Duration, offset: i64, settings: &Settings) -> Option<Duration> {
+        let until = now + settings.backoff?.after(self.count, offset);
+        self.held_until = Some(until);
+        Some(until)
+    }
+
+    /// Whether it waits to be copied to the dead-letter queue.
+    pub(crate) const fn is_dead_letter(&self) -> bool {
+        matches!(self.state, RecordState::Archiving) && !self.is_changing()
+    }
+
+    /// Begins to give up what was copied to the dead-letter queue.
+    pub(crate) fn begin_archive(&mut self, write: WriteId) {
+        self.is_being_copied = false;
+        self.before = Some(Before { write, state: self.state, member: None });
+        self.state = RecordState::Archived;
     }
 
     /// Whether nothing can happen to it any more, and nothing is being written.
@@ -118,7 +149,8 @@ impl Delivery {
 
     /// Delivers it once more. To be called only if it is acquirable.
     pub(crate) fn acquire(&mut self, member: &StrBytes, locked_until: Duration) {
-        debug_assert!(self.is_acquirable());
+        debug_assert!(self.is_available());
+        self.held_until = None;
         self.state = RecordState::Acquired;
         self.freed = Freed::Kept;
         self.count = self.count.saturating_add(1);
@@ -127,22 +159,28 @@ impl Delivery {
     }
 
     /// What becomes of a record that is to be `wanted`: one that was delivered often enough is not made available again.
-    const fn outcome(&self, wanted: RecordState, limit: i16) -> RecordState {
+    const fn outcome(&self, wanted: RecordState, settings: &Settings) -> RecordState {
         match wanted {
-            RecordState::Available if self.count >= limit => RecordState::Archived,
+            RecordState::Available if self.count >= settings.delivery_count_limit => settings.given_up(),
             wanted => wanted,
         }
     }
 
     /// Begins a change of an acquired record that takes effect when `write` is written.
-    pub(crate) fn begin(&mut self, wanted: RecordState, limit: i16, write: WriteId) {
+    pub(crate) fn begin(&mut self, wanted: RecordState, settings: &Settings, write: WriteId) {
         debug_assert!(self.state == RecordState::Acquired && !self.is_changing());
         self.before = Some(Before { write, state: self.state, member: self.member.take() });
-        self.state = self.outcome(wanted, limit);
+        self.state = self.outcome(wanted, settings);
     }
 
     /// Ends the change that `write` was for. Returns whether there was one.
-    pub(crate) fn end(&mut self, write: WriteId, is_written: bool, now: Duration, limit: i16) -> bool {
+    pub(crate) fn end(
+        &mut self,
+        write: WriteId,
+        is_written: bool,
+        now: Duration,
+        settings: &Settings,
+    ) -> bool {
         if self.freed == Freed::InWrite(write) {
             self.freed = if is_written { Freed::Kept } else { Freed::Unkept };
         }
@@ -150,7 +188,7 @@ impl Delivery {
         if is_written || self.is_final {
             self.locked_until = None;
         } else if self.locked_until.is_some_and(|until| until <= now) {
-            self.free(limit);
+            self.free(settings);
         } else {
             self.state = before.state;
             self.member = before.member;
@@ -159,8 +197,8 @@ impl Delivery {
     }
 
     /// Takes an acquired record from its member, at once.
-    pub(crate) fn free(&mut self, limit: i16) {
-        self.state = self.outcome(RecordState::Available, limit);
+    pub(crate) fn free(&mut self, settings: &Settings) {
+        self.state = self.outcome(RecordState::Available, settings);
         self.freed = Freed::Unkept;
         self.member = None;
         self.locked_until = None;

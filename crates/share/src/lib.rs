@@ -13,6 +13,8 @@
 //!   batches found to [`SharePartition::acquire`]. What it returns is locked for the member. If the offset is not in the
 //!   log any more: [`SharePartition::log_start_moved`].
 //! * **Acknowledge**: [`SharePartition::acknowledge`]; keep the write; [`SharePartition::written`].
+//! * **Dead letters**: after each of these, copy what [`SharePartition::take_dead_letters`] gives, then
+//!   [`SharePartition::dead_lettered`].
 //! * **Timers**: sleep until [`SharePartition::next_deadline`], then [`SharePartition::expire`].
 //! * **Member gone**: [`SharePartition::release`].
 //!
@@ -42,8 +44,8 @@ pub mod session;
 pub use aborted::{AbortedTransaction, BatchKind, BatchSpan};
 pub use delivery::RecordState;
 pub use partition::{
-    Acknowledgement, AcquireMode, AcquireRequest, AcquiredRecords, Loaded, NotLoaded, Refusal, Settings,
-    SharePartition, StateBatch, StateWrite, WriteId,
+    Acknowledgement, AcquireMode, AcquireRequest, AcquiredRecords, Backoff, DeadLetter, Loaded, NotLoaded,
+    Refusal, Settings, SharePartition, StateBatch, StateWrite, WriteId,
 };
 
 /// The offset that the persister has for a share partition which nobody has consumed from.

@@ -8,6 +8,7 @@ mod acknowledge;
 mod acquire;
 mod advance;
 mod archive;
+mod dead_letters;
 mod release;
 mod write;
 
@@ -20,6 +21,7 @@ use klamm_protocol::ErrorCode;
 
 pub use acknowledge::Acknowledgement;
 pub use acquire::{AcquireMode, AcquireRequest, AcquiredRecords};
+pub use dead_letters::DeadLetter;
 pub use write::{StateBatch, StateWrite, WriteId};
 
 use crate::{
@@ -38,6 +40,39 @@ pub struct Settings {
     pub lock_duration: Duration,
     /// `share.renew.acknowledge.enable`.
     pub is_renewal_allowed: bool,
+    /// Whether records that are given up go to a dead-letter queue first (KIP-1191).
+    pub has_dead_letters: bool,
+    /// How long a record is held back that was not processed; `None`: not at all.
+    pub backoff: Option<Backoff>,
+}
+
+impl Settings {
+    /// The state of records that are given up.
+    pub(crate) const fn given_up(&self) -> RecordState {
+        if self.has_dead_letters { RecordState::Archiving } else { RecordState::Archived }
+    }
+}
+
+/// Waiting that doubles with each delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first delivery.
+    pub first: Duration,
+    /// At most.
+    pub max: Duration,
+}
+
+impl Backoff {
+    /// The waiting after so many deliveries. It varies by a fifth from offset to offset, so that what failed together does
+    /// not come back together.
+    pub fn after(&self, deliveries: i16, offset: i64) -> Duration {
+        let doublings = u32::from(deliveries.max(1).unsigned_abs() - 1).min(20);
+        let wait = self.first.saturating_mul(1 << doublings).min(self.max);
+        // Bits of a product with a large odd number are as good as random.
+        let spread = (offset.unsigned_abs().wrapping_add(1)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+        let percent = 80 + u32::try_from(spread % 41).unwrap_or(20);
+        wait.saturating_mul(percent) / 100
+    }
 }
 
 /// What was kept of a share partition.
@@ -90,7 +125,9 @@ pub struct SharePartition {
     gaps: Option<Gaps>,
     /// Whether some record in flight may be available.
     may_redeliver: bool,
-    /// When locks on which offsets run out. There are more than there are locks: one that is given up stays.
+    /// Whether some record in flight may be on its way to the dead-letter queue.
+    has_dead_letters: bool,
+    /// When locks on which offsets run out, and when what is held back is not any more. There are more than there are locks: one that is given up stays.
     deadlines: BTreeSet<(Duration, i64, i64)>,
     next_write: u64,
 }
@@ -110,6 +147,7 @@ impl SharePartition {
             batches: BTreeMap::new(),
             gaps: None,
             may_redeliver: false,
+            has_dead_letters: false,
             deadlines: BTreeSet::new(),
             next_write: 0,
         };
@@ -120,6 +158,7 @@ impl SharePartition {
                 partition.gaps = Some(Gaps { from: next, end_offset: next });
             }
             next = batch.last_offset + 1;
+            partition.has_dead_letters |= batch.state == RecordState::Archiving;
             let delivery = Delivery::new(batch.state, batch.delivery_count);
             let batch = InFlightBatch::new(batch.first_offset, batch.last_offset, delivery);
             partition.batches.insert(batch.first, batch);
@@ -178,7 +217,7 @@ impl SharePartition {
     }
 
     /// The offset to read the log from. Later offsets are not necessarily free.
-    pub fn next_fetch_offset(&mut self) -> i64 {
+    pub fn next_fetch_offset(&mut self, now: Duration) -> i64 {
         let is_nothing_tracked =
             self.batches.last_key_value().is_none_or(|(_, last)| self.start_offset > last.last);
         if is_nothing_tracked {
@@ -186,7 +225,7 @@ impl SharePartition {
             return self.end_offset;
         }
         if self.may_redeliver
-            && let Some(offset) = self.first_to_redeliver()
+            && let Some(offset) = self.first_to_redeliver(now)
         {
             return offset;
         }
@@ -194,7 +233,7 @@ impl SharePartition {
         self.end_offset + 1
     }
 
-    fn first_to_redeliver(&self) -> Option<i64> {
+    fn first_to_redeliver(&self, now: Duration) -> Option<i64> {
         let mut gap = self.active_gaps().map(|gaps| gaps.from);
         for batch in self.batches.values() {
             if let Some(gap) = &mut gap {
@@ -203,7 +242,7 @@ impl SharePartition {
                 }
                 *gap = (*gap).max(batch.last + 1);
             }
-            if let Some((offset, ..)) = batch.parts().find(|(.., delivery)| delivery.is_acquirable()) {
+            if let Some((offset, ..)) = batch.parts().find(|(.., delivery)| delivery.is_acquirable(now)) {
                 return Some(offset);
             }
         }
@@ -211,8 +250,8 @@ impl SharePartition {
     }
 
     /// Whether a member that fetches may get anything, as far as that is not up to the log.
-    pub fn can_acquire(&mut self, settings: &Settings) -> bool {
-        self.next_fetch_offset() != self.end_offset + 1 || self.in_flight() < i64::from(settings.locks_max)
+    pub fn can_acquire(&mut self, now: Duration, settings: &Settings) -> bool {
+        self.next_fetch_offset(now) != self.end_offset + 1 || self.in_flight() < i64::from(settings.locks_max)
     }
 
     /// When [`Self::expire`] has something to do.

@@ -52,6 +52,8 @@ impl ShareSettings {
                     .unwrap_or(i16::MAX),
                 lock_duration: Duration::from_millis(u64::try_from(lock_ms).unwrap_or(0)),
                 is_renewal_allowed: group.get(&group::SHARE_RENEW_ACKNOWLEDGE_ENABLE),
+                has_dead_letters: false,
+                backoff: None,
             },
             offset_reset: offset_reset(&reset),
             isolation: match isolation.as_str() {

@@ -32,9 +32,11 @@ impl Acknowledgement<'_> {
     }
 }
 
-const fn outcome(kind: i8) -> Option<RecordState> {
+const fn outcome(kind: i8, settings: &Settings) -> Option<RecordState> {
     match kind {
-        0 | 3 => Some(RecordState::Archived),
+        // There is nothing to put into a dead-letter queue.
+        0 => Some(RecordState::Archived),
+        3 => Some(settings.given_up()),
         1 => Some(RecordState::Acknowledged),
         2 => Some(RecordState::Available),
         _ => None,
@@ -165,8 +167,9 @@ fn acknowledge_batch(
             *is_renewed = true;
             continue;
         }
-        let state = outcome(kind).ok_or(invalid_request("there is no such type of acknowledgement"))?;
-        delivery.begin(state, asked.settings.delivery_count_limit, gathered.id);
+        let state = outcome(kind, asked.settings)
+            .ok_or(invalid_request("there is no such type of acknowledgement"))?;
+        delivery.begin(state, asked.settings, gathered.id);
         note(gathered, first, last, delivery);
     }
     Ok(())

@@ -203,7 +203,7 @@ impl SharePartition {
             || (round.is_limited() && batch.len() > round.room)
             || is_suspect;
         if let Held::Whole(delivery) = &mut batch.held {
-            if !delivery.is_acquirable() {
+            if !delivery.is_acquirable(round.now) {
                 return Next::GoOn;
             }
             if !is_split {
@@ -230,7 +230,7 @@ impl SharePartition {
         let mut slowed_to = None;
         let mut runs: Vec<AcquiredRecords> = Vec::new();
         for (offset, delivery) in (base..).zip(batch.explode()) {
-            if offset < round.first || !delivery.is_acquirable() {
+            if offset < round.first || !delivery.is_acquirable(round.now) {
                 continue;
             }
             let is_last_time = limit > 2 && delivery.count == limit - 1;
@@ -328,7 +328,7 @@ impl SharePartition {
 fn is_suspect(batch: &InFlightBatch, round: &Round<'_>) -> bool {
     let is_read = |first: i64, last: i64| first <= round.last && last >= round.first;
     batch.parts().any(|(first, last, delivery)| {
-        is_read(first, last) && delivery.is_acquirable() && delivery.count >= round.suspect_count()
+        is_read(first, last) && delivery.is_acquirable(round.now) && delivery.count >= round.suspect_count()
     })
 }
 

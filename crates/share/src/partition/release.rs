@@ -23,7 +23,7 @@ impl SharePartition {
                     && !delivery.is_changing();
                 if is_members {
                     let wanted = if last < start { RecordState::Archived } else { RecordState::Available };
-                    delivery.begin(wanted, settings.delivery_count_limit, gathered.id);
+                    delivery.begin(wanted, settings, gathered.id);
                     note(&mut gathered, first, last, delivery);
                 }
             }
@@ -39,6 +39,8 @@ impl SharePartition {
                 self.deadlines.insert((deadline, first, last));
                 break;
             }
+            // It may be what was held back that may be given out again.
+            self.may_redeliver = true;
             is_any_freed |= self.expire_range(now, first, last, settings);
         }
         let gathered = self.new_write();
@@ -61,11 +63,15 @@ impl SharePartition {
                 if !is_due {
                     continue;
                 }
-                delivery.free(settings.delivery_count_limit);
+                delivery.free(settings);
                 if part_last < start {
                     delivery.archive();
                 }
-                self.may_redeliver |= delivery.is_acquirable();
+                self.has_dead_letters |= delivery.is_dead_letter();
+                if delivery.is_available() {
+                    let until = delivery.hold_back(now, part_first, settings);
+                    self.deadlines.extend(until.map(|until| (until, part_first, part_last)));
+                }
                 is_any_freed = true;
             }
         }

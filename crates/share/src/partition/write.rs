@@ -120,9 +120,15 @@ impl SharePartition {
     ) -> bool {
         let mut is_any_free = false;
         for batch in self.batches.values_mut() {
-            for (.., delivery) in batch.parts_mut() {
-                if delivery.end(id, is_kept, now, settings.delivery_count_limit) {
-                    is_any_free |= delivery.is_acquirable();
+            for (first, last, delivery) in batch.parts_mut() {
+                if !delivery.end(id, is_kept, now, settings) {
+                    continue;
+                }
+                self.has_dead_letters |= delivery.is_dead_letter();
+                if delivery.is_available() {
+                    is_any_free = true;
+                    let until = delivery.hold_back(now, first, settings);
+                    self.deadlines.extend(until.map(|until| (until, first, last)));
                 }
             }
         }

@@ -97,10 +97,10 @@ impl Walk {
     }
 
     fn fetch(&mut self, member: usize) -> usize {
-        if !self.partition.can_acquire(&self.settings) {
+        if !self.partition.can_acquire(self.now, &self.settings) {
             return 0;
         }
-        let fetch_offset = self.partition.next_fetch_offset();
+        let fetch_offset = self.partition.next_fetch_offset(self.now);
         let rest = self.log.iter().filter(|batch| batch.last_offset >= fetch_offset);
         let batches: Vec<_> = rest.copied().take(1 + self.random.below(5) as usize).collect();
         let mode = match self.random.below(2) {

@@ -1,5 +1,5 @@
 use super::scene::{check, check_from};
-use crate::RecordState::{Acknowledged, Archived, Available};
+use crate::RecordState::{Acknowledged, Archived, Archiving, Available};
 
 #[test]
 fn records_are_given_out_once_and_done_with_when_that_is_kept() {
@@ -356,5 +356,61 @@ fn what_was_fetched_but_not_kept_is_fetched_again() {
         "log 0-4 10-19
          fetch m1 100 => 0-9x1
          next 20",
+    );
+}
+
+#[test]
+fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
+    check(
+        "log 0-4
+         set limit=2
+         set dead-letters=yes
+         fetch m1 10 => 0-4x1
+         ack m1 0-4 reject,reject,gap,release,accept
+         letters =>
+         kept 0-1=archiving x1 2=archived x1 3=available x1 4=acked x1
+         letters => 0-1x1
+         state 0..4 | 0-1 archiving x1 2 archived x1 3 available x1 4 acked x1
+         copied
+         lost 0-1=archived x1
+         letters => 0-1x1
+         copied
+         kept 0-1=archived x1
+         fetch m1 10 => 3x2
+         after 30000
+         letters => 3x2
+         kept 3=archiving x2
+         copied
+         kept 3=archived x2
+         state 5..5",
+    );
+    // Who takes over copies again.
+    check_from(0, &[(0, 4, Archiving, 3)], "letters => 0-4x3\n copied\n kept 0-4=archived x3\n state 5..5");
+}
+
+#[test]
+fn what_failed_is_held_back_longer_each_time() {
+    check(
+        "log 0
+         set backoff=1000
+         fetch m1 10 => 0x1
+         ack m1 0 release
+         kept
+         next 1
+         after 700
+         fetch m1 10 =>
+         after 600
+         next 0
+         fetch m1 10 => 0x2
+         ack m1 0 release
+         kept
+         after 1500
+         fetch m1 10 =>
+         after 1000
+         fetch m1 10 => 0x3
+         after 30000
+         fetch m1 10 =>
+         after 4800
+         fetch m1 10 => 0x4",
     );
 }

@@ -9,6 +9,7 @@
 //! * `kept 0-4=acked x1`, `lost`: the oldest write, what is in it, and whether it was kept
 //! * `state 5..9 | 5-9 acquired x1 m1`: start and end offset, and the batches
 //! * `next 5`: where the next fetch begins
+//! * `letters => 0-1x2`, `copied`: what goes to the dead-letter queue, and that it is there
 //! * `set limit=3`, `set locks=100`, `set renew=no`
 
 use std::{collections::VecDeque, fmt::Write, time::Duration};
@@ -16,8 +17,8 @@ use std::{collections::VecDeque, fmt::Write, time::Duration};
 use klamm_protocol::StrBytes;
 
 use crate::{
-    AbortedTransaction, Acknowledgement, AcquireMode, AcquireRequest, BatchKind, BatchSpan, Loaded,
-    RecordState, Settings, SharePartition, StateBatch, StateWrite,
+    AbortedTransaction, Acknowledgement, AcquireMode, AcquireRequest, Backoff, BatchKind, BatchSpan,
+    DeadLetter, Loaded, RecordState, Settings, SharePartition, StateBatch, StateWrite,
 };
 
 pub(super) fn settings() -> Settings {
@@ -26,6 +27,8 @@ pub(super) fn settings() -> Settings {
         delivery_count_limit: 5,
         lock_duration: Duration::from_secs(30),
         is_renewal_allowed: true,
+        has_dead_letters: false,
+        backoff: None,
     }
 }
 
@@ -36,6 +39,7 @@ pub(super) struct Scene {
     log: Vec<BatchSpan>,
     aborted: Vec<AbortedTransaction>,
     writes: VecDeque<StateWrite>,
+    letters: Vec<DeadLetter>,
 }
 
 /// Runs a script on a share partition that starts at offset 0.
@@ -59,6 +63,7 @@ pub(super) fn check_from(start_offset: i64, kept: &[(i64, i64, RecordState, i16)
         log: Vec::new(),
         aborted: Vec::new(),
         writes: VecDeque::new(),
+        letters: Vec::new(),
     };
     for (number, line) in script.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()) {
         scene.step(line, &format!("line {number}: {line}"));
@@ -141,19 +146,41 @@ impl Scene {
                 }
                 self.partition.written(self.now, write.id, words[0] == "kept", &self.settings);
             }
+            "letters" => {
+                self.letters = self.partition.take_dead_letters();
+                let letters = self.letters.iter().map(|letter| {
+                    let range = shown_range(letter.first_offset, letter.last_offset);
+                    format!("{range}x{}", letter.delivery_count)
+                });
+                assert_eq!(letters.collect::<Vec<_>>().join(" "), expected.unwrap(), "{context}");
+            }
+            "copied" => {
+                for letter in std::mem::take(&mut self.letters) {
+                    self.writes.extend(self.partition.dead_lettered(&letter));
+                }
+            }
             "nothing-to-keep" => assert!(self.writes.is_empty(), "{context}: {:?}", self.writes),
             "next" => {
-                assert_eq!(self.partition.next_fetch_offset().to_string(), words[1], "{context}");
+                assert_eq!(self.partition.next_fetch_offset(self.now).to_string(), words[1], "{context}");
             }
-            "full" => assert!(!self.partition.can_acquire(&self.settings), "{context}"),
+            "full" => assert!(!self.partition.can_acquire(self.now, &self.settings), "{context}"),
             "state" => assert_eq!(self.shown(), words[1..].join(" "), "{context}"),
-            "set" => match words[1].split_once('=').unwrap() {
-                ("limit", limit) => self.settings.delivery_count_limit = limit.parse().unwrap(),
-                ("locks", locks) => self.settings.locks_max = locks.parse().unwrap(),
-                ("renew", allowed) => self.settings.is_renewal_allowed = allowed == "yes",
-                other => panic!("{other:?}"),
-            },
+            "set" => self.set(words[1]),
             other => panic!("{other}"),
+        }
+    }
+
+    fn set(&mut self, setting: &str) {
+        match setting.split_once('=').unwrap() {
+            ("limit", limit) => self.settings.delivery_count_limit = limit.parse().unwrap(),
+            ("locks", locks) => self.settings.locks_max = locks.parse().unwrap(),
+            ("dead-letters", wanted) => self.settings.has_dead_letters = wanted == "yes",
+            ("backoff", ms) => {
+                let first = Duration::from_millis(ms.parse().unwrap());
+                self.settings.backoff = Some(Backoff { first, max: 4 * first });
+            }
+            ("renew", allowed) => self.settings.is_renewal_allowed = allowed == "yes",
+            other => panic!("{other:?}"),
         }
     }
 
@@ -165,10 +192,10 @@ impl Scene {
         records_max: i32,
         batch_size: i32,
     ) -> String {
-        if !self.partition.can_acquire(&self.settings) {
+        if !self.partition.can_acquire(self.now, &self.settings) {
             return String::new();
         }
-        let fetch_offset = self.partition.next_fetch_offset();
+        let fetch_offset = self.partition.next_fetch_offset(self.now);
         let batches: Vec<_> =
             self.log.iter().copied().filter(|batch| batch.last_offset >= fetch_offset).collect();
         let member: StrBytes = member.into();

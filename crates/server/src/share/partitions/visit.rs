@@ -162,8 +162,9 @@ impl Shard {
 
     /// Reads and acquires, or says how much there is.
     fn acquire(&self, key: &Key, active: &mut Active, request: &VisitRequest, left: i64) -> VisitAnswer {
+        let now = self.node().world.clock.now().since_start();
         for _ in 0..TRIES_MAX {
-            if left <= 0 || !active.machine.can_acquire(&request.settings.partition) {
+            if left <= 0 || !active.machine.can_acquire(now, &request.settings.partition) {
                 return VisitAnswer::default();
             }
             match self.try_acquire(key, active, request, left) {
@@ -186,7 +187,8 @@ impl Shard {
         left: i64,
     ) -> Result<Tried, ApiError> {
         let (Wanted::Bytes { bytes_max } | Wanted::Records { bytes_max, .. }) = request.wanted;
-        let fetch_offset = active.machine.next_fetch_offset();
+        let now = self.node().world.clock.now().since_start();
+        let fetch_offset = active.machine.next_fetch_offset(now);
         let (slice, aborted) = match self.read_for_share(key, request, fetch_offset, bytes_max)? {
             Read::Found { slice, aborted } => (slice, aborted),
             Read::Nothing => return Ok(Tried::Done(VisitAnswer::default())),
@@ -214,11 +216,10 @@ impl Shard {
             batches: &batches.spans,
             aborted: &aborted,
         };
-        let now = self.node().world.clock.now().since_start();
         let acquired = active.machine.acquire(now, &wanted, &request.settings.partition);
         if acquired.is_empty() {
             // All of it may be of aborted transactions; then there is more behind it.
-            let has_moved = active.machine.next_fetch_offset() != fetch_offset;
+            let has_moved = active.machine.next_fetch_offset(now) != fetch_offset;
             return Ok(if has_moved { Tried::Again } else { Tried::Done(VisitAnswer::default()) });
         }
         let records = batches.cut(&slice, &acquired);

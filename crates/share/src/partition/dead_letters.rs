@@ -1,0 +1,63 @@
+//! Records on their way to the dead-letter queue (KIP-1191).
+//!
+//! They are in a state of their own, which is kept, until they have been copied; only then are they archived. Whoever takes
+//! over from what was kept copies them again, so that a crash may make two of one, and loses none.
+
+use super::{SharePartition, StateWrite, release::note};
+use crate::batch::InFlightBatch;
+
+/// Records to be copied to the dead-letter queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// First offset.
+    pub first_offset: i64,
+    /// Last offset.
+    pub last_offset: i64,
+    /// How often they were delivered.
+    pub delivery_count: i16,
+}
+
+impl SharePartition {
+    /// Takes the records that are to be copied and are not being so already.
+    pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
+        let mut taken: Vec<DeadLetter> = Vec::new();
+        if !std::mem::take(&mut self.has_dead_letters) {
+            return taken;
+        }
+        for (first, last, delivery) in self.batches.values_mut().flat_map(InFlightBatch::parts_mut) {
+            // One whose change is being written is taken when that is done.
+            if !delivery.is_dead_letter() || delivery.is_being_copied {
+                continue;
+            }
+            delivery.is_being_copied = true;
+            match taken.last_mut() {
+                Some(run) if run.last_offset + 1 == first && run.delivery_count == delivery.count => {
+                    run.last_offset = last;
+                }
+                _ => taken.push(DeadLetter {
+                    first_offset: first,
+                    last_offset: last,
+                    delivery_count: delivery.count,
+                }),
+            }
+        }
+        taken
+    }
+
+    /// Records are in the dead-letter queue, for good: they are archived once that is written. If it cannot be, they are
+    /// to be copied again.
+    pub fn dead_lettered(&mut self, letter: &DeadLetter) -> Option<StateWrite> {
+        let mut gathered = self.new_write();
+        let from = self.floor(letter.first_offset).map_or(letter.first_offset, |batch| batch.first);
+        for (_, batch) in self.batches.range_mut(from..=letter.last_offset.max(from)) {
+            for (first, last, delivery) in batch.parts_mut() {
+                let is_copied = first >= letter.first_offset && last <= letter.last_offset;
+                if is_copied && delivery.is_being_copied && delivery.is_dead_letter() {
+                    delivery.begin_archive(gathered.id);
+                    note(&mut gathered, first, last, delivery);
+                }
+            }
+        }
+        self.write(gathered)
+    }
+}

@@ -52,7 +52,9 @@ impl Draft<'_> {
             return false;
         }
         let resolved: Vec<&Arc<ResolvedRegex>> = self.group.regexes.values().collect();
-        let last_ms = resolved.iter().map(|resolved| resolved.timestamp_ms).max();
+        // As with assignments, a time that is yet to come says nothing.
+        let times = resolved.iter().map(|resolved| resolved.timestamp_ms);
+        let last_ms = times.filter(|time_ms| *time_ms <= self.step.now_ms).max();
         let age_ms = last_ms.map_or(i64::MAX, |last_ms| self.step.now_ms.saturating_sub(last_ms));
         let is_outdated =
             resolved.iter().any(|resolved| resolved.version < self.cluster.newest_topic_version())

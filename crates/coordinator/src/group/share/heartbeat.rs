@@ -183,8 +183,9 @@ impl Draft<'_> {
     fn refresh_target(&mut self) {
         let interval_ms = i64::from(self.timing.assignment_interval_ms);
         let last_ms = self.group.target_timestamp_ms;
+        // A time that is yet to come was another clock's, or ours before it was set back: the group must not wait for it.
         let may_compute =
-            last_ms == 0 || interval_ms == 0 || self.step.now_ms >= last_ms.saturating_add(interval_ms);
+            !(last_ms..last_ms.saturating_add(interval_ms)).contains(&self.step.now_ms) || last_ms == 0;
         if self.group.target_epoch >= self.group.epoch || !may_compute {
             return;
         }

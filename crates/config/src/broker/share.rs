@@ -64,8 +64,8 @@ keys! { DEFS;
     /// Most records of one share partition that may be in delivery at a time.
     GROUP_SHARE_PARTITION_MAX_RECORD_LOCKS: i32 = "group.share.partition.max.record.locks", default(2000), between(100, 10000), Medium, ReadOnly, supported;
 
-    /// Class that stores the state of share groups. Klamm has one, built in, so a value has no effect.
-    GROUP_SHARE_PERSISTER_CLASS_NAME: String = "group.share.persister.class.name", default("org.apache.kafka.server.share.persister.DefaultStatePersister"), Any, Medium, ReadOnly, internal;
+    /// Class that stores the state of share groups. Klamm has one, built in; if this is empty, none is stored.
+    GROUP_SHARE_PERSISTER_CLASS_NAME: String = "group.share.persister.class.name", default("org.apache.kafka.server.share.persister.DefaultStatePersister"), Any, Medium, ReadOnly, internal, supported;
 
     /// How long a record is locked for the consumer that acquired it, in milliseconds.
     GROUP_SHARE_RECORD_LOCK_DURATION_MS: i32 = "group.share.record.lock.duration.ms", default(30000), between(1000, 3600000), Medium, ReadOnly, supported;

@@ -93,7 +93,7 @@ impl Draft<'_> {
         let interval_ms = i64::from(self.timing.assignment_interval_ms);
         let last_ms = self.group.target_timestamp_ms;
         let is_fresh =
-            last_ms != 0 && interval_ms != 0 && self.step.now_ms < last_ms.saturating_add(interval_ms);
+            last_ms != 0 && (last_ms..last_ms.saturating_add(interval_ms)).contains(&self.step.now_ms);
         if is_fresh {
             return false;
         }

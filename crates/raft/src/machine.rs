@@ -323,6 +323,15 @@ impl Raft {
         }
         // A pause that is over is over for every role, or its end would stay the next deadline.
         self.peers.expire(now.monotonic);
+        let before = self.role.name();
+        self.poll_role(now, actions);
+        if self.role.name() != before {
+            // Who does not vote has no deadline of its own: a fetch that does not go out now would never do.
+            self.poll_role(now, actions);
+        }
+    }
+
+    fn poll_role(&mut self, now: Now, actions: &mut Vec<Action>) {
         match &self.role {
             Role::Unattached { .. } => self.poll_unattached(now, actions),
             Role::Prospective { .. } | Role::Candidate { .. } => self.poll_nominee(now, actions),

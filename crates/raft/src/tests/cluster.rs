@@ -255,6 +255,7 @@ impl Cluster {
         let now = self.now();
         let node = self.nodes.get_mut(&id).expect("exists");
         let mut actions = Vec::new();
+        node.begun = true;
         let (is_tick, role) = (matches!(input, Input::Tick), node.raft.role_name());
         node.raft.step(now, input, &mut actions);
         if is_tick && actions.is_empty() && node.raft.role_name() == role {
@@ -460,8 +461,11 @@ impl Cluster {
     pub(super) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            let ids: Vec<i32> = self.nodes.iter().filter(|(_, node)| node.up).map(|(id, _)| *id).collect();
-            for id in ids {
+            let now = self.now();
+            let is_due = |node: &Node| node.up && node.is_due(now);
+            let due: Vec<i32> =
+                self.nodes.iter().filter(|(_, node)| is_due(node)).map(|(id, _)| *id).collect();
+            for id in due {
                 self.step(id, Input::Tick);
             }
             if self.chaos.is_some() {

@@ -26,6 +26,8 @@ pub(super) struct Node {
     pub(super) synced: usize,
     /// When the append under way will be durable.
     pub(super) append_due: Option<Duration>,
+    /// Whether it has been stepped in this life.
+    pub(super) begun: bool,
     /// Which life of the node this is.
     pub(super) life: u32,
     /// Whom this node has voted for, by epoch.
@@ -50,6 +52,7 @@ impl Node {
             shut_down: false,
             synced: 0,
             append_due: None,
+            begun: false,
             life: 0,
             votes: BTreeMap::new(),
         };
@@ -71,6 +74,12 @@ impl Node {
         self.committed = -1;
         self.synced = self.log.len();
         self.append_due = None;
+        self.begun = false;
+    }
+
+    /// Whether a driver would step the node now without anything having happened.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        !self.begun || self.raft.next_deadline().is_some_and(|at| at <= now.monotonic)
     }
 
     pub(super) fn log_end(&self) -> i64 {

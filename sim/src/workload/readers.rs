@@ -83,12 +83,33 @@ async fn poll(
     Ok(())
 }
 
+type Read = BTreeMap<TopicPartition, BTreeMap<i64, (usize, u64)>>;
+
+/// What has been read, and where each partition ends at least, by that and by what producers were told.
+fn known(client: &Client) -> (Read, BTreeMap<TopicPartition, i64>) {
+    let history = client.history.lock();
+    let mut known = BTreeMap::new();
+    let read = history.read.iter().filter_map(|(at, records)| Some((at, *records.last_key_value()?.0)));
+    for (at, offset) in read.chain(history.acknowledged.iter().map(|record| (&record.at, record.offset))) {
+        let end = known.entry(at.clone()).or_insert(0);
+        *end = (*end).max(offset + 1);
+    }
+    (history.read.clone(), known)
+}
+
 /// Reads everything from the start, and notes what is there and what is there no more.
 async fn read_all(client: &Client) -> Result<(), ClientError> {
     let Some(mut consumer) = consumer(client) else { return Ok(()) };
-    let ends = consumer.end_offsets(partitions(client)).await?;
-    let before = client.history.lock().read.clone();
+    let (before, known) = known(client);
     let deadline = client.clock.now() + PATIENCE;
+    let mut ends = consumer.end_offsets(partitions(client)).await?;
+    // A leader that has not heard of its successor tells of an end that has moved on elsewhere, as Kafka's would.
+    while known.iter().any(|(at, end)| ends.get(at).is_some_and(|told| told < end))
+        && client.clock.now() <= deadline
+    {
+        client.pause(500).await;
+        ends = consumer.end_offsets(partitions(client)).await?;
+    }
     let mut next = BTreeMap::new();
     while ends.iter().any(|(at, end)| next.get(at).copied().unwrap_or(0) < *end) {
         poll(client, &mut consumer, &mut next).await?;

@@ -74,12 +74,12 @@ async fn only_what_moves_is_given_up_and_it_is_committed_first() {
     let events = members[0].events.lock().unwrap().clone();
     let revoked = events.iter().map(|e| if let RebalanceEvent::Revoked(p) = e { p.len() } else { 0 });
     assert_eq!(revoked.sum::<usize>(), 2, "{events:?}");
-    // A member that leaves is missed at once.
+    // A member that leaves is missed at the next heartbeat (5 s), long before its session (45 s) would be over.
     let clock = members[0].consumer.cluster().clock();
     let left = clock.now();
     members.pop().unwrap().consumer.close().await;
     run(&mut members, |members, _| assignments(members) == [4]).await;
-    assert!(clock.now() - left < Duration::from_secs(5));
+    assert!(clock.now() - left < Duration::from_secs(20));
     let metadata = members[0].consumer.group_metadata().unwrap();
     assert!(metadata.generation_id > 0 && !metadata.member_id.is_empty());
     let admin = Admin::new(&config(ClientKind::Admin, &[]).unwrap()).unwrap();

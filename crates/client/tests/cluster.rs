@@ -246,7 +246,7 @@ async fn run(
 ) -> Vec<ConsumerRecord> {
     let mut records = Vec::new();
     let clock = members[0].consumer.cluster().clock();
-    let deadline = clock.now() + Duration::from_secs(60);
+    let deadline = clock.now() + Duration::from_secs(120);
     while !done(members, records.len()) {
         assert!(clock.now() < deadline, "the group did not get there: {:?}", assignments(members));
         for member in &mut *members {

@@ -1,5 +1,5 @@
-//! Members of consumer groups (`group.protocol=consumer`, KIP-848). The servers are to have
-//! `group.consumer.heartbeat.interval.ms` and `group.consumer.session.timeout.ms` of a second and some seconds.
+//! Members of consumer groups (`group.protocol=consumer`, KIP-848). With the servers' defaults they wait for sessions of
+//! 45 s to end; with a smaller `group.consumer.session.timeout.ms` they are quicker.
 
 use super::*;
 

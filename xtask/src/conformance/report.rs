@@ -12,6 +12,9 @@ use crate::shell::root;
 const HEAD: &str = include_str!("head.md");
 const CLUSTER_HEAD: &str = include_str!("cluster.md");
 
+/// The sets that are kept once, for Klamm: name and the text above their numbers, in the order of the page.
+const ONCE: &[(&str, &str)] = &[("embedded", include_str!("embedded.md"))];
+
 /// One test's result.
 struct Row {
     test: String,
@@ -43,7 +46,7 @@ pub(crate) fn write() -> Result<()> {
     let klamm = read(&baseline("one-node-klamm")).unwrap_or_default();
     let mut page = HEAD.to_owned();
     page.push_str("\n## Numbers\n\n");
-    page.push_str(&table(["Kafka", "Klamm"], [&kafka, &klamm]));
+    page.push_str(&table(&[("Kafka", &kafka), ("Klamm", &klamm)]));
     for (title, rows, status) in [
         ("Fails on Klamm", &klamm, "failed"),
         ("Fails on Kafka in this harness", &kafka, "failed"),
@@ -57,7 +60,7 @@ pub(crate) fn write() -> Result<()> {
     page.push('\n');
     page.push_str(CLUSTER_HEAD);
     page.push('\n');
-    page.push_str(&table(["combined", "isolated"], [&combined, &isolated]));
+    page.push_str(&table(&[("combined", &combined), ("isolated", &isolated)]));
     for (title, rows, status) in [
         ("Fails on Klamm in the set `cluster`, combined", &combined, "failed"),
         ("Fails on Klamm in the set `cluster`, isolated", &isolated, "failed"),
@@ -65,26 +68,41 @@ pub(crate) fn write() -> Result<()> {
     ] {
         page.push_str(&section(title, rows, status));
     }
+    for (set, head) in ONCE {
+        if baseline(&format!("{set}-klamm")).exists() {
+            page.push_str(&kept_once(set, head)?);
+        }
+    }
     fs::write(root().join("docs/conformance.md"), page)?;
     Ok(())
 }
 
-/// What passes and fails of each class, for two runs beside each other.
-fn table([left, right]: [&str; 2], [left_rows, right_rows]: [&[Row]; 2]) -> String {
-    let mut text = format!("| class | {left} passed | failed | n/a | {right} passed | failed | n/a |\n");
-    text.push_str("|---|---|---|---|---|---|---|\n");
-    let mut classes: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
-    for (offset, rows) in [(0, left_rows), (3, right_rows)] {
-        for row in rows {
+/// The section of a set that is kept once.
+fn kept_once(set: &str, head: &str) -> Result<String> {
+    let rows = read(&baseline(&format!("{set}-klamm")))?;
+    let mut text = format!("\n{head}\n{}", table(&[("Klamm", &rows)]));
+    text.push_str(&section(&format!("Fails on Klamm in the set `{set}`"), &rows, "failed"));
+    text.push_str(&section(&format!("Not applicable in the set `{set}`"), &rows, "not-applicable"));
+    Ok(text)
+}
+
+/// What passes and fails of each class, for runs beside each other.
+fn table(runs: &[(&str, &[Row])]) -> String {
+    let headings: String = runs.iter().map(|(run, _)| format!(" {run} passed | failed | n/a |")).collect();
+    let mut text = format!("| class |{headings}\n|---|{}\n", "---|---|---|".repeat(runs.len()));
+    let none = vec![0; runs.len() * 3];
+    let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, (_, rows)) in runs.iter().enumerate() {
+        for row in *rows {
             let column = match row.status.as_str() {
                 "passed" => 0,
                 "failed" => 1,
                 _ => 2,
             };
-            classes.entry(row.class()).or_default()[offset + column] += 1;
+            classes.entry(row.class()).or_insert_with(|| none.clone())[place * 3 + column] += 1;
         }
     }
-    let mut sum = [0; 6];
+    let mut sum = none;
     for (class, counts) in &classes {
         text.push_str(&line(class, counts));
         sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
@@ -93,7 +111,7 @@ fn table([left, right]: [&str; 2], [left_rows, right_rows]: [&[Row]; 2]) -> Stri
     text
 }
 
-fn line(name: &str, counts: &[usize; 6]) -> String {
+fn line(name: &str, counts: &[usize]) -> String {
     let cells: Vec<_> = counts.iter().map(usize::to_string).collect();
     format!("| {name} | {} |\n", cells.join(" | "))
 }

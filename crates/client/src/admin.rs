@@ -11,6 +11,7 @@ mod offsets;
 mod quorum;
 mod quotas;
 mod reassignments;
+mod streams_groups;
 mod topics;
 mod transactions;
 
@@ -27,6 +28,7 @@ pub use offsets::{ByPartition, IsolationLevel, ListedOffset, OffsetSpec};
 pub use quorum::{QuorumDescription, VoterEndpoint};
 pub use quotas::{QuotaEntity, QuotaMatch, ScramUpsertion};
 pub use reassignments::{ElectionType, Reassignment};
+pub use streams_groups::{StreamsGroupDescription, StreamsGroupMember, StreamsTasks, Subtopology};
 pub use topics::{ByName, NewPartitions, NewTopic, PartitionDescription, TopicDescription, TopicListing};
 pub use transactions::{
     AbortSpec, ProducerState, TransactionDescription, TransactionFilter, TransactionListing,

@@ -17,6 +17,7 @@ mod dump_log;
 mod end_to_end_latency;
 mod features;
 mod get_offsets;
+mod group_command;
 mod groups;
 mod leader_election;
 mod log_dirs;

@@ -10,10 +10,7 @@ use klamm_client::{
 };
 
 use super::Options;
-use crate::cli::emphasised;
-
-/// What stands in a column that has no value.
-const MISSING: &str = "-";
+use crate::commands::group_command::tables::{self, MISSING, coordinator, highlighted, or_missing, widest};
 
 pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result<()> {
     let groups = options.groups(admin).await?;
@@ -26,17 +23,17 @@ pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result
         if options.json {
             let rows = rows(admin, description).await?;
             json.push(as_json(description, &rows));
-        } else if options.members {
+        } else if options.views.members {
             let shown = should_print(group, &description.state, description.members.len());
-            print!("{}", table(&members(description, options.verbose, shown)));
-        } else if options.state.is_some() {
+            print!("{}", highlighted(&members(description, options.views.verbose, shown)));
+        } else if options.views.state.is_some() {
             if should_print(group, &description.state, 1) {
-                println!("{}", table(&state(description, options.verbose)));
+                println!("{}", highlighted(&state(description, options.views.verbose)));
             }
         } else {
             let rows = rows(admin, description).await?;
             if should_print(group, &description.state, rows.len()) {
-                println!("{}", table(&offsets(&rows, options.verbose)));
+                println!("{}", highlighted(&offsets(&rows, options.views.verbose)));
             }
         }
     }
@@ -44,11 +41,6 @@ pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result
         println!("{}", serde_json::Value::Array(json));
     }
     Ok(())
-}
-
-/// A table for a terminal: its first line stands out.
-fn table(text: &str) -> String {
-    emphasised(text, |line| line.starts_with("GROUP "))
 }
 
 /// Says on the side what is special about the group's state; false if there is nothing to show.
@@ -135,14 +127,6 @@ async fn end_offsets(
     Ok(ends)
 }
 
-fn widest<'a>(least: usize, texts: impl Iterator<Item = &'a str>) -> usize {
-    texts.map(|text| text.chars().count()).max().unwrap_or(0).max(least)
-}
-
-fn or_missing<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(|| MISSING.to_owned(), |value| value.to_string())
-}
-
 fn offsets(rows: &[Row], verbose: bool) -> String {
     let group = widest(15, rows.iter().map(|row| row.group.as_str()));
     let topic = widest(15, rows.iter().map(|row| &*row.partition.topic));
@@ -194,15 +178,7 @@ fn assignment(partitions: &BTreeSet<TopicPartition>) -> String {
     if partitions.is_empty() {
         return MISSING.to_owned();
     }
-    let mut topics: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for partition in partitions {
-        topics.entry(&partition.topic).or_default().push(partition.partition.to_string());
-    }
-    topics
-        .iter()
-        .map(|(topic, numbers)| format!("{topic}:{}", numbers.join(",")))
-        .collect::<Vec<_>>()
-        .join(";")
+    tables::assignment(partitions)
 }
 
 fn members(group: &GroupDescription, verbose: bool, shown: bool) -> String {
@@ -270,8 +246,7 @@ fn members(group: &GroupDescription, verbose: bool, shown: bool) -> String {
 }
 
 fn state(group: &GroupDescription, verbose: bool) -> String {
-    let node = &group.coordinator;
-    let coordinator = format!("{}:{}  ({})", node.host, node.port, node.id);
+    let coordinator = coordinator(&group.coordinator, "  ");
     let wide = coordinator.len().max(25);
     let name = group.group_id.len().max(15);
     let assignor = if group.assignor.is_empty() { MISSING } else { &group.assignor };

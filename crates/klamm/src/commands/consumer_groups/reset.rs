@@ -1,20 +1,16 @@
 //! `klamm consumer-groups --reset-offsets`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
-use anyhow::{Context as _, bail};
-use klamm_client::{
-    TopicPartition,
-    admin::{Admin, IsolationLevel, OffsetSpec},
-    consumer::OffsetAndMetadata,
-};
+use anyhow::bail;
+use klamm_client::{TopicPartition, admin::Admin, consumer::OffsetAndMetadata};
 use klamm_protocol::ErrorCode;
 
-use super::{Options, Usage, parse_partitions};
-
-/// New offsets by group.
-pub(in crate::commands) type Plan = BTreeMap<String, BTreeMap<TopicPartition, i64>>;
+use super::Options;
+use crate::commands::group_command::{
+    Usage,
+    reset::{Plan, check_partitions, csv, partitions_of, table},
+};
 
 pub(super) async fn reset(options: &Options, admin: &Admin) -> anyhow::Result<()> {
     let groups = options.groups(admin).await?;
@@ -57,60 +53,8 @@ async fn prepare(
 ) -> anyhow::Result<BTreeMap<TopicPartition, i64>> {
     let scope = scope(options, admin, group).await?;
     check_partitions(admin, &scope).await?;
-    let each = |offset: i64| scope.iter().map(|partition| (partition.clone(), offset)).collect();
-    if let Some(offset) = options.to_offset {
-        return within_range(admin, each(offset)).await;
-    }
-    if options.to_earliest {
-        return listed(admin, &scope, OffsetSpec::Earliest).await;
-    }
-    if options.to_latest {
-        return listed(admin, &scope, OffsetSpec::Latest).await;
-    }
-    if let Some(count) = options.shift_by {
-        let committed = admin.consumer_group_offsets(group).await?;
-        let mut wanted = BTreeMap::new();
-        for partition in &scope {
-            let Some(offset) = committed.get(partition) else {
-                bail!(Usage(format!(
-                    "Cannot shift offset for partition {partition} since there is no current committed offset"
-                )));
-            };
-            wanted.insert(partition.clone(), offset.offset.saturating_add(count));
-        }
-        return within_range(admin, wanted).await;
-    }
-    if let Some(text) = &options.to_datetime {
-        return at_time(admin, &scope, parse_datetime(text)?).await;
-    }
-    if let Some(text) = &options.by_duration {
-        let ms = klamm_config::valid::iso_duration_ms(text)
-            .with_context(|| format!("Text cannot be parsed to a Duration: {text}"))?;
-        return at_time(admin, &scope, admin.cluster().clock().wall_ms().saturating_sub(ms)).await;
-    }
-    if let Some(path) = &options.from_file {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut plan = parse_csv(&text, &options.group)?;
-        let Some(wanted) = plan.remove(group) else {
-            println!("\nError: No reset plan for group {group} found");
-            return Ok(BTreeMap::new());
-        };
-        return within_range(admin, wanted).await;
-    }
-    if options.to_current {
-        let committed = admin.consumer_group_offsets(group).await?;
-        let without: BTreeSet<TopicPartition> =
-            scope.iter().filter(|partition| !committed.contains_key(*partition)).cloned().collect();
-        let mut offsets = listed(admin, &without, OffsetSpec::Latest).await?;
-        let with = scope.iter().filter_map(|p| Some((p.clone(), committed.get(p)?.offset)));
-        offsets.extend(with);
-        return Ok(offsets);
-    }
-    bail!(Usage(
-        "Option '[reset-offsets]' requires one of the following scenarios: [[to-offset], [shift-by], [to-datetime], [by-duration], [to-earliest], [to-latest], [to-current], [from-file]]"
-            .to_owned()
-    ))
+    let committed = async || Ok(admin.consumer_group_offsets(group).await?);
+    options.to.offsets(admin, (group, &options.group), &scope, committed).await
 }
 
 async fn scope(options: &Options, admin: &Admin, group: &str) -> anyhow::Result<BTreeSet<TopicPartition>> {
@@ -118,253 +62,10 @@ async fn scope(options: &Options, admin: &Admin, group: &str) -> anyhow::Result<
         return Ok(admin.consumer_group_offsets(group).await?.into_keys().collect());
     }
     if options.topic.is_empty() {
-        if options.from_file.is_none() {
+        if options.to.from_file.is_none() {
             bail!(Usage("One of the reset scopes should be defined: --all-topics, --topic.".to_owned()));
         }
         return Ok(BTreeSet::new());
     }
     partitions_of(admin, &options.topic).await
-}
-
-/// The partitions that `--topic` names: all of a topic, or some as `topic:0,1`.
-pub(in crate::commands) async fn partitions_of(
-    admin: &Admin,
-    topics: &[String],
-) -> anyhow::Result<BTreeSet<TopicPartition>> {
-    let mut partitions = BTreeSet::new();
-    let mut whole = Vec::new();
-    for topic in topics {
-        if topic.contains(':') {
-            partitions.extend(parse_partitions(topic)?);
-        } else {
-            whole.push(topic.clone());
-        }
-    }
-    if !whole.is_empty() {
-        for topic in admin.describe_topics(&whole, 2000).await? {
-            let all = topic.partitions.iter().map(|p| TopicPartition::new(topic.name.as_str(), p.index));
-            partitions.extend(all);
-        }
-    }
-    Ok(partitions)
-}
-
-pub(in crate::commands) async fn check_partitions(
-    admin: &Admin,
-    partitions: &BTreeSet<TopicPartition>,
-) -> anyhow::Result<()> {
-    if partitions.is_empty() {
-        return Ok(());
-    }
-    let names: BTreeSet<String> = partitions.iter().map(|partition| partition.topic.to_string()).collect();
-    let topics = admin.describe_topics(&names.into_iter().collect::<Vec<_>>(), 2000).await?;
-    let mut known = BTreeMap::new();
-    for topic in &topics {
-        for partition in &topic.partitions {
-            known.insert(
-                TopicPartition::new(topic.name.as_str(), partition.index),
-                partition.leader.is_some(),
-            );
-        }
-    }
-    let list = |keep: &dyn Fn(&TopicPartition) -> bool| {
-        let found: Vec<String> = partitions.iter().filter(|p| keep(p)).map(ToString::to_string).collect();
-        found.join(",")
-    };
-    let missing = list(&|partition| !known.contains_key(partition));
-    let leaderless = list(&|partition| known.get(partition) == Some(&false));
-    if !missing.is_empty() {
-        bail!("The partitions \"{missing}\" do not exist");
-    }
-    if !leaderless.is_empty() {
-        bail!("The partitions \"{leaderless}\" have no leader");
-    }
-    Ok(())
-}
-
-pub(in crate::commands) async fn listed(
-    admin: &Admin,
-    partitions: &BTreeSet<TopicPartition>,
-    spec: OffsetSpec,
-) -> anyhow::Result<BTreeMap<TopicPartition, i64>> {
-    let specs = partitions.iter().map(|partition| (partition.clone(), spec)).collect();
-    let found = admin.list_offsets(&specs, IsolationLevel::ReadUncommitted).await?;
-    found.into_iter().map(|(partition, result)| Ok((partition, result?.offset))).collect()
-}
-
-pub(in crate::commands) async fn at_time(
-    admin: &Admin,
-    partitions: &BTreeSet<TopicPartition>,
-    at_ms: i64,
-) -> anyhow::Result<BTreeMap<TopicPartition, i64>> {
-    let mut offsets = listed(admin, partitions, OffsetSpec::Timestamp(at_ms)).await?;
-    let without: BTreeSet<TopicPartition> =
-        offsets.iter().filter(|(_, offset)| **offset == -1).map(|(partition, _)| partition.clone()).collect();
-    for partition in &without {
-        println!(
-            "\nWarn: Partition {} from topic {} is empty. Falling back to latest known offset.",
-            partition.partition, partition.topic
-        );
-    }
-    offsets.extend(listed(admin, &without, OffsetSpec::Latest).await?);
-    Ok(offsets)
-}
-
-/// Moves offsets that lie outside the log to its nearest end.
-async fn within_range(
-    admin: &Admin,
-    wanted: BTreeMap<TopicPartition, i64>,
-) -> anyhow::Result<BTreeMap<TopicPartition, i64>> {
-    let partitions: BTreeSet<TopicPartition> = wanted.keys().cloned().collect();
-    let starts = listed(admin, &partitions, OffsetSpec::Earliest).await?;
-    let ends = listed(admin, &partitions, OffsetSpec::Latest).await?;
-    let mut offsets = BTreeMap::new();
-    for (partition, offset) in wanted {
-        let start = starts.get(&partition).copied().unwrap_or(offset);
-        let end = ends.get(&partition).copied().unwrap_or(offset);
-        let bounded = if offset > end { end } else { offset.max(start) };
-        if bounded != offset {
-            let (side, which) = if offset > end { ("higher", "latest") } else { ("lower", "earliest") };
-            eprintln!(
-                "New offset ({offset}) is {side} than {which} offset for topic partition {partition}. Value will be set to {bounded}"
-            );
-        }
-        offsets.insert(partition, bounded);
-    }
-    Ok(offsets)
-}
-
-pub(in crate::commands) fn table(plan: &Plan) -> String {
-    let group_width = plan.keys().map(String::len).max().unwrap_or(0).max(15);
-    let topics = plan.values().flat_map(BTreeMap::keys);
-    let topic_width = topics.map(|partition| partition.topic.len()).max().unwrap_or(0).max(15);
-    let mut text = String::new();
-    let mut line = |group: &str, topic: &str, partition: &str, offset: &str| {
-        let _ = write!(text, "\n{group:<group_width$} {topic:<topic_width$} {partition:<10} {offset}");
-    };
-    if !plan.is_empty() {
-        line("GROUP", "TOPIC", "PARTITION", "NEW-OFFSET");
-    }
-    for (group, offsets) in plan {
-        for (partition, offset) in offsets {
-            line(group, &partition.topic, &partition.partition.to_string(), &offset.to_string());
-        }
-    }
-    text
-}
-
-fn csv(plan: &Plan, is_single: bool) -> String {
-    let mut text = String::new();
-    for (group, offsets) in plan {
-        for (partition, offset) in offsets {
-            if !is_single {
-                let _ = write!(text, "{group},");
-            }
-            let _ = writeln!(text, "{},{},{offset}", partition.topic, partition.partition);
-        }
-    }
-    text
-}
-
-fn parse_csv(text: &str, groups: &[String]) -> anyhow::Result<Plan> {
-    let mut plan = Plan::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let fields: Vec<&str> = line.split(',').map(|field| field.trim().trim_matches('"')).collect();
-        let (group, rest) = match (&fields[..], groups) {
-            ([_, _, _], [group]) => (group.as_str(), &fields[..]),
-            ([group, _, _, _], _) => (*group, &fields[1..]),
-            _ => bail!(
-                "line {} of the file is not topic,partition,offset or group,topic,partition,offset: {line}",
-                index + 1
-            ),
-        };
-        let number = |field: &str| {
-            field
-                .parse::<i64>()
-                .with_context(|| format!("line {} of the file: '{field}' is no number", index + 1))
-        };
-        let partition = i32::try_from(number(rest[1])?).context("a partition's number is too large")?;
-        let partition = TopicPartition::new(rest[0], partition);
-        plan.entry(group.to_owned()).or_default().insert(partition, number(rest[2])?);
-    }
-    Ok(plan)
-}
-
-/// Reads YYYY-MM-DDThh:mm:ss[.sss] with Z, +hh, +hhmm, +hh:mm or nothing (UTC) behind it.
-pub(in crate::commands) fn parse_datetime(text: &str) -> anyhow::Result<i64> {
-    let wrong = || format!("Unparseable date: \"{text}\"");
-    let (date, rest) = text.split_once('T').with_context(wrong)?;
-    let split = rest.find(['Z', '+', '-']).unwrap_or(rest.len());
-    let (time, zone) = rest.split_at(split);
-    let numbers = |text: &str, separator: char| {
-        text.split(separator).map(|part| part.parse::<i64>().ok()).collect::<Option<Vec<i64>>>()
-    };
-    let (Some(date), Some((clock, fraction))) =
-        (numbers(date, '-'), Some(time.split_once('.').unwrap_or((time, "0"))))
-    else {
-        bail!(wrong());
-    };
-    let clock = numbers(clock, ':').with_context(wrong)?;
-    let ([year, month, day], [hour, minute, second]) = (&date[..], &clock[..]) else { bail!(wrong()) };
-    let digits: String = fraction.chars().chain("00".chars()).take(3).collect();
-    let millis: i64 = digits.parse().ok().with_context(wrong)?;
-    let zone_minutes = match zone {
-        "" | "Z" => 0,
-        zone => {
-            let digits: String = zone.chars().filter(char::is_ascii_digit).collect();
-            let hours: i64 = digits.get(..2).and_then(|h| h.parse().ok()).with_context(wrong)?;
-            let minutes: i64 = digits
-                .get(2..)
-                .filter(|m| !m.is_empty())
-                .map_or(Some(0), |m| m.parse().ok())
-                .with_context(wrong)?;
-            (hours * 60 + minutes) * if zone.starts_with('-') { -1 } else { 1 }
-        }
-    };
-    let minutes = days_of(*year, *month, *day) * 1440 + hour * 60 + minute - zone_minutes;
-    Ok((minutes * 60 + second) * 1000 + millis)
-}
-
-/// Days from 1970 to a date (Howard Hinnant's days_from_civil).
-fn days_of(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let shifted = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * shifted + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read() {
-        for (text, expect) in [
-            ("1970-01-01T00:00:00.000", Some(0)),
-            ("2023-11-14T22:13:20.123Z", Some(1_700_000_000_123)),
-            ("2023-11-14T23:13:20+01:00", Some(1_700_000_000_000)),
-            ("2023-11-14T21:43:20-0030", Some(1_700_000_000_000)),
-            ("2023-11-14", None),
-            ("yesterday", None),
-        ] {
-            assert_eq!(parse_datetime(text).ok(), expect, "{text}");
-        }
-    }
-
-    #[test]
-    fn plans_go_through_csv_and_back() {
-        let mut plan = Plan::new();
-        plan.entry("g".to_owned()).or_default().insert(TopicPartition::new("t", 1), 7);
-        assert_eq!(csv(&plan, true), "t,1,7\n");
-        assert_eq!(csv(&plan, false), "g,t,1,7\n");
-        assert_eq!(parse_csv("t,1,7\n", &["g".to_owned()]).unwrap(), plan);
-        assert_eq!(parse_csv("g,t,1,7\n", &[]).unwrap(), plan);
-        assert!(parse_csv("t,1\n", &["g".to_owned()]).is_err());
-        assert_eq!(
-            table(&plan),
-            "\nGROUP           TOPIC           PARTITION  NEW-OFFSET\ng               t               1          7"
-        );
-    }
 }

@@ -10,10 +10,7 @@ use klamm_client::{
 };
 
 use super::{Options, share_groups};
-use crate::cli::emphasised;
-
-/// What is printed where there is nothing to say.
-const MISSING: &str = "-";
+use crate::commands::group_command::tables::{assignment, coordinator, highlighted, or_missing, widest};
 
 pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result<()> {
     let groups: Vec<String> = if options.all_groups {
@@ -25,16 +22,16 @@ pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result
     for (_, described) in admin.describe_share_groups(&groups).await {
         descriptions.push(described?);
     }
-    if options.members {
+    if options.views.members {
         for group in &descriptions {
             if should_print(group, group.members.len()) {
-                println!("{}", highlighted(&members(group, options.verbose)));
+                println!("{}", highlighted(&members(group, options.views.verbose)));
             }
         }
-    } else if options.state.is_some() {
+    } else if options.views.state.is_some() {
         for group in &descriptions {
             should_print(group, 1);
-            println!("{}", highlighted(&state(group, options.verbose)));
+            println!("{}", highlighted(&state(group, options.views.verbose)));
         }
     } else {
         let mut texts = Vec::new();
@@ -42,17 +39,12 @@ pub(super) async fn describe(options: &Options, admin: &Admin) -> anyhow::Result
             texts.push(offsets(
                 &group.group_id,
                 &admin.share_group_offsets(&group.group_id).await?,
-                options.verbose,
+                options.views.verbose,
             ));
         }
         texts.iter().for_each(|text| println!("{}", highlighted(text)));
     }
     Ok(())
-}
-
-/// A table for a terminal: its first line stands out.
-fn highlighted(text: &str) -> String {
-    emphasised(text, |line| line.starts_with("GROUP "))
 }
 
 /// Says on the side what is special about the group's state; false if there is nothing to show.
@@ -64,14 +56,6 @@ fn should_print(group: &ShareGroupDescription, rows: usize) -> bool {
         _ => {}
     }
     group.state != "Dead" && rows > 0
-}
-
-fn widest<'a>(least: usize, texts: impl Iterator<Item = &'a str>) -> usize {
-    texts.map(|text| text.chars().count()).max().unwrap_or(0).max(least)
-}
-
-fn or_missing<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(|| MISSING.to_owned(), |value| value.to_string())
 }
 
 pub(super) fn offsets(
@@ -107,8 +91,7 @@ pub(super) fn offsets(
 }
 
 pub(super) fn state(group: &ShareGroupDescription, verbose: bool) -> String {
-    let node = &group.coordinator;
-    let coordinator = format!("{}:{}  ({})", node.host, node.port, node.id);
+    let coordinator = coordinator(&group.coordinator, "  ");
     let wide = coordinator.len().max(25);
     let name = group.group_id.len().max(15);
     let line = |cells: [&str; 6]| {
@@ -152,17 +135,8 @@ pub(super) fn members(group: &ShareGroupDescription, verbose: bool) -> String {
             &member.client_id,
             &member.assignment.len().to_string(),
             &member.epoch.to_string(),
-            &assignment(member),
+            &assignment(&member.assignment),
         ]));
     }
     text
-}
-
-fn assignment(member: &ShareGroupMember) -> String {
-    let mut topics: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for partition in &member.assignment {
-        topics.entry(&partition.topic).or_default().push(partition.partition.to_string());
-    }
-    let each = topics.iter().map(|(topic, partitions)| format!("{topic}:{}", partitions.join(",")));
-    each.collect::<Vec<_>>().join(";")
 }

@@ -8,9 +8,10 @@ use klamm_client::{
 };
 use klamm_protocol::ErrorCode;
 
-use super::{Fatal, Options};
-use crate::commands::consumer_groups::reset::{
-    at_time, check_partitions, listed, parse_datetime, partitions_of, table,
+use super::Options;
+use crate::commands::group_command::{
+    Fatal, one_group,
+    reset::{at_time, check_partitions, listed, parse_datetime, partitions_of, table},
 };
 
 pub(super) async fn reset(options: &Options, admin: &Admin) -> anyhow::Result<()> {
@@ -20,7 +21,7 @@ pub(super) async fn reset(options: &Options, admin: &Admin) -> anyhow::Result<()
 }
 
 async fn carry_out(options: &Options, admin: &Admin) -> anyhow::Result<()> {
-    let group = options.one_group()?;
+    let group = one_group(&options.group)?;
     let described = admin.describe_share_groups(std::slice::from_ref(group)).await.remove(group);
     match described {
         Some(Ok(description)) if !matches!(description.state.as_str(), "Empty" | "Dead") => {

@@ -50,8 +50,8 @@ fn contradictions_are_refused() {
             (got, _) => panic!("{arguments}: {got:?}"),
         }
     }
-    assert_eq!(states(Some("stable, EMPTY")).unwrap(), ["Stable", "Empty"]);
-    assert!(states(Some("Assigning")).is_err());
+    assert_eq!(names(Some("stable, EMPTY"), STATE_NAMES, STATES).unwrap(), ["Stable", "Empty"]);
+    assert!(names(Some("Assigning"), STATE_NAMES, STATES).is_err());
 }
 
 fn group() -> ShareGroupDescription {

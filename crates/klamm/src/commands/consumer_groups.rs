@@ -57,9 +57,6 @@ pub(crate) struct Options {
     /// With --list: the type of each, or only groups of these types (classic, consumer).
     #[arg(long = "type", value_name = "TYPES", num_args = 0..=1, default_missing_value = "")]
     group_type: Option<String>,
-    /// Describes more of each.
-    #[arg(long)]
-    verbose: bool,
     /// Only shows what --reset-offsets would do.
     #[arg(long)]
     dry_run: bool,

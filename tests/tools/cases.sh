@@ -181,6 +181,8 @@ for wrong in --describe --delete '--delete --group s1 --topic t' '--reset-offset
   compare status share-groups BS $wrong
 done
 
+. tests/tools/streams.sh
+
 compare exact get-offsets BS
 compare exact get-offsets BS --topic plain --time earliest
 compare exact get-offsets BS --topic plain --time -3

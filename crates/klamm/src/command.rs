@@ -102,6 +102,7 @@ fn overview(commands: &[Command]) -> String {
          {bold}Usage:{plain} klamm                      start a node at 127.0.0.1:9092, data in ./klamm-data\n       \
          klamm <command> [options]  run one command; `klamm <command> --help` explains it\n"
     );
+    let wide = commands.iter().map(|command| command.name.len()).max().unwrap_or(0);
     for (area, heading) in [
         (Area::Node, "Node"),
         (Area::Data, "Topics and records"),
@@ -113,7 +114,7 @@ fn overview(commands: &[Command]) -> String {
         }
         let _ = writeln!(text, "\n{bold}{heading}:{plain}");
         for command in commands.iter().filter(|command| command.area == area) {
-            let _ = writeln!(text, "  {:<21} {}", command.name, command.about);
+            let _ = writeln!(text, "  {:<wide$} {}", command.name, command.about);
         }
     }
     text.push_str(

@@ -28,6 +28,8 @@ mod reassign_partitions;
 mod server;
 mod share_groups;
 mod storage;
+mod streams_application_reset;
+mod streams_groups;
 mod topics;
 mod transactions;
 
@@ -64,6 +66,10 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: consumer_groups::run, about: "List, describe and delete groups; reset their offsets" },
     Command { name: "share-groups", script: "kafka-share-groups", area: Area::Cluster,
         run: share_groups::run, about: "List, describe and delete share groups; reset their offsets" },
+    Command { name: "streams-groups", script: "kafka-streams-groups", area: Area::Cluster,
+        run: streams_groups::run, about: "List, describe and delete streams groups; reset their offsets" },
+    Command { name: "streams-application-reset", script: "kafka-streams-application-reset", area: Area::Cluster,
+        run: streams_application_reset::run, about: "Set a stopped Streams application back to its beginning" },
     Command { name: "groups", script: "kafka-groups", area: Area::Cluster, run: groups::run,
         about: "List groups of all types" },
     Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,

@@ -8,6 +8,7 @@ use klamm_protocol::{
         consumer_group_describe::{self, ConsumerGroupDescribeRequest},
         delete_groups::DeleteGroupsRequest,
         describe_groups::{self, DescribeGroupsRequest},
+        leave_group::{LeaveGroupRequest, MemberIdentity},
         list_groups::ListGroupsRequest,
         offset_delete::{OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
     },
@@ -252,6 +253,39 @@ impl Admin {
             results.insert(group.clone(), result);
         }
         results
+    }
+
+    /// Takes members out of a classic group.
+    ///
+    /// # Errors
+    /// If the coordinator refuses as a whole, or one of the members; one that has gone by itself is no error.
+    pub async fn remove_group_members(
+        &self,
+        group: &str,
+        members: &[GroupMember],
+    ) -> Result<(), ClientError> {
+        let identity = |member: &GroupMember| MemberIdentity {
+            // A static member is known by its name alone.
+            member_id: if member.instance_id.is_some() { "" } else { &member.member_id }.into(),
+            group_instance_id: member.instance_id.as_deref().map(StrBytes::from),
+            ..Default::default()
+        };
+        let request = LeaveGroupRequest {
+            group_id: StrBytes::from(group.to_owned()),
+            members: members.iter().map(identity).collect(),
+            ..Default::default()
+        };
+        self.at_coordinator("removing members of a group", group, async |node| {
+            let answer = self.cluster.call_node(node, &request).await?;
+            ClientError::check(answer.error_code, None)?;
+            let codes = answer.members.iter().map(|member| member.error_code);
+            let mut errors = codes.filter_map(|code| ClientError::check(code, None).err());
+            match errors.find(|error| error.code() != Some(ErrorCode::UnknownMemberId)) {
+                Some(error) => Err(error),
+                None => Ok(()),
+            }
+        })
+        .await
     }
 
     /// All committed offsets of a group.

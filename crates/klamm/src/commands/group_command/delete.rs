@@ -15,14 +15,7 @@ pub(in crate::commands) async fn delete_groups(
     groups: &[String],
     mut failed: BTreeMap<String, String>,
 ) {
-    let mut deleted = Vec::new();
-    for (group, result) in admin.delete_consumer_groups(groups).await {
-        match result {
-            Ok(()) => deleted.push(group),
-            Err(error) => drop(failed.insert(group, java::error_text(&error))),
-        }
-    }
-    let deleted = java::hash_map_order(deleted, 16, |group| group);
+    let deleted = delete_each(admin, groups, &mut failed).await;
     let names: Vec<String> = deleted.iter().map(|group| format!("'{group}'")).collect();
     if failed.is_empty() {
         println!("Deletion of requested {kind} groups ({}) was successful.", names.join(", "));
@@ -35,6 +28,23 @@ pub(in crate::commands) async fn delete_groups(
     if !names.is_empty() {
         println!("\nThese {kind} groups were deleted successfully: {}", names.join(", "));
     }
+}
+
+/// Deletes groups of any kind; gives those that are gone, in the order in which Kafka's tools name them, and puts why
+/// the others are not into `failed`.
+pub(in crate::commands) async fn delete_each(
+    admin: &Admin,
+    groups: &[String],
+    failed: &mut BTreeMap<String, String>,
+) -> Vec<String> {
+    let mut deleted = Vec::new();
+    for (group, result) in admin.delete_consumer_groups(groups).await {
+        match result {
+            Ok(()) => deleted.push(group),
+            Err(error) => drop(failed.insert(group, java::error_text(&error))),
+        }
+    }
+    java::hash_map_order(deleted, 16, |group| group)
 }
 
 /// The partitions that topics, or `topic:0,1`, name; and the errors of topics that could not be looked up, as of

@@ -181,6 +181,22 @@ for wrong in --describe --delete '--delete --group s1 --topic t' '--reset-offset
   compare status share-groups BS $wrong
 done
 
+# How fast a share group reads: the same columns, and the same number of records.
+again() { sleep 2; $share --reset-offsets --group s4 --topic shared --to-earliest --execute > /dev/null; }
+between=again mask='s/[0-9-]+ [0-9:]+/TIME/g; s/[0-9]+\.[0-9]+/RATE/g; s/, [0-9]+( for share.*)?$/, MS\1/'
+perf=(share-consumer-perf-test BS --topic shared --group s4)
+again
+compare exact "${perf[@]}" --num-records 20
+again
+compare exact "${perf[@]}" --num-records 20 --show-consumer-stats --hide-header
+again
+compare exact "${perf[@]}" --messages 20 --threads 2 --show-detailed-stats
+again
+compare exact "${perf[@]}" --num-records 21 --timeout 2000 --date-format HH:mm
+unset between mask
+compare status share-consumer-perf-test BS --topic shared
+compare status share-consumer-perf-test BS --num-records 1
+
 . tests/tools/streams.sh
 
 compare exact get-offsets BS

@@ -26,6 +26,7 @@ mod metadata_shell;
 mod producer_perf_test;
 mod reassign_partitions;
 mod server;
+mod share_consumer_perf_test;
 mod share_groups;
 mod storage;
 mod streams_application_reset;
@@ -94,6 +95,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: producer_perf_test::run, about: "Measure how fast records can be written" },
     Command { name: "consumer-perf-test", script: "kafka-consumer-perf-test", area: Area::Measure,
         run: consumer_perf_test::run, about: "Measure how fast records can be read" },
+    Command { name: "share-consumer-perf-test", script: "kafka-share-consumer-perf-test", area: Area::Measure,
+        run: share_consumer_perf_test::run, about: "Measure how fast share consumers read records" },
     Command { name: "end-to-end-latency", script: "kafka-e2e-latency", area: Area::Measure,
         run: end_to_end_latency::run, about: "Measure the time from writing a record to reading it" },
 ];

@@ -1,8 +1,8 @@
 //! `klamm consumer-perf-test` (kafka-consumer-perf-test): reads records and says how fast that was.
 
-mod date_format;
+pub(in crate::commands) mod date_format;
+pub(in crate::commands) mod reading;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,71 +14,30 @@ use klamm_io::Clock;
 use crate::cli::Call;
 use crate::session::{self, Properties};
 use date_format::DateFormat;
+use reading::{Counts, Reading};
 
 /// Reads records of a topic and measures the throughput.
 #[derive(clap::Parser)]
 #[command(arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Brokers to connect to, as host:port,host:port.
-    #[arg(long, value_name = "SERVER")]
-    bootstrap_server: Option<String>,
+    #[command(flatten)]
+    reading: Reading,
     /// The topic to read.
     #[arg(long)]
     topic: Option<String>,
     /// Reads every topic that this regular expression matches.
     #[arg(long, value_name = "REGEX")]
     include: Option<String>,
-    /// Number of records to read.
-    #[arg(long, value_name = "COUNT")]
-    num_records: Option<i64>,
-    /// Deprecated: use --num-records.
-    #[arg(long, value_name = "COUNT", hide = true)]
-    messages: Option<i64>,
     /// Group to read as. [default: perf-consumer- with a random number]
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// Bytes asked for per partition.
-    #[arg(long, value_name = "BYTES", default_value_t = 1024 * 1024)]
-    fetch_size: i32,
     /// Begins with the last record rather than the first, unless the group has committed offsets.
     #[arg(long)]
     from_latest: bool,
-    /// The socket's receive buffer.
-    #[arg(long, value_name = "BYTES", default_value_t = 2 * 1024 * 1024)]
-    socket_buffer_size: i32,
-    /// Configuration of the consumer; over --command-config.
-    #[arg(long, value_name = "KEY=VALUE")]
-    command_property: Vec<String>,
-    /// Properties file of the consumer.
-    #[arg(long, value_name = "FILE")]
-    command_config: Option<PathBuf>,
-    /// Deprecated: use --command-config.
-    #[arg(long = "consumer.config", value_name = "FILE", hide = true)]
-    consumer_config: Option<PathBuf>,
-    /// Prints the consumer's metrics at the end.
-    #[arg(long)]
-    print_metrics: bool,
-    /// Reports every --reporting-interval, instead of once at the end.
-    #[arg(long)]
-    show_detailed_stats: bool,
-    /// Ends when no record has come for this many milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 10_000, num_args = 0..=1, default_missing_value = "10000")]
-    timeout: i64,
-    /// Milliseconds between reports.
-    #[arg(long, value_name = "MS", default_value_t = 5000)]
-    reporting_interval: i64,
-    /// How times are printed, as java.text.SimpleDateFormat reads it.
-    #[arg(long, value_name = "FORMAT", default_value = "yyyy-MM-dd HH:mm:ss:SSS")]
-    date_format: String,
-    /// Leaves out the line of column names.
-    #[arg(long)]
-    hide_header: bool,
 }
 
 const EXAMPLES: &str = "Example:
   klamm consumer-perf-test --bootstrap-server localhost:9092 --topic t --num-records 1000000";
-
-const MB: f64 = 1024.0 * 1024.0;
 
 pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
     let options: Options = match call.parse() {
@@ -88,10 +47,11 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
     if let Err(message) = options.check() {
         return Ok(call.usage_error(&message));
     }
-    let format = DateFormat::new(&options.date_format)?;
+    let format = options.reading.format()?;
     let config = ClientConfig::new(ClientKind::Consumer, options.properties()?)?;
-    if !options.hide_header {
-        let first = if options.show_detailed_stats { "time, threadId" } else { "start.time, end.time" };
+    if !options.reading.hide_header {
+        let first =
+            if options.reading.show_detailed_stats { "time, threadId" } else { "start.time, end.time" };
         println!(
             "{first}, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec"
         );
@@ -128,58 +88,25 @@ impl Joining {
     }
 }
 
-/// What was read so far.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    bytes: u64,
-    records: i64,
-}
-
 impl Options {
     fn check(&self) -> Result<(), String> {
-        if self.bootstrap_server.is_none() {
-            return Err("Missing required argument \"[bootstrap-server]\"".to_owned());
-        }
+        self.reading.check_required()?;
         if self.topic.is_some() == self.include.is_some() {
             return Err("Exactly one of the following arguments is required: [topic], [include]".to_owned());
         }
-        if self.messages.is_some() == self.num_records.is_some() {
-            return Err(
-                "Exactly one of the following arguments is required: [messages], [num-records]".to_owned()
-            );
-        }
-        if self.consumer_config.is_some() && self.command_config.is_some() {
-            return Err(
-                "Option \"[consumer.config]\" can't be used with option \"[command-config]\"".to_owned()
-            );
-        }
-        if self.reporting_interval <= 0 {
-            return Err("Reporting interval must be greater than 0.".to_owned());
-        }
-        if self.messages.is_some() {
-            println!("Warning: --messages is deprecated. Use --num-records instead.");
-        }
-        if self.consumer_config.is_some() {
-            println!("Warning: --consumer.config is deprecated. Use --command-config instead.");
-        }
-        Ok(())
+        self.reading.check()
     }
 
     fn properties(&self) -> anyhow::Result<Properties> {
-        let file = self.command_config.as_deref().or(self.consumer_config.as_deref());
-        let mut properties = session::properties_file(file)?;
-        properties.extend(session::key_values(&self.command_property));
+        let mut properties = self.reading.properties()?;
         let group = self
             .group
             .clone()
             .unwrap_or_else(|| format!("perf-consumer-{}", klamm_io::Entropy::real().below(100_000)));
         for (key, value) in [
-            ("bootstrap.servers", self.bootstrap_server.clone().unwrap_or_default()),
             ("group.id", group),
-            ("receive.buffer.bytes", self.socket_buffer_size.to_string()),
-            ("max.partition.fetch.bytes", self.fetch_size.to_string()),
+            ("max.partition.fetch.bytes", self.reading.fetch_size.to_string()),
             ("auto.offset.reset", if self.from_latest { "latest" } else { "earliest" }.to_owned()),
-            ("check.crcs", "false".to_owned()),
         ] {
             properties.insert(key.to_owned(), value);
         }
@@ -205,7 +132,7 @@ impl Options {
         }
         let counts = self.consume(&mut consumer, clock, format, &joining).await?;
         let end_ms = clock.wall_ms();
-        if !self.show_detailed_stats {
+        if !self.reading.show_detailed_stats {
             let joining_ms = lock(&joining).total_ms;
             println!("{}", summary(format, (start_ms, end_ms), joining_ms, counts));
         }
@@ -220,12 +147,12 @@ impl Options {
         format: &DateFormat,
         joining: &Mutex<Joining>,
     ) -> anyhow::Result<Counts> {
-        let wanted = self.num_records.or(self.messages).unwrap_or_default();
+        let wanted = self.reading.wanted();
         let (mut counts, mut reported) = (Counts::default(), Counts::default());
         let mut now_ms = clock.wall_ms();
         let (mut last_report_ms, mut last_record_ms) = (now_ms, now_ms);
         let bar = crate::progress::items(u64::try_from(wanted).unwrap_or(0), "records");
-        while counts.records < wanted && now_ms - last_record_ms <= self.timeout {
+        while counts.records < wanted && now_ms - last_record_ms <= self.reading.timeout {
             let records = consumer.poll(Duration::from_millis(100)).await?;
             now_ms = clock.wall_ms();
             if !records.is_empty() {
@@ -233,12 +160,10 @@ impl Options {
             }
             bar.set_position(u64::try_from(counts.records).unwrap_or(0));
             for record in &records {
-                counts.records += 1;
-                let size = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;
-                counts.bytes += size(&record.key) + size(&record.value);
-                if now_ms - last_report_ms >= self.reporting_interval {
+                counts.add(record);
+                if now_ms - last_report_ms >= self.reading.reporting_interval {
                     let round_ms = std::mem::take(&mut lock(joining).round_ms);
-                    if self.show_detailed_stats {
+                    if self.reading.show_detailed_stats {
                         let line = progress(format, (last_report_ms, now_ms), round_ms, (reported, counts));
                         bar.suspend(|| println!("{line}"));
                     }
@@ -247,12 +172,7 @@ impl Options {
             }
         }
         bar.finish_and_clear();
-        if counts.records < wanted {
-            println!(
-                "WARNING: Exiting before consuming the expected number of records: timeout ({} ms) exceeded. You can use the --timeout option to increase the timeout.",
-                self.timeout
-            );
-        }
+        self.reading.warn_if_short(counts.records);
         Ok(counts)
     }
 }
@@ -264,7 +184,7 @@ fn lock(joining: &Mutex<Joining>) -> std::sync::MutexGuard<'_, Joining> {
 fn summary(format: &DateFormat, (start_ms, end_ms): (i64, i64), joining_ms: i64, counts: Counts) -> String {
     let elapsed = (end_ms - start_ms) as f64 / 1000.0;
     let fetch_ms = end_ms - start_ms - joining_ms;
-    let mb = counts.bytes as f64 / MB;
+    let mb = counts.megabytes();
     let records = counts.records as f64;
     format!(
         "{}, {}, {mb:.4}, {:.4}, {}, {:.4}, {joining_ms}, {fetch_ms}, {:.4}, {:.4}",
@@ -286,13 +206,13 @@ fn progress(
 ) -> String {
     let elapsed = (end_ms - start_ms) as f64;
     let fetch_ms = end_ms - start_ms - joining_ms;
-    let mb = (counts.bytes - before.bytes) as f64 / MB;
+    let mb = counts.megabytes() - before.megabytes();
     let records = (counts.records - before.records) as f64;
     let per_fetch = |value: f64| if fetch_ms <= 0 { 0.0 } else { 1000.0 * value / fetch_ms as f64 };
     format!(
         "{}, 0, {:.4}, {:.4}, {}, {:.4}, {joining_ms}, {fetch_ms}, {:.4}, {:.4}",
         format.text(end_ms),
-        counts.bytes as f64 / MB,
+        counts.megabytes(),
         1000.0 * mb / elapsed,
         counts.records,
         records / elapsed * 1000.0,

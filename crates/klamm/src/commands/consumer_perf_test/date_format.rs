@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 /// Prints moments.
-pub(super) struct DateFormat {
+pub(in crate::commands) struct DateFormat {
     parts: Vec<Part>,
     offset_ms: i64,
 }
@@ -16,7 +16,7 @@ enum Part {
 
 impl DateFormat {
     /// Reads a pattern. Letters for what is no number (names of months and days, zones) are refused.
-    pub(super) fn new(pattern: &str) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn new(pattern: &str) -> anyhow::Result<Self> {
         let mut parts = Vec::new();
         let mut chars = pattern.chars().peekable();
         while let Some(c) = chars.next() {
@@ -40,12 +40,12 @@ impl DateFormat {
     }
 
     #[cfg(test)]
-    pub(super) fn utc(self) -> Self {
+    pub(in crate::commands) fn utc(self) -> Self {
         Self { offset_ms: 0, ..self }
     }
 
     /// The moment, in milliseconds since 1970, as text.
-    pub(super) fn text(&self, ms: i64) -> String {
+    pub(in crate::commands) fn text(&self, ms: i64) -> String {
         let ms = ms + self.offset_ms;
         let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
         let (year, month, day) = civil(days);

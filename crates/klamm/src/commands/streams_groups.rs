@@ -193,20 +193,22 @@ impl Options {
     }
 
     fn check_internal_topics(&self) -> Result<(), String> {
-        let message = if self.delete_all_internal_topics {
-            if !self.reset_offsets && !self.delete {
-                "Option [delete-all-internal-topics] takes one of these options: [delete], [reset-offsets]"
-            } else if self.reset_offsets && !self.execute {
-                "Option [delete-all-internal-topics] takes [execute] when [reset-offsets] is used."
+        let resets = self.reset_offsets && self.execute;
+        let refused = if self.delete_all_internal_topics {
+            if self.reset_offsets {
+                (!resets).then_some(
+                    "Option [delete-all-internal-topics] takes [execute] when [reset-offsets] is used.",
+                )
             } else {
-                return Ok(());
+                (!self.delete).then_some(
+                    "Option [delete-all-internal-topics] takes one of these options: [delete], [reset-offsets]",
+                )
             }
-        } else if !self.delete_internal_topic.is_empty() && !(self.reset_offsets && self.execute) {
-            "Option [delete-internal-topic] takes [reset-offsets] when [execute] is used."
         } else {
-            return Ok(());
+            let is_alone = !self.delete_internal_topic.is_empty() && !resets;
+            is_alone.then_some("Option [delete-internal-topic] takes [reset-offsets] when [execute] is used.")
         };
-        Err(message.to_owned())
+        refused.map_or(Ok(()), |message| Err(message.to_owned()))
     }
 
     async fn act(&self, admin: &Admin) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use klamm_config::{BrokerConfig, properties, providers};
+use klamm_config::{BrokerConfig, listener, properties, providers};
 
 use crate::cli::Call;
 
@@ -25,15 +25,17 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
         Ok(options) => options,
         Err(status) => return Ok(status),
     };
-    let mut settings = match &options.properties {
-        Some(path) => read_properties(path)?,
-        None => default_properties(),
-    };
+    let mut overrides = BTreeMap::new();
     for entry in &options.overrides {
         let (key, value) =
             entry.split_once('=').with_context(|| format!("--override {entry}: has to be KEY=VALUE"))?;
-        settings.insert(key.trim().to_owned(), value.to_owned());
+        overrides.insert(key.trim().to_owned(), value.to_owned());
     }
+    let mut settings = match &options.properties {
+        Some(path) => read_properties(path)?,
+        None => default_properties(&overrides),
+    };
+    settings.extend(overrides);
     let own: Vec<&str> = match &options.properties {
         Some(_) => settings.keys().map(String::as_str).collect(),
         None => options.overrides.iter().filter_map(|entry| Some(entry.split_once('=')?.0.trim())).collect(),
@@ -43,7 +45,7 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
 
 /// What `klamm` without arguments does: a node at 127.0.0.1:9092 with its data in ./klamm-data.
 pub(crate) fn run_default() -> anyhow::Result<ExitCode> {
-    start(&default_properties(), &[], true)
+    start(&default_properties(&BTreeMap::new()), &[], true)
 }
 
 fn read_properties(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
@@ -51,14 +53,18 @@ fn read_properties(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     properties::parse_bytes(&bytes).with_context(|| format!("{} is no properties file", path.display()))
 }
 
-fn default_properties() -> BTreeMap<String, String> {
+/// The settings of a node that has no properties file. `overrides` go over them; where they move the listeners, what
+/// the node says of itself moves with them.
+fn default_properties(overrides: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let listeners = overrides
+        .get("listeners")
+        .map_or("PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093", String::as_str);
     let entries = [
         ("process.roles", "broker,controller"),
         ("node.id", "1"),
-        ("listeners", "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"),
-        ("advertised.listeners", "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"),
+        ("listeners", listeners),
         ("controller.listener.names", "CONTROLLER"),
-        ("controller.quorum.bootstrap.servers", "127.0.0.1:9093"),
+        ("controller.quorum.bootstrap.servers", &controller_of(listeners)),
         ("log.dirs", "./klamm-data"),
         // One node cannot keep three copies.
         ("offsets.topic.replication.factor", "1"),
@@ -68,6 +74,16 @@ fn default_properties() -> BTreeMap<String, String> {
         ("share.coordinator.state.topic.min.isr", "1"),
     ];
     entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// Where the listener CONTROLLER is found from this machine. What cannot be read is refused later, with the whole
+/// configuration.
+fn controller_of(listeners: &str) -> String {
+    let mut entries = listeners.split(',').filter_map(|entry| listener::parse_listener(entry.trim()).ok());
+    let controller = entries.find(|(name, ..)| name == "CONTROLLER");
+    let (host, port) = controller.map_or((None, 9093), |(_, host, port)| (host, port));
+    let host = host.filter(|host| host != "0.0.0.0");
+    listener::host_port(host.as_deref().unwrap_or("127.0.0.1"), port)
 }
 
 /// Starts the node. `own` are the keys that the user has set.
@@ -123,9 +139,7 @@ fn print_welcome(config: &BrokerConfig) {
     let at = config
         .advertised_listeners()
         .first()
-        .map(|endpoint| {
-            klamm_config::listener::host_port(endpoint.host.as_deref().unwrap_or("localhost"), endpoint.port)
-        })
+        .map(|endpoint| listener::host_port(endpoint.host.as_deref().unwrap_or("localhost"), endpoint.port))
         .unwrap_or_default();
     let program = std::env::args().next().unwrap_or_else(|| "klamm".to_owned());
     println!();
@@ -141,4 +155,31 @@ fn print_welcome(config: &BrokerConfig) {
         "  {program} console-consumer --bootstrap-server {at} --topic hello --from-beginning --max-messages 5"
     );
     println!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_without_a_properties_file_tells_the_listeners_that_it_has() {
+        let check = |overrides: &[(&str, &str)], broker: &str, controller: &str| {
+            let overrides: BTreeMap<String, String> =
+                overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let mut settings = default_properties(&overrides);
+            settings.extend(overrides);
+            let bootstrap = settings["controller.quorum.bootstrap.servers"].clone();
+            let config = BrokerConfig::from_properties(&settings).unwrap();
+            let told = config.advertised_listeners().first().unwrap();
+            let told = listener::host_port(told.host.as_deref().unwrap_or("-"), told.port);
+            assert_eq!((told.as_str(), bootstrap.as_str()), (broker, controller));
+        };
+        check(&[], "127.0.0.1:9092", "127.0.0.1:9093");
+        let moved = ("listeners", "PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093");
+        check(&[moved], "127.0.0.1:19092", "127.0.0.1:19093");
+        check(&[("listeners", "PLAINTEXT://:9092,CONTROLLER://0.0.0.0:7")], "-:9092", "127.0.0.1:7");
+        let told = ("advertised.listeners", "PLAINTEXT://host:1");
+        let known = ("controller.quorum.bootstrap.servers", "c:2");
+        check(&[moved, told, known], "host:1", "c:2");
+    }
 }

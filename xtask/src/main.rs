@@ -104,6 +104,11 @@ enum Task {
         #[arg(long, value_enum, default_value = "klamm")]
         server: Product,
     },
+    /// Runs the tests of Klamm's own client against a node
+    OwnClient {
+        #[arg(long, value_enum, default_value = "klamm")]
+        server: Product,
+    },
     /// Compares Klamm's tools with Kafka's: same arguments, same output, same status
     Tools,
     /// Starts a cluster of so many nodes in fresh directories and leaves it to you until Ctrl-C
@@ -186,6 +191,7 @@ fn main() -> ExitCode {
         Task::Fuzz { targets, seconds, seed } => test::one("fuzz", || fuzz::fuzz(&targets, seconds, seed)),
         Task::Sim { which } => test::one("sim", || sim::sim(&which)),
         Task::Hostile { server } => test::one("hostile", || hostile::hostile(server)),
+        Task::OwnClient { server } => test::one("own-client", || tools::own_client(server)),
         Task::Tools => test::one("tools", tools::compare),
         Task::Cluster { nodes, server } => cluster::cluster(server, nodes),
         Task::Bench { size } => bench::bench(&size),

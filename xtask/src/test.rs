@@ -42,6 +42,7 @@ const STAGES: &[Stage] = &[
         budget: 600,
         run: |scale| clients::clients(Product::Klamm, &[], scale.client_records),
     },
+    Stage { name: "own-client", budget: 90, run: |_| tools::own_client(Product::Klamm) },
     Stage { name: "tools", budget: 200, run: |_| tools::compare() },
     Stage { name: "disk", budget: 240, run: |_| disk::disk(Product::Klamm, Product::Kafka) },
     Stage { name: "crash", budget: 180, run: |scale| crash::crash(Product::Klamm, scale.crash_rounds) },

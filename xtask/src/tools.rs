@@ -4,10 +4,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::node::{Product, kafka_real, klamm_binary};
+use crate::node::{Node, Product, kafka_real, klamm_binary};
 use crate::setup;
 use crate::shell::command;
-use crate::tally::{Tally, count_before};
+use crate::tally::{self, Tally, count_before};
 
 /// One of Kafka's command-line tools, by its class.
 pub(crate) fn kafka(class: &str, arguments: &[&str]) -> Command {
@@ -28,6 +28,34 @@ pub(crate) fn python(file: &str) -> Command {
     let mut python = command(&setup::clients().join("venv/bin/python").to_string_lossy(), &[]);
     python.arg(crate::shell::root().join("tests/clients/python").join(file));
     python
+}
+
+/// The client's own tests (crates/client/tests/cluster) against a node. tests/tools/run.sh runs them against Kafka.
+pub(crate) fn own_client(product: Product) -> Result<Tally> {
+    product.prepare()?;
+    // Members that vanish are to be missed soon; a heartbeat tells of the others' doings.
+    let settings = [
+        ("group.initial.rebalance.delay.ms", "0"),
+        ("group.consumer.min.session.timeout.ms", "6000"),
+        ("group.consumer.session.timeout.ms", "6000"),
+        ("group.consumer.min.heartbeat.interval.ms", "500"),
+        ("group.consumer.heartbeat.interval.ms", "500"),
+        ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
+    ];
+    let mut node = Node::create(product, "own-client", &settings)?;
+    node.start()?;
+    let mut tests = command("cargo", &["test", "--package", "klamm-client", "--test", "cluster"]);
+    let done = tests.env("KLAMM_TEST_BOOTSTRAP", node.servers()).output().context("cannot start cargo")?;
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let tally = tally::of_cargo_test(&text);
+    if !done.status.success() {
+        print!("{text}");
+        if tally.failed == 0 {
+            return Ok(Tally::failure(format!("cargo test ended with {}", done.status)));
+        }
+    }
+    node.stop()?;
+    Ok(tally)
 }
 
 /// Klamm's tools beside Kafka's on one cluster (tests/tools/run.sh).

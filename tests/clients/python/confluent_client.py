@@ -143,9 +143,14 @@ def transform(servers, source, target, group_name, name, protocol):
                 positions[message.partition()] = message.offset() + 1
             offsets = [TopicPartition(source, partition, offset) for partition, offset in positions.items()]
             member = consumer.consumer_group_metadata()
-            again(lambda: producer.send_offsets_to_transaction(offsets, member, 60))
+            # While the group's coordinator is down this may wait for ever, whatever its limit (librdkafka's issues 5456
+            # and 5511): the process ends then, and is started again.
+            signal.alarm(40)
+            again(lambda: producer.send_offsets_to_transaction(offsets, member, 20))
+            signal.alarm(0)
             again(lambda: producer.commit_transaction(60))
         except KafkaException as failure:
+            signal.alarm(0)
             error = failure.args[0]
             if error.fatal() or not error.txn_requires_abort():
                 raise

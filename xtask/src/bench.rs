@@ -3,6 +3,7 @@
 //! The load comes from Kafka's own performance tools (and librdkafka for the first record after a start). Runs of the
 //! two servers alternate, so that whatever else the machine does meets both; figures are medians.
 
+mod coordinators;
 mod measure;
 mod results;
 
@@ -32,7 +33,7 @@ const SETTINGS: [(&str, &str); 3] = [
 ];
 
 /// How much is measured.
-#[derive(Clone, Copy, clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Size {
     /// Runs of each server
     #[arg(long, default_value_t = 3)]
@@ -43,42 +44,57 @@ pub(crate) struct Size {
     /// Records a second in the latency run
     #[arg(long, default_value_t = 2_000)]
     pub(crate) rate: u64,
-    /// Measures transactions a second only, and prints them rather than to write the page
-    #[arg(long)]
-    pub(crate) transactions: bool,
+    /// Only these parts (without it: all)
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<Part>,
 }
 
-/// Measures both servers and writes bench/RESULTS.md.
+/// What is measured on one node; each is a section of bench/RESULTS.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Start, memory, producing, consuming, latency
+    Records,
+    /// Transactions, groups of a thousand members, share groups
+    Coordinators,
+    /// Loading a million offsets and a million transactional ids
+    Loading,
+}
+
+/// Measures both servers and writes the sections of bench/RESULTS.md.
 pub(crate) fn bench(size: &Size) -> Result<()> {
     use_release_build()?;
     Product::Kafka.prepare()?;
     setup::python()?;
     setup::java_client()?;
+    for part in [Part::Records, Part::Coordinators, Part::Loading] {
+        if size.only.is_empty() || size.only.contains(&part) {
+            results::write(part, size, &runs(part, size)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn runs(part: Part, size: &Size) -> Result<Vec<(Product, Figures)>> {
     let mut all = Vec::new();
     for run in 0..size.runs {
         for product in [Product::Klamm, Product::Kafka] {
-            println!("run {} of {}: {product:?}", run + 1, size.runs);
-            all.push((product, one_run(product, size).with_context(|| format!("{product:?}"))?));
+            println!("{part:?}, run {} of {}: {product:?}", run + 1, size.runs);
+            let figures = match part {
+                Part::Records => one_run(product, size),
+                Part::Coordinators => coordinators::at_work(product, size),
+                Part::Loading => coordinators::loading(product),
+            };
+            all.push((product, figures.with_context(|| format!("{product:?}"))?));
         }
     }
-    if size.transactions {
-        print!("{}", results::rows(&all)?);
-        return Ok(());
-    }
-    results::write(size, &all)
+    Ok(all)
 }
 
-/// Everything that is measured on one fresh node.
+/// Everything that is measured of producing and consuming on one fresh node.
 fn one_run(product: Product, size: &Size) -> Result<Figures> {
     let mut figures = Figures::default();
     let mut node = Node::create(product, "bench", &SETTINGS)?;
     node.set_environment("KAFKA_JVM", KAFKA_JVM);
-    if size.transactions {
-        node.start()?;
-        transactions(&node, &mut figures)?;
-        node.stop()?;
-        return Ok(figures);
-    }
     figures.add("start to first acknowledged record, ms", start_to_first_record(&mut node)?);
     let pid = node.pid().context("the node runs")?;
     sleep(Duration::from_secs(2));
@@ -90,7 +106,6 @@ fn one_run(product: Product, size: &Size) -> Result<Figures> {
     throughput(&node, pid, size, &mut figures)?;
     small_records(&node, pid, size, &mut figures)?;
     latency(&node, size, &mut figures)?;
-    transactions(&node, &mut figures)?;
     figures.add("resident memory after the load, MB", resident_mb(pid)?);
     node.stop()?;
     Ok(figures)

@@ -10,20 +10,29 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -249,6 +258,62 @@ public final class TestClient {
         OUT.flush();
     }
 
+    /** Records a second that the consumers of a share group take, for each number of consumers; a group to warm up first. */
+    private static void share(String servers, String topic, String counts, int workMs, int seconds) throws Exception {
+        LongAdder all = new LongAdder();
+        shareRate(servers, topic, "warm-" + workMs, 4, workMs, seconds / 2, all);
+        for (String count : counts.split(",")) {
+            double rate = shareRate(servers, topic, "share-" + workMs + "-" + count, Integer.parseInt(count), workMs, seconds, all);
+            OUT.printf("%.1f records/sec with %s consumers%n", rate, count);
+        }
+        OUT.printf("%d records in all%n", all.sum());
+        OUT.flush();
+    }
+
+    private static double shareRate(String servers, String topic, String group, int count, int workMs, int seconds, LongAdder all) throws Exception {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", servers))) {
+            ConfigResource resource = new ConfigResource(ConfigResource.Type.GROUP, group);
+            AlterConfigOp fromStart = new AlterConfigOp(new ConfigEntry("share.auto.offset.reset", "earliest"), AlterConfigOp.OpType.SET);
+            admin.incrementalAlterConfigs(Map.of(resource, List.of(fromStart))).all().get();
+        }
+        Map<String, Object> config = Map.of("bootstrap.servers", servers, "group.id", group, "max.poll.records", workMs > 0 ? 50 : 500);
+        LongAdder taken = new LongAdder();
+        AtomicLong last = new AtomicLong();
+        AtomicBoolean done = new AtomicBoolean();
+        CountDownLatch begun = new CountDownLatch(count);
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            Thread thread = new Thread(() -> {
+                boolean first = true;
+                try (KafkaShareConsumer<String, String> consumer = new KafkaShareConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
+                    consumer.subscribe(List.of(topic));
+                    while (!done.get()) {
+                        for (ConsumerRecord<String, String> r : consumer.poll(Duration.ofMillis(100))) {
+                            if (workMs > 0) Thread.sleep(workMs);
+                            taken.increment();
+                            if (first) begun.countDown();
+                            first = false;
+                            last.set(System.nanoTime());
+                        }
+                    }
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+            thread.start();
+            threads.add(thread);
+        }
+        if (!begun.await(60, TimeUnit.SECONDS)) System.err.println(begun.getCount() + " of " + count + " consumers have got nothing");
+        long before = taken.sum(), started = System.nanoTime();
+        Thread.sleep(seconds * 1000L);
+        // The topic may have come to its end before the time.
+        double rate = (taken.sum() - before) * 1e9 / Math.max(1, last.get() - started);
+        done.set(true);
+        for (Thread thread : threads) thread.join();
+        all.add(taken.sum());
+        return rate;
+    }
+
     /**
      * Reads INPUT as a member of a group and writes for each record one with its place as value to the same partition of
      * OUTPUT, exactly once: records and positions in one transaction, back to what was committed after each failure.
@@ -304,6 +369,7 @@ public final class TestClient {
             case "upsert" -> load(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]));
             case "transact" -> transact(args[1], args[2], Integer.parseInt(args[3]));
             case "transactions" -> transactions(args[1], args[2], Integer.parseInt(args[3]));
+            case "share" -> share(args[1], args[2], args[3], Integer.parseInt(args[4]), Integer.parseInt(args[5]));
             case "transform" -> transform(args[1], args[2], args[3], args[4], args[5], args[6]);
             default -> throw new IllegalArgumentException(args[0]);
         }

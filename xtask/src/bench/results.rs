@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use super::Size;
+use super::{Part, Size};
 use crate::node::Product;
 use crate::shell::{command, output, root};
 
@@ -24,35 +24,79 @@ impl Figures {
     }
 }
 
-/// Writes the page.
-pub(super) fn write(size: &Size, all: &[(Product, Figures)]) -> Result<()> {
+/// Writes a part's section of the page; the others stay as they are.
+pub(super) fn write(part: Part, size: &Size, all: &[(Product, Figures)]) -> Result<()> {
     let processors = output(&mut command("nproc", &[]))?;
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default();
-    let mut page = format!(
-        "# Results\n\n\
-         Written by `cargo xtask bench`. Klamm (release build) and Apache Kafka 4.3.1 (JVM flags of its own start script, \
-         heap 1 GB), each on a fresh data directory, one node, no replication, default flush settings (none). The load \
-         generator is Kafka's own (ProducerPerformance, ConsumerPerformance, EndToEndLatency) and shares the machine: \
-         {} processors, load average {load} at the end. {} records of 1,000 bytes per throughput run; latency at {} \
-         records/s. Medians of {} interleaved runs each, then the single values. The load generator takes more of the \
-         processors than either server, so records/s says less than CPU seconds; and a run this short still has Kafka's JVM \
-         compiling its code, which a server that has run for hours does not do.\n\n\
-         | figure | Klamm | Kafka | Klamm / Kafka | Klamm's runs | Kafka's runs |\n|---|---|---|---|---|---|\n",
+    let section = format!(
+        "{}\n\n{} {} processors, load average {load} at the end; medians of {} interleaved runs each, then the single \
+         values.\n\n\
+         | figure | Klamm | Kafka | Klamm / Kafka | Klamm's runs | Kafka's runs |\n|---|---|---|---|---|---|\n{}",
+        title(part),
+        about(part, size),
         processors.trim(),
-        size.records,
-        size.rate,
-        size.runs
+        size.runs,
+        rows(all)?
     );
-    page.push_str(&rows(all)?);
+    println!("{section}");
     let path = root().join("bench/RESULTS.md");
-    fs::write(&path, &page)?;
-    println!("{page}");
+    let page = fs::read_to_string(&path).unwrap_or_default();
+    fs::write(&path, replaced(&page, title(part), &section))?;
     Ok(())
 }
 
+const fn title(part: Part) -> &'static str {
+    match part {
+        Part::Records => "# Results",
+        Part::Coordinators => "## Transactions, groups, share groups",
+        Part::Loading => "## Loading coordinators",
+    }
+}
+
+fn about(part: Part, size: &Size) -> String {
+    let records = size.records;
+    match part {
+        Part::Records => format!(
+            "Written by `cargo xtask bench`, one section by each of `--only records`, `coordinators`, `loading`; what was \
+             measured by hand follows. Klamm (release build) and Apache Kafka 4.3.1 (JVM flags of its own start script, heap \
+             1 GB), each on a fresh data directory, one node, no replication, default flush settings (none). The load \
+             generator is Kafka's own (ProducerPerformance, ConsumerPerformance, EndToEndLatency) and shares the machine. \
+             {records} records of 1,000 bytes per throughput run; latency at {} records/s. The load generator takes more of \
+             the processors than either server, so records/s says less than CPU seconds; and a run this short still has \
+             Kafka's JVM compiling its code, which a server that has run for hours does not do.",
+            size.rate
+        ),
+        Part::Coordinators => format!(
+            "`cargo xtask bench --only coordinators`. Transactions: one Java producer, one record in each, one after the \
+             other, 10 s after 10 s of warming up. A group of a thousand members, each with a connection of its own (`cargo run \
+             --release -p klamm-server --example group_members`): a member hears of a change with its next heartbeat, every \
+             5 s (3 s in a classic group), and all of them began together, so that a figure of \"after one has left\" is \
+             mostly the time until then; a classic group's start is mostly `group.initial.rebalance.delay.ms`. Share groups: \
+             Java consumers in one JVM (`TestClient share`) read {} records of 100 bytes in 4 partitions, 10 s from the moment \
+             on at which each of them has got some.",
+            records * 3
+        ),
+        Part::Loading => "`cargo xtask bench --only loading`. A node whose `__consumer_offsets` and `__transaction_state` have \
+             one partition each, filled by `cargo run --release -p klamm-server --example coordinator_state` (ten offsets to a \
+             commit; ids one by one), stopped, and started again: both are loaded at the same time, and the log says how long \
+             each took."
+            .to_owned(),
+    }
+}
+
+/// The page with a section in the place of the one of this title, or at its end. The first title's section ends where
+/// the next begins, as all do.
+fn replaced(page: &str, title: &str, section: &str) -> String {
+    let begin = page.find(&format!("{title}\n"));
+    let Some(begin) = begin else { return format!("{}\n\n{section}", page.trim_end()) };
+    let rest = &page[begin + title.len()..];
+    let after = rest.find("\n## ").map_or("", |end| &rest[end..]);
+    format!("{}{section}{after}", &page[..begin])
+}
+
 /// One row for each figure.
-pub(super) fn rows(all: &[(Product, Figures)]) -> Result<String> {
+fn rows(all: &[(Product, Figures)]) -> Result<String> {
     let mut page = String::new();
     let names: Vec<_> =
         all.first().map(|(_, figures)| figures.0.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
@@ -99,7 +143,18 @@ fn shown(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use super::{median, replaced};
+
+    #[test]
+    fn a_section_takes_the_place_of_the_last_one() {
+        let page = "# Results\n\nold\n\n## Other\n\nkept\n";
+        assert_eq!(
+            replaced(page, "# Results", "# Results\n\nnew\n"),
+            "# Results\n\nnew\n\n## Other\n\nkept\n"
+        );
+        assert_eq!(replaced(page, "## Other", "## Other\n\nnew\n"), "# Results\n\nold\n\n## Other\n\nnew\n");
+        assert_eq!(replaced("# Results\n", "## New", "## New\n"), "# Results\n\n## New\n");
+    }
 
     #[test]
     fn the_median_is_in_the_middle() {

@@ -35,12 +35,18 @@ const REJECT: i8 = 3;
 const RENEW: i8 = 4;
 
 fn produce(node: &TestNode, count: i64) {
+    produce_in(node, 0, count, 0);
+}
+
+/// Adds a batch of records to a partition, each of them larger than it has to be.
+fn produce_in(node: &TestNode, index: i32, count: i64, padding: usize) {
     let mut batch = BatchBuilder::new(BatchOptions::default());
     for number in 0..count {
-        batch.append_at(number, 1, None, Some(number.to_string().as_bytes()), &[]).unwrap();
+        let value = format!("{number}{:padding$}", "");
+        batch.append_at(number, 1, None, Some(value.as_bytes()), &[]).unwrap();
     }
     let records = Some(Records::Bytes(batch.build().unwrap().freeze()));
-    let partition_data = vec![PartitionProduceData { index: 0, records, ..Default::default() }];
+    let partition_data = vec![PartitionProduceData { index, records, ..Default::default() }];
     let topic_data = vec![TopicProduceData { name: TOPIC.into(), partition_data, ..Default::default() }];
     let request = ProduceRequest { acks: -1, timeout_ms: 5000, topic_data, ..Default::default() };
     let answer = node.connect().call(&request, 11);
@@ -48,11 +54,12 @@ fn produce(node: &TestNode, count: i64) {
 }
 
 /// What the group's coordinator does when a member subscribes to the topic.
-fn initialize(node: &TestNode) {
+fn initialize(node: &TestNode, count: i32) {
     let mut client = node.connect();
     let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
-    let partitions =
-        vec![InitialState { partition: 0, state_epoch: 1, start_offset: -1, ..Default::default() }];
+    let state =
+        |partition| InitialState { partition, state_epoch: 1, start_offset: -1, ..Default::default() };
+    let partitions: Vec<_> = (0..count).map(state).collect();
     let topics = vec![InitializeStateData { topic_id, partitions, ..Default::default() }];
     let request = InitializeShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
     // To be asked for the coordinator is what has its topic made.
@@ -60,7 +67,9 @@ fn initialize(node: &TestNode) {
     let find =
         FindCoordinatorRequest { key_type: 2, coordinator_keys: vec![key.into()], ..Default::default() };
     eventually("a share coordinator", || client.call(&find, 6).coordinators[0].error_code == 0);
-    eventually("a state", || client.call(&request, 0).results[0].partitions[0].error_code == 0);
+    eventually("a state", || {
+        client.call(&request, 0).results[0].partitions.iter().all(|partition| partition.error_code == 0)
+    });
 }
 
 fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {
@@ -203,9 +212,13 @@ fn acquired(data: &PartitionData) -> Vec<(i64, i64, i16)> {
 }
 
 fn start(name: &str) -> TestNode {
+    start_with(name, 1)
+}
+
+fn start_with(name: &str, partitions: i32) -> TestNode {
     let node = TestNode::start(name, SETTINGS);
-    node.create_topic(TOPIC, 1, &[]);
-    initialize(&node);
+    node.create_topic(TOPIC, partitions, &[]);
+    initialize(&node, partitions);
     node
 }
 
@@ -305,6 +318,64 @@ fn what_was_acknowledged_survives_the_node() {
     });
     // Those that nobody acknowledged count as not delivered.
     assert_eq!(got, [(5, 5, 2), (6, 9, 1)]);
+}
+
+/// What a fetch of several partitions with a limit of bytes brings: how many records of each partition.
+fn fetch_several(consumer: &mut Consumer, partitions: &[i32], max_bytes: i32) -> Vec<(i32, i64)> {
+    let mut request = consumer.request(Vec::new());
+    request.max_bytes = max_bytes;
+    request.topics[0].partitions = partitions
+        .iter()
+        .map(|index| FetchPartition { partition_index: *index, ..Default::default() })
+        .collect();
+    let answer = consumer.client.call(&request, 2);
+    let found = answer.responses.iter().flat_map(|topic| &topic.partitions).map(|data| {
+        assert_eq!(data.error_code, 0);
+        let runs = data.acquired_records.iter();
+        (data.partition_index, runs.map(|run| run.last_offset - run.first_offset + 1).sum())
+    });
+    let mut found: Vec<(i32, i64)> = found.filter(|(_, count)| *count > 0).collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn bytes_are_divided_among_the_partitions_that_have_records_to_give() {
+    let _turn = beside_others();
+    let node = start_with("share-bytes", 3);
+    configure_group(
+        &node,
+        &[("share.partition.max.record.locks", "100"), ("share.auto.offset.reset", "earliest")],
+    );
+    let (mut one, mut other) = (Consumer::new(&node, "one"), Consumer::new(&node, "other"));
+    let ready = |consumer: &mut Consumer| {
+        consumer.max_wait_ms = 300;
+        fetch_several(consumer, &[0, 1, 2], 1 << 20);
+    };
+    ready(&mut one);
+    ready(&mut other);
+    for index in 0..3 {
+        for _ in 0..3 {
+            produce_in(&node, index, 1, 1000);
+        }
+    }
+    // Each has a third of it, which is one batch of more than 1000 bytes.
+    assert_eq!(fetch_several(&mut one, &[], 4500), [(0, 1), (1, 1), (2, 1)]);
+    // Too little for any: the first one's first batch comes all the same, and nothing else.
+    assert_eq!(fetch_several(&mut one, &[], 100).iter().map(|(_, count)| count).sum::<i64>(), 1);
+    // All that is left; then two partitions are full, and the third has all the bytes.
+    let left = fetch_several(&mut other, &[], 1 << 20);
+    assert_eq!(left.iter().map(|(_, count)| count).sum::<i64>(), 5);
+    for index in [1, 2] {
+        produce_in(&node, index, 97, 0);
+    }
+    assert_eq!(fetch_several(&mut other, &[], 1 << 20), [(1, 97), (2, 97)]);
+    for index in 0..3 {
+        for _ in 0..3 {
+            produce_in(&node, index, 1, 1000);
+        }
+    }
+    assert_eq!(fetch_several(&mut one, &[], 3500), [(0, 3)]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
     handlers::records::ByShard,
     shard::{ShardRequest, Shards, requests::TopicPartition, watch::FetchWatch},
     share::{
-        partitions::visit::{VisitAnswer, VisitRequest, Wanted},
+        partitions::visit::{Budget, VisitAnswer, VisitRequest, Wanted},
         settings::ShareSettings,
     },
 };
@@ -60,33 +60,32 @@ impl Gather<'_> {
 
     /// Whether there are as many bytes as the fetch wants at least, or something went wrong that it has to hear of.
     async fn has_enough(&self, is_first: bool, watch: &Option<Arc<FetchWatch>>) -> bool {
-        let wanted = Wanted::Bytes { bytes_max: self.bytes_each() };
+        let wanted = Wanted::Bytes { bytes_max: self.bytes_max, counted_max: self.part(self.wanted.len()) };
         let waiting: Vec<_> = self
             .by_shard()
             .map(|(shard, _, partitions)| self.visit(shard, partitions, wanted, is_first, watch.clone()))
             .collect();
-        let mut bytes = 0;
+        let mut found = Vec::new();
         for answers in waiting {
-            for answer in answers.await.unwrap_or_default() {
-                if answer.error.is_some() {
-                    return true;
-                }
-                bytes += u64::from(answer.bytes);
-            }
+            found.extend(answers.await.unwrap_or_default());
         }
-        bytes >= u64::from(self.bytes_min)
+        let part = self.part(found.iter().filter(|answer| answer.can_give).count());
+        let bytes: u64 = found.iter().map(|answer| u64::from(answer.bytes.min(part))).sum();
+        bytes >= u64::from(self.bytes_min) || found.iter().any(|answer| answer.error.is_some())
     }
 
     /// Acquires records at one shard after the other, as long as more are wanted.
     async fn acquire(&self, is_first: bool, watch: &Option<Arc<FetchWatch>>) -> Vec<VisitAnswer> {
         let mut answers = vec![VisitAnswer::default(); self.wanted.len()];
         let mut left = i64::from(self.records_max);
+        let partitions = u32::try_from(self.wanted.len()).unwrap_or(u32::MAX);
+        let mut budget = Budget { bytes_max: self.bytes_max, bytes_taken: 0, partitions };
         for (shard, places, partitions) in self.by_shard() {
             if left <= 0 {
                 break;
             }
             let wanted = Wanted::Records {
-                bytes_max: self.bytes_each(),
+                budget,
                 records_max: i32::try_from(left).unwrap_or(i32::MAX),
                 batch_size: self.batch_size,
                 mode: self.mode,
@@ -96,6 +95,7 @@ impl Gather<'_> {
             for place in places {
                 let answer = found.next().unwrap_or_else(|| ErrorCode::NotLeaderOrFollower.into());
                 left -= answer.count();
+                budget.note(&answer);
                 if let Some(slot) = answers.get_mut(place) {
                     *slot = answer;
                 }
@@ -146,9 +146,8 @@ impl Gather<'_> {
         parts.into_iter()
     }
 
-    /// Each partition may give an equal part of the bytes.
-    fn bytes_each(&self) -> u32 {
-        let count = u32::try_from(self.wanted.len()).unwrap_or(u32::MAX);
-        (self.bytes_max / count.max(1)).max(1)
+    /// What each of so many partitions may give.
+    fn part(&self, count: usize) -> u32 {
+        self.bytes_max / u32::try_from(count).unwrap_or(u32::MAX).max(1)
     }
 }

@@ -48,13 +48,15 @@ pub struct VisitRequest {
 pub enum Wanted {
     /// To know how many bytes there are.
     Bytes {
-        /// Most bytes counted of one partition.
+        /// Most bytes looked at of one partition.
         bytes_max: u32,
+        /// Most bytes of one partition that count while the fetch waits for more.
+        counted_max: u32,
     },
     /// Records.
     Records {
-        /// Most bytes of one partition; a first batch that is larger comes whole.
-        bytes_max: u32,
+        /// How many bytes.
+        budget: Budget,
         /// Most records of all partitions.
         records_max: i32,
         /// How many records a batch in flight had best have.
@@ -62,6 +64,32 @@ pub enum Wanted {
         /// How the number of records is limited.
         mode: AcquireMode,
     },
+}
+
+/// How many bytes a fetch may get. The partitions that can give records have equal parts of them, whether they need
+/// theirs or not; only the first batch of all may be larger than its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Most bytes of the whole fetch.
+    pub bytes_max: u32,
+    /// How many of them it has.
+    pub bytes_taken: u32,
+    /// How many partitions have a part.
+    pub partitions: u32,
+}
+
+impl Budget {
+    /// One partition's part, as far as it is left.
+    fn part(&self) -> u32 {
+        let part = self.bytes_max / self.partitions.max(1);
+        part.min(self.bytes_max.saturating_sub(self.bytes_taken))
+    }
+
+    /// Takes note of what a partition has given, or that it cannot give anything.
+    pub fn note(&mut self, answer: &VisitAnswer) {
+        self.bytes_taken = self.bytes_taken.saturating_add(answer.bytes);
+        self.partitions = self.partitions.saturating_sub(u32::from(!answer.can_give));
+    }
 }
 
 /// What a fetch found at one partition.
@@ -75,6 +103,8 @@ pub struct VisitAnswer {
     pub records: Option<FileSlice>,
     /// How many bytes are there to be had.
     pub bytes: u32,
+    /// Whether records of the partition could be acquired at all, if there are any.
+    pub can_give: bool,
 }
 
 impl VisitAnswer {
@@ -92,13 +122,11 @@ impl Shard {
     /// Serves a fetch at the partitions here, one after the other.
     pub(crate) fn visit(self: &Rc<Self>, request: VisitRequest) {
         let mut answers = Vec::with_capacity(request.partitions.len());
-        let mut left = match request.wanted {
-            Wanted::Records { records_max, .. } => i64::from(records_max),
-            Wanted::Bytes { .. } => i64::MAX,
-        };
+        let mut left = self.allowance(&request);
         for (at, topic_id) in &request.partitions {
             let answer = self.visit_one(at, *topic_id, &request, left);
-            left -= answer.count();
+            left.records -= answer.count();
+            left.bytes.bytes_taken = left.bytes.bytes_taken.saturating_add(answer.bytes);
             if request.is_first {
                 let mut counts = self.share().counts.borrow_mut();
                 counts.fetch_requests += 1;
@@ -109,12 +137,33 @@ impl Shard {
         drop(request.reply.send(answers));
     }
 
+    /// What a fetch may get here. What cannot give anything leaves its part of the bytes to the others.
+    fn allowance(&self, request: &VisitRequest) -> Left {
+        let Wanted::Records { mut budget, records_max, .. } = request.wanted else {
+            let bytes = Budget { bytes_max: 0, bytes_taken: 0, partitions: 0 };
+            return Left { records: i64::MAX, bytes };
+        };
+        let now = self.node().world.clock.now().since_start();
+        let mut held = self.share().held.borrow_mut();
+        for (at, topic_id) in &request.partitions {
+            let key = Key { at: at.clone(), group: request.group.clone() };
+            let can_give = match held.get_mut(&key) {
+                Some(Held::Active(active)) if active.topic_id == *topic_id => {
+                    active.machine.can_acquire(now, &request.settings.partition)
+                }
+                _ => false,
+            };
+            budget.partitions = budget.partitions.saturating_sub(u32::from(!can_give));
+        }
+        Left { records: i64::from(records_max), bytes: budget }
+    }
+
     fn visit_one(
         self: &Rc<Self>,
         at: &TopicPartition,
         topic_id: Uuid,
         request: &VisitRequest,
-        left: i64,
+        left: Left,
     ) -> VisitAnswer {
         let key = Key { at: at.clone(), group: request.group.clone() };
         let share = self.share();
@@ -161,14 +210,16 @@ impl Shard {
     }
 
     /// Reads and acquires, or says how much there is.
-    fn acquire(&self, key: &Key, active: &mut Active, request: &VisitRequest, left: i64) -> VisitAnswer {
+    fn acquire(&self, key: &Key, active: &mut Active, request: &VisitRequest, left: Left) -> VisitAnswer {
         let now = self.node().world.clock.now().since_start();
+        let mut can_give = false;
         for _ in 0..TRIES_MAX {
-            if left <= 0 || !active.machine.can_acquire(now, &request.settings.partition) {
-                return VisitAnswer::default();
+            if left.records <= 0 || !active.machine.can_acquire(now, &request.settings.partition) {
+                return VisitAnswer { can_give, ..VisitAnswer::default() };
             }
+            can_give = true;
             match self.try_acquire(key, active, request, left) {
-                Ok(Tried::Done(answer)) => return answer,
+                Ok(Tried::Done(answer)) => return VisitAnswer { can_give, ..answer },
                 Ok(Tried::Again) => {}
                 Err(error) => return VisitAnswer::failed(error),
             }
@@ -176,7 +227,7 @@ impl Shard {
         if let Some(watch) = &request.watch {
             watch.wake();
         }
-        VisitAnswer::default()
+        VisitAnswer { can_give, ..VisitAnswer::default() }
     }
 
     fn try_acquire(
@@ -184,12 +235,11 @@ impl Shard {
         key: &Key,
         active: &mut Active,
         request: &VisitRequest,
-        left: i64,
+        left: Left,
     ) -> Result<Tried, ApiError> {
-        let (Wanted::Bytes { bytes_max } | Wanted::Records { bytes_max, .. }) = request.wanted;
         let now = self.node().world.clock.now().since_start();
         let fetch_offset = active.machine.next_fetch_offset(now);
-        let (slice, aborted) = match self.read_for_share(key, request, fetch_offset, bytes_max)? {
+        let (slice, aborted) = match self.read_for_share(key, request, fetch_offset, left.bytes)? {
             Read::Found { slice, aborted } => (slice, aborted),
             Read::Nothing => return Ok(Tried::Done(VisitAnswer::default())),
             Read::LogStartsAt(start) => {
@@ -200,18 +250,21 @@ impl Shard {
                 return Ok(Tried::Again);
             }
         };
-        let Wanted::Records { records_max: _, batch_size, mode, .. } = request.wanted else {
-            if let Some(watch) = &request.watch {
-                watch.count(u64::from(slice.len));
+        let (batch_size, mode) = match request.wanted {
+            Wanted::Records { batch_size, mode, .. } => (batch_size, mode),
+            Wanted::Bytes { counted_max, .. } => {
+                if let Some(watch) = &request.watch {
+                    watch.count(u64::from(slice.len.min(counted_max)));
+                }
+                return Ok(Tried::Done(VisitAnswer { bytes: slice.len, ..VisitAnswer::default() }));
             }
-            return Ok(Tried::Done(VisitAnswer { bytes: slice.len, ..VisitAnswer::default() }));
         };
         let batches = Batches::scan(&slice).map_err(|error| log_error(&error))?;
         let wanted = AcquireRequest {
             member: &request.member,
             mode,
             batch_size,
-            records_max: i32::try_from(left).unwrap_or(i32::MAX),
+            records_max: i32::try_from(left.records).unwrap_or(i32::MAX),
             fetch_offset,
             batches: &batches.spans,
             aborted: &aborted,
@@ -226,7 +279,7 @@ impl Shard {
         let bytes = records.as_ref().map_or(0, |records| records.len);
         let out = Traffic { bytes_out: u64::from(bytes), ..Traffic::default() };
         self.add_traffic(&key.at, &out);
-        Ok(Tried::Done(VisitAnswer { error: None, acquired, records, bytes }))
+        Ok(Tried::Done(VisitAnswer { acquired, records, bytes, ..VisitAnswer::default() }))
     }
 
     fn read_for_share(
@@ -234,15 +287,19 @@ impl Shard {
         key: &Key,
         request: &VisitRequest,
         offset: i64,
-        bytes_max: u32,
+        budget: Budget,
     ) -> Result<Read, ApiError> {
+        let (bytes_max, min_one_batch) = match request.wanted {
+            Wanted::Bytes { bytes_max, .. } => (bytes_max, true),
+            Wanted::Records { .. } => (budget.part(), budget.bytes_taken == 0),
+        };
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(&key.at) else { return Err(self.missing(&key.at).into()) };
         let isolation = match request.settings.isolation {
             Isolation::Committed => klamm_log::Isolation::Committed,
             Isolation::Uncommitted | Isolation::LogEnd => klamm_log::Isolation::HighWatermark,
         };
-        let read = partition.log.read(offset, bytes_max, isolation, true);
+        let read = partition.log.read(offset, bytes_max, isolation, min_one_batch);
         let data = match read {
             Ok(data) => data,
             Err(klamm_log::Error::OffsetOutOfRange { log_start_offset, .. }) => {
@@ -274,6 +331,13 @@ impl Shard {
             .collect();
         Ok(Read::Found { slice, aborted })
     }
+}
+
+/// What a fetch may still get.
+#[derive(Clone, Copy)]
+struct Left {
+    records: i64,
+    bytes: Budget,
 }
 
 enum Tried {

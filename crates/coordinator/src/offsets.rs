@@ -55,15 +55,15 @@ impl OffsetMap {
     }
 
     fn put(&mut self, (group, topic, partition): (&StrBytes, &StrBytes, i32), offset: CommittedOffset) {
-        if !self.0.contains_key(group) {
-            self.0.insert_mut(group.detached(), ByTopic::default());
-        }
-        let Some(topics) = self.0.get_mut(group) else { return };
-        if !topics.contains_key(topic) {
-            topics.insert_mut(topic.detached(), ByPartition::default());
-        }
-        if let Some(partitions) = topics.get_mut(topic) {
-            partitions.insert_mut(partition, offset);
+        let Some(topics) = self.0.get_mut(group) else {
+            let partitions = ByPartition::default().insert(partition, offset);
+            let topics = ByTopic::default().insert(topic.detached(), partitions);
+            self.0.insert_mut(group.detached(), topics);
+            return;
+        };
+        match topics.get_mut(topic) {
+            Some(partitions) => partitions.insert_mut(partition, offset),
+            None => topics.insert_mut(topic.detached(), ByPartition::default().insert(partition, offset)),
         }
     }
 

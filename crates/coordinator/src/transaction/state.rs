@@ -207,8 +207,8 @@ pub struct TransactionRecord {
 }
 
 impl TransactionRecord {
-    /// Reads a record. `None`: its key or value is of a kind that this version does not know, as a newer broker may have
-    /// left after a downgrade; such records are skipped.
+    /// Reads a record, whose id lies in the key's buffer until it is replayed. `None`: its key or value is of a kind that
+    /// this version does not know, as a newer broker may have left after a downgrade; such records are skipped.
     ///
     /// # Errors
     /// If the key or value is cut short or malformed.
@@ -218,7 +218,7 @@ impl TransactionRecord {
             return Ok(None);
         }
         let TransactionLogKey { transactional_id } = Message::decode(&mut key, 0)?;
-        let id = transactional_id.detached();
+        let id = transactional_id;
         let Some(value) = value else { return Ok(Some(Self { id, transaction: None })) };
         let mut value = Reader::new(value.clone());
         let version = value.i16()?;

@@ -4,16 +4,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use klamm_config::{BrokerConfig, broker};
+use klamm_io::spawn;
 use klamm_protocol::{
-    ErrorCode, StrBytes,
-    api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest},
+    ApiKey, ErrorCode, StrBytes,
+    api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse},
 };
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::{dispatch::Call, node::Node, quorum::Asker, topic_names};
+use crate::{dispatch::Call, handlers::topics::create_topics, node::Node, quorum::CommandError, topic_names};
 
 mod applications;
 
@@ -21,6 +24,9 @@ use applications::Failures;
 
 /// The version in whose terms topics are created: the newest one.
 const CREATE_TOPICS_VERSION: i16 = 7;
+
+/// How long a client that asks about topics waits to hear why they cannot be created. They are created later just as well.
+const ANSWER_MAX: Duration = Duration::from_millis(500);
 
 /// Names that the controller is being asked for; given up also when whoever asked has gone.
 struct UnderWay<'a> {
@@ -53,7 +59,7 @@ impl TopicsCreator {
 
     /// Has topics created on behalf of a client. Returns the names that cannot be created, with the code to answer; the
     /// others will be there soon.
-    pub async fn create(&self, names: &[StrBytes], call: &Call) -> BTreeMap<StrBytes, ErrorCode> {
+    pub async fn create(self: &Arc<Self>, names: &[StrBytes], call: &Call) -> BTreeMap<StrBytes, ErrorCode> {
         let mut refused = BTreeMap::new();
         let mut wanted = Vec::new();
         for name in names {
@@ -64,7 +70,11 @@ impl TopicsCreator {
             }
         }
         if !wanted.is_empty() {
-            for (name, code) in self.request(&wanted, Asker::in_version(call, CREATE_TOPICS_VERSION)).await {
+            let (told, failed) = oneshot::channel();
+            let (creator, call) = (Arc::clone(self), on_behalf_of(call));
+            spawn::local(async move { drop(told.send(creator.request(&wanted, Some(&call)).await)) });
+            let failed = self.node.world.clock.timeout(ANSWER_MAX, failed).await;
+            for (name, code) in failed.and_then(Result::ok).unwrap_or_default() {
                 // What the client can mend it is told; for everything else it is to ask again.
                 if matches!(code, ErrorCode::InvalidTopicException | ErrorCode::InvalidReplicationFactor) {
                     refused.insert(name, code);
@@ -80,19 +90,28 @@ impl TopicsCreator {
         if !self.in_flight().insert(name.clone()) {
             return ErrorCode::None;
         }
-        self.request(std::slice::from_ref(&name), CREATE_TOPICS_VERSION.into())
-            .await
-            .remove(&name)
-            .unwrap_or(ErrorCode::None)
+        self.request(std::slice::from_ref(&name), None).await.remove(&name).unwrap_or(ErrorCode::None)
     }
 
-    async fn request(&self, names: &[StrBytes], asker: Asker) -> BTreeMap<StrBytes, ErrorCode> {
+    /// Has topics created for a client, against whose quota they count, or for the node itself.
+    async fn ask(
+        &self,
+        topics: Vec<CreatableTopic>,
+        call: Option<&Call>,
+    ) -> Result<CreateTopicsResponse, CommandError> {
+        let timeout_ms = self.node.config.load().get(&broker::REQUEST_TIMEOUT_MS);
+        let request = CreateTopicsRequest { topics, timeout_ms, ..Default::default() };
+        match call {
+            Some(call) => create_topics::counted(&self.node, call, request).await,
+            None => self.node.controller.create_topics(request, CREATE_TOPICS_VERSION).await,
+        }
+    }
+
+    async fn request(&self, names: &[StrBytes], call: Option<&Call>) -> BTreeMap<StrBytes, ErrorCode> {
         let config = self.node.config.load_full();
         let topics = names.iter().map(|name| creatable_topic(&config, name)).collect();
-        let timeout_ms = config.get(&broker::REQUEST_TIMEOUT_MS);
-        let request = CreateTopicsRequest { topics, timeout_ms, ..Default::default() };
         let under_way = UnderWay { creator: self, names };
-        let answer = self.node.controller.create_topics(request, asker).await;
+        let answer = self.ask(topics, call).await;
         drop(under_way);
         let mut failed = BTreeMap::new();
         match answer {
@@ -119,6 +138,11 @@ impl TopicsCreator {
     fn in_flight(&self) -> MutexGuard<'_, BTreeSet<StrBytes>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A client's request that makes it necessary to create topics, as one to create them.
+fn on_behalf_of(call: &Call) -> Call {
+    Call { api_key: ApiKey::CreateTopics, api_version: CREATE_TOPICS_VERSION, meter: None, ..call.clone() }
 }
 
 /// How a topic is to be made: a coordinator's as its config says, any other with the controller's defaults, unless this

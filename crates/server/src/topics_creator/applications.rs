@@ -7,17 +7,13 @@ use std::{
     time::Duration,
 };
 
-use klamm_config::broker;
 use klamm_io::{Instant, spawn};
-use klamm_protocol::{
-    ErrorCode, StrBytes,
-    api::create_topics::{CreatableTopic, CreateTopicsRequest},
-};
+use klamm_protocol::{ErrorCode, StrBytes, api::create_topics::CreatableTopic};
 use tracing::warn;
 
-use crate::{dispatch::Call, quorum::Asker};
+use crate::dispatch::Call;
 
-use super::{CREATE_TOPICS_VERSION, TopicsCreator, UnderWay};
+use super::{TopicsCreator, UnderWay, on_behalf_of};
 
 /// How many failures are remembered.
 const FAILURES_MAX: usize = 1000;
@@ -65,19 +61,16 @@ impl TopicsCreator {
             }
         }
         if !wanted.is_empty() {
-            let creator = Arc::clone(self);
-            let asker = Asker::in_version(call, CREATE_TOPICS_VERSION);
-            spawn::local(async move { creator.create_and_remember(wanted, asker, back_off).await });
+            let (creator, call) = (Arc::clone(self), on_behalf_of(call));
+            spawn::local(async move { creator.create_and_remember(wanted, &call, back_off).await });
         }
         failed
     }
 
-    async fn create_and_remember(&self, topics: Vec<CreatableTopic>, asker: Asker, back_off: Duration) {
+    async fn create_and_remember(&self, topics: Vec<CreatableTopic>, call: &Call, back_off: Duration) {
         let names: Vec<StrBytes> = topics.iter().map(|topic| topic.name.clone()).collect();
         let under_way = UnderWay { creator: self, names: &names };
-        let timeout_ms = self.node.config.load().get(&broker::REQUEST_TIMEOUT_MS);
-        let request = CreateTopicsRequest { topics, timeout_ms, ..Default::default() };
-        let answer = self.node.controller.create_topics(request, asker).await;
+        let answer = self.ask(topics, Some(call)).await;
         drop(under_way);
         let now = self.node.world.clock.now();
         let times = (now, now + back_off);

@@ -13,7 +13,7 @@ use klamm_protocol::{
         create_topics::{CreatableTopic, CreateTopicsRequest},
         delete_topics::{DeleteTopicState, DeleteTopicsRequest},
         fetch::{FetchPartition, FetchRequest, FetchTopic},
-        metadata::MetadataRequest,
+        metadata::{MetadataRequest, MetadataRequestTopic},
     },
     records::CompressionType,
 };
@@ -236,4 +236,30 @@ fn a_client_has_one_quota_of_mutations_whichever_brokers_it_asks() {
     assert_eq!(create(&node, "c"), (ErrorCode::ThrottlingQuotaExceeded, true));
     set(&node, "client-id", "controller_mutation_rate", None);
     assert_eq!(create(&broker, "b"), (ErrorCode::None, false));
+}
+
+#[test]
+fn topics_that_nobody_has_made_count_for_the_client_that_asks_about_them() {
+    let _shared = beside_others();
+    let settings = [
+        ("controller.quota.window.num", "2"),
+        ("controller.quota.window.size.seconds", "60"),
+        ("num.partitions", "7"),
+    ];
+    let node = TestNode::start("quota-auto-create", &settings);
+    set(&node, "client-id", "controller_mutation_rate", Some(0.05));
+    let is_created = |name: &str| {
+        let topic = MetadataRequestTopic { name: Some(name.into()), ..Default::default() };
+        let request = MetadataRequest {
+            topics: Some(vec![topic]),
+            allow_auto_topic_creation: true,
+            ..Default::default()
+        };
+        node.connect().call(&request, 12);
+        node.connect().metadata(Some(&[name])).topics[0].error_code == 0
+    };
+    assert!(is_created("a"), "the bucket holds six, and lends one");
+    assert!(!is_created("b"));
+    set(&node, "client-id", "controller_mutation_rate", None);
+    assert!(is_created("b"));
 }

@@ -12,19 +12,31 @@ use klamm_protocol::{
 };
 
 use super::{TopicsContext, mutations::Mutations};
-use crate::{dispatch::Call, topic_names};
+use crate::{dispatch::Call, node::Node, quorum::CommandError, topic_names};
 
 const STRICT_SINCE: i16 = 6;
 
 /// Answers CreateTopics.
-pub async fn handle(
-    cx: &TopicsContext,
+pub async fn handle(cx: &TopicsContext, call: &Call, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
+    counted(&cx.node, call, request).await.unwrap_or_else(|error| CreateTopicsResponse {
+        topics: names.into_iter().map(|name| failed(name, error.code(), &error.to_string())).collect(),
+        ..Default::default()
+    })
+}
+
+/// Has topics created, and counts their partitions against the quota of who asks, if this node is the controller.
+///
+/// # Errors
+/// If no controller decides about it.
+pub(crate) async fn counted(
+    node: &Node,
     call: &Call,
     mut request: CreateTopicsRequest,
-) -> CreateTopicsResponse {
-    let mut mutations = Mutations::new(&cx.node, call, STRICT_SINCE);
-    let published = cx.node.metadata.load();
-    let partitions_by_default = cx.node.config.load().get(&broker::NUM_PARTITIONS);
+) -> Result<CreateTopicsResponse, CommandError> {
+    let mut mutations = Mutations::new(node, call, STRICT_SINCE);
+    let published = node.metadata.load();
+    let partitions_by_default = node.config.load().get(&broker::NUM_PARTITIONS);
     let mut refused = Vec::new();
     request.topics.retain(|topic| {
         // What cannot be created the controller says.
@@ -41,13 +53,19 @@ pub async fn handle(
         refused.push(failed(topic.name.clone(), code, code.default_message()));
         false
     });
-    let mut response = decided(cx, call, request).await;
+    let mut response = match decided(node, call, request).await {
+        Ok(response) => response,
+        Err(error) => {
+            mutations.settle(|_| false);
+            return Err(error);
+        }
+    };
     response.throttle_time_ms = response.throttle_time_ms.max(
         mutations
             .settle(|name| response.topics.iter().any(|topic| topic.name == *name && topic.error_code == 0)),
     );
     response.topics.extend(refused);
-    response
+    Ok(response)
 }
 
 fn failed(name: StrBytes, code: ErrorCode, message: &str) -> CreatableTopicResult {
@@ -59,24 +77,20 @@ fn failed(name: StrBytes, code: ErrorCode, message: &str) -> CreatableTopicResul
     }
 }
 
-async fn decided(cx: &TopicsContext, call: &Call, request: CreateTopicsRequest) -> CreateTopicsResponse {
+async fn decided(
+    node: &Node,
+    call: &Call,
+    request: CreateTopicsRequest,
+) -> Result<CreateTopicsResponse, CommandError> {
     if request.topics.is_empty() {
-        return CreateTopicsResponse::default();
+        return Ok(CreateTopicsResponse::default());
     }
-    let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let validate_only = request.validate_only;
-    match cx.node.controller.create_topics(request, call).await {
-        Ok(response) => {
-            if !validate_only {
-                let created = response.topics.iter().filter(|topic| topic.error_code == 0);
-                let names: Vec<_> = created.map(|topic| topic.name.clone()).collect();
-                cx.node.applied(|image| names.iter().all(|name| image.topics.by_name(name).is_some())).await;
-            }
-            response
-        }
-        Err(error) => CreateTopicsResponse {
-            topics: names.into_iter().map(|name| failed(name, error.code(), &error.to_string())).collect(),
-            ..Default::default()
-        },
+    let response = node.controller.create_topics(request, call).await?;
+    if !validate_only {
+        let created = response.topics.iter().filter(|topic| topic.error_code == 0);
+        let names: Vec<_> = created.map(|topic| topic.name.clone()).collect();
+        node.applied(|image| names.iter().all(|name| image.topics.by_name(name).is_some())).await;
     }
+    Ok(response)
 }

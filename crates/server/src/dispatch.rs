@@ -5,7 +5,10 @@
 //! The one exception is ApiVersions in a version that is not known, which is answered in version 0, so that a newer
 //! client can find out what is spoken here (KIP-35).
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bytes::Bytes;
 use klamm_log::FileSlice;
@@ -46,6 +49,8 @@ pub struct Call {
     pub connection: Rc<Connection>,
     /// Who asked the broker that has passed it on in an envelope, if one has.
     pub origin: Option<Rc<Origin>>,
+    /// Set if this node turns out not to be the active controller, for the envelope that the request came in.
+    pub disowned: Option<Arc<AtomicBool>>,
     /// Bytes of the request, its header included.
     pub size: usize,
     /// Measures the time that it takes, if there are quotas on that.
@@ -181,6 +186,7 @@ pub async fn dispatch(
         client_id: header.client_id.as_ref().map(|id| connection.own_client_id(id)),
         connection: Rc::clone(connection),
         origin: None,
+        disowned: None,
         size,
         meter,
     };

@@ -4,6 +4,7 @@ pub mod command;
 pub mod decide;
 pub mod driver;
 mod envelope;
+mod forwarding;
 pub mod metadata_log;
 pub mod peers;
 pub mod presence;

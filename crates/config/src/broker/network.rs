@@ -15,7 +15,7 @@ keys! { DEFS;
     CONNECTIONS_MAX_IDLE_MS: i64 = "connections.max.idle.ms", default(600000), Any, Medium, ReadOnly, supported;
 
     /// Socket timeout of requests between controller and broker, in milliseconds.
-    CONTROLLER_SOCKET_TIMEOUT_MS: i32 = "controller.socket.timeout.ms", default(30000), Any, Medium, ReadOnly;
+    CONTROLLER_SOCKET_TIMEOUT_MS: i32 = "controller.socket.timeout.ms", default(30000), Any, Medium, ReadOnly, supported;
 
     /// Name of the listener that brokers use among themselves. Unset: the one named like
     /// `security.inter.broker.protocol`. Only one of both may be set.

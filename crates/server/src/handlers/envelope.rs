@@ -8,7 +8,15 @@
 //! * PRINCIPAL_DESERIALIZATION_FAILURE  it does not say who the client is
 //! * UNSUPPORTED_VERSION  what it holds cannot be read: the broker has to learn anew what is spoken here
 
-use std::{future::Future, pin::Pin, rc::Rc};
+use std::{
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::{Bytes, BytesMut};
 use klamm_protocol::{
@@ -55,11 +63,15 @@ async fn answer(contexts: &Rc<Contexts>, call: &Call, request: EnvelopeRequest) 
     if !matches!(address.len(), 4 | 16) {
         return Err(ErrorCode::InvalidRequest);
     }
-    let (inner, body) = open(contexts, call, Origin { principal, address }, request.request_data)?;
+    let disowned = Arc::new(AtomicBool::new(false));
+    let (mut inner, body) = open(contexts, call, Origin { principal, address }, request.request_data)?;
+    inner.disowned = Some(Arc::clone(&disowned));
     // Boxed and without its type, since an envelope's handler is among those that it may call.
     let handled: Pin<Box<dyn Future<Output = Result<Reply, Refused>> + '_>> =
         Box::pin(handle_request(contexts, inner, body));
     match handled.await {
+        // The broker asks whoever leads now.
+        Ok(_) if disowned.load(Ordering::Relaxed) => Err(ErrorCode::NotController),
         Ok(reply) => Ok(without_size(reply.settle().await)),
         Err(Refused { reason }) => {
             info!(reason, "a broker has passed on what cannot be served");
@@ -96,6 +108,7 @@ fn open(
         client_id: header.client_id,
         connection: Rc::clone(&call.connection),
         origin: Some(Rc::new(origin)),
+        disowned: None,
         size: call.size,
         meter: None,
     };

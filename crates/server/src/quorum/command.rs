@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
 };
 
@@ -93,6 +93,7 @@ impl fmt::Display for CommandError {
 pub struct Asker {
     version: i16,
     caller: Option<Caller>,
+    disowned: Option<Arc<AtomicBool>>,
 }
 
 /// A client that this node asks the controller for.
@@ -104,19 +105,14 @@ pub struct Caller {
     pub client_id: Option<StrBytes>,
     /// Of its request.
     pub correlation_id: i32,
-}
-
-impl Asker {
-    /// A client whose request makes another necessary, in a version of that one.
-    pub fn in_version(call: &Call, version: i16) -> Self {
-        Self { version, ..Self::from(call) }
-    }
+    /// Whether it has asked this node as a controller. It is told if another one leads, and looks for that one itself.
+    pub asks_controller: bool,
 }
 
 /// The node itself.
 impl From<i16> for Asker {
     fn from(version: i16) -> Self {
-        Self { version, caller: None }
+        Self { version, caller: None, disowned: None }
     }
 }
 
@@ -124,8 +120,9 @@ impl From<i16> for Asker {
 impl From<&Call> for Asker {
     fn from(call: &Call) -> Self {
         let (client_id, correlation_id) = (call.client_id.clone(), call.correlation_id);
-        let caller = Caller { origin: call.origin(), client_id, correlation_id };
-        Self { version: call.api_version, caller: Some(caller) }
+        let asks_controller = call.connection.is_controller_listener;
+        let caller = Caller { origin: call.origin(), client_id, correlation_id, asks_controller };
+        Self { version: call.api_version, caller: Some(caller), disowned: call.disowned.clone() }
     }
 }
 
@@ -150,12 +147,37 @@ macro_rules! commands {
         }
 
         impl Command {
-            /// Asks another node, which leads, and answers what it answers.
-            pub async fn forward(self, peers: &Peers, leader: &Server) {
+            /// Asks another node, which leads, and answers what it answers. What a client asks comes back if that node
+            /// does not answer, leads no more or is `given_up`.
+            pub async fn forward(
+                self,
+                peers: &Peers,
+                leader: &Server,
+                given_up: impl Future<Output = ()>,
+            ) -> Option<Self> {
                 match self {
                     $(Self::$name { request, version, caller, reply } => {
-                        drop(reply.send(envelope::pass_on(peers, leader, &request, version, caller).await));
+                        let answer = envelope::pass_on(peers, leader, &request, version, caller.as_ref());
+                        let answer = tokio::select! {
+                            biased;
+                            answer = answer => answer,
+                            () = given_up => Err(CommandError::NotController),
+                        };
+                        if answer.as_ref().is_err_and(|error| *error == CommandError::NotController)
+                            && caller.is_some()
+                        {
+                            return Some(Self::$name { request, version, caller, reply });
+                        }
+                        drop(reply.send(answer));
                     })+
+                }
+                None
+            }
+
+            /// The client on whose behalf it is asked; `None` if it is this node itself.
+            pub const fn caller(&self) -> Option<&Caller> {
+                match self {
+                    $(Self::$name { caller, .. } => caller.as_ref(),)+
                 }
             }
 
@@ -178,11 +200,18 @@ macro_rules! commands {
                 asker: impl Into<Asker>,
             ) -> Result<$response, CommandError> {
                 let (reply, answer) = oneshot::channel();
-                let Asker { version, caller } = asker.into();
-                self.commands
-                    .send(Command::$name { request, version, caller, reply })
-                    .map_err(|_| CommandError::ShuttingDown)?;
-                answer.await.unwrap_or(Err(CommandError::ShuttingDown))
+                let Asker { version, caller, disowned } = asker.into();
+                let sent = self.commands.send(Command::$name { request, version, caller, reply });
+                let answer = match sent {
+                    Ok(()) => answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
+                    Err(_) => Err(CommandError::ShuttingDown),
+                };
+                if answer.as_ref().is_err_and(|error| error.code() == ErrorCode::NotController)
+                    && let Some(disowned) = disowned
+                {
+                    disowned.store(true, Ordering::Relaxed);
+                }
+                answer
             })+
         }
     };

@@ -16,7 +16,7 @@ mod snapshots;
 pub(super) use active::{Active, Finish};
 pub use replay::{decode_records, load_snapshot};
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_controller::Random;
@@ -32,6 +32,7 @@ use self::carry_out::Afterwards;
 use super::{
     command::{AnswerSender, Command, CommandError, ControllerHandle, RaftCommand},
     decide,
+    forwarding::{self, Forwarding},
     metadata_log::{MetadataLog, MetadataLogError},
     peers::Peers,
     presence::Sighting,
@@ -45,6 +46,14 @@ use crate::{
 
 /// Time for a leader that stops to hand over. Kafka's value.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a controller that leads no more may take to answer what it was asked. It does so at once if it can.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+fn socket_timeout(config: &BrokerConfig) -> Duration {
+    let ms = config.get(&broker::CONTROLLER_SOCKET_TIMEOUT_MS);
+    Duration::from_millis(u64::try_from(ms).unwrap_or(30_000)).min(forwarding::GIVE_UP_AFTER)
+}
 
 /// What the quorum's thread is started with.
 pub struct QuorumStart {
@@ -97,6 +106,8 @@ pub enum Arrival {
 /// Everything that happens to the quorum.
 enum Event {
     Command(Command),
+    /// A client's command has been answered by another node, or has not and is to be sent again.
+    Forwarded(Option<Box<Command>>),
     Arrival(Arrival),
     Answer(u64, Result<RaftResponse, RequestFailure>),
     Deadline,
@@ -140,8 +151,14 @@ pub(super) struct Driver {
     /// For the quorum's protocol alone: a command that waits for its commit must not stand in front of the fetch that
     /// commits it, since answers on a connection come in order.
     peers: Peers,
-    /// For commands that are passed on to the active controller.
-    forwarding: Peers,
+    /// For what this node itself asks of the active controller.
+    own_commands: Peers,
+    /// For what clients ask of it: a heartbeat must not stand behind the creation of ten thousand partitions.
+    clients_commands: Peers,
+    /// What clients ask, while another node leads.
+    forwarding: Forwarding<Command>,
+    /// Tells the command under way to another node that somebody else leads.
+    give_up: Option<oneshot::Sender<()>>,
     snapshot_policy: SnapshotPolicy,
     /// Whether a snapshot is being written on another thread.
     snapshot_under_way: bool,
@@ -209,7 +226,10 @@ impl Driver {
         let peers = || Peers::new(config.node_id(), start.cluster_id.clone(), request_timeout, clock);
         let driver = Self {
             peers: peers(),
-            forwarding: peers(),
+            own_commands: peers(),
+            clients_commands: peers().apart(socket_timeout(&config)),
+            forwarding: Forwarding::default(),
+            give_up: None,
             snapshot_policy: snapshots::policy(&config, clock.now().since_start()),
             snapshot_under_way: false,
             clean_deadline: clock.now().since_start() + snapshots::CLEAN_INTERVAL,
@@ -241,6 +261,9 @@ impl Driver {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Command(command) => self.command(command),
+            Event::Forwarded(unanswered) => {
+                self.forwarding.returned(self.monotonic(), unanswered.map(|it| *it))
+            }
             Event::Arrival(Arrival::Request(request)) => self.request(request),
             Event::Arrival(Arrival::Sighting(sighting)) => self.sighted(sighting),
             Event::Arrival(Arrival::Measure(reply)) => drop(reply.send(self.measure())),
@@ -256,6 +279,7 @@ impl Driver {
             Event::Dead { id, epoch, since } => self.dead(id, epoch, since),
             Event::Leave => self.step(Input::Shutdown { timeout: SHUTDOWN_TIMEOUT }),
         }
+        self.forward();
     }
 
     fn measure(&self) -> QuorumMeasures {
@@ -320,7 +344,9 @@ impl Driver {
         let balance = active.and_then(|active| active.balance_deadline);
         let unclean = active.map(|active| active.unclean_deadline);
         let clean = Some(self.clean_deadline);
-        [self.raft.next_deadline(), idle, sessions, balance, unclean, clean].into_iter().flatten().min()
+        let forwarding = self.forwarding.next_deadline(self.raft.leader_server().is_some());
+        let raft = self.raft.next_deadline();
+        [raft, idle, sessions, balance, unclean, clean, forwarding].into_iter().flatten().min()
     }
 
     fn deadline(&mut self) {
@@ -345,18 +371,54 @@ impl Driver {
     }
 
     fn command(&mut self, command: Command) {
-        if self.active.is_some() {
+        let is_to_wait = command.caller().is_some_and(|caller| !caller.asks_controller);
+        if self.active.is_some() && !(is_to_wait && self.forwarding.is_busy()) {
             decide::command(self, command);
             return;
         }
-        // Another node leads: it is asked over the network.
-        match self.raft.leader_server() {
+        if is_to_wait {
+            self.forwarding.push(self.monotonic(), command);
+            return;
+        }
+        // What the node itself asks it asks again by itself.
+        match self.raft.leader_server().filter(|_| command.caller().is_none()) {
             Some(leader) => {
-                let peers = self.forwarding.clone();
-                spawn::local(async move { command.forward(&peers, &leader).await });
+                let peers = self.own_commands.clone();
+                spawn::local(async move { command.forward(&peers, &leader, pending()).await });
             }
             None => command.refuse(CommandError::NotController),
         }
+    }
+
+    /// Sees to the commands of clients that came while another node led, or none.
+    fn forward(&mut self) {
+        let now = self.monotonic();
+        while let Some(command) = self.forwarding.expired(now) {
+            command.refuse(CommandError::TimedOut);
+        }
+        if self.active.is_some() {
+            while let Some(command) = self.forwarding.take(now) {
+                self.forwarding.returned(now, None);
+                decide::command(self, command);
+            }
+            return;
+        }
+        let Some(leader) = self.raft.leader_server() else { return };
+        let Some(command) = self.forwarding.take(now) else { return };
+        let (give_up, told) = oneshot::channel();
+        self.give_up = Some(give_up);
+        let (peers, events, clock) = (self.clients_commands.clone(), self.events.clone(), self.world.clock);
+        spawn::local(async move {
+            let given_up = async {
+                match told.await {
+                    Ok(()) => clock.sleep(LAST_WORDS).await,
+                    Err(_) => pending().await,
+                }
+            };
+            let unanswered = command.forward(&peers, &leader, given_up).await;
+            // If the node ends meanwhile the command goes, and its client is told so.
+            let _ = events.send(Event::Forwarded(unanswered.map(Box::new)));
+        });
     }
 
     /// Asks the raft machine on behalf of a client that came by another listener.

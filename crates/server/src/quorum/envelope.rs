@@ -28,11 +28,14 @@ pub(super) async fn pass_on<R: Request>(
     leader: &Server,
     request: &R,
     version: i16,
-    caller: Option<Caller>,
+    caller: Option<&Caller>,
 ) -> Result<R::Response, CommandError> {
     let silent = |error: ConnectionError| {
         debug!(%error, "the active controller does not answer");
-        CommandError::NotController
+        match error {
+            ConnectionError::UnsupportedVersion { .. } => CommandError::NotUnderstood,
+            _ => CommandError::NotController,
+        }
     };
     let Some(caller) = caller.filter(|_| R::KEY.is_forwardable()) else {
         return peers.call_version(leader, request, version).await.map_err(silent);
@@ -55,15 +58,16 @@ pub(super) async fn pass_on<R: Request>(
 }
 
 /// A client's request in an envelope. `None` if its version cannot express it.
-fn seal<R: Request>(request: &R, version: i16, caller: Caller) -> Option<EnvelopeRequest> {
-    let Caller { origin, client_id, correlation_id } = caller;
+fn seal<R: Request>(request: &R, version: i16, caller: &Caller) -> Option<EnvelopeRequest> {
+    let Caller { origin, client_id, correlation_id, .. } = caller;
     let mut writer = Writer::new();
-    RequestHeader::new(R::KEY, version, correlation_id, client_id).encode_for(R::KEY, &mut writer).ok()?;
+    let header = RequestHeader::new(R::KEY, version, *correlation_id, client_id.clone());
+    header.encode_for(R::KEY, &mut writer).ok()?;
     request.encode(&mut writer, version).ok()?;
     Some(EnvelopeRequest {
         request_data: writer.into_bytes(),
         request_principal: Some(origin.principal.to_versioned_bytes().ok()?),
-        client_host_address: origin.address,
+        client_host_address: origin.address.clone(),
         ..Default::default()
     })
 }

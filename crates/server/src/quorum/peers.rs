@@ -53,6 +53,12 @@ impl Peers {
         }
     }
 
+    /// The same with connections of its own, on which an answer may take so long.
+    pub fn apart(&self, request_timeout: Duration) -> Self {
+        let settings = Settings { request_timeout, ..Settings::clone(&self.settings) };
+        Self { slots: Rc::default(), settings: Arc::new(settings), ..self.clone() }
+    }
+
     /// The connection to a server, made anew if there is none or it is broken.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Requests that Kafka's brokers pass on to a controller in envelopes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use klamm_protocol::{
     ApiKey, ErrorCode, Message, Reader,
@@ -13,7 +15,7 @@ use klamm_protocol::{
 };
 
 use crate::{
-    harness::{Client, TestNode, beside_others, request_frame},
+    harness::{Client, TestNode, beside_others, fresh_dir, request_frame},
     quotas::set,
 };
 
@@ -108,4 +110,28 @@ fn what_is_passed_on_counts_against_the_client_that_has_asked() {
     ] {
         assert_eq!(create(user, name), expect, "{user} {name}");
     }
+}
+
+#[test]
+fn what_is_asked_while_no_controller_answers_is_done_when_one_does() {
+    let _guard = beside_others();
+    let node = TestNode::start("envelope-retry", &[]);
+    let broker = node.start_broker(fresh_dir("envelope-retry-2"), 2, &[]);
+    let (ports, mut client) = ((node.port, node.controller_port), broker.connect());
+    let dir = node.stop();
+    let topic = |name: &str| CreatableTopic {
+        name: name.into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let create =
+        |name| CreateTopicsRequest { topics: vec![topic(name)], timeout_ms: 60_000, ..Default::default() };
+    client.send_request(&create("first"), 7);
+    std::thread::sleep(Duration::from_millis(300));
+    let node = TestNode::start_again(dir, ports, &[]);
+    let answer = client.read_response::<CreateTopicsRequest>(7);
+    assert_eq!(answer.topics[0].error_code, 0, "{answer:?}");
+    assert_eq!(client.call(&create("second"), 7).topics[0].error_code, 0);
+    assert_eq!(node.connect().metadata(Some(&["first", "second"])).topics.len(), 2);
 }

@@ -113,6 +113,16 @@ impl TestNode {
         Self::run(dir, config, port, controller_port)
     }
 
+    /// Starts a node that was stopped again, where others look for it.
+    pub(crate) fn start_again(
+        dir: PathBuf,
+        (port, controller_port): (u16, u16),
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let config = config(&dir, port, controller_port, settings);
+        Self::run(dir, config, port, controller_port)
+    }
+
     /// Starts another broker beside this node, which stays the only controller. It may be started in its directory again.
     pub(crate) fn start_broker(&self, dir: PathBuf, id: i32, settings: &[(&str, &str)]) -> Self {
         if !dir.join("meta.properties").exists() {

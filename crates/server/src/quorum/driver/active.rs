@@ -46,6 +46,7 @@ impl Driver {
         let before = self.last_leader;
         self.last_leader = leader.or(before);
         self.handle.set_leader(leader);
+        self.give_up.take().map(|give_up| give_up.send(()));
         self.counts.new_leaders += u64::from(leader.is_some());
         if leader == Some(self.config.node_id()) {
             self.afterwards.push_back(Afterwards::Activate { epoch, before });

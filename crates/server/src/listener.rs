@@ -3,3 +3,4 @@
 pub mod acceptor;
 pub mod connection;
 pub mod limits;
+pub mod queue;

@@ -18,8 +18,12 @@ use klamm_share::session::ShareSessions;
 use tokio::sync::watch;
 
 use crate::{
-    listener::limits::ConnectionLimits, log_dirs::LogDirs, metadata::Metadata,
-    metrics::cleaner::CleanerMeasures, quorum::ControllerHandle, quotas::Quotas,
+    listener::{limits::ConnectionLimits, queue::RequestQueue},
+    log_dirs::LogDirs,
+    metadata::Metadata,
+    metrics::cleaner::CleanerMeasures,
+    quorum::ControllerHandle,
+    quotas::Quotas,
     replication::throttle::Throttle,
 };
 
@@ -108,6 +112,8 @@ pub struct Node {
     pub move_throttle: Throttle,
     /// Connections that are open and may be.
     pub limits: Arc<ConnectionLimits>,
+    /// Requests for records that wait for their shards.
+    pub queue: RequestQueue,
     /// What clients may do before they have to wait.
     pub quotas: Arc<Quotas>,
     /// What log cleaners have seen.

@@ -35,7 +35,7 @@ use crate::{
         share::ShareContext, topics::TopicsContext, transactions::TransactionsContext,
     },
     inter_broker::InterBroker,
-    listener::{acceptor, limits::ConnectionLimits},
+    listener::{acceptor, limits::ConnectionLimits, queue::RequestQueue},
     log_dirs::{LogDir, LogDirs, name_aside},
     metadata::Metadata,
     metrics::exposition::{self, Exposition},
@@ -190,7 +190,12 @@ impl Running {
             )),
             shard_count,
             broker_epoch: watch::Sender::new(-1),
-            limits: ConnectionLimits::of(config, klamm_io::disk::open_files_limit() * 3 / 8),
+            limits: ConnectionLimits::of(
+                config,
+                config.broker_listeners(),
+                klamm_io::disk::open_files_limit() * 3 / 8,
+            ),
+            queue: RequestQueue::of(config),
             quotas: Arc::new(Quotas::new(config, world.clock)),
             cleaning: Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
@@ -228,7 +233,8 @@ impl Lifecycle {
         let mut lifecycle = Self { wish, stages, tasks: Vec::new(), is_broker };
         // Controllers listen from the start: brokers wait for them, not the other way round. Their connections are counted
         // by themselves, so that no crowd of clients keeps the nodes of the cluster apart.
-        let limits = ConnectionLimits::of(config, klamm_io::disk::open_files_limit() / 16);
+        let files_max = klamm_io::disk::open_files_limit() / 16;
+        let limits = ConnectionLimits::of(config, config.controller_listeners(), files_max);
         let mut bound = running.bound.borrow_mut();
         for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(config, name)) {
             lifecycle.accept(running, name, listener, &limits);
@@ -252,12 +258,7 @@ impl Lifecycle {
         limits: &Arc<ConnectionLimits>,
     ) {
         let shards = Rc::new(Shards::remote(running.senders.clone(), running.node.world.clock));
-        // Where brokers have a listener of their own, no crowd of clients keeps them apart.
-        let config = running.node.config.load();
-        let of_brokers = config.listeners().iter().map(|endpoint| ListenerName::new(&endpoint.listener));
-        let is_protected = name.as_str().eq_ignore_ascii_case(config.inter_broker_listener().0)
-            && of_brokers.filter(|name| !is_controller_listener(&config, name)).count() > 1;
-        let accepting = acceptor::run(name, listener, Arc::clone(limits), is_protected, shards);
+        let accepting = acceptor::run(name, listener, Arc::clone(limits), shards);
         self.tasks.push(spawn::essential(accepting));
     }
 

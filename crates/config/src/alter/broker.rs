@@ -193,6 +193,18 @@ fn check_step(old: &BrokerConfig, new: &BrokerConfig) -> Result<(), String> {
     let (total, local) = (new.get(&broker::LOG_RETENTION_BYTES), new.get(&broker::LOG_LOCAL_RETENTION_BYTES));
     topic::check_local(&broker::LOG_RETENTION_BYTES, total, &broker::LOG_LOCAL_RETENTION_BYTES, local)
         .map_err(|e| e.to_string())?;
+    for endpoint in new.listeners() {
+        for key in [&broker::MAX_CONNECTIONS, &broker::MAX_CONNECTION_CREATION_RATE] {
+            let is = new.get_for_listener(&endpoint.listener, key);
+            if is <= 0 && is != old.get_for_listener(&endpoint.listener, key) {
+                return Err(format!(
+                    "{} of listener {} must be more than {is}",
+                    key.name(),
+                    endpoint.listener
+                ));
+            }
+        }
+    }
     for endpoint in old.advertised_listeners() {
         if !new.listeners().iter().any(|e| e.listener == endpoint.listener) {
             return Err(format!("advertised listener {} must stay in listeners", endpoint.listener));

@@ -45,7 +45,7 @@ keys! { DEFS;
     QUEUED_MAX_REQUEST_BYTES: i64 = "queued.max.request.bytes", default(-1), Any, Medium, ReadOnly;
 
     /// Number of requests waiting for processing from which no more are read.
-    QUEUED_MAX_REQUESTS: i32 = "queued.max.requests", default(500), at_least(1), High, ReadOnly;
+    QUEUED_MAX_REQUESTS: i32 = "queued.max.requests", default(500), at_least(1), High, ReadOnly, supported;
 
     /// Longest wait for the answer to a request that this node sends, in milliseconds.
     REQUEST_TIMEOUT_MS: i32 = "request.timeout.ms", default(30000), Any, High, ReadOnly, supported;

@@ -18,13 +18,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 const HELD_MAX: usize = 1000;
 
 /// Accepts on `listener` until the task is dropped.
-pub async fn run(
-    name: ListenerName,
-    listener: Listener,
-    limits: Arc<ConnectionLimits>,
-    is_protected: bool,
-    shards: Rc<Shards>,
-) {
+pub async fn run(name: ListenerName, listener: Listener, limits: Arc<ConnectionLimits>, shards: Rc<Shards>) {
     let acceptor: Acceptor = match listener.into_acceptor() {
         Ok(acceptor) => acceptor,
         Err(error) => {
@@ -35,7 +29,7 @@ pub async fn run(
     let mut turn = 0usize;
     let held = Rc::new(Cell::new(0usize));
     loop {
-        limits.room(is_protected).await;
+        limits.room(&name).await;
         let accepted = match acceptor.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -45,7 +39,7 @@ pub async fn run(
             }
         };
         let now = shards.clock().now().since_start();
-        match limits.count_new(accepted.peer.ip(), now, is_protected) {
+        match limits.count_new(&name, accepted.peer.ip(), now) {
             Ok(Duration::ZERO) => {}
             Ok(wait) => shards.clock().sleep(wait).await,
             Err(_) if held.get() >= HELD_MAX => continue,
@@ -62,7 +56,8 @@ pub async fn run(
                 continue;
             }
         }
-        match limits.admit(accepted.peer.ip()) {
+        let now = shards.clock().now().since_start();
+        match limits.admit(&name, accepted.peer.ip(), now) {
             Ok(permit) => {
                 shards.serve(turn, NewConnection { listener: name.clone(), accepted, permit });
                 turn = turn.wrapping_add(1);

@@ -177,6 +177,7 @@ pub async fn serve(
         clock,
         requests,
         last_active: Cell::new(clock.now()),
+        permit,
         unanswered: Cell::new(0),
         is_writing: Cell::new(false),
         queued_bytes: Cell::new(0),
@@ -189,13 +190,13 @@ pub async fn serve(
     match end {
         End::Closed | End::HalfClosed => debug!(%peer, "connection closed by the client"),
         End::Idle => debug!(%peer, "connection closed: idle for longer than connections.max.idle.ms"),
+        End::Evicted => debug!(%peer, "connection closed: there are more than max.connections"),
         End::Lost(error) => debug!(%peer, %error, "connection lost"),
         End::Refused(reason) => {
             let listener = &serving.connection.listener;
             info!(%peer, %listener, reason, "connection closed: the client sent what cannot be served");
         }
     }
-    drop(permit);
 }
 
 enum End {
@@ -203,6 +204,8 @@ enum End {
     /// The client sends nothing more, and may wait for responses.
     HalfClosed,
     Idle,
+    /// Its place is needed for another.
+    Evicted,
     Lost(std::io::Error),
     Refused(String),
 }
@@ -218,6 +221,8 @@ struct Serving {
     requests: Rc<Requests>,
     /// When bytes last came or went.
     last_active: Cell<Instant>,
+    /// Its place among the connections that may be open.
+    permit: Permit,
     /// Requests whose response is not written yet.
     unanswered: Cell<usize>,
     /// Whether a response is on its way into the socket.
@@ -237,6 +242,7 @@ impl Serving {
             end = self.read_loop(replies) => end,
             end = &mut writing => end,
             () = self.idle_watch() => End::Idle,
+            () = self.permit.evicted() => End::Evicted,
         };
         // It can say nothing more by this connection.
         self.connection.presence.take();
@@ -251,8 +257,15 @@ impl Serving {
                 let _ = self.clock.timeout(DRAIN_MAX, writing).await;
                 end
             }
-            End::Closed | End::Idle | End::Lost(_) => end,
+            End::Closed | End::Idle | End::Evicted | End::Lost(_) => end,
         }
+    }
+
+    /// Notes that bytes have come or gone.
+    fn touch(&self) {
+        let now = self.clock.now();
+        self.last_active.set(now);
+        self.permit.touch(now);
     }
 
     async fn read_loop(&self, replies: mpsc::Sender<(Begun, Reply)>) -> End {
@@ -272,7 +285,10 @@ impl Serving {
                     let meter = is_timed.then(|| Rc::new(Meter::new(self.clock)));
                     let frame = frame.freeze();
                     let request = dispatch::dispatch(&self.contexts, &self.connection, frame, meter.clone());
-                    let reply = guarded(request, meter.as_deref()).await;
+                    let reply = {
+                        let _queued = self.contexts.cluster.node.queue.enter(begun.api_key).await;
+                        guarded(request, meter.as_deref()).await
+                    };
                     match reply {
                         Ok(Reply::Nothing) => self.requests.answered(begun, self.clock.now()),
                         Ok(reply) => {
@@ -286,7 +302,7 @@ impl Serving {
                 Ok(None) => match frames.room() {
                     Ok(room) => match self.stream.read(room).await {
                         Ok(0) => return End::HalfClosed,
-                        Ok(_) => self.last_active.set(self.clock.now()),
+                        Ok(_) => self.touch(),
                         Err(error) => return End::Lost(error),
                     },
                     Err(error) => return End::Refused(error.to_string()),
@@ -301,7 +317,7 @@ impl Serving {
         while let Some(until) = self.connection.muted_until.get() {
             if until > self.clock.now() {
                 self.clock.sleep_until(until).await;
-                self.last_active.set(self.clock.now());
+                self.touch();
             } else {
                 self.connection.muted_until.set(None);
             }
@@ -337,9 +353,9 @@ impl Serving {
                     }
                 }
             }
-            self.last_active.set(self.clock.now());
+            self.touch();
             self.is_writing.set(true);
-            if let Err(error) = write(&self.stream, chunks, || self.last_active.set(self.clock.now())).await {
+            if let Err(error) = write(&self.stream, chunks, || self.touch()).await {
                 return End::Lost(error);
             }
             self.is_writing.set(false);
@@ -347,7 +363,7 @@ impl Serving {
             self.queued_bytes.set(self.queued_bytes.get() - queued_bytes);
             self.taken.notify_one();
             let now = self.clock.now();
-            self.last_active.set(now);
+            self.touch();
             answered.drain(..).for_each(|begun| self.requests.answered(begun, now));
         }
     }

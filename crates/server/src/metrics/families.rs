@@ -85,6 +85,7 @@ families! {
     // kafka.network:type=RequestMetrics
     REQUESTS: Counter = "kafka_network_requestmetrics_requests", "Requests that were answered";
     REQUEST_TOTAL_TIME: Quantiles = "kafka_network_requestmetrics_totaltimems", "From the request's last byte to the response's, in milliseconds";
+    REQUEST_QUEUE_SIZE: Gauge = "kafka_network_requestchannel_requestqueuesize", "Requests that wait for shards, of queued.max.requests";
     CONNECTIONS: Gauge = "kafka_server_socket_server_metrics_connection_count", "Open connections of clients";
 
     // kafka.coordinator.group:type=GroupMetadataManager, group-coordinator-metrics

@@ -81,28 +81,28 @@ keys! { DEFS;
     GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS: i32 = "group.streams.initial.rebalance.delay.ms", default(3000), at_least(0), Medium, ReadOnly, supported;
 
     /// Upper bound of `streams.assignment.interval.ms` of a group, in milliseconds.
-    GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly;
+    GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.max.assignment.interval.ms", default(15000), at_least(0), Medium, ReadOnly, supported;
 
     /// Upper bound of the heartbeat interval of streams groups, in milliseconds.
-    GROUP_STREAMS_MAX_HEARTBEAT_INTERVAL_MS: i32 = "group.streams.max.heartbeat.interval.ms", default(15000), at_least(1), Medium, ReadOnly;
+    GROUP_STREAMS_MAX_HEARTBEAT_INTERVAL_MS: i32 = "group.streams.max.heartbeat.interval.ms", default(15000), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of the session timeout of streams groups, in milliseconds.
-    GROUP_STREAMS_MAX_SESSION_TIMEOUT_MS: i32 = "group.streams.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly;
+    GROUP_STREAMS_MAX_SESSION_TIMEOUT_MS: i32 = "group.streams.max.session.timeout.ms", default(60000), at_least(1), Medium, ReadOnly, supported;
 
     /// Most members that one streams group may have.
     GROUP_STREAMS_MAX_SIZE: i32 = "group.streams.max.size", default(2147483647), at_least(1), Medium, ReadOnly, supported;
 
     /// Upper bound of the number of standby replicas of a streams group's tasks.
-    GROUP_STREAMS_MAX_STANDBY_REPLICAS: i32 = "group.streams.max.standby.replicas", default(2), at_least(0), Medium, ReadOnly;
+    GROUP_STREAMS_MAX_STANDBY_REPLICAS: i32 = "group.streams.max.standby.replicas", default(2), at_least(0), Medium, ReadOnly, supported;
 
     /// Lower bound of `streams.assignment.interval.ms` of a group, in milliseconds.
-    GROUP_STREAMS_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly;
+    GROUP_STREAMS_MIN_ASSIGNMENT_INTERVAL_MS: i32 = "group.streams.min.assignment.interval.ms", default(0), at_least(0), Medium, ReadOnly, supported;
 
     /// Lower bound of the heartbeat interval of streams groups, in milliseconds.
-    GROUP_STREAMS_MIN_HEARTBEAT_INTERVAL_MS: i32 = "group.streams.min.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly;
+    GROUP_STREAMS_MIN_HEARTBEAT_INTERVAL_MS: i32 = "group.streams.min.heartbeat.interval.ms", default(5000), at_least(1), Medium, ReadOnly, supported;
 
     /// Lower bound of the session timeout of streams groups, in milliseconds.
-    GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS: i32 = "group.streams.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly;
+    GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS: i32 = "group.streams.min.session.timeout.ms", default(45000), at_least(1), Medium, ReadOnly, supported;
 
     /// Number of standby replicas of each task of a streams group.
     GROUP_STREAMS_NUM_STANDBY_REPLICAS: i32 = "group.streams.num.standby.replicas", default(0), at_least(0), Medium, ReadOnly, supported;

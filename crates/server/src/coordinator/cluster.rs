@@ -12,7 +12,7 @@ use klamm_metadata::image::{ConfigResource, MetadataImage, Topic};
 use klamm_protocol::{StrBytes, Uuid};
 use rustc_hash::FxHashMap;
 
-use super::settings::consumer_timing;
+use super::settings::{consumer_timing, share_timing, streams_timing};
 use crate::metadata::Published;
 
 /// The metadata and config that are valid now.
@@ -60,6 +60,8 @@ impl KnownCluster {
     }
 }
 
+/// The pace of groups is told for all of them, also by the broker's config: it may have been altered since the coordinator
+/// was loaded.
 impl Cluster for KnownCluster {
     fn version(&self) -> i64 {
         self.topics_version
@@ -93,7 +95,7 @@ impl Cluster for KnownCluster {
     }
 
     fn streams_timing(&self, group: &str) -> Option<StreamsTiming> {
-        let config = self.group_config(group)?;
+        let Some(config) = self.group_config(group) else { return Some(streams_timing(&self.config)) };
         Some(StreamsTiming {
             session_timeout_ms: config.get(&group::STREAMS_SESSION_TIMEOUT_MS),
             heartbeat_interval_ms: config.get(&group::STREAMS_HEARTBEAT_INTERVAL_MS),
@@ -104,10 +106,7 @@ impl Cluster for KnownCluster {
     }
 
     fn consumer_timing(&self, group: &str) -> Option<ConsumerTiming> {
-        let Some(config) = self.group_config(group) else {
-            // The interval may have been changed since the coordinator was loaded.
-            return Some(consumer_timing(&self.config));
-        };
+        let Some(config) = self.group_config(group) else { return Some(consumer_timing(&self.config)) };
         Some(ConsumerTiming {
             session_timeout_ms: config.get(&group::CONSUMER_SESSION_TIMEOUT_MS),
             heartbeat_interval_ms: config.get(&group::CONSUMER_HEARTBEAT_INTERVAL_MS),
@@ -116,7 +115,7 @@ impl Cluster for KnownCluster {
     }
 
     fn share_timing(&self, group: &str) -> Option<ShareTiming> {
-        let config = self.group_config(group)?;
+        let Some(config) = self.group_config(group) else { return Some(share_timing(&self.config)) };
         Some(ShareTiming {
             session_timeout_ms: config.get(&group::SHARE_SESSION_TIMEOUT_MS),
             heartbeat_interval_ms: config.get(&group::SHARE_HEARTBEAT_INTERVAL_MS),
@@ -134,4 +133,30 @@ fn hash_of(topic: &Topic, image: &MetadataImage) -> i64 {
         .map(|partition| partition.replicas.iter().filter_map(rack).collect())
         .collect();
     topic_hash(topic.id, &topic.name, &racks)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn intervals_altered_at_run_time_hold_for_loaded_groups() {
+        let text = "process.roles=broker,controller\nnode.id=1\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\n\
+            controller.listener.names=CONTROLLER\ncontroller.quorum.voters=1@localhost:9093\n";
+        let config = BrokerConfig::from_properties(&klamm_config::properties::parse(text).unwrap()).unwrap();
+        for kind in ["consumer", "share", "streams"] {
+            let key = format!("group.{kind}.assignment.interval.ms");
+            let altered =
+                config.altered(&BTreeMap::from([(key, "1234".to_owned())]), &BTreeMap::new()).unwrap();
+            let cluster = KnownCluster::new(Arc::default(), Arc::new(altered), (-1, -1), Rc::default());
+            let told = match kind {
+                "consumer" => cluster.consumer_timing("g").map(|timing| timing.assignment_interval_ms),
+                "share" => cluster.share_timing("g").map(|timing| timing.assignment_interval_ms),
+                _ => cluster.streams_timing("g").map(|timing| timing.assignment_interval_ms),
+            };
+            assert_eq!(told, Some(1234), "{kind}");
+        }
+    }
 }

@@ -22,22 +22,12 @@ pub(super) fn group_settings(config: &BrokerConfig) -> GroupSettings {
         consumer_regex_refresh_interval_ms: config.get(&broker::GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS),
         consumer_assignors: assignor_names(&config.get(&broker::GROUP_CONSUMER_ASSIGNORS)),
         share_size_max: usize::try_from(config.get(&broker::GROUP_SHARE_MAX_SIZE)).unwrap_or(1),
-        share_timing: ShareTiming {
-            session_timeout_ms: config.get(&broker::GROUP_SHARE_SESSION_TIMEOUT_MS),
-            heartbeat_interval_ms: config.get(&broker::GROUP_SHARE_HEARTBEAT_INTERVAL_MS),
-            assignment_interval_ms: config.get(&broker::GROUP_SHARE_ASSIGNMENT_INTERVAL_MS),
-        },
+        share_timing: share_timing(config),
         share_initialize_retry_interval_ms: i64::from(
             config.get(&broker::GROUP_SHARE_INITIALIZE_RETRY_INTERVAL_MS),
         ),
         streams_size_max: usize::try_from(config.get(&broker::GROUP_STREAMS_MAX_SIZE)).unwrap_or(1),
-        streams_timing: StreamsTiming {
-            session_timeout_ms: config.get(&broker::GROUP_STREAMS_SESSION_TIMEOUT_MS),
-            heartbeat_interval_ms: config.get(&broker::GROUP_STREAMS_HEARTBEAT_INTERVAL_MS),
-            assignment_interval_ms: config.get(&broker::GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS),
-            initial_rebalance_delay_ms: config.get(&broker::GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS),
-            num_standby_replicas: config.get(&broker::GROUP_STREAMS_NUM_STANDBY_REPLICAS),
-        },
+        streams_timing: streams_timing(config),
         offset_metadata_length_max: usize::try_from(config.get(&broker::OFFSET_METADATA_MAX_BYTES))
             .unwrap_or(0),
         offsets_retention_ms: i64::from(config.get(&broker::OFFSETS_RETENTION_MINUTES)) * 60_000,
@@ -52,6 +42,26 @@ pub(super) fn consumer_timing(config: &BrokerConfig) -> ConsumerTiming {
         session_timeout_ms: config.get(&broker::GROUP_CONSUMER_SESSION_TIMEOUT_MS),
         heartbeat_interval_ms: config.get(&broker::GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS),
         assignment_interval_ms: config.get(&broker::GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS),
+    }
+}
+
+/// The pace of share groups without configs of their own.
+pub(super) fn share_timing(config: &BrokerConfig) -> ShareTiming {
+    ShareTiming {
+        session_timeout_ms: config.get(&broker::GROUP_SHARE_SESSION_TIMEOUT_MS),
+        heartbeat_interval_ms: config.get(&broker::GROUP_SHARE_HEARTBEAT_INTERVAL_MS),
+        assignment_interval_ms: config.get(&broker::GROUP_SHARE_ASSIGNMENT_INTERVAL_MS),
+    }
+}
+
+/// The pace of streams groups without configs of their own, and their standbys.
+pub(super) fn streams_timing(config: &BrokerConfig) -> StreamsTiming {
+    StreamsTiming {
+        session_timeout_ms: config.get(&broker::GROUP_STREAMS_SESSION_TIMEOUT_MS),
+        heartbeat_interval_ms: config.get(&broker::GROUP_STREAMS_HEARTBEAT_INTERVAL_MS),
+        assignment_interval_ms: config.get(&broker::GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS),
+        initial_rebalance_delay_ms: config.get(&broker::GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS),
+        num_standby_replicas: config.get(&broker::GROUP_STREAMS_NUM_STANDBY_REPLICAS),
     }
 }
 

@@ -33,6 +33,7 @@ use crate::{
         Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
         groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, security::SecurityContext,
         share::ShareContext, topics::TopicsContext, transactions::TransactionsContext,
+        transactions::verification::Outgoing,
     },
     inter_broker::InterBroker,
     listener::{acceptor, limits::ConnectionLimits, queue::RequestQueue},
@@ -646,7 +647,13 @@ fn start_shards(
                     persister,
                 }),
                 topics: TopicsContext { node: Arc::clone(&contexts_node) },
-                transactions: TransactionsContext { node: contexts_node, shards, producer_ids, inter_broker },
+                transactions: TransactionsContext {
+                    node: contexts_node,
+                    shards,
+                    producer_ids,
+                    verifications: Outgoing::new(Rc::clone(&inter_broker)),
+                    inter_broker,
+                },
             }
         });
         let start = ShardStart { index, node, senders, queue, open_files_max, contexts };

@@ -38,6 +38,8 @@ pub struct TransactionsContext {
     pub producer_ids: Arc<ProducerIds>,
     /// The way to other brokers.
     pub inter_broker: Rc<InterBroker>,
+    /// What is asked of coordinators on other brokers before the first batch of a transaction.
+    pub verifications: Rc<verification::Outgoing>,
 }
 
 impl TransactionsContext {

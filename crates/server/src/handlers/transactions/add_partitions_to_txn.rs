@@ -5,7 +5,11 @@
 //!
 //! If one partition cannot be added none is; the others are told OPERATION_NOT_ATTEMPTED.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::{Future, poll_fn},
+    task::Poll,
+};
 
 use klamm_coordinator::transaction::{Partitions, TransactionRequest, TxnPartition};
 use klamm_protocol::{
@@ -22,6 +26,9 @@ use crate::{dispatch::Call, topic_names};
 /// From this version on it is brokers that ask.
 const OF_BROKERS_SINCE: i16 = 4;
 
+/// Transactions of one request that are worked on at a time.
+const AT_ONCE_MAX: usize = 100;
+
 /// Answers AddPartitionsToTxn.
 pub async fn handle(
     cx: &TransactionsContext,
@@ -29,11 +36,16 @@ pub async fn handle(
     request: AddPartitionsToTxnRequest,
 ) -> AddPartitionsToTxnResponse {
     if call.api_version >= OF_BROKERS_SINCE {
-        let mut response = AddPartitionsToTxnResponse::default();
-        for transaction in request.transactions {
-            response.results_by_transaction.push(add(cx, transaction, call.api_version).await);
+        let mut results_by_transaction = Vec::new();
+        let mut transactions = request.transactions.into_iter();
+        loop {
+            let next: Vec<_> = transactions.by_ref().take(AT_ONCE_MAX).collect();
+            if next.is_empty() {
+                break;
+            }
+            results_by_transaction.extend(add_all(cx, next, call.api_version).await);
         }
-        return response;
+        return AddPartitionsToTxnResponse { results_by_transaction, ..Default::default() };
     }
     let transaction = AddPartitionsToTxnTransaction {
         transactional_id: request.v3_and_below_transactional_id,
@@ -45,6 +57,26 @@ pub async fn handle(
     };
     let result = add(cx, transaction, call.api_version).await;
     AddPartitionsToTxnResponse { results_by_topic_v3_and_below: result.topic_results, ..Default::default() }
+}
+
+/// Adds partitions to several transactions at once: each has a coordinator of its own, and may wait for a commit.
+async fn add_all(
+    cx: &TransactionsContext,
+    transactions: Vec<AddPartitionsToTxnTransaction>,
+    api_version: i16,
+) -> impl Iterator<Item = AddPartitionsToTxnResult> {
+    let mut adding: Vec<_> =
+        transactions.into_iter().map(|one| (Box::pin(add(cx, one, api_version)), None)).collect();
+    poll_fn(|context| {
+        for (add, result) in adding.iter_mut().filter(|(_, result)| result.is_none()) {
+            if let Poll::Ready(added) = add.as_mut().poll(context) {
+                *result = Some(added);
+            }
+        }
+        if adding.iter().all(|(_, result)| result.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    adding.into_iter().filter_map(|(_, result)| result)
 }
 
 /// Adds partitions to one transaction, or verifies that they are in it.

@@ -4,6 +4,10 @@
 //! The partition gives a guard before its coordinator is asked, and takes the batch only with the same guard: what was
 //! true before a marker does not count after it.
 
+mod outgoing;
+
+pub use outgoing::Outgoing;
+
 use std::time::Duration;
 
 use klamm_config::broker;
@@ -11,8 +15,7 @@ use klamm_log::VerificationGuard;
 use klamm_protocol::{
     ErrorCode, StrBytes,
     api::add_partitions_to_txn::{
-        AddPartitionsToTxnRequest, AddPartitionsToTxnResult, AddPartitionsToTxnTopic,
-        AddPartitionsToTxnTransaction,
+        AddPartitionsToTxnResult, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
     },
 };
 
@@ -150,15 +153,7 @@ async fn ask_coordinator(
     if leader == cx.node.id {
         return Ok(add_partitions_to_txn::add(cx, transaction, OWN_VERSION).await);
     }
-    let request = AddPartitionsToTxnRequest { transactions: vec![transaction], ..Default::default() };
-    let response = cx.inter_broker.call(leader, &request).await.map_err(|_| ErrorCode::NetworkException)?;
-    match ErrorCode::from_code(response.error_code) {
-        ErrorCode::None => {}
-        // Nothing that a client could do about it.
-        ErrorCode::ClusterAuthorizationFailed => return Err(ErrorCode::InvalidTxnState),
-        error => return Err(error),
-    }
-    response.results_by_transaction.into_iter().next().ok_or(ErrorCode::UnknownServerError)
+    cx.verifications.ask(leader, transaction).await
 }
 
 fn find(result: &AddPartitionsToTxnResult, batch: &Unverified) -> ErrorCode {

@@ -257,6 +257,21 @@ compare exact configs BS --alter --group g1 --delete-config consumer.session.tim
 compare exact configs BS --alter --client-metrics m1 --add-config 'interval.ms=1000,metrics=[org.apache.kafka.]'
 compare exact configs BS --describe --client-metrics m1
 compare exact configs BS --describe --client-metrics none
+compare sorted client-metrics BS --describe
+compare sorted client-metrics BS --alter --name m2 --metrics org.apache.kafka.producer.,org.apache.kafka.admin. --interval 30000 --match client_id=a,client_software_name=b.*
+compare sorted client-metrics BS --describe --name m2
+compare sorted client-metrics BS --list
+compare sorted client-metrics BS --alter --name m2 --interval '' --match ''
+compare sorted client-metrics BS --describe
+compare exact client-metrics BS --describe --name none
+compare exact client-metrics BS --alter --name m2 --interval 1
+compare exact client-metrics BS --alter --name m2 --match nosuch=1
+compare exact client-metrics BS --delete --name m2
+compare exact client-metrics BS --delete --name none
+compare sorted client-metrics BS --list
+for wrong in '' '--list --describe' '--list --name m1' '--alter' '--alter --name m1 --generate-name' '--alter --name m1 --interval x' --delete; do
+  compare status client-metrics BS $wrong
+done
 compare exact configs BC --describe --broker-defaults
 
 # Groups of all types.

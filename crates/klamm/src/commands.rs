@@ -4,6 +4,7 @@
 //! row here.
 
 mod broker_api_versions;
+mod client_metrics;
 mod cluster;
 mod config;
 mod configs;
@@ -75,6 +76,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "List groups of all types" },
     Command { name: "configs", script: "kafka-configs", area: Area::Cluster, run: configs::run,
         about: "Describe and change configurations, quotas, SCRAM credentials" },
+    Command { name: "client-metrics", script: "kafka-client-metrics", area: Area::Cluster,
+        run: client_metrics::run, about: "List, describe and change subscriptions to clients' metrics" },
     Command { name: "transactions", script: "kafka-transactions", area: Area::Cluster, run: transactions::run,
         about: "Show transactions and producers, end transactions that hang" },
     Command { name: "features", script: "kafka-features", area: Area::Cluster, run: features::run,

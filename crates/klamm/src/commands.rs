@@ -8,6 +8,7 @@ mod client_metrics;
 mod cluster;
 mod config;
 mod configs;
+mod console;
 mod console_consumer;
 mod console_producer;
 mod console_share_consumer;

@@ -1,20 +1,19 @@
 //! `klamm console-consumer` (kafka-console-consumer): prints the records of topics.
 
-mod deserializer;
-pub(in crate::commands) mod formatter;
-
-use std::io::Write as _;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use klamm_client::admin::OffsetSpec;
-use klamm_client::consumer::Consumer;
+use klamm_client::consumer::{Consumer, ConsumerRecord};
 use klamm_client::{ClientConfig, ClientKind, TopicPartition};
 
+use super::console::{ConsoleOptions, OldConfig, Source, formatter::Formatter, is_of_record};
 use crate::cli::Call;
 use crate::session::{self, Properties};
-use formatter::Formatter;
+
+const OLD_CONFIG: OldConfig = "--consumer.config";
 
 /// Prints records as they come.
 #[derive(clap::Parser)]
@@ -32,12 +31,8 @@ pub(crate) struct Options {
     /// Begins with the first record there is, unless the group has committed offsets.
     #[arg(long)]
     from_beginning: bool,
-    /// Ends after this many records.
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
-    max_messages: Option<i32>,
-    /// Ends when no record has come for this long.
-    #[arg(long, value_name = "MS", allow_hyphen_values = true)]
-    timeout_ms: Option<i64>,
+    #[command(flatten)]
+    console: ConsoleOptions,
     /// Reads as a member of this group, and commits.
     #[arg(long, value_name = "ID")]
     group: Option<String>,
@@ -50,45 +45,12 @@ pub(crate) struct Options {
     /// read_committed leaves out records of open and aborted transactions. [default: read_uncommitted]
     #[arg(long, value_name = "LEVEL")]
     isolation_level: Option<String>,
-    /// What is printed: print.timestamp, print.key, print.offset, print.epoch, print.partition, print.headers,
-    /// print.value (true or false); key.separator (tab), line.separator, headers.separator, null.literal;
-    /// key.deserializer, value.deserializer, headers.deserializer.
-    #[arg(long, value_name = "KEY=VALUE")]
-    formatter_property: Vec<String>,
-    /// Properties file for what is printed.
-    #[arg(long, value_name = "FILE")]
-    formatter_config: Option<PathBuf>,
-    /// Formatter: Kafka's DefaultMessageFormatter, NoOpMessageFormatter, OffsetsMessageFormatter,
-    /// GroupMetadataMessageFormatter, TransactionLogMessageFormatter or ShareGroupStateMessageFormatter.
-    #[arg(long, value_name = "CLASS")]
-    formatter: Option<String>,
-    /// Reads keys as Kafka's deserializer of this name does (StringDeserializer, LongDeserializer, ...).
-    #[arg(long, value_name = "CLASS")]
-    key_deserializer: Option<String>,
-    /// Reads values as Kafka's deserializer of this name does.
-    #[arg(long, value_name = "CLASS")]
-    value_deserializer: Option<String>,
     /// Goes on after a record that cannot be printed.
     #[arg(long)]
     skip_message_on_error: bool,
-    /// Says when it ends; for system tests.
-    #[arg(long, hide = true)]
-    enable_systest_events: bool,
-    /// Configuration of the consumer; over --command-config.
-    #[arg(long, value_name = "KEY=VALUE")]
-    command_property: Vec<String>,
-    /// Properties file of the consumer.
-    #[arg(long, value_name = "FILE")]
-    command_config: Option<PathBuf>,
-    /// Deprecated: use --command-property.
-    #[arg(long, value_name = "KEY=VALUE", hide = true)]
-    consumer_property: Vec<String>,
     /// Deprecated: use --command-config.
     #[arg(long = "consumer.config", value_name = "FILE", hide = true)]
     consumer_config: Option<PathBuf>,
-    /// Deprecated: use --formatter-property.
-    #[arg(long, value_name = "KEY=VALUE", hide = true)]
-    property: Vec<String>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -116,7 +78,7 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
         Ok(prepared) => prepared,
         Err(message) => return Ok(call.usage_error(&message)),
     };
-    let formatter = match options.formatter() {
+    let formatter = match options.console.formatter() {
         Ok(formatter) => formatter,
         Err(error) => return Ok(call.usage_error(&format!("{error:#}"))),
     };
@@ -125,14 +87,12 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
     let result = session::block_on(async {
         let mut consumer = Consumer::new(&config)?;
         options.subscribe(&mut consumer, start)?;
-        let result = options.print(&mut consumer, &formatter, &mut count).await;
-        consumer.close().await;
+        let mut source = Reading { consumer, formatter, skips_errors: options.skip_message_on_error };
+        let result = options.console.print(&mut source, &mut count).await;
+        source.consumer.close().await;
         result
     });
-    eprintln!("Processed a total of {count} messages");
-    if options.enable_systest_events {
-        println!("shutdown_complete");
-    }
+    options.console.say_end(count);
     result.map(|()| ExitCode::SUCCESS)
 }
 
@@ -154,45 +114,7 @@ impl Options {
         if self.bootstrap_server.is_none() {
             return Err("Missing required argument \"[bootstrap-server]\"".to_owned());
         }
-        for (one, other, message) in [
-            (
-                !self.consumer_property.is_empty(),
-                !self.command_property.is_empty(),
-                "Options --consumer-property and --command-property cannot be specified together.",
-            ),
-            (
-                self.consumer_config.is_some(),
-                self.command_config.is_some(),
-                "Options --consumer.config and --command-config cannot be specified together.",
-            ),
-            (
-                !self.property.is_empty(),
-                !self.formatter_property.is_empty(),
-                "Options --property and --formatter-property cannot be specified together.",
-            ),
-        ] {
-            if one && other {
-                return Err(message.to_owned());
-            }
-        }
-        let warn = |old: &str, new: &str| {
-            println!(
-                "Option {old} is deprecated and will be removed in a future version. Use {new} instead."
-            );
-        };
-        if !self.consumer_property.is_empty() {
-            warn("--consumer-property", "--command-property");
-            self.command_property = std::mem::take(&mut self.consumer_property);
-        }
-        if self.consumer_config.is_some() {
-            warn("--consumer.config", "--command-config");
-            self.command_config = self.consumer_config.take();
-        }
-        if !self.property.is_empty() {
-            warn("--property", "--formatter-property");
-            self.formatter_property = std::mem::take(&mut self.property);
-        }
-        Ok(())
+        self.console.take_over((OLD_CONFIG, self.consumer_config.take()))
     }
 
     fn start(&self) -> Result<Start, String> {
@@ -212,25 +134,10 @@ impl Options {
     }
 
     fn properties(&self) -> Result<Properties, String> {
-        let mut properties =
-            session::properties_file(self.command_config.as_deref()).map_err(|error| format!("{error:#}"))?;
-        let from_file = properties.get("group.id").cloned();
-        let extra: Properties = session::key_values(&self.command_property).collect();
-        let mut groups: Vec<String> =
-            [self.group.clone(), from_file, extra.get("group.id").cloned()].into_iter().flatten().collect();
-        groups.sort();
-        groups.dedup();
-        if groups.len() > 1 {
-            let list: Vec<String> = groups.iter().map(|group| format!("'{group}'")).collect();
-            return Err(format!(
-                "The group ids provided in different places (directly using '--group', via '--consumer-property', or via '--consumer.config') do not match. Detected group ids: {}",
-                list.join(", ")
-            ));
-        }
-        if !groups.is_empty() && self.partition.is_some() {
+        let (mut properties, group) = self.console.properties(self.group.as_ref(), OLD_CONFIG)?;
+        if group.is_some() && self.partition.is_some() {
             return Err("Options group and partition cannot be specified together.".to_owned());
         }
-        properties.extend(extra);
         match properties.get("auto.offset.reset") {
             Some(reset) if self.from_beginning && reset != "earliest" => {
                 return Err(format!(
@@ -253,7 +160,7 @@ impl Options {
                     .or_insert_with(|| "read_uncommitted".to_owned()),
             ),
         }
-        match groups.pop() {
+        match group {
             Some(group) => drop(properties.insert("group.id".to_owned(), group)),
             None => {
                 // A group of this one run: nobody will ask for its offsets.
@@ -263,19 +170,6 @@ impl Options {
             }
         }
         Ok(properties)
-    }
-
-    fn formatter(&self) -> anyhow::Result<Formatter> {
-        let mut properties = session::properties_file(self.formatter_config.as_deref())?;
-        for (key, class) in
-            [("key.deserializer", &self.key_deserializer), ("value.deserializer", &self.value_deserializer)]
-        {
-            if let Some(class) = class.as_ref().filter(|class| !class.is_empty()) {
-                properties.insert(key.to_owned(), class.clone());
-            }
-        }
-        properties.extend(session::key_values(&self.formatter_property));
-        Formatter::new(self.formatter.as_deref(), &properties)
     }
 
     fn subscribe(&self, consumer: &mut Consumer, start: Start) -> anyhow::Result<()> {
@@ -297,63 +191,42 @@ impl Options {
         }
         Ok(())
     }
+}
 
-    async fn print(
-        &self,
-        consumer: &mut Consumer,
-        formatter: &Formatter,
-        count: &mut i64,
-    ) -> anyhow::Result<()> {
-        let limit = self.max_messages.filter(|max| *max != -1).map(i64::from);
-        let timeout = self.timeout_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-        let clock = consumer.cluster().clock();
-        let mut last = clock.now();
-        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        while limit.is_none_or(|limit| *count < limit) {
-            let wait = timeout.unwrap_or(Duration::from_secs(3600));
-            let records = tokio::select! {
-                records = consumer.poll(wait) => records?,
-                _ = tokio::signal::ctrl_c() => return Ok(()),
-                _ = terminated.recv() => return Ok(()),
-            };
-            if records.is_empty() && timeout.is_some_and(|timeout| clock.now() - last >= timeout) {
-                eprintln!(
-                    "Error processing message, terminating consumer process: no record came for {} ms",
-                    wait.as_millis()
-                );
-                return Ok(());
+/// Records of topics or of one partition.
+struct Reading {
+    consumer: Consumer,
+    formatter: Formatter,
+    skips_errors: bool,
+}
+
+impl Source for Reading {
+    type Record = ConsumerRecord;
+
+    fn clock(&self) -> klamm_io::Clock {
+        self.consumer.cluster().clock()
+    }
+
+    async fn poll(&mut self, wait: Duration) -> anyhow::Result<Vec<ConsumerRecord>> {
+        Ok(self.consumer.poll(wait).await?)
+    }
+
+    fn print(&mut self, record: &ConsumerRecord, out: &mut impl Write) -> anyhow::Result<()> {
+        match self.formatter.write(record, None, out) {
+            Err(error) if self.skips_errors && is_of_record(&error) => {
+                eprintln!("Error processing message, skipping this message: {error:#}");
+                Ok(())
             }
-            // Records beyond the limit are not consumed: what is committed on closing ends before them.
-            let mut left = limit.map_or(records.len(), |limit| usize::try_from(limit - *count).unwrap_or(0));
-            for record in &records {
-                if left == 0 {
-                    let partition =
-                        TopicPartition::new(std::sync::Arc::clone(&record.topic), record.partition);
-                    rewind(consumer, &partition, record.offset).await;
-                    continue;
-                }
-                left -= 1;
-                *count += 1;
-                match formatter.write(record, &mut out) {
-                    Ok(()) => {}
-                    Err(error) if error.downcast_ref::<std::io::Error>().is_some() => {
-                        eprintln!("Unable to write to standard out, closing consumer.");
-                        return Ok(());
-                    }
-                    Err(error) if self.skip_message_on_error => {
-                        eprintln!("Error processing message, skipping this message: {error:#}")
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            if out.flush().is_err() {
-                eprintln!("Unable to write to standard out, closing consumer.");
-                return Ok(());
-            }
-            last = clock.now();
+            result => result,
         }
-        Ok(())
+    }
+
+    /// Records that are not printed are not consumed: what is committed on closing ends before them.
+    async fn put_back(&mut self, records: &[ConsumerRecord]) {
+        for record in records {
+            let partition = TopicPartition::new(std::sync::Arc::clone(&record.topic), record.partition);
+            rewind(&mut self.consumer, &partition, record.offset).await;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `klamm console-share-consumer` (kafka-console-share-consumer): prints the records that a member of a share group is
 //! given.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,9 +9,11 @@ use std::time::Duration;
 use klamm_client::share::{AcknowledgeType, ShareConsumer, ShareRecord};
 use klamm_client::{ClientConfig, ClientKind};
 
-use super::console_consumer::formatter::Formatter;
+use super::console::{ConsoleOptions, OldConfig, Source, formatter::Formatter, is_of_record};
 use crate::cli::Call;
 use crate::session::{self, Properties};
+
+const OLD_CONFIG: OldConfig = "--consumer-config";
 
 /// Prints records as they come, and acknowledges them.
 #[derive(clap::Parser)]
@@ -26,12 +28,8 @@ pub(crate) struct Options {
     /// The share group. [default: console-share-consumer]
     #[arg(long, value_name = "ID")]
     group: Option<String>,
-    /// Ends after this many records.
-    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
-    max_messages: Option<i32>,
-    /// Ends when no record has come for this long.
-    #[arg(long, value_name = "MS", allow_hyphen_values = true)]
-    timeout_ms: Option<i64>,
+    #[command(flatten)]
+    console: ConsoleOptions,
     /// Rejects records instead of accepting them.
     #[arg(long)]
     reject: bool,
@@ -41,41 +39,9 @@ pub(crate) struct Options {
     /// Rejects a record that cannot be printed, and goes on.
     #[arg(long)]
     reject_message_on_error: bool,
-    /// What is printed: print.timestamp, print.key, print.offset, print.delivery, print.epoch, print.partition,
-    /// print.headers, print.value (true or false); key.separator (tab), line.separator, headers.separator,
-    /// null.literal; key.deserializer, value.deserializer, headers.deserializer.
-    #[arg(long, value_name = "KEY=VALUE")]
-    formatter_property: Vec<String>,
-    /// Properties file for what is printed.
-    #[arg(long, value_name = "FILE")]
-    formatter_config: Option<PathBuf>,
-    /// Formatter: Kafka's DefaultMessageFormatter or NoOpMessageFormatter.
-    #[arg(long, value_name = "CLASS")]
-    formatter: Option<String>,
-    /// Reads keys as Kafka's deserializer of this name does (StringDeserializer, LongDeserializer, ...).
-    #[arg(long, value_name = "CLASS")]
-    key_deserializer: Option<String>,
-    /// Reads values as Kafka's deserializer of this name does.
-    #[arg(long, value_name = "CLASS")]
-    value_deserializer: Option<String>,
-    /// Says when it ends; for system tests.
-    #[arg(long, hide = true)]
-    enable_systest_events: bool,
-    /// Configuration of the consumer; over --command-config.
-    #[arg(long, value_name = "KEY=VALUE")]
-    command_property: Vec<String>,
-    /// Properties file of the consumer.
-    #[arg(long, value_name = "FILE")]
-    command_config: Option<PathBuf>,
-    /// Deprecated: use --command-property.
-    #[arg(long, value_name = "KEY=VALUE", hide = true)]
-    consumer_property: Vec<String>,
     /// Deprecated: use --command-config.
     #[arg(long, value_name = "FILE", hide = true)]
     consumer_config: Option<PathBuf>,
-    /// Deprecated: use --formatter-property.
-    #[arg(long, value_name = "KEY=VALUE", hide = true)]
-    property: Vec<String>,
 }
 
 const EXAMPLES: &str = "Example:
@@ -91,7 +57,7 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
         Ok(properties) => properties,
         Err(message) => return Ok(call.usage_error(&message)),
     };
-    let formatter = match options.formatter() {
+    let formatter = match options.console.formatter() {
         Ok(formatter) => formatter,
         Err(error) => return Ok(call.usage_error(&format!("{error:#}"))),
     };
@@ -100,14 +66,12 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
     let result = session::block_on(async {
         let mut consumer = ShareConsumer::new(&config)?;
         consumer.subscribe(options.topic.clone());
-        let result = options.print(&mut consumer, &formatter, &mut count).await;
-        consumer.close().await;
+        let mut source = Shared { consumer, formatter, options: &options };
+        let result = options.console.print(&mut source, &mut count).await;
+        source.consumer.close().await;
         result
     });
-    eprintln!("Processed a total of {count} messages");
-    if options.enable_systest_events {
-        println!("shutdown_complete");
-    }
+    options.console.say_end(count);
     result.map(|()| ExitCode::SUCCESS)
 }
 
@@ -122,73 +86,17 @@ impl Options {
         if self.reject && self.release {
             return Err("At most one of --reject and --release may be specified.".to_owned());
         }
-        let together =
-            |one: &str, other: &str| format!("Options {one} and {other} cannot be specified together.");
-        let warn = |old: &str, new: &str| {
-            println!(
-                "Option {old} is deprecated and will be removed in a future version. Use {new} instead."
-            );
-        };
-        if !self.consumer_property.is_empty() {
-            if !self.command_property.is_empty() {
-                return Err(together("--consumer-property", "--command-property"));
-            }
-            warn("--consumer-property", "--command-property");
-            self.command_property = std::mem::take(&mut self.consumer_property);
-        }
-        if self.consumer_config.is_some() {
-            if self.command_config.is_some() {
-                return Err(together("--consumer-config", "--command-config"));
-            }
-            warn("--consumer-config", "--command-config");
-            self.command_config = self.consumer_config.take();
-        }
-        if !self.property.is_empty() {
-            if !self.formatter_property.is_empty() {
-                return Err(together("--property", "--formatter-property"));
-            }
-            warn("--property", "--formatter-property");
-            self.formatter_property = std::mem::take(&mut self.property);
-        }
-        Ok(())
+        self.console.take_over((OLD_CONFIG, self.consumer_config.take()))
     }
 
     fn properties(&self) -> Result<Properties, String> {
-        let mut properties =
-            session::properties_file(self.command_config.as_deref()).map_err(|error| format!("{error:#}"))?;
-        let from_file = properties.get("group.id").cloned();
-        let extra: Properties = session::key_values(&self.command_property).collect();
-        let mut groups: Vec<String> =
-            [self.group.clone(), from_file, extra.get("group.id").cloned()].into_iter().flatten().collect();
-        groups.sort();
-        groups.dedup();
-        if groups.len() > 1 {
-            let list: Vec<String> = groups.iter().map(|group| format!("'{group}'")).collect();
-            return Err(format!(
-                "The group ids provided in different places (directly using '--group', via '--consumer-property', or via '--consumer-config') do not match. Detected group ids: {}",
-                list.join(", ")
-            ));
-        }
-        properties.extend(extra);
+        let (mut properties, group) = self.console.properties(self.group.as_ref(), OLD_CONFIG)?;
         let name = || "console-share-consumer".to_owned();
         properties.insert("bootstrap.servers".to_owned(), self.bootstrap_server.clone().unwrap_or_default());
         properties.entry("client.id".to_owned()).or_insert_with(name);
-        properties.insert("group.id".to_owned(), groups.pop().unwrap_or_else(name));
+        properties.insert("group.id".to_owned(), group.unwrap_or_else(name));
         properties.insert("share.acknowledgement.mode".to_owned(), "explicit".to_owned());
         Ok(properties)
-    }
-
-    fn formatter(&self) -> anyhow::Result<Formatter> {
-        let mut properties = session::properties_file(self.formatter_config.as_deref())?;
-        for (key, class) in
-            [("key.deserializer", &self.key_deserializer), ("value.deserializer", &self.value_deserializer)]
-        {
-            if let Some(class) = class.as_ref().filter(|class| !class.is_empty()) {
-                properties.insert(key.to_owned(), class.clone());
-            }
-        }
-        properties.extend(session::key_values(&self.formatter_property));
-        Formatter::new(self.formatter.as_deref(), &properties)
     }
 
     const fn acknowledge_type(&self) -> AcknowledgeType {
@@ -200,72 +108,40 @@ impl Options {
             AcknowledgeType::Accept
         }
     }
+}
 
-    async fn print(
-        &self,
-        consumer: &mut ShareConsumer,
-        formatter: &Formatter,
-        count: &mut i64,
-    ) -> anyhow::Result<()> {
-        let limit = self.max_messages.filter(|max| *max != -1).map(i64::from);
-        let timeout = self.timeout_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-        let clock = consumer.cluster().clock();
-        let mut last = clock.now();
-        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        while limit.is_none_or(|limit| *count < limit) {
-            let wait = timeout.unwrap_or(Duration::from_secs(3600));
-            let records = tokio::select! {
-                records = consumer.poll(wait) => records?,
-                _ = tokio::signal::ctrl_c() => return Ok(()),
-                _ = terminated.recv() => return Ok(()),
-            };
-            if records.is_empty() && timeout.is_some_and(|timeout| clock.now() - last >= timeout) {
-                eprintln!(
-                    "Error processing message, terminating consumer process: no record came for {} ms",
-                    wait.as_millis()
-                );
-                return Ok(());
-            }
-            // What is not printed is not acknowledged, and goes to others when this consumer ends.
-            let left = limit.map_or(records.len(), |limit| usize::try_from(limit - *count).unwrap_or(0));
-            for record in records.iter().take(left) {
-                *count += 1;
-                if !self.print_one(consumer, formatter, record, &mut out)? {
-                    return Ok(());
-                }
-            }
-            if out.flush().is_err() {
-                eprintln!("Unable to write to standard out, closing consumer.");
-                return Ok(());
-            }
-            last = clock.now();
-        }
-        Ok(())
+/// Records that a member of a share group is given.
+struct Shared<'a> {
+    consumer: ShareConsumer,
+    formatter: Formatter,
+    options: &'a Options,
+}
+
+impl Source for Shared<'_> {
+    type Record = ShareRecord;
+
+    fn clock(&self) -> klamm_io::Clock {
+        self.consumer.cluster().clock()
     }
 
-    /// False if nobody reads what is printed.
-    fn print_one(
-        &self,
-        consumer: &mut ShareConsumer,
-        formatter: &Formatter,
-        record: &ShareRecord,
-        out: &mut impl std::io::Write,
-    ) -> anyhow::Result<bool> {
-        match formatter.write_delivered(&record.record, Some(record.delivery_count), out) {
-            Ok(()) => consumer.acknowledge(record, self.acknowledge_type())?,
-            Err(error) if error.downcast_ref::<std::io::Error>().is_some() => {
-                eprintln!("Unable to write to standard out, closing consumer.");
-                return Ok(false);
-            }
-            Err(error) if self.reject_message_on_error => {
+    async fn poll(&mut self, wait: Duration) -> anyhow::Result<Vec<ShareRecord>> {
+        Ok(self.consumer.poll(wait).await?)
+    }
+
+    fn print(&mut self, record: &ShareRecord, out: &mut impl Write) -> anyhow::Result<()> {
+        let kind = match self.formatter.write(&record.record, Some(record.delivery_count), out) {
+            Ok(()) => self.options.acknowledge_type(),
+            Err(error) if self.options.reject_message_on_error && is_of_record(&error) => {
                 eprintln!("Error processing message, rejecting this message: {error:#}");
-                consumer.acknowledge(record, AcknowledgeType::Reject)?;
+                AcknowledgeType::Reject
             }
             Err(error) => return Err(error),
-        }
-        Ok(true)
+        };
+        Ok(self.consumer.acknowledge(record, kind)?)
     }
+
+    /// What is not acknowledged goes to others when this consumer ends.
+    async fn put_back(&mut self, _: &[ShareRecord]) {}
 }
 
 #[cfg(test)]

@@ -72,12 +72,8 @@ impl Formatter {
         }
     }
 
-    pub(super) fn write(&self, record: &ConsumerRecord, out: &mut impl Write) -> anyhow::Result<()> {
-        self.write_delivered(record, None, out)
-    }
-
-    /// As for a share consumer, to which a record is delivered several times.
-    pub(in crate::commands) fn write_delivered(
+    /// Prints a record; with `delivery_count` as for a share consumer, to which a record is delivered several times.
+    pub(in crate::commands) fn write(
         &self,
         record: &ConsumerRecord,
         delivery_count: Option<i16>,
@@ -267,7 +263,7 @@ mod tests {
         ] {
             let properties = properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             let mut out = Vec::new();
-            Formatter::new(None, &properties).unwrap().write(&record, &mut out).unwrap();
+            Formatter::new(None, &properties).unwrap().write(&record, None, &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expect);
         }
     }

@@ -2,10 +2,7 @@
 //!
 //! Owned by its shard; nothing here waits. See [`GroupCoordinator::handle`] for the order of things.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use klamm_coordinator::{
@@ -20,6 +17,8 @@ use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::{
+    commits::{Ask, Commits},
+    on_shard::AtWork,
     timers::Timers,
     write::{self, Writing},
 };
@@ -66,12 +65,16 @@ pub struct Asked {
     pub reply: oneshot::Sender<Reply>,
 }
 
-impl Asked {
-    /// Answers that it cannot be done here and now.
-    pub fn refuse(self, error: ErrorCode) {
-        let reply = self.request.refuse(error, self.api_version);
-        // A client that has gone does not need an answer.
+impl Ask for Asked {
+    type Reply = Reply;
+
+    fn answer(self, reply: Reply) {
         let _ = self.reply.send(reply);
+    }
+
+    fn refuse(self, error: ErrorCode) {
+        let reply = self.request.refuse(error, self.api_version);
+        self.answer(reply);
     }
 }
 
@@ -92,15 +95,6 @@ struct Transaction {
     guard: Option<VerificationGuard>,
 }
 
-/// What waits for the high watermark.
-struct Uncommitted {
-    end_offset: i64,
-    /// When it has waited for too long.
-    deadline: Instant,
-    completion: Option<Completion>,
-    continuation: Option<Continuation>,
-}
-
 /// A coordinator with all that it needs.
 pub struct Driver<P> {
     clock: Clock,
@@ -110,11 +104,74 @@ pub struct Driver<P> {
     partition: P,
     coordinator: GroupCoordinator,
     timers: Timers<TimerKey>,
-    waiting: BTreeMap<Token, Asked>,
-    uncommitted: VecDeque<Uncommitted>,
+    commits: Commits<Asked, Option<Continuation>>,
     /// The end of what this coordinator has read and written.
     end_offset: i64,
-    next_token: u64,
+}
+
+impl<P: GroupPartition> AtWork for Driver<P> {
+    type Asked = Asked;
+
+    fn ask(&mut self, asked: Asked) {
+        let token = self.commits.token();
+        let context = RequestContext {
+            api_version: asked.api_version,
+            client_id: asked.client_id.clone(),
+            client_host: asked.client_host.clone(),
+            now_ms: self.now_ms(),
+            entropy: self.entropy.next_16(),
+        };
+        let transaction = match &asked.request {
+            Request::TxnOffsetCommit(commit) => Some(Transaction {
+                producer: (commit.producer_id, commit.producer_epoch),
+                guard: asked.guard,
+            }),
+            Request::EndTransaction(ended) => {
+                let ended = *ended;
+                self.commits.hold(token, asked);
+                return self.end_transaction(token, ended);
+            }
+            _ => None,
+        };
+        let cluster = self.partition.cluster();
+        let outcome = self.coordinator.handle(&context, &cluster, token, &asked.request);
+        self.commits.hold(token, asked);
+        self.carry_out(outcome, transaction);
+        self.settle();
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        self.end_waiting(now);
+        while let Some(key) = self.timers.take_due(now) {
+            self.fire(now, &key);
+        }
+        self.settle();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let waiting = self.commits.next_deadline(Option::is_some);
+        [self.timers.next_deadline(), waiting].into_iter().flatten().min()
+    }
+
+    fn settle(&mut self) {
+        loop {
+            let high_watermark = self.partition.high_watermark();
+            self.coordinator.high_watermark_moved(high_watermark);
+            let Some(continuation) = self.commits.pop(high_watermark) else { return };
+            if let Some(continuation) = continuation {
+                let outcome = self.coordinator.committed(self.now_ms(), &continuation);
+                self.carry_out(outcome, None);
+            }
+        }
+    }
+
+    fn stop(mut self) {
+        let now_ms = self.now_ms();
+        for completion in self.coordinator.unload(now_ms) {
+            self.commits.answer(completion.token, completion.reply);
+        }
+        self.commits.stop();
+    }
 }
 
 impl<P: GroupPartition> Driver<P> {
@@ -139,53 +196,12 @@ impl<P: GroupPartition> Driver<P> {
             partition,
             coordinator,
             timers: Timers::default(),
-            waiting: BTreeMap::new(),
-            uncommitted: VecDeque::new(),
+            commits: Commits::default(),
             end_offset,
-            next_token: 0,
         };
         driver.carry_out(outcome, None);
         driver.settle();
         driver
-    }
-
-    /// Carries out a request.
-    pub fn ask(&mut self, asked: Asked) {
-        let token = Token(self.next_token);
-        self.next_token += 1;
-        let context = RequestContext {
-            api_version: asked.api_version,
-            client_id: asked.client_id.clone(),
-            client_host: asked.client_host.clone(),
-            now_ms: self.now_ms(),
-            entropy: self.entropy.next_16(),
-        };
-        let transaction = match &asked.request {
-            Request::TxnOffsetCommit(commit) => Some(Transaction {
-                producer: (commit.producer_id, commit.producer_epoch),
-                guard: asked.guard,
-            }),
-            Request::EndTransaction(ended) => {
-                let ended = *ended;
-                self.waiting.insert(token, asked);
-                return self.end_transaction(token, ended);
-            }
-            _ => None,
-        };
-        let cluster = self.partition.cluster();
-        let outcome = self.coordinator.handle(&context, &cluster, token, &asked.request);
-        self.waiting.insert(token, asked);
-        self.carry_out(outcome, transaction);
-        self.settle();
-    }
-
-    /// Fires the timers that are due, and ends the waiting of what was not committed in time.
-    pub fn fire_timers(&mut self, now: Instant) {
-        self.end_waiting(now);
-        while let Some(key) = self.timers.take_due(now) {
-            self.fire(now, &key);
-        }
-        self.settle();
     }
 
     fn fire(&mut self, now: Instant, key: &TimerKey) {
@@ -199,27 +215,14 @@ impl<P: GroupPartition> Driver<P> {
 
     /// Answers what has waited for too long. It may be committed yet: clients have to be ready for either.
     fn end_waiting(&mut self, now: Instant) {
-        let error = ErrorCode::RequestTimedOut;
         let mut undone = Vec::new();
-        for late in self.uncommitted.iter_mut().take_while(|waiting| waiting.deadline <= now) {
-            let token = late.completion.take().map(|completion| completion.token);
-            if let Some(asked) = token.and_then(|token| self.waiting.remove(&token)) {
-                asked.refuse(error);
-            }
-            undone.extend(late.continuation.take().filter(Continuation::is_undone_by_timeout));
-        }
+        self.commits
+            .expire(now, |then| undone.extend(then.take().filter(Continuation::is_undone_by_timeout)));
         for continuation in undone {
-            let outcome = self.coordinator.append_failed(self.now_ms(), &continuation, error);
+            let outcome =
+                self.coordinator.append_failed(self.now_ms(), &continuation, ErrorCode::RequestTimedOut);
             self.carry_out(outcome, None);
         }
-    }
-
-    /// When [`Self::fire_timers`] has something to do next.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let is_waiting =
-            |waiting: &&Uncommitted| waiting.completion.is_some() || waiting.continuation.is_some();
-        let waiting = self.uncommitted.iter().find(is_waiting).map(|waiting| waiting.deadline);
-        [self.timers.next_deadline(), waiting].into_iter().flatten().min()
     }
 
     /// Topics, by name and id, have been deleted.
@@ -230,34 +233,6 @@ impl<P: GroupPartition> Driver<P> {
         self.settle();
     }
 
-    /// The partition's high watermark may have moved: does what has waited for that, and what comes of it.
-    pub fn settle(&mut self) {
-        loop {
-            let high_watermark = self.partition.high_watermark();
-            self.coordinator.high_watermark_moved(high_watermark);
-            let is_committed = |next: &mut Uncommitted| next.end_offset <= high_watermark;
-            let Some(next) = self.uncommitted.pop_front_if(is_committed) else { return };
-            if let Some(completion) = next.completion {
-                self.complete(completion);
-            }
-            if let Some(continuation) = next.continuation {
-                let outcome = self.coordinator.committed(self.now_ms(), &continuation);
-                self.carry_out(outcome, None);
-            }
-        }
-    }
-
-    /// Ends: every request that waits is sent to another broker.
-    pub fn stop(mut self) {
-        let now_ms = self.now_ms();
-        for completion in self.coordinator.unload(now_ms) {
-            complete(&mut self.waiting, completion);
-        }
-        for asked in self.waiting.into_values() {
-            asked.refuse(ErrorCode::NotCoordinator);
-        }
-    }
-
     fn now_ms(&self) -> i64 {
         self.clock.wall_ms()
     }
@@ -266,7 +241,7 @@ impl<P: GroupPartition> Driver<P> {
     fn carry_out(&mut self, outcome: Outcome, transaction: Option<Transaction>) -> bool {
         let Outcome { records, response, timers } = outcome;
         for completion in response.now {
-            self.complete(completion);
+            self.commits.answer(completion.token, completion.reply);
         }
         let now = self.clock.now();
         let may_split = response.committed.is_none() && response.continuation.is_none();
@@ -281,12 +256,9 @@ impl<P: GroupPartition> Driver<P> {
         match written {
             Ok(()) => {
                 if !may_split {
-                    self.uncommitted.push_back(Uncommitted {
-                        end_offset: self.end_offset,
-                        deadline: now + self.commit_timeout,
-                        completion: response.committed,
-                        continuation: response.continuation,
-                    });
+                    let completion = response.committed.map(|made| (made.token, made.reply));
+                    let deadline = now + self.commit_timeout;
+                    self.commits.wait(self.end_offset, deadline, completion, response.continuation);
                 }
                 true
             }
@@ -325,16 +297,13 @@ impl<P: GroupPartition> Driver<P> {
             Ok(offset) => {
                 self.end_offset = offset + 1;
                 self.coordinator.transaction_ended(ended.producer_id, ended.is_commit, self.end_offset);
-                self.uncommitted.push_back(Uncommitted {
-                    end_offset: self.end_offset,
-                    deadline: self.clock.now() + self.commit_timeout,
-                    completion: Some(Completion { token, reply: Reply::EndTransaction(ErrorCode::None) }),
-                    continuation: None,
-                });
+                let deadline = self.clock.now() + self.commit_timeout;
+                let completion = Some((token, Reply::EndTransaction(ErrorCode::None)));
+                self.commits.wait(self.end_offset, deadline, completion, None);
                 self.settle();
             }
             // The transaction's coordinator is to hear what the partition says, as of any other.
-            Err(error) => self.complete(Completion { token, reply: Reply::EndTransaction(error) }),
+            Err(error) => self.commits.answer(token, Reply::EndTransaction(error)),
         }
     }
 
@@ -345,24 +314,13 @@ impl<P: GroupPartition> Driver<P> {
         continuation: Option<Continuation>,
     ) {
         warn!(error = error.name(), "a group coordinator cannot write");
-        if let Some(asked) = completion.and_then(|completion| self.waiting.remove(&completion.token)) {
-            asked.refuse(error);
+        if let Some(completion) = completion {
+            self.commits.refuse(completion.token, error);
         }
         if let Some(continuation) = continuation {
             let outcome = self.coordinator.append_failed(self.now_ms(), &continuation, error);
             self.carry_out(outcome, None);
         }
-    }
-
-    fn complete(&mut self, completion: Completion) {
-        complete(&mut self.waiting, completion);
-    }
-}
-
-fn complete(waiting: &mut BTreeMap<Token, Asked>, completion: Completion) {
-    if let Some(asked) = waiting.remove(&completion.token) {
-        // A client that has gone does not need an answer.
-        let _ = asked.reply.send(completion.reply);
     }
 }
 

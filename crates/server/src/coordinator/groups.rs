@@ -1,14 +1,14 @@
 //! Group coordinators, as their shard hosts them.
 
-use std::{rc::Rc, sync::Arc};
+use std::{ops::Range, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use klamm_coordinator::Loader;
-use klamm_io::Instant;
-use klamm_protocol::ErrorCode;
+use klamm_coordinator::{Loader, LogRecord};
+use klamm_protocol::{ErrorCode, records::RecordBatch};
 
 use super::{
     cluster::KnownCluster,
+    commits::Ask,
     driver::{Asked, Driver, GroupPartition, Partition},
     load,
     on_shard::{Coordinators, Hosted, Place},
@@ -54,8 +54,8 @@ impl Hosted for GroupDriver {
     const TOPIC: &'static str = topic_names::GROUP_METADATA;
     const KIND: &'static str = "group";
     const IS_OF_ONE_EPOCH: bool = false;
-    type Asked = Asked;
     type Loading = Loader;
+    type Record = LogRecord;
 
     fn all(shard: &Shard) -> &Coordinators<Self> {
         shard.groups()
@@ -65,16 +65,12 @@ impl Hosted for GroupDriver {
         Loader::new(group_settings(&node.config.load()), log_start_offset)
     }
 
-    fn take(loading: &mut Loader, bytes: Bytes, from: i64, high_watermark: i64) -> Result<i64, String> {
-        let mut offset = from;
-        for batch in load::batches(bytes, load::group_records)? {
-            // The first batch may start below the offset asked for, but never ends there.
-            if batch.end_offset > offset {
-                loading.replay(&batch.records, batch.end_offset, high_watermark);
-                offset = batch.end_offset;
-            }
-        }
-        Ok(offset)
+    fn records(batch: &RecordBatch) -> Result<Vec<LogRecord>, String> {
+        load::group_records(batch)
+    }
+
+    fn replay(loading: &mut Loader, records: Vec<LogRecord>, offsets: Range<i64>, high_watermark: i64) {
+        loading.replay(&records, offsets.end, high_watermark);
     }
 
     fn start(loading: Loader, place: Place, end_offset: i64) -> Self {
@@ -84,28 +80,8 @@ impl Hosted for GroupDriver {
         Self::begin(&node.world, settings, place, started, end_offset)
     }
 
-    fn ask(&mut self, asked: Asked) {
-        Self::ask(self, asked);
-    }
-
     fn refuse(asked: Asked, error: ErrorCode) {
         asked.refuse(error);
-    }
-
-    fn fire_timers(&mut self, now: Instant) {
-        Self::fire_timers(self, now);
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        Self::next_deadline(self)
-    }
-
-    fn settle(&mut self) {
-        Self::settle(self);
-    }
-
-    fn stop(self) {
-        Self::stop(self);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    ops::Range,
     rc::{Rc, Weak},
     sync::Arc,
 };
@@ -10,11 +11,14 @@ use std::{
 use bytes::Bytes;
 use klamm_io::{Instant, spawn};
 use klamm_log::Isolation;
-use klamm_protocol::{ErrorCode, StrBytes, Uuid, records::AppendOrigin};
+use klamm_protocol::{
+    ErrorCode, StrBytes, Uuid,
+    records::{AppendOrigin, RecordBatch},
+};
 use tokio::sync::Notify;
 use tracing::{error, info};
 
-use super::cluster::TopicHashes;
+use super::{cluster::TopicHashes, load};
 use crate::{
     metadata_change::MetadataChange,
     metrics::coordinators::SeatCounts,
@@ -29,43 +33,56 @@ use crate::{
 /// How much of a partition is read at a time while its coordinator is loaded; other work goes on in between.
 const LOAD_BYTES: u32 = 1024 * 1024;
 
+/// A coordinator at work, as its shard drives it.
+pub trait AtWork {
+    /// A request, with where its answer goes.
+    type Asked;
+
+    /// Carries out a request.
+    fn ask(&mut self, asked: Self::Asked);
+    /// Fires the timers that are due, and ends the waiting of what was not committed in time.
+    fn fire_timers(&mut self, now: Instant);
+    /// When [`Self::fire_timers`] has something to do next.
+    fn next_deadline(&self) -> Option<Instant>;
+    /// The partition's high watermark may have moved: does what has waited for that, and what comes of it.
+    fn settle(&mut self);
+    /// Ends: every request that waits is sent to another broker.
+    fn stop(self);
+}
+
 /// A kind of coordinator, as its shard sees it.
-pub trait Hosted: Sized + 'static {
+pub trait Hosted: AtWork + Sized + 'static {
     /// What its partitions belong to.
     const TOPIC: &'static str;
     /// For the log.
     const KIND: &'static str;
     /// Whether another leader epoch of the same broker makes another coordinator.
     const IS_OF_ONE_EPOCH: bool;
-    /// A request, with where its answer goes.
-    type Asked;
     /// A coordinator that is being loaded.
     type Loading;
+    /// A record that it loads.
+    type Record;
 
     /// The coordinators of this kind on a shard.
     fn all(shard: &Shard) -> &Coordinators<Self>;
     /// Begins to load, at the log's start.
     fn load(node: &Node, log_start_offset: i64) -> Self::Loading;
-    /// Takes the whole batches in `bytes` that do not end before `from`; returns the offset after them.
+    /// The records of a batch.
     ///
     /// # Errors
-    /// If something in them cannot be read.
-    fn take(loading: &mut Self::Loading, bytes: Bytes, from: i64, high_watermark: i64)
-    -> Result<i64, String>;
+    /// If one cannot be read.
+    fn records(batch: &RecordBatch) -> Result<Vec<Self::Record>, String>;
+    /// Takes records that take up these offsets; the first batch may start below them.
+    fn replay(
+        loading: &mut Self::Loading,
+        records: Vec<Self::Record>,
+        offsets: Range<i64>,
+        high_watermark: i64,
+    );
     /// Begins to work.
     fn start(loading: Self::Loading, place: Place, end_offset: i64) -> Self;
-    /// Carries out a request.
-    fn ask(&mut self, asked: Self::Asked);
     /// Answers that it cannot be done here and now.
     fn refuse(asked: Self::Asked, error: ErrorCode);
-    /// Does what is due.
-    fn fire_timers(&mut self, now: Instant);
-    /// When something is due next.
-    fn next_deadline(&self) -> Option<Instant>;
-    /// The partition's high watermark may have moved.
-    fn settle(&mut self);
-    /// Ends, and sends whoever waits to another broker.
-    fn stop(self);
 }
 
 /// A coordinator's partition, which is on the same shard.
@@ -328,7 +345,7 @@ async fn load_coordinator<D: Hosted>(place: Place, attempt: u64) {
     let clock = place.node.world.clock;
     let (shard, partition) = (place.shard.clone(), place.at.index);
     let started = clock.now();
-    let result = load::<D>(&place).await;
+    let result = read::<D>(&place).await;
     let Some(shard) = shard.upgrade() else { return };
     let start = match result {
         Ok((loading, end_offset)) => {
@@ -344,7 +361,7 @@ async fn load_coordinator<D: Hosted>(place: Place, attempt: u64) {
     D::all(&shard).loaded(partition, attempt, start);
 }
 
-async fn load<D: Hosted>(place: &Place) -> Result<(D::Loading, i64), String> {
+async fn read<D: Hosted>(place: &Place) -> Result<(D::Loading, i64), String> {
     let gone = || "the partition is gone".to_owned();
     let with_log = |offset: Option<i64>| {
         let shard = place.shard.upgrade()?;
@@ -366,7 +383,12 @@ async fn load<D: Hosted>(place: &Place) -> Result<(D::Loading, i64), String> {
         let Some(slice) = slice.map_err(|error| error.to_string())? else { break };
         let bytes = slice.read().map_err(|error| error.to_string())?;
         let before = offset;
-        offset = D::take(&mut loading, bytes, offset, high_watermark)?;
+        for batch in load::batches(bytes, D::records)? {
+            if batch.end_offset > offset {
+                D::replay(&mut loading, batch.records, offset..batch.end_offset, high_watermark);
+                offset = batch.end_offset;
+            }
+        }
         if offset == before {
             return Err(format!("no batch at offset {offset}"));
         }

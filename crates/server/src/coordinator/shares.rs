@@ -3,24 +3,21 @@
 
 pub mod driver;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use klamm_config::{BrokerConfig, broker};
-use klamm_coordinator::{
-    java_hash,
-    share::{PlacedRecord, ShareLoader, SharePartitionKey, ShareSettings},
-};
-use klamm_io::{Instant, spawn};
-use klamm_protocol::{ErrorCode, Uuid};
+use klamm_coordinator::share::{PlacedRecord, ShareLoader, SharePartitionKey, ShareSettings};
+use klamm_io::spawn;
+use klamm_protocol::{ErrorCode, Uuid, records::RecordBatch};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use self::driver::{Asked, Driver, ShareDriverSettings, SharePartition};
 use super::{
+    commits::Ask,
     load,
     on_shard::{Coordinators, Hosted, Place},
-    settings,
+    partition_for, settings,
 };
 use crate::{metadata_change::MetadataChange, node::Node, shard::run::Shard, topic_names};
 
@@ -32,12 +29,8 @@ pub type ShareDriver = Driver<Place>;
 
 /// The partition of `__share_group_state` that a share partition's coordinator leads.
 pub fn partition_of(node: &Node, key: &SharePartitionKey) -> i32 {
-    let published = node.metadata.load();
-    let topic = published.image.topics.by_name(topic_names::SHARE_GROUP_STATE);
-    let count = topic.map_or(0, |topic| i32::try_from(topic.partitions.size()).unwrap_or(i32::MAX));
-    let config = || node.config.load().get(&broker::SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS).max(1);
-    let count = if count > 0 { count } else { config() };
-    java_hash(&key.coordinator_key()).checked_abs().unwrap_or(0) % count
+    let config = &broker::SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS;
+    partition_for(node, &key.coordinator_key(), topic_names::SHARE_GROUP_STATE, config)
 }
 
 fn share_settings(config: &BrokerConfig) -> ShareSettings {
@@ -87,8 +80,8 @@ impl Hosted for ShareDriver {
     const TOPIC: &'static str = topic_names::SHARE_GROUP_STATE;
     const KIND: &'static str = "share";
     const IS_OF_ONE_EPOCH: bool = false;
-    type Asked = Vec<Asked>;
     type Loading = ShareLoader;
+    type Record = PlacedRecord;
 
     fn all(shard: &Shard) -> &Coordinators<Self> {
         shard.shares()
@@ -98,18 +91,19 @@ impl Hosted for ShareDriver {
         ShareLoader::new(share_settings(&node.config.load()), log_start_offset)
     }
 
-    fn take(loading: &mut ShareLoader, bytes: Bytes, from: i64, high_watermark: i64) -> Result<i64, String> {
-        let mut offset = from;
-        for batch in load::batches(bytes, load::share_records)? {
-            if batch.end_offset > offset {
-                // The log may start within a batch.
-                let records: Vec<PlacedRecord> =
-                    batch.records.into_iter().filter(|record| record.offset >= offset).collect();
-                loading.replay(&records, batch.end_offset, high_watermark);
-                offset = batch.end_offset;
-            }
-        }
-        Ok(offset)
+    fn records(batch: &RecordBatch) -> Result<Vec<PlacedRecord>, String> {
+        load::share_records(batch)
+    }
+
+    fn replay(
+        loading: &mut ShareLoader,
+        mut records: Vec<PlacedRecord>,
+        offsets: Range<i64>,
+        high_watermark: i64,
+    ) {
+        // The log may start within a batch.
+        records.retain(|record| record.offset >= offsets.start);
+        loading.replay(&records, offsets.end, high_watermark);
     }
 
     fn start(loading: ShareLoader, place: Place, end_offset: i64) -> Self {
@@ -118,28 +112,8 @@ impl Hosted for ShareDriver {
         Self::begin(&node.world, place, settings, loading.finish(), end_offset)
     }
 
-    fn ask(&mut self, asked: Vec<Asked>) {
-        Self::ask(self, asked);
-    }
-
     fn refuse(asked: Vec<Asked>, error: ErrorCode) {
         asked.into_iter().for_each(|asked| asked.refuse(error));
-    }
-
-    fn fire_timers(&mut self, now: Instant) {
-        Self::fire_timers(self, now);
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        Self::next_deadline(self)
-    }
-
-    fn settle(&mut self) {
-        Self::settle(self);
-    }
-
-    fn stop(self) {
-        Self::stop(self);
     }
 }
 

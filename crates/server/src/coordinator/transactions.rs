@@ -4,21 +4,21 @@
 pub mod driver;
 pub mod markers;
 
-use std::{rc::Rc, sync::Arc};
+use std::{ops::Range, rc::Rc, sync::Arc};
 
-use bytes::Bytes;
 use klamm_config::broker;
-use klamm_coordinator::{
-    java_hash,
-    transaction::{MarkerOrder, TransactionLoader, TransactionSettings},
+use klamm_coordinator::transaction::{
+    MarkerOrder, TransactionLoader, TransactionRecord, TransactionSettings,
 };
-use klamm_io::{Instant, spawn};
-use klamm_protocol::ErrorCode;
+use klamm_io::spawn;
+use klamm_protocol::{ErrorCode, records::RecordBatch};
 
 use self::driver::{Asked, Driver, TransactionPartition};
 use super::{
+    commits::Ask,
     load,
     on_shard::{Coordinators, Hosted, Place},
+    partition_for,
 };
 use crate::{node::Node, shard::run::Shard, topic_names};
 
@@ -27,12 +27,8 @@ pub type TransactionDriver = Driver<Place>;
 
 /// The partition of `__transaction_state` that a transactional id's coordinator leads.
 pub fn partition_of(node: &Node, transactional_id: &str) -> i32 {
-    let published = node.metadata.load();
-    let topic = published.image.topics.by_name(topic_names::TRANSACTION_STATE);
-    let count = topic.map_or(0, |topic| i32::try_from(topic.partitions.size()).unwrap_or(i32::MAX));
-    let config = || node.config.load().get(&broker::TRANSACTION_STATE_LOG_NUM_PARTITIONS).max(1);
-    let count = if count > 0 { count } else { config() };
-    java_hash(transactional_id).checked_abs().unwrap_or(0) % count
+    let config = &broker::TRANSACTION_STATE_LOG_NUM_PARTITIONS;
+    partition_for(node, transactional_id, topic_names::TRANSACTION_STATE, config)
 }
 
 /// The cluster's `transaction.version`.
@@ -82,8 +78,8 @@ impl Hosted for TransactionDriver {
     const KIND: &'static str = "transaction";
     // Markers carry the epoch, and partitions take none of an older coordinator.
     const IS_OF_ONE_EPOCH: bool = true;
-    type Asked = Asked;
     type Loading = TransactionLoader;
+    type Record = TransactionRecord;
 
     fn all(shard: &Shard) -> &Coordinators<Self> {
         shard.transactions()
@@ -93,20 +89,17 @@ impl Hosted for TransactionDriver {
         TransactionLoader::new(settings(node), log_start_offset)
     }
 
-    fn take(
+    fn records(batch: &RecordBatch) -> Result<Vec<TransactionRecord>, String> {
+        load::transaction_records(batch)
+    }
+
+    fn replay(
         loading: &mut TransactionLoader,
-        bytes: Bytes,
-        from: i64,
+        records: Vec<TransactionRecord>,
+        offsets: Range<i64>,
         high_watermark: i64,
-    ) -> Result<i64, String> {
-        let mut offset = from;
-        for batch in load::batches(bytes, load::transaction_records)? {
-            if batch.end_offset > offset {
-                loading.replay(&batch.records, batch.end_offset, high_watermark);
-                offset = batch.end_offset;
-            }
-        }
-        Ok(offset)
+    ) {
+        loading.replay(&records, offsets.end, high_watermark);
     }
 
     fn start(loading: TransactionLoader, place: Place, end_offset: i64) -> Self {
@@ -115,28 +108,8 @@ impl Hosted for TransactionDriver {
         Self::begin(&node.world, place, started, end_offset)
     }
 
-    fn ask(&mut self, asked: Asked) {
-        Self::ask(self, asked);
-    }
-
     fn refuse(asked: Asked, error: ErrorCode) {
         asked.refuse(error);
-    }
-
-    fn fire_timers(&mut self, now: Instant) {
-        Self::fire_timers(self, now);
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        Self::next_deadline(self)
-    }
-
-    fn settle(&mut self) {
-        Self::settle(self);
-    }
-
-    fn stop(self) {
-        Self::stop(self);
     }
 }
 

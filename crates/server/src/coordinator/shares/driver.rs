@@ -3,10 +3,7 @@
 //! Owned by its shard; nothing here waits. See [`ShareCoordinator::handle`] for the order of things. The requests that
 //! come together are appended together.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use klamm_coordinator::{
     Token,
@@ -25,7 +22,9 @@ use tracing::warn;
 
 use crate::{
     coordinator::{
+        commits::{Ask, Commits},
         driver::Partition,
+        on_shard::AtWork,
         timers::Timers,
         write::{self, Writing},
     },
@@ -62,20 +61,16 @@ pub struct Asked {
     pub reply: oneshot::Sender<ShareStateReply>,
 }
 
-impl Asked {
-    /// Answers that it cannot be done here and now.
-    pub fn refuse(self, error: ErrorCode) {
-        // Whoever has gone does not need an answer.
+impl Ask for Asked {
+    type Reply = ShareStateReply;
+
+    fn answer(self, reply: ShareStateReply) {
+        let _ = self.reply.send(reply);
+    }
+
+    fn refuse(self, error: ErrorCode) {
         let _ = self.reply.send(self.request.refuse_with(error));
     }
-}
-
-/// What waits for the high watermark.
-struct Uncommitted {
-    end_offset: i64,
-    /// When whoever waits is told that it takes too long.
-    deadline: Instant,
-    completion: Option<(Token, ShareStateReply)>,
 }
 
 /// What is decided and not yet appended.
@@ -95,11 +90,60 @@ pub struct Driver<P> {
     settings: ShareDriverSettings,
     coordinator: ShareCoordinator,
     timers: Timers<ShareTimer>,
-    waiting: BTreeMap<Token, Asked>,
-    uncommitted: VecDeque<Uncommitted>,
+    commits: Commits<Asked>,
     /// The end of what this coordinator has read and written.
     end_offset: i64,
-    next_token: u64,
+}
+
+impl<P: SharePartition> AtWork for Driver<P> {
+    type Asked = Vec<Asked>;
+
+    fn ask(&mut self, all: Vec<Asked>) {
+        let now_ms = self.clock.wall_ms();
+        let mut decided = Undecided::default();
+        for asked in all {
+            if decided.keys.contains(&asked.key) {
+                self.append(std::mem::take(&mut decided));
+            }
+            let token = self.commits.token();
+            let partition_count = self.partition.partition_count(asked.key.topic_id);
+            let context = ShareStateContext { now_ms, partition_count };
+            let outcome = self.coordinator.handle(context, token, &asked.key, &asked.request);
+            if !outcome.records.is_empty() {
+                decided.keys.insert(asked.key.clone());
+            }
+            decided.records.extend(outcome.records);
+            if let Some((token, reply)) = outcome.response.committed {
+                decided.completions.push((decided.records.len(), token, reply));
+            }
+            self.commits.hold(token, asked);
+        }
+        self.append(decided);
+        self.settle();
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        self.commits.expire(now, |()| {});
+        while let Some(timer) = self.timers.take_due(now) {
+            let outcome = self.coordinator.timer_fired(self.clock.wall_ms(), timer);
+            self.carry_out(outcome);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let waiting = self.commits.next_deadline(|()| false);
+        [self.timers.next_deadline(), waiting].into_iter().flatten().min()
+    }
+
+    fn settle(&mut self) {
+        let high_watermark = self.partition.high_watermark();
+        self.coordinator.high_watermark_moved(high_watermark);
+        while self.commits.pop(high_watermark).is_some() {}
+    }
+
+    fn stop(self) {
+        self.commits.stop();
+    }
 }
 
 impl<P: SharePartition> Driver<P> {
@@ -117,89 +161,17 @@ impl<P: SharePartition> Driver<P> {
             settings,
             coordinator,
             timers: Timers::default(),
-            waiting: BTreeMap::new(),
-            uncommitted: VecDeque::new(),
+            commits: Commits::default(),
             end_offset,
-            next_token: 0,
         };
         driver.carry_out(outcome);
         driver
-    }
-
-    /// Carries out requests.
-    pub fn ask(&mut self, all: Vec<Asked>) {
-        let now_ms = self.clock.wall_ms();
-        let mut decided = Undecided::default();
-        for asked in all {
-            if decided.keys.contains(&asked.key) {
-                self.append(std::mem::take(&mut decided));
-            }
-            let token = Token(self.next_token);
-            self.next_token += 1;
-            let partition_count = self.partition.partition_count(asked.key.topic_id);
-            let context = ShareStateContext { now_ms, partition_count };
-            let outcome = self.coordinator.handle(context, token, &asked.key, &asked.request);
-            if !outcome.records.is_empty() {
-                decided.keys.insert(asked.key.clone());
-            }
-            decided.records.extend(outcome.records);
-            if let Some((token, reply)) = outcome.response.committed {
-                decided.completions.push((decided.records.len(), token, reply));
-            }
-            self.waiting.insert(token, asked);
-        }
-        self.append(decided);
-        self.settle();
     }
 
     /// Forgets the share partitions of deleted topics.
     pub fn topics_deleted(&mut self, topics: &BTreeSet<Uuid>) {
         let outcome = self.coordinator.topics_deleted(topics);
         self.carry_out(outcome);
-    }
-
-    /// Fires the timers that are due, and ends the waiting of what was not committed in time.
-    pub fn fire_timers(&mut self, now: Instant) {
-        self.end_waiting(now);
-        while let Some(timer) = self.timers.take_due(now) {
-            let outcome = self.coordinator.timer_fired(self.clock.wall_ms(), timer);
-            self.carry_out(outcome);
-        }
-    }
-
-    /// Tells whoever has waited for too long to ask again.
-    fn end_waiting(&mut self, now: Instant) {
-        for late in self.uncommitted.iter_mut().take_while(|waiting| waiting.deadline <= now) {
-            let token = late.completion.take().map(|(token, _)| token);
-            if let Some(asked) = token.and_then(|token| self.waiting.remove(&token)) {
-                asked.refuse(ErrorCode::RequestTimedOut);
-            }
-        }
-    }
-
-    /// When [`Self::fire_timers`] has something to do next.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let waiting = self.uncommitted.iter().find(|waiting| waiting.completion.is_some());
-        [self.timers.next_deadline(), waiting.map(|waiting| waiting.deadline)].into_iter().flatten().min()
-    }
-
-    /// The partition's high watermark may have moved: answers what has waited for that.
-    pub fn settle(&mut self) {
-        let high_watermark = self.partition.high_watermark();
-        self.coordinator.high_watermark_moved(high_watermark);
-        let is_committed = |next: &mut Uncommitted| next.end_offset <= high_watermark;
-        while let Some(next) = self.uncommitted.pop_front_if(is_committed) {
-            if let Some((token, reply)) = next.completion {
-                self.complete(token, reply);
-            }
-        }
-    }
-
-    /// Ends: every request that waits is sent to another broker.
-    pub fn stop(self) {
-        for asked in self.waiting.into_values() {
-            asked.refuse(ErrorCode::NotCoordinator);
-        }
     }
 
     /// Carries out what nobody has asked for.
@@ -223,15 +195,8 @@ impl<P: SharePartition> Driver<P> {
         let deadline = self.clock.now() + self.settings.write_timeout;
         for (needed, token, reply) in completions {
             match failed {
-                Some((written, error)) if needed > written => {
-                    if let Some(asked) = self.waiting.remove(&token) {
-                        asked.refuse(error);
-                    }
-                }
-                _ => {
-                    let (end_offset, completion) = (self.end_offset, Some((token, reply)));
-                    self.uncommitted.push_back(Uncommitted { end_offset, deadline, completion });
-                }
+                Some((written, error)) if needed > written => self.commits.refuse(token, error),
+                _ => self.commits.wait(self.end_offset, deadline, Some((token, reply)), ()),
             }
         }
     }
@@ -254,12 +219,5 @@ impl<P: SharePartition> Driver<P> {
             self.coordinator.appended(&batch.records, base_offset);
         }
         Ok(())
-    }
-
-    fn complete(&mut self, token: Token, reply: ShareStateReply) {
-        if let Some(asked) = self.waiting.remove(&token) {
-            // Whoever has gone does not need an answer.
-            let _ = asked.reply.send(reply);
-        }
     }
 }

@@ -3,10 +3,7 @@
 //!
 //! Owned by its shard; nothing here waits. See [`TransactionCoordinator::handle`] for the order of things.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::time::Duration;
 
 use klamm_coordinator::{
     Token,
@@ -26,7 +23,9 @@ use tracing::warn;
 use super::markers::Written;
 use crate::{
     coordinator::{
+        commits::{Ask, Commits},
         driver::Partition,
+        on_shard::AtWork,
         timers::Timers,
         write::{self, Writing},
     },
@@ -61,22 +60,20 @@ pub struct Asked {
     pub reply: oneshot::Sender<TransactionReply>,
 }
 
-impl Asked {
-    /// Answers that it cannot be done here and now.
-    pub fn refuse(self, error: ErrorCode) {
-        // A client that has gone does not need an answer.
+impl Ask for Asked {
+    type Reply = TransactionReply;
+
+    fn answer(self, reply: TransactionReply) {
+        let _ = self.reply.send(reply);
+    }
+
+    fn refuse(self, error: ErrorCode) {
         let _ = self.reply.send(self.request.refuse(error));
     }
 }
 
-/// What waits for the high watermark.
-struct Uncommitted {
-    end_offset: i64,
-    /// When whoever waits is told that it takes too long.
-    deadline: Instant,
-    completion: Option<(Token, TransactionReply)>,
-    decided: Vec<StrBytes>,
-}
+/// The transactional ids of which something was decided, which goes on when that is committed.
+type Decided = Vec<StrBytes>;
 
 /// A coordinator with all that it needs.
 pub struct Driver<P> {
@@ -84,13 +81,62 @@ pub struct Driver<P> {
     partition: P,
     coordinator: TransactionCoordinator,
     timers: Timers<TransactionTimer>,
-    waiting: BTreeMap<Token, Asked>,
-    uncommitted: VecDeque<Uncommitted>,
+    commits: Commits<Asked, Decided>,
     /// The end of what this coordinator has read and written.
     end_offset: i64,
-    next_token: u64,
     /// For what is decided without a request.
     spare_producer_id: Option<i64>,
+}
+
+impl<P: TransactionPartition> AtWork for Driver<P> {
+    type Asked = Asked;
+
+    fn ask(&mut self, asked: Asked) {
+        let token = self.commits.token();
+        let context = self.context(asked.fresh_producer_id);
+        let outcome = self.coordinator.handle(context, token, &asked.request);
+        self.commits.hold(token, asked);
+        self.carry_out(outcome, false);
+        self.settle();
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        // Who is told to ask again will find out what came of it.
+        self.commits.expire(now, |_| {});
+        while let Some(timer) = self.timers.take_due(now) {
+            let context = self.context(self.spare_producer_id);
+            let mut outcome = self.coordinator.timer_fired(context, &timer);
+            if std::mem::take(&mut outcome.response.used_producer_id) {
+                self.spare_producer_id = None;
+            }
+            if std::mem::take(&mut outcome.response.wants_producer_id) {
+                self.partition.want_producer_id();
+            }
+            self.carry_out(outcome, true);
+        }
+        self.settle();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let waiting = self.commits.next_deadline(|_| false);
+        [self.timers.next_deadline(), waiting].into_iter().flatten().min()
+    }
+
+    fn settle(&mut self) {
+        loop {
+            let high_watermark = self.partition.high_watermark();
+            self.coordinator.high_watermark_moved(high_watermark);
+            let Some(decided) = self.commits.pop(high_watermark) else { return };
+            if !decided.is_empty() {
+                let outcome = self.coordinator.committed(self.context(None), &decided);
+                self.carry_out(outcome, true);
+            }
+        }
+    }
+
+    fn stop(self) {
+        self.commits.stop();
+    }
 }
 
 impl<P: TransactionPartition> Driver<P> {
@@ -106,10 +152,8 @@ impl<P: TransactionPartition> Driver<P> {
             partition,
             coordinator,
             timers: Timers::default(),
-            waiting: BTreeMap::new(),
-            uncommitted: VecDeque::new(),
+            commits: Commits::default(),
             end_offset,
-            next_token: 0,
             spare_producer_id: None,
         };
         driver.carry_out(outcome, true);
@@ -125,17 +169,6 @@ impl<P: TransactionPartition> Driver<P> {
         }
     }
 
-    /// Carries out a request.
-    pub fn ask(&mut self, asked: Asked) {
-        let token = Token(self.next_token);
-        self.next_token += 1;
-        let context = self.context(asked.fresh_producer_id);
-        let outcome = self.coordinator.handle(context, token, &asked.request);
-        self.waiting.insert(token, asked);
-        self.carry_out(outcome, false);
-        self.settle();
-    }
-
     /// What became of markers that were ordered.
     pub fn markers_answered(&mut self, order: &MarkerOrder, results: &[Written]) {
         let outcome = self.coordinator.markers_answered(self.context(None), order, results);
@@ -148,68 +181,11 @@ impl<P: TransactionPartition> Driver<P> {
         self.spare_producer_id = Some(producer_id);
     }
 
-    /// Fires the timers that are due, and ends the waiting of what was not committed in time.
-    pub fn fire_timers(&mut self, now: Instant) {
-        self.end_waiting(now);
-        while let Some(timer) = self.timers.take_due(now) {
-            let context = self.context(self.spare_producer_id);
-            let mut outcome = self.coordinator.timer_fired(context, &timer);
-            if std::mem::take(&mut outcome.response.used_producer_id) {
-                self.spare_producer_id = None;
-            }
-            if std::mem::take(&mut outcome.response.wants_producer_id) {
-                self.partition.want_producer_id();
-            }
-            self.carry_out(outcome, true);
-        }
-        self.settle();
-    }
-
-    /// Tells whoever has waited for too long to ask again. It will find out what came of it.
-    fn end_waiting(&mut self, now: Instant) {
-        for late in self.uncommitted.iter_mut().take_while(|waiting| waiting.deadline <= now) {
-            let token = late.completion.take().map(|(token, _)| token);
-            if let Some(asked) = token.and_then(|token| self.waiting.remove(&token)) {
-                asked.refuse(ErrorCode::RequestTimedOut);
-            }
-        }
-    }
-
-    /// When [`Self::fire_timers`] has something to do next.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let waiting = self.uncommitted.iter().find(|waiting| waiting.completion.is_some());
-        [self.timers.next_deadline(), waiting.map(|waiting| waiting.deadline)].into_iter().flatten().min()
-    }
-
-    /// The partition's high watermark may have moved: does what has waited for that, and what comes of it.
-    pub fn settle(&mut self) {
-        loop {
-            let high_watermark = self.partition.high_watermark();
-            self.coordinator.high_watermark_moved(high_watermark);
-            let is_committed = |next: &mut Uncommitted| next.end_offset <= high_watermark;
-            let Some(next) = self.uncommitted.pop_front_if(is_committed) else { return };
-            if let Some((token, reply)) = next.completion {
-                self.complete(token, reply);
-            }
-            if !next.decided.is_empty() {
-                let outcome = self.coordinator.committed(self.context(None), &next.decided);
-                self.carry_out(outcome, true);
-            }
-        }
-    }
-
-    /// Ends: every request that waits is sent to another broker.
-    pub fn stop(self) {
-        for asked in self.waiting.into_values() {
-            asked.refuse(ErrorCode::NotCoordinator);
-        }
-    }
-
     fn carry_out(&mut self, outcome: TransactionOutcome, may_split: bool) {
         let TransactionOutcome { records, response, timers } = outcome;
         let TransactionEffects { now, committed, decided, markers, .. } = response;
         for (token, reply) in now {
-            self.complete(token, reply);
+            self.commits.answer(token, reply);
         }
         for order in markers {
             self.partition.order(order);
@@ -221,8 +197,8 @@ impl<P: TransactionPartition> Driver<P> {
         let written = if records.is_empty() { Ok(()) } else { self.write(records, may_split) };
         if let Err(error) = written {
             warn!(error = error.name(), "a transaction coordinator cannot write");
-            if let Some(asked) = committed.and_then(|(token, _)| self.waiting.remove(&token)) {
-                asked.refuse(error);
+            if let Some((token, _)) = committed {
+                self.commits.refuse(token, error);
             }
             // What has been written before the failure is told apart by its state.
             self.wait_for_commit(now, None, decided);
@@ -235,11 +211,10 @@ impl<P: TransactionPartition> Driver<P> {
         &mut self,
         now: Instant,
         completion: Option<(Token, TransactionReply)>,
-        decided: Vec<StrBytes>,
+        decided: Decided,
     ) {
         if completion.is_some() || !decided.is_empty() {
-            let (end_offset, deadline) = (self.end_offset, now + COMMIT_TIMEOUT);
-            self.uncommitted.push_back(Uncommitted { end_offset, deadline, completion, decided });
+            self.commits.wait(self.end_offset, now + COMMIT_TIMEOUT, completion, decided);
         }
     }
 
@@ -259,12 +234,5 @@ impl<P: TransactionPartition> Driver<P> {
             self.coordinator.appended(&batch.records, self.end_offset);
         }
         Ok(())
-    }
-
-    fn complete(&mut self, token: Token, reply: TransactionReply) {
-        if let Some(asked) = self.waiting.remove(&token) {
-            // A client that has gone does not need an answer.
-            let _ = asked.reply.send(reply);
-        }
     }
 }

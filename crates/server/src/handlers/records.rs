@@ -29,29 +29,48 @@ pub struct RecordsContext {
     pub shards: Rc<Shards>,
 }
 
-/// The leader of a partition, to hint at when a client has asked the wrong broker (KIP-951).
-pub struct LeaderHint {
-    /// Its id, -1 if there is none.
-    pub id: i32,
-    /// Its epoch.
-    pub epoch: i32,
-    /// Where it listens.
-    pub endpoint: Option<(StrBytes, i32, Option<StrBytes>)>,
+/// Leaders that a response hints at, because the client has asked the wrong broker, and where they listen (KIP-951).
+pub struct LeaderHints<'a> {
+    image: &'a MetadataImage,
+    listener: &'a ListenerName,
+    nodes: Vec<LeaderNode>,
 }
 
-/// Who leads a partition now, as clients of `listener` see it.
-pub fn leader_hint(
-    image: &MetadataImage,
-    topic: &str,
-    index: i32,
-    listener: &ListenerName,
-) -> Option<LeaderHint> {
-    let partition: &Partition = image.topics.partition(topic, index)?;
-    let endpoint = alive_endpoint_of(image, partition.leader, listener).map(|(host, port)| {
-        let rack = image.cluster.brokers.get(&partition.leader).and_then(|broker| broker.rack.clone());
-        (host, port, rack)
-    });
-    Some(LeaderHint { id: partition.leader, epoch: partition.leader_epoch, endpoint })
+/// A node that a hint is about.
+pub struct LeaderNode {
+    /// Its id.
+    pub id: i32,
+    /// Where it listens.
+    pub host: StrBytes,
+    /// Its port there.
+    pub port: i32,
+    /// Its rack, if it has one.
+    pub rack: Option<StrBytes>,
+}
+
+impl<'a> LeaderHints<'a> {
+    /// None yet, of leaders as clients of a listener see them.
+    pub const fn new(image: &'a MetadataImage, listener: &'a ListenerName) -> Self {
+        Self { image, listener, nodes: Vec::new() }
+    }
+
+    /// Id and epoch of the leader that a partition has now; the id is -1 if there is none.
+    pub fn leader_of(&mut self, topic: &str, index: i32) -> Option<(i32, i32)> {
+        let partition: &Partition = self.image.topics.partition(topic, index)?;
+        let id = partition.leader;
+        if self.nodes.iter().all(|node| node.id != id)
+            && let Some((host, port)) = alive_endpoint_of(self.image, id, self.listener)
+        {
+            let rack = self.image.cluster.brokers.get(&id).and_then(|broker| broker.rack.clone());
+            self.nodes.push(LeaderNode { id, host, port, rack });
+        }
+        Some((id, partition.leader_epoch))
+    }
+
+    /// Each leader's node once, in the order in which they were asked for.
+    pub fn into_nodes(self) -> impl Iterator<Item = LeaderNode> {
+        self.nodes.into_iter()
+    }
 }
 
 /// Requests for partitions, gathered by the shard that has them, with the place of each in the response.

@@ -19,9 +19,13 @@ pub mod share_fetch;
 use std::{rc::Rc, sync::Arc};
 
 use klamm_coordinator::share::{SharePartitionKey, ShareStateReply, ShareStateRequest, StateRefusal};
+use klamm_metadata::image::MetadataImage;
 use klamm_protocol::{ErrorCode, Request, StrBytes};
+use klamm_share::session::TopicIdPartition;
 
-use crate::{error::ApiError, node::Node, shard::Shards, share::persister::Persister};
+use crate::{
+    error::ApiError, handlers::records::LeaderHints, node::Node, shard::Shards, share::persister::Persister,
+};
 
 /// What these handlers use.
 pub struct ShareContext {
@@ -172,7 +176,17 @@ fn message_of(error: &ApiError) -> StrBytes {
     if error.message.is_empty() { error.code.default_message().into() } else { error.message.as_ref().into() }
 }
 
-/// Whether an error is answered with where the leader is (KIP-951).
+/// Id and epoch of a partition's leader, where an error is answered with that (KIP-951).
+fn leader_for(
+    hints: &mut LeaderHints<'_>,
+    image: &MetadataImage,
+    partition: &TopicIdPartition,
+    error: ErrorCode,
+) -> Option<(i32, i32)> {
+    let topic = image.topics.by_id(&partition.topic_id).filter(|_| is_elsewhere(error))?;
+    hints.leader_of(&topic.name, partition.index)
+}
+
 const fn is_elsewhere(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch)
 }

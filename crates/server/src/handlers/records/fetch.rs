@@ -24,7 +24,7 @@ use klamm_raft::{RaftRequest, RaftResponse};
 use klamm_replica::fetch_session::{self, FetchContext, FetchedPartition, SessionPartition};
 use tokio::sync::oneshot;
 
-use super::{ByShard, RecordsContext, leader_hint};
+use super::{ByShard, LeaderHints, RecordsContext};
 use crate::{
     dispatch::Call,
     handlers::Made,
@@ -307,23 +307,16 @@ fn first_batch_bytes(slice: &FileSlice) -> Option<u32> {
 fn respond(node: &Node, call: &Call, context: FetchContext, answers: Vec<PartitionReadAnswer>) -> Frame {
     let published = node.metadata.load();
     let mut slices = Vec::new();
-    let mut endpoints: Vec<NodeEndpoint> = Vec::new();
+    let mut hints = LeaderHints::new(&published.image, &call.connection.listener);
     let fetched = context.partitions.iter().zip(answers).map(|(partition, answer)| {
         let mut data = partition_data(partition, answer, call.api_version, &mut slices);
         let is_elsewhere = [ErrorCode::NotLeaderOrFollower.code(), ErrorCode::FencedLeaderEpoch.code()];
         if call.api_version >= 16
             && is_elsewhere.contains(&data.error_code)
             && let Some(topic) = &partition.topic
-            && let Some(hint) =
-                leader_hint(&published.image, topic, partition.fetch.partition, &call.connection.listener)
+            && let Some((leader_id, leader_epoch)) = hints.leader_of(topic, partition.fetch.partition)
         {
-            data.current_leader =
-                LeaderIdAndEpoch { leader_id: hint.id, leader_epoch: hint.epoch, ..Default::default() };
-            if let Some((host, port, rack)) = hint.endpoint
-                && endpoints.iter().all(|endpoint| endpoint.node_id != hint.id)
-            {
-                endpoints.push(NodeEndpoint { node_id: hint.id, host, port, rack, ..Default::default() });
-            }
+            data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
         }
         FetchedPartition {
             topic: partition.topic.clone().unwrap_or_default(),
@@ -333,7 +326,14 @@ fn respond(node: &Node, call: &Call, context: FetchContext, answers: Vec<Partiti
     });
     let fetched: Vec<_> = fetched.collect();
     let mut response = node.sessions().finish(context, fetched, node.world.clock.now().since_start());
-    response.node_endpoints = endpoints;
+    let nodes = hints.into_nodes().map(|node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host,
+        port: node.port,
+        rack: node.rack,
+        ..Default::default()
+    });
+    response.node_endpoints = nodes.collect();
     call.encode(&response, &slices)
 }
 

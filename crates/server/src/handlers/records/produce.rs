@@ -26,7 +26,7 @@ use klamm_protocol::{
 use tokio::sync::oneshot;
 use tracing::info;
 
-use super::{ByShard, RecordsContext, leader_hint};
+use super::{ByShard, LeaderHints, RecordsContext};
 use crate::{
     dispatch::{Call, Refused},
     error::ApiError,
@@ -188,6 +188,7 @@ fn resolve(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> (Pendin
 fn respond(node: &Node, call: &Call, pending: Pending, throttle_time_ms: i32) -> Frame {
     let published = node.metadata.load();
     let mut response = ProduceResponse { throttle_time_ms, ..Default::default() };
+    let mut hints = LeaderHints::new(&published.image, &call.connection.listener);
     let mut answers = pending.partitions.into_iter().zip(pending.answers);
     for topic in pending.topics {
         let mut partition_responses = Vec::with_capacity(topic.count);
@@ -195,17 +196,9 @@ fn respond(node: &Node, call: &Call, pending: Pending, throttle_time_ms: i32) ->
             let mut partition = partition_response(at.index, answer);
             if partition.error_code == ErrorCode::NotLeaderOrFollower.code()
                 && call.api_version >= 10
-                && let Some(hint) =
-                    leader_hint(&published.image, &at.topic, at.index, &call.connection.listener)
+                && let Some((leader_id, leader_epoch)) = hints.leader_of(&at.topic, at.index)
             {
-                partition.current_leader =
-                    LeaderIdAndEpoch { leader_id: hint.id, leader_epoch: hint.epoch, ..Default::default() };
-                if let Some((host, port, rack)) = hint.endpoint
-                    && response.node_endpoints.iter().all(|endpoint| endpoint.node_id != hint.id)
-                {
-                    let endpoint = NodeEndpoint { node_id: hint.id, host, port, rack, ..Default::default() };
-                    response.node_endpoints.push(endpoint);
-                }
+                partition.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
             }
             partition_responses.push(partition);
         }
@@ -216,6 +209,14 @@ fn respond(node: &Node, call: &Call, pending: Pending, throttle_time_ms: i32) ->
             ..Default::default()
         });
     }
+    let nodes = hints.into_nodes().map(|node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host,
+        port: node.port,
+        rack: node.rack,
+        ..Default::default()
+    });
+    response.node_endpoints = nodes.collect();
     call.encode(&response, &[])
 }
 

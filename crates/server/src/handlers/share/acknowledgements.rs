@@ -23,6 +23,28 @@ pub(super) struct Named {
     pub(super) ranges: Vec<AcknowledgedRange>,
 }
 
+/// What a request of either API says of records.
+macro_rules! named {
+    ($request:expr) => {{
+        let topics = $request.topics.iter();
+        let partitions = topics.flat_map(|topic| topic.partitions.iter().map(|data| (topic.topic_id, data)));
+        let named = partitions.map(|(topic_id, data)| $crate::handlers::share::acknowledgements::Named {
+            partition: klamm_share::session::TopicIdPartition { topic_id, index: data.partition_index },
+            ranges: data
+                .acknowledgement_batches
+                .iter()
+                .map(|batch| $crate::share::partitions::acknowledge::AcknowledgedRange {
+                    first_offset: batch.first_offset,
+                    last_offset: batch.last_offset,
+                    types: batch.acknowledge_types.clone(),
+                })
+                .collect(),
+        });
+        named.collect::<Vec<_>>()
+    }};
+}
+pub(super) use named;
+
 /// What the version and the request allow.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowed {

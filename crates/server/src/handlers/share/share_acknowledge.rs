@@ -13,18 +13,18 @@ use klamm_protocol::{
         ShareAcknowledgeTopicResponse,
     },
 };
-use klamm_share::session::{FINAL_EPOCH, SessionKey, TopicIdPartition};
+use klamm_share::session::{FINAL_EPOCH, SessionKey};
 
 use super::{
     ShareContext,
-    acknowledgements::{self, Allowed, Named, Outcomes, by_topic, is_member_id},
+    acknowledgements::{self, Allowed, Outcomes, by_topic, is_member_id, named},
     sessions,
 };
 use crate::{
     dispatch::Call,
-    handlers::{IntoReply, Made, records::leader_hint},
+    handlers::{IntoReply, Made, records::LeaderHints},
     reply::Reply,
-    share::{partitions::acknowledge::AcknowledgedRange, settings::ShareSettings},
+    share::settings::ShareSettings,
 };
 
 /// Answers ShareAcknowledge.
@@ -38,7 +38,7 @@ pub async fn handle(cx: &Rc<ShareContext>, call: &Call, request: ShareAcknowledg
         }
     };
     let allowed = Allowed { has_renewal: version >= 2, is_renewal: version >= 2 && request.is_renew_ack };
-    let pending = acknowledgements::begin(cx, &key, named(&request), allowed);
+    let pending = acknowledgements::begin(cx, &key, named!(request), allowed);
     let (cx, call) = (Rc::clone(cx), call.clone());
     let is_last = request.share_session_epoch == FINAL_EPOCH;
     Made(Ok(Reply::Later(Box::pin(async move {
@@ -62,55 +62,35 @@ fn check(cx: &ShareContext, request: &ShareAcknowledgeRequest) -> Result<Session
     Ok(key)
 }
 
-fn named(request: &ShareAcknowledgeRequest) -> Vec<Named> {
-    let topics = request.topics.iter();
-    topics
-        .flat_map(|topic| topic.partitions.iter().map(move |partition| (topic.topic_id, partition)))
-        .map(|(topic_id, partition)| Named {
-            partition: TopicIdPartition { topic_id, index: partition.partition_index },
-            ranges: partition
-                .acknowledgement_batches
-                .iter()
-                .map(|batch| AcknowledgedRange {
-                    first_offset: batch.first_offset,
-                    last_offset: batch.last_offset,
-                    types: batch.acknowledge_types.clone(),
-                })
-                .collect(),
-        })
-        .collect()
-}
-
 fn respond(cx: &ShareContext, call: &Call, key: &SessionKey, outcomes: Outcomes) -> ShareAcknowledgeResponse {
     let published = cx.node.metadata.load();
-    let mut endpoints: Vec<NodeEndpoint> = Vec::new();
+    let mut hints = LeaderHints::new(&published.image, &call.connection.listener);
     let partitions = outcomes.into_iter().map(|(partition, outcome)| {
         let mut data = PartitionData { partition_index: partition.index, ..Default::default() };
         let Err(error) = outcome else { return (partition.topic_id, data) };
         data.error_code = error.code.code();
         data.error_message = Some(super::message_of(&error));
-        let topic = published.image.topics.by_id(&partition.topic_id);
-        let hint = topic.filter(|_| super::is_elsewhere(error.code)).and_then(|topic| {
-            leader_hint(&published.image, &topic.name, partition.index, &call.connection.listener)
-        });
-        if let Some(hint) = hint {
-            data.current_leader =
-                LeaderIdAndEpoch { leader_id: hint.id, leader_epoch: hint.epoch, ..Default::default() };
-            if let Some((host, port, rack)) = hint.endpoint
-                && endpoints.iter().all(|endpoint| endpoint.node_id != hint.id)
-            {
-                endpoints.push(NodeEndpoint { node_id: hint.id, host, port, rack, ..Default::default() });
-            }
+        let leader = super::leader_for(&mut hints, &published.image, &partition, error.code);
+        if let Some((leader_id, leader_epoch)) = leader {
+            data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
         }
         (partition.topic_id, data)
     });
     let responses = by_topic(partitions).into_iter().map(|(topic_id, partitions)| {
         ShareAcknowledgeTopicResponse { topic_id, partitions, ..Default::default() }
     });
+    let responses = responses.collect();
+    let nodes = hints.into_nodes().map(|node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host,
+        port: node.port,
+        rack: node.rack,
+        ..Default::default()
+    });
     ShareAcknowledgeResponse {
-        responses: responses.collect(),
+        responses,
         acquisition_lock_timeout_ms: ShareSettings::of_group(&cx.node, &key.group).lock_timeout_ms(),
-        node_endpoints: endpoints,
+        node_endpoints: nodes.collect(),
         ..Default::default()
     }
 }

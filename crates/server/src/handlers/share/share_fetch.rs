@@ -25,19 +25,16 @@ use klamm_share::{
 
 use super::{
     ShareContext,
-    acknowledgements::{self, Allowed, Named, Outcomes, Pending, by_topic, is_member_id},
+    acknowledgements::{self, Allowed, Outcomes, Pending, by_topic, is_member_id, named},
     gather::Gather,
     sessions,
 };
 use crate::{
     dispatch::Call,
-    handlers::{IntoReply, Made, records::leader_hint},
+    handlers::{IntoReply, Made, records::LeaderHints},
     quotas::Kind,
     reply::{Frame, Reply},
-    share::{
-        partitions::{acknowledge::AcknowledgedRange, visit::VisitAnswer},
-        settings::ShareSettings,
-    },
+    share::{partitions::visit::VisitAnswer, settings::ShareSettings},
 };
 
 /// About what a partition's answer takes beside its records.
@@ -57,7 +54,7 @@ pub async fn handle(cx: &Rc<ShareContext>, call: &Call, request: ShareFetchReque
     let is_renewal = call.api_version >= 2 && request.is_renew_ack;
     let allowed = Allowed { has_renewal: call.api_version >= 2, is_renewal };
     let acknowledged =
-        has_acknowledgements(&request).then(|| acknowledgements::begin(cx, &key, named(&request), allowed));
+        has_acknowledgements(&request).then(|| acknowledgements::begin(cx, &key, named!(request), allowed));
     let (cx, call) = (Rc::clone(cx), call.clone());
     Made(Ok(Reply::Later(Box::pin(
         async move { answer(&cx, &call, key, &request, context, acknowledged).await },
@@ -163,25 +160,6 @@ fn wait_for_a_session(cx: &ShareContext, call: &Call, request: &ShareFetchReques
     }))))
 }
 
-fn named(request: &ShareFetchRequest) -> Vec<Named> {
-    let topics = request.topics.iter();
-    topics
-        .flat_map(|topic| topic.partitions.iter().map(move |partition| (topic.topic_id, partition)))
-        .map(|(topic_id, partition)| Named {
-            partition: TopicIdPartition { topic_id, index: partition.partition_index },
-            ranges: partition
-                .acknowledgement_batches
-                .iter()
-                .map(|batch| AcknowledgedRange {
-                    first_offset: batch.first_offset,
-                    last_offset: batch.last_offset,
-                    types: batch.acknowledge_types.clone(),
-                })
-                .collect(),
-        })
-        .collect()
-}
-
 /// What a fetch found, by partition.
 type Answers = Vec<(TopicIdPartition, VisitAnswer)>;
 
@@ -260,23 +238,14 @@ fn respond(
         Err(code) => return refused(code),
     };
     let published = cx.node.metadata.load();
-    let mut endpoints: Vec<NodeEndpoint> = Vec::new();
+    let mut hints = LeaderHints::new(&published.image, &call.connection.listener);
     let partitions = found.into_iter().zip(told).filter(|(_, is_told)| *is_told).map(|(found, _)| {
         let (partition, answer) = found;
         let error = answer.error.as_ref().map_or(ErrorCode::None, |error| error.code);
         let mut data = partition_data(partition, answer, slices);
-        let topic = published.image.topics.by_id(&partition.topic_id);
-        let hint = topic.filter(|_| super::is_elsewhere(error)).and_then(|topic| {
-            leader_hint(&published.image, &topic.name, partition.index, &call.connection.listener)
-        });
-        if let Some(hint) = hint {
-            data.current_leader =
-                LeaderIdAndEpoch { leader_id: hint.id, leader_epoch: hint.epoch, ..Default::default() };
-            if let Some((host, port, rack)) = hint.endpoint
-                && endpoints.iter().all(|endpoint| endpoint.node_id != hint.id)
-            {
-                endpoints.push(NodeEndpoint { node_id: hint.id, host, port, rack, ..Default::default() });
-            }
+        let leader = super::leader_for(&mut hints, &published.image, &partition, error);
+        if let Some((leader_id, leader_epoch)) = leader {
+            data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
         }
         (partition.topic_id, data)
     });
@@ -284,7 +253,14 @@ fn respond(
         ShareFetchableTopicResponse { topic_id, partitions, ..Default::default() }
     });
     let responses = responses.collect();
-    ShareFetchResponse { responses, node_endpoints: endpoints, ..Default::default() }
+    let nodes = hints.into_nodes().map(|node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host,
+        port: node.port,
+        rack: node.rack,
+        ..Default::default()
+    });
+    ShareFetchResponse { responses, node_endpoints: nodes.collect(), ..Default::default() }
 }
 
 fn as_found(answer: &VisitAnswer) -> Found {

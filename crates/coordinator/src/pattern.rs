@@ -7,6 +7,7 @@
 //! words; `\p{Unknown}` is refused.
 
 mod class;
+mod escape;
 mod re2;
 
 use regex::{Regex, RegexBuilder};

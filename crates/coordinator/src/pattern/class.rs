@@ -1,6 +1,6 @@
 //! Character classes: from RE2/J's syntax to that of the `regex` crate.
 
-use super::re2::read_character;
+use super::escape::read_character;
 use std::fmt::Write;
 
 const BAD_RANGE: &str = "invalid character class range";

@@ -6,7 +6,8 @@
 use crate::cluster::Cluster;
 use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, Token};
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
-use crate::group::consumer::{self, ConsumerGroup, Draft, Refusal};
+use crate::group::consumer::{self, ConsumerGroup, Draft};
+use crate::group::refusal::Refusal;
 use crate::group::{GroupKind, GroupRef, GroupState, streams};
 use crate::record::{ConsumerRecord, GroupRecord, ShareRecord};
 use crate::request::{Request, RequestContext, coordinator_error};

@@ -6,8 +6,11 @@ pub(crate) mod classic;
 pub(crate) mod consumer;
 mod delete;
 mod describe;
+pub(crate) mod draft;
 pub(crate) mod embedded;
 mod list;
+pub(crate) mod member_epoch;
+pub(crate) mod refusal;
 pub(crate) mod share;
 pub(crate) mod streams;
 

@@ -19,7 +19,6 @@ mod replay;
 
 pub(crate) use classic_join::begin_classic_member;
 pub(crate) use decide::Draft;
-pub(crate) use heartbeat::Refusal;
 use member::{Member, MemberState};
 
 use crate::effect::Step;

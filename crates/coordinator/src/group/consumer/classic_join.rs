@@ -6,13 +6,14 @@
 
 use super::ConsumerGroup;
 use super::decide::{Draft, join_key, session_key, sync_key};
-use super::heartbeat::{Refusal, fenced_instance};
+use super::heartbeat::fenced_instance;
 use super::member::Member;
 use super::migrate::classic_metadata;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Continuation, Reply, Token};
 use crate::group::classic::{CONSUMER_PROTOCOL_TYPE, protocols_of, refuse_join};
 use crate::group::embedded;
+use crate::group::refusal::Refusal;
 use crate::record::ConsumerRecord;
 use crate::request::RequestContext;
 use crate::{cluster::Cluster, effect::Step};

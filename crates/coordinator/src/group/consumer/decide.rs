@@ -3,9 +3,9 @@
 use super::ConsumerGroup;
 use super::member::Member;
 use crate::cluster::Cluster;
-use crate::effect::{Step, TimerKey};
+use crate::effect::TimerKey;
 use crate::group::assignor::{Assignment, Assignor, GroupSpec, Subscriber};
-use crate::group::classic::Classic;
+use crate::group::draft;
 use crate::record::{ConsumerRecord, GroupRecord};
 use crate::settings::{ConsumerTiming, GroupSettings};
 use klamm_protocol::StrBytes;
@@ -16,38 +16,27 @@ use klamm_protocol::coordinator::group::{
 };
 use std::collections::BTreeMap;
 
-/// A consumer group as it will be: each record of the decision is written down and carried out on the draft at once, so
-/// that what follows sees it.
-pub(crate) struct Draft<'a> {
-    pub(super) id: StrBytes,
-    pub(super) group: ConsumerGroup,
-    pub(super) settings: &'a GroupSettings,
-    pub(super) cluster: &'a dyn Cluster,
-    pub(super) step: &'a mut Step,
-    pub(super) timing: ConsumerTiming,
-    /// What has taken the group's place, for the caller to put there.
-    pub(crate) became: Option<Classic>,
-}
+/// See [`draft::Draft`].
+pub(crate) type Draft<'a> = draft::Draft<'a, ConsumerGroup>;
 
-impl<'a> Draft<'a> {
-    pub(crate) fn new(
-        id: StrBytes,
-        group: ConsumerGroup,
-        settings: &'a GroupSettings,
-        cluster: &'a dyn Cluster,
-        step: &'a mut Step,
-    ) -> Self {
-        let timing = cluster.consumer_timing(&id).unwrap_or(settings.consumer_timing);
-        Self { id, group, settings, cluster, step, timing, became: None }
+impl draft::Written for ConsumerGroup {
+    type Record = ConsumerRecord;
+    type Timing = ConsumerTiming;
+
+    fn replay(&mut self, record: &ConsumerRecord) {
+        Self::replay(self, record);
+    }
+
+    fn record_of(group: StrBytes, record: ConsumerRecord) -> GroupRecord {
+        GroupRecord::Consumer { group, record }
+    }
+
+    fn timing(id: &str, cluster: &dyn Cluster, settings: &GroupSettings) -> ConsumerTiming {
+        cluster.consumer_timing(id).unwrap_or(settings.consumer_timing)
     }
 }
 
 impl Draft<'_> {
-    pub(super) fn write(&mut self, record: ConsumerRecord) {
-        self.group.replay(&record);
-        self.step.record(GroupRecord::Consumer { group: self.id.clone(), record });
-    }
-
     /// Raises the group's epoch if asked to, or if the subscribed topics have changed.
     pub(super) fn refresh_epoch(&mut self, must_bump: bool) {
         let metadata_hash = self.group.compute_metadata_hash(self.cluster);
@@ -63,12 +52,8 @@ impl Draft<'_> {
 
     /// Computes the target assignment of the group's epoch, unless the last one is too fresh.
     pub(super) fn refresh_target(&mut self) {
-        let interval_ms = i64::from(self.timing.assignment_interval_ms);
-        let last_ms = self.group.target_timestamp_ms;
-        // A time that is yet to come was another clock's, or ours before it was set back: the group must not wait for it.
-        let may_compute =
-            !(last_ms..last_ms.saturating_add(interval_ms)).contains(&self.step.now_ms) || last_ms == 0;
-        if self.group.target_epoch >= self.group.epoch || !may_compute {
+        let is_fresh = self.is_fresh(self.group.target_timestamp_ms, self.timing.assignment_interval_ms);
+        if self.group.target_epoch >= self.group.epoch || is_fresh {
             return;
         }
         let target = self.assignor().assign(&self.assignor_spec());

@@ -5,7 +5,7 @@
 //! A heartbeat of a member that says nothing new, and for which there is nothing new, writes nothing.
 
 use super::decide::Draft;
-use super::member::{LEFT, LEFT_FOR_A_WHILE, Member, Partitions};
+use super::member::{Member, Partitions};
 use super::migrate::upgrade;
 use super::reconcile::Goal;
 use super::{ConsumerGroup, MemberState};
@@ -14,6 +14,8 @@ use crate::coordinator::GroupCoordinator;
 use crate::effect::Step;
 use crate::group::assignor::Assignment;
 use crate::group::classic::State as ClassicState;
+use crate::group::member_epoch::{LEFT, LEFT_FOR_A_WHILE};
+use crate::group::refusal::Refusal;
 use crate::group::{GroupRef, GroupState};
 use crate::record::{ConsumerRecord, GroupRecord};
 use crate::request::RequestContext;
@@ -28,19 +30,6 @@ use std::collections::BTreeSet;
 
 /// From this version on members bring their own id.
 const OWN_MEMBER_ID_SINCE: i16 = 1;
-
-/// A request that is refused, with a text for people.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Refusal {
-    pub(crate) code: ErrorCode,
-    pub(crate) message: String,
-}
-
-impl Refusal {
-    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-}
 
 impl GroupCoordinator {
     pub(crate) fn consumer_heartbeat(

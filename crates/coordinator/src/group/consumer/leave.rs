@@ -2,8 +2,10 @@
 //! back, or by LeaveGroup, as administrators do.
 
 use super::decide::Draft;
-use super::heartbeat::{Refusal, fenced_instance};
-use super::member::{LEFT_FOR_A_WHILE, Member};
+use super::heartbeat::fenced_instance;
+use super::member::Member;
+use crate::group::member_epoch::LEFT_FOR_A_WHILE;
+use crate::group::refusal::Refusal;
 use crate::record::ConsumerRecord;
 use klamm_protocol::api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,

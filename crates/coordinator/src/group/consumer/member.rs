@@ -8,11 +8,6 @@ use klamm_protocol::coordinator::group::{
 use klamm_protocol::{StrBytes, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The epoch of a member that has left.
-pub(crate) const LEFT: i32 = -1;
-/// The epoch of a static member that has left for a while.
-pub(crate) const LEFT_FOR_A_WHILE: i32 = -2;
-
 /// Partitions by topic id, each with the member's epoch when it got it; no topic without partitions.
 pub(crate) type Partitions = BTreeMap<Uuid, BTreeMap<i32, i32>>;
 

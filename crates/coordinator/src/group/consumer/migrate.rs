@@ -3,7 +3,6 @@
 //! last such member has gone. `group.consumer.migration.policy` says which way is open.
 
 use super::decide::{Draft, session_key, target_value};
-use super::heartbeat::Refusal;
 use super::member::{Member, Partitions};
 use super::{ConsumerGroup, MemberState};
 use crate::cluster::Cluster;
@@ -11,6 +10,7 @@ use crate::effect::{Continuation, Step};
 use crate::group::assignor::Assignment;
 use crate::group::classic::{Classic, Member as ClassicMember};
 use crate::group::embedded;
+use crate::group::refusal::Refusal;
 use crate::record::{ConsumerRecord, GroupRecord};
 use crate::settings::GroupSettings;
 use bytes::Bytes;

@@ -5,13 +5,13 @@
 //! have gone are noticed as any others are.
 
 use super::decide::Draft;
-use super::heartbeat::Refusal;
 use super::member::Member;
 use super::{ConsumerGroup, ResolvedRegex};
 use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, TimerKey};
 use crate::group::GroupState;
+use crate::group::refusal::Refusal;
 use crate::pattern::whole_match;
 use crate::record::ConsumerRecord;
 use klamm_protocol::coordinator::group::ConsumerGroupRegularExpressionValue;

@@ -1,9 +1,10 @@
 //! From records to a consumer group. Records that contradict each other, as compaction and changes of leader may leave
 //! them, are taken as far as they make sense.
 
-use super::member::{LEFT, Member, Partitions};
+use super::member::{Member, Partitions};
 use super::{ConsumerGroup, MemberState, ResolvedRegex};
 use crate::group::assignor::Assignment;
+use crate::group::member_epoch::LEFT;
 use crate::record::ConsumerRecord;
 use klamm_protocol::StrBytes;
 use klamm_protocol::coordinator::group::ConsumerGroupTargetAssignmentMemberValue;

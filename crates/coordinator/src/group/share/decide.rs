@@ -5,7 +5,7 @@ use super::member::Member;
 use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, TimerKey};
-use crate::group::GroupState;
+use crate::group::{GroupState, draft};
 use crate::record::{GroupRecord, ShareRecord};
 use crate::settings::{GroupSettings, ShareTiming};
 use crate::topic_hash::group_hash;
@@ -14,36 +14,27 @@ use klamm_protocol::coordinator::group::ShareGroupMetadataValue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A share group as it will be: each record of the decision is written down and carried out on the draft at once, so
-/// that what follows sees it.
-pub(super) struct Draft<'a> {
-    pub(super) id: StrBytes,
-    pub(super) group: ShareGroup,
-    pub(super) settings: &'a GroupSettings,
-    pub(super) cluster: &'a dyn Cluster,
-    pub(super) step: &'a mut Step,
-    pub(super) timing: ShareTiming,
-}
+/// See [`draft::Draft`].
+pub(super) type Draft<'a> = draft::Draft<'a, ShareGroup>;
 
-impl<'a> Draft<'a> {
-    pub(super) fn new(
-        id: StrBytes,
-        group: ShareGroup,
-        settings: &'a GroupSettings,
-        cluster: &'a dyn Cluster,
-        step: &'a mut Step,
-    ) -> Self {
-        let timing = cluster.share_timing(&id).unwrap_or(settings.share_timing);
-        Self { id, group, settings, cluster, step, timing }
+impl draft::Written for ShareGroup {
+    type Record = ShareRecord;
+    type Timing = ShareTiming;
+
+    fn replay(&mut self, record: &ShareRecord) {
+        Self::replay(self, record);
+    }
+
+    fn record_of(group: StrBytes, record: ShareRecord) -> GroupRecord {
+        GroupRecord::Share { group, record }
+    }
+
+    fn timing(id: &str, cluster: &dyn Cluster, settings: &GroupSettings) -> ShareTiming {
+        cluster.share_timing(id).unwrap_or(settings.share_timing)
     }
 }
 
 impl Draft<'_> {
-    pub(super) fn write(&mut self, record: ShareRecord) {
-        self.group.replay(&record);
-        self.step.record(GroupRecord::Share { group: self.id.clone(), record });
-    }
-
     /// Raises the group's epoch if asked to, or if the subscribed topics have changed. Whether it has.
     pub(super) fn refresh_epoch(&mut self, must_bump: bool) -> bool {
         let names = self.group.subscribed_names().into_iter();

@@ -5,14 +5,15 @@
 
 use super::ShareGroup;
 use super::decide::{Draft, session_key};
-use super::member::{LEFT, Member};
+use super::member::Member;
 use super::request::Initialize;
 use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::Step;
 use crate::group::GroupRef;
 use crate::group::assignor::{Assignment, Subscriber, simple};
-use crate::group::consumer::Refusal;
+use crate::group::member_epoch::LEFT;
+use crate::group::refusal::Refusal;
 use crate::record::ShareRecord;
 use crate::request::RequestContext;
 use klamm_protocol::api::share_group_heartbeat::{
@@ -60,12 +61,11 @@ impl GroupCoordinator {
 }
 
 pub(super) fn not_found(message: String) -> Refusal {
-    Refusal { code: ErrorCode::GroupIdNotFound, message }
+    Refusal::new(ErrorCode::GroupIdNotFound, message)
 }
 
 fn check(request: &ShareGroupHeartbeatRequest) -> Result<(), Refusal> {
-    let invalid =
-        |message: &str| Err(Refusal { code: ErrorCode::InvalidRequest, message: message.to_owned() });
+    let invalid = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     let is_blank = |text: &str| text.trim().is_empty();
     if is_blank(&request.member_id) {
         return invalid("MemberId can't be empty.");
@@ -140,7 +140,7 @@ impl Draft<'_> {
 
     fn unknown_member(&self, id: &str) -> Refusal {
         let message = format!("Member {id} is not a member of group {}.", self.id);
-        Refusal { code: ErrorCode::UnknownMemberId, message }
+        Refusal::new(ErrorCode::UnknownMemberId, message)
     }
 
     /// The member, which is there or may join.
@@ -149,7 +149,7 @@ impl Draft<'_> {
         let most = self.settings.share_size_max;
         if self.group.members.size() >= most && known.is_none() {
             let message = format!("The share group has reached its maximum capacity of {most} members.");
-            return Err(Refusal { code: ErrorCode::GroupMaxSizeReached, message });
+            return Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message));
         }
         let member = match known {
             Some(member) => Member::clone(member),
@@ -160,7 +160,7 @@ impl Draft<'_> {
             let message = format!(
                 "The share group member has a {how}. The member must abandon all its partitions and rejoin."
             );
-            Err(Refusal { code: ErrorCode::FencedMemberEpoch, message })
+            Err(Refusal::new(ErrorCode::FencedMemberEpoch, message))
         };
         let known = member.epoch;
         let previous = member.previous_epoch;
@@ -181,12 +181,8 @@ impl Draft<'_> {
 
     /// Computes the target assignment of the group's epoch, unless the last one is too fresh.
     fn refresh_target(&mut self) {
-        let interval_ms = i64::from(self.timing.assignment_interval_ms);
-        let last_ms = self.group.target_timestamp_ms;
-        // A time that is yet to come was another clock's, or ours before it was set back: the group must not wait for it.
-        let may_compute =
-            !(last_ms..last_ms.saturating_add(interval_ms)).contains(&self.step.now_ms) || last_ms == 0;
-        if self.group.target_epoch >= self.group.epoch || !may_compute {
+        let is_fresh = self.is_fresh(self.group.target_timestamp_ms, self.timing.assignment_interval_ms);
+        if self.group.target_epoch >= self.group.epoch || is_fresh {
             return;
         }
         let target = simple::assign(&self.assignor_spec());

@@ -8,9 +8,6 @@ use klamm_protocol::coordinator::group::{
 use klamm_protocol::{StrBytes, Uuid};
 use std::collections::BTreeSet;
 
-/// The epoch of a member that has left.
-pub(super) const LEFT: i32 = -1;
-
 /// A member of a share group.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Member {

@@ -2,9 +2,10 @@
 //! them, are taken as far as they make sense.
 
 use super::ShareGroup;
-use super::member::{LEFT, Member};
+use super::member::Member;
 use super::state_partitions::StatePartitions;
 use crate::group::assignor::Assignment;
+use crate::group::member_epoch::LEFT;
 use crate::record::ShareRecord;
 use klamm_protocol::StrBytes;
 use klamm_protocol::coordinator::group::ShareGroupTargetAssignmentMemberValue;

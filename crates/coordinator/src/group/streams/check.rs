@@ -1,14 +1,13 @@
 //! What a StreamsGroupHeartbeat has to be like, whatever the group.
 
-use super::heartbeat::refuse;
-use super::member::LEFT_FOR_A_WHILE;
-use crate::group::consumer::Refusal;
+use crate::group::member_epoch::LEFT_FOR_A_WHILE;
+use crate::group::refusal::Refusal;
 use klamm_protocol::ErrorCode;
 use klamm_protocol::api::streams_group_heartbeat::{StreamsGroupHeartbeatRequest, Topology};
 
 pub(super) fn check(request: &StreamsGroupHeartbeatRequest) -> Result<(), Refusal> {
     check_is_supported(request)?;
-    let invalid = |message: &str| Err(refuse(ErrorCode::InvalidRequest, message));
+    let invalid = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     let is_blank = |text: &str| text.trim().is_empty();
     if is_blank(&request.member_id) {
         return invalid("MemberId can't be empty.");
@@ -26,7 +25,7 @@ pub(super) fn check(request: &StreamsGroupHeartbeatRequest) -> Result<(), Refusa
         return invalid("InstanceId can't be null.");
     } else if epoch < LEFT_FOR_A_WHILE {
         let message = format!("MemberEpoch is {epoch}, but must be greater than or equal to -2.");
-        return Err(refuse(ErrorCode::InvalidRequest, message));
+        return Err(Refusal::new(ErrorCode::InvalidRequest, message));
     }
     let tasks = [&request.active_tasks, &request.standby_tasks, &request.warmup_tasks];
     if tasks.iter().any(|tasks| tasks.is_some()) && tasks.iter().any(|tasks| tasks.is_none()) {
@@ -57,13 +56,13 @@ fn check_is_supported(request: &StreamsGroupHeartbeatRequest) -> Result<(), Refu
         ),
     ];
     match unsupported.into_iter().find(|(is_there, _)| *is_there) {
-        Some((_, message)) => Err(refuse(ErrorCode::InvalidRequest, message)),
+        Some((_, message)) => Err(Refusal::new(ErrorCode::InvalidRequest, message)),
         None => Ok(()),
     }
 }
 
 fn check_join(request: &StreamsGroupHeartbeatRequest) -> Result<(), Refusal> {
-    let invalid = |message: &str| Err(refuse(ErrorCode::InvalidRequest, message));
+    let invalid = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     if request.rebalance_timeout_ms == -1 {
         return invalid("RebalanceTimeoutMs must be provided in first request.");
     }
@@ -87,7 +86,7 @@ fn check_join(request: &StreamsGroupHeartbeatRequest) -> Result<(), Refusal> {
                 "Changelog topic {} must have an undefined partition count, but it is set to {}.",
                 topic.name, topic.partitions
             );
-            Err(refuse(ErrorCode::StreamsInvalidTopology, message))
+            Err(Refusal::new(ErrorCode::StreamsInvalidTopology, message))
         }
         None => Ok(()),
     }

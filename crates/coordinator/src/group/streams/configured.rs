@@ -5,7 +5,7 @@ mod partitions;
 
 use super::topology::Topology;
 use crate::cluster::Cluster;
-use crate::group::consumer::Refusal;
+use crate::group::refusal::Refusal;
 use klamm_protocol::api::create_topics::{CreatableTopic, CreatableTopicConfig};
 use klamm_protocol::coordinator::group::streams_group_topology::{Subtopology, TopicInfo};
 use klamm_protocol::{ErrorCode, StrBytes};

@@ -7,8 +7,8 @@ use super::{Member, MemberState, StreamsGroup, rebalance_key, session_key};
 use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, TimerKey};
-use crate::group::GroupState;
-use crate::group::consumer::Refusal;
+use crate::group::refusal::Refusal;
+use crate::group::{GroupState, draft};
 use crate::java_hash::table_order;
 use crate::record::{GroupRecord, StreamsRecord};
 use crate::settings::{GroupSettings, StreamsTiming};
@@ -22,36 +22,27 @@ use std::collections::BTreeMap;
 /// The group config that the target assignment goes by, as its records call it.
 const NUM_STANDBY_REPLICAS: &str = "num.standby.replicas";
 
-/// A streams group as it will be: each record of the decision is written down and carried out on the draft at once, so
-/// that what follows sees it.
-pub(super) struct Draft<'a> {
-    pub(super) id: StrBytes,
-    pub(super) group: StreamsGroup,
-    pub(super) settings: &'a GroupSettings,
-    pub(super) cluster: &'a dyn Cluster,
-    pub(super) step: &'a mut Step,
-    pub(super) timing: StreamsTiming,
-}
+/// See [`draft::Draft`].
+pub(super) type Draft<'a> = draft::Draft<'a, StreamsGroup>;
 
-impl<'a> Draft<'a> {
-    pub(super) fn new(
-        id: StrBytes,
-        group: StreamsGroup,
-        settings: &'a GroupSettings,
-        cluster: &'a dyn Cluster,
-        step: &'a mut Step,
-    ) -> Self {
-        let timing = cluster.streams_timing(&id).unwrap_or(settings.streams_timing);
-        Self { id, group, settings, cluster, step, timing }
+impl draft::Written for StreamsGroup {
+    type Record = StreamsRecord;
+    type Timing = StreamsTiming;
+
+    fn replay(&mut self, record: &StreamsRecord) {
+        Self::replay(self, record);
+    }
+
+    fn record_of(group: StrBytes, record: StreamsRecord) -> GroupRecord {
+        GroupRecord::Streams { group, record }
+    }
+
+    fn timing(id: &str, cluster: &dyn Cluster, settings: &GroupSettings) -> StreamsTiming {
+        cluster.streams_timing(id).unwrap_or(settings.streams_timing)
     }
 }
 
 impl Draft<'_> {
-    pub(super) fn write(&mut self, record: StreamsRecord) {
-        self.group.replay(&record);
-        self.step.record(GroupRecord::Streams { group: self.id.clone(), record });
-    }
-
     /// Raises the group's epoch.
     pub(super) fn bump_epoch(
         &mut self,
@@ -90,11 +81,7 @@ impl Draft<'_> {
         if self.group.target_epoch >= self.group.epoch {
             return true;
         }
-        let interval_ms = i64::from(self.timing.assignment_interval_ms);
-        let last_ms = self.group.target_timestamp_ms;
-        let is_fresh =
-            last_ms != 0 && (last_ms..last_ms.saturating_add(interval_ms)).contains(&self.step.now_ms);
-        if is_fresh {
+        if self.is_fresh(self.group.target_timestamp_ms, self.timing.assignment_interval_ms) {
             return false;
         }
         for (member, target) in self.compute_target(configured, newcomer, configs) {
@@ -165,7 +152,7 @@ impl Draft<'_> {
 
     pub(super) fn unknown_member(&self, id: &str) -> Refusal {
         let message = format!("Member {id} is not a member of group {}.", self.id);
-        Refusal { code: ErrorCode::UnknownMemberId, message }
+        Refusal::new(ErrorCode::UnknownMemberId, message)
     }
 
     /// Removes a member, which raises the group's epoch.

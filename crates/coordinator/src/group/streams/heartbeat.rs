@@ -5,7 +5,7 @@
 
 use super::configured::{Configured, ConfiguredSubtopology, Status, configure, unforeseen};
 use super::decide::Draft;
-use super::member::{LEFT, LEFT_FOR_A_WHILE, Member};
+use super::member::Member;
 use super::memory::Memory;
 use super::reconcile::{Goal, Holders};
 use super::tasks::{TaskSets, from_request};
@@ -16,7 +16,8 @@ use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, StreamsHeartbeat};
 use crate::group::GroupRef;
 use crate::group::classic::State as ClassicState;
-use crate::group::consumer::Refusal;
+use crate::group::member_epoch::{LEFT, LEFT_FOR_A_WHILE};
+use crate::group::refusal::Refusal;
 use crate::record::{GroupRecord, StreamsRecord};
 use crate::request::RequestContext;
 use crate::topic_hash::group_hash;
@@ -67,10 +68,10 @@ impl GroupCoordinator {
                 Ok((StreamsGroup::default(), true))
             }
             Some(GroupRef::Classic(_) | GroupRef::Consumer(_) | GroupRef::Share(_)) => {
-                Err(refuse(ErrorCode::GroupIdNotFound, format!("Group {id} is not a streams group.")))
+                Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} is not a streams group.")))
             }
             None if may_create => Ok((StreamsGroup::default(), true)),
-            None => Err(refuse(ErrorCode::GroupIdNotFound, format!("Streams group {id} not found."))),
+            None => Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Streams group {id} not found."))),
         }
     }
 
@@ -88,10 +89,6 @@ impl GroupCoordinator {
         }
         self.put_streams_memory(id, memory);
     }
-}
-
-pub(super) fn refuse(code: ErrorCode, message: impl Into<String>) -> Refusal {
-    Refusal { code, message: message.into() }
 }
 
 /// One heartbeat.
@@ -158,7 +155,7 @@ impl Heartbeat<'_> {
         let most = self.draft.settings.streams_size_max;
         if is_joining && group.members.size() >= most {
             let message = format!("The streams group has reached its maximum capacity of {most} members.");
-            return Err(refuse(ErrorCode::GroupMaxSizeReached, message));
+            return Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message));
         }
         match group.members.get(&request.member_id) {
             Some(member) => {
@@ -191,7 +188,7 @@ impl Heartbeat<'_> {
             && brought.epoch >= known.epoch
             && Topology::new(&to_record(brought)) != *known
         {
-            return Err(refuse(ErrorCode::InvalidRequest, "Topology updates are not supported yet."));
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "Topology updates are not supported yet."));
         }
         if member.topology_epoch < known.epoch {
             let detail = format!(
@@ -272,7 +269,7 @@ impl Heartbeat<'_> {
         let holders = &Holders::new(&self.draft.group, &member.process_id);
         let Some(next) = (Goal { epoch, target, reported, holders }).step(&member) else {
             let message = "The streams group member is in a unknown state. The member must abandon all its tasks and rejoin.";
-            return Err(refuse(ErrorCode::FencedMemberEpoch, message));
+            return Err(Refusal::new(ErrorCode::FencedMemberEpoch, message));
         };
         if next != *member {
             let value = Some(Box::new(next.to_assignment()));
@@ -293,7 +290,7 @@ fn check_epoch(member: &Member, request: &StreamsGroupHeartbeatRequest) -> Resul
              ({}). The member must abandon all its partitions and rejoin.",
             member.epoch
         );
-        Err(refuse(ErrorCode::FencedMemberEpoch, message))
+        Err(Refusal::new(ErrorCode::FencedMemberEpoch, message))
     };
     if received == 0 || received == member.epoch {
         return Ok(());
@@ -364,13 +361,13 @@ fn check_tasks(configured: &Configured, request: &StreamsGroupHeartbeatRequest) 
         let id = &task.subtopology_id;
         let Some(ConfiguredSubtopology { task_count, .. }) = known.get(id) else {
             let message = format!("Subtopology {id} does not exist in the topology.");
-            return Err(refuse(ErrorCode::InvalidRequest, message));
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
         };
         if let Some(index) = task.partitions.iter().find(|index| !(0..*task_count).contains(*index)) {
             let message = format!(
                 "Task {index} for subtopology {id} is invalid. Number of tasks for this subtopology: {task_count}"
             );
-            return Err(refuse(ErrorCode::InvalidRequest, message));
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
         }
     }
     Ok(())

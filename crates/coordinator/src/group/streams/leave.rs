@@ -2,12 +2,11 @@
 
 use super::StreamsGroup;
 use super::decide::Draft;
-use super::heartbeat::refuse;
 use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Step, StreamsHeartbeat};
 use crate::group::GroupRef;
-use crate::group::consumer::Refusal;
+use crate::group::refusal::Refusal;
 use klamm_protocol::ErrorCode;
 use klamm_protocol::api::streams_group_heartbeat::{
     StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse,
@@ -24,12 +23,12 @@ impl GroupCoordinator {
         let group: StreamsGroup = match self.group(id) {
             Some(GroupRef::Streams(group)) => group.clone(),
             Some(_) => {
-                return Err(refuse(
+                return Err(Refusal::new(
                     ErrorCode::GroupIdNotFound,
                     format!("Group {id} is not a streams group."),
                 ));
             }
-            None => return Err(refuse(ErrorCode::GroupIdNotFound, format!("Group {id} not found."))),
+            None => return Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} not found."))),
         };
         if request.shutdown_application {
             let mut memory = self.take_streams_memory(id);

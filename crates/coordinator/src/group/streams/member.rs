@@ -8,11 +8,6 @@ use klamm_protocol::coordinator::group::{
 };
 use std::collections::BTreeMap;
 
-/// The epoch of a member that has left.
-pub(crate) const LEFT: i32 = -1;
-/// The epoch with which a static member says that it will be back.
-pub(crate) const LEFT_FOR_A_WHILE: i32 = -2;
-
 /// Where a member is between what it has and what it is to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum MemberState {

@@ -2,9 +2,10 @@
 //! them, are taken as far as they make sense.
 
 use super::StreamsGroup;
-use super::member::{LEFT, Member};
+use super::member::Member;
 use super::tasks::{AssignedTasks, TaskSets};
 use super::topology::Topology;
+use crate::group::member_epoch::LEFT;
 use crate::record::StreamsRecord;
 use klamm_protocol::StrBytes;
 use std::sync::Arc;

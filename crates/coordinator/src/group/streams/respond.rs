@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::tasks::{EpochTasks, Tasks};
 use crate::cluster::Cluster;
 use crate::effect::{Reply, Step, StreamsHeartbeat};
-use crate::group::consumer::Refusal;
+use crate::group::refusal::Refusal;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::streams_group_heartbeat::{
     EndpointToPartitions, Status as ResponseStatus, StreamsGroupHeartbeatRequest,

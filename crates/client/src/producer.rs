@@ -25,8 +25,8 @@ use klamm_net::client::Connection;
 pub use klamm_protocol::records::RecordHeader;
 use tokio::sync::Notify;
 
-use accumulator::{Accumulator, Appended, Pending};
-use batch::{Callback, Identity};
+use accumulator::{Accumulator, Appended, Ending, Pending};
+use batch::{Batch, Callback, Fate, Identity};
 pub use batch::{Delivery, RecordMetadata};
 use settings::Settings;
 use transaction::{Phase, Transaction};
@@ -128,6 +128,25 @@ impl Drop for Hurry<'_> {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a batch: one that was in flight as `ending` says, one that waited with `None`.
+    fn finish(&self, batch: Batch, mut fate: Fate, ending: Option<Ending>) {
+        {
+            let mut state = self.lock();
+            if let Fate::Failed { error, .. } = &fate
+                && self.settings.transactional_id.is_some()
+            {
+                let told = state.transaction.fail(error);
+                fate = Fate::Failed { error: told, records: BTreeMap::new() };
+            }
+            match ending {
+                Some(ending) => state.accumulator.landed(&batch, ending),
+                None => state.accumulator.forget(&batch),
+            }
+        }
+        batch.finish(fate);
+        self.room.notify_waiters();
     }
 
     fn has_work(&self) -> bool {

@@ -161,7 +161,7 @@ fn send_all(shared: &Arc<Shared>, ready: Ready) -> bool {
             after: waited,
             cause: shared.lock().last_error.clone().map(Box::new),
         };
-        finish(shared, batch, Fate::Failed { error, records: BTreeMap::new() }, None);
+        shared.finish(batch, Fate::Failed { error, records: BTreeMap::new() }, None);
     }
     if !ready.leaderless.is_empty() {
         refresh(shared, ready.leaderless);
@@ -241,7 +241,7 @@ async fn ask_for_identity(shared: &Shared) -> Result<(), ClientError> {
 fn give_up_all(shared: &Shared, error: &ClientError) {
     let batches = shared.lock().accumulator.take_all();
     for batch in batches {
-        finish(shared, batch, Fate::Failed { error: error.clone(), records: BTreeMap::new() }, None);
+        shared.finish(batch, Fate::Failed { error: error.clone(), records: BTreeMap::new() }, None);
     }
 }
 
@@ -273,7 +273,7 @@ async fn exchange(
         Ok(None) => {
             for batch in batches {
                 let fate = Fate::Written { base_offset: -1, log_append_time_ms: -1 };
-                finish(&shared, batch, fate, Some(Ending::Written));
+                shared.finish(batch, fate, Some(Ending::Written));
             }
         }
         Err(error) => give_back(&shared, batches, &error),
@@ -308,7 +308,7 @@ fn close_batches(shared: &Shared, batches: Vec<Batch>) -> (Vec<Batch>, Vec<Bytes
             Err(error) => {
                 let error = ClientError::Invalid(error.to_string());
                 let fate = Fate::Failed { error, records: BTreeMap::new() };
-                finish(shared, batch, fate, Some(Ending::Refused));
+                shared.finish(batch, fate, Some(Ending::Refused));
             }
         }
     }
@@ -395,7 +395,7 @@ fn take_answer(shared: &Arc<Shared>, batches: Vec<Batch>, answer: &ProduceRespon
                 base_offset: partition.base_offset,
                 log_append_time_ms: partition.log_append_time_ms,
             };
-            finish(shared, batch, fate, Some(Ending::Written));
+            shared.finish(batch, fate, Some(Ending::Written));
             continue;
         }
         if is_about_leader(code) {
@@ -454,7 +454,7 @@ fn retry_or_fail(shared: &Shared, batch: Batch, error: ClientError, records: BTr
         // Of a first attempt that was refused for good we know that nothing was written.
         let is_refused = error.code().is_some() && !error.is_retriable() && batch.attempts == 1;
         let ending = if is_refused { Ending::Refused } else { Ending::Unknown };
-        finish(shared, batch, Fate::Failed { error, records }, Some(ending));
+        shared.finish(batch, Fate::Failed { error, records }, Some(ending));
     }
 }
 
@@ -487,23 +487,4 @@ fn is_retriable(shared: &Shared, batch: &Batch, error: &ClientError) -> bool {
         }
         _ => error.is_retriable(),
     }
-}
-
-/// Ends a batch: one that was in flight as `ending` says, one that waited with `None`.
-pub(super) fn finish(shared: &Shared, batch: Batch, mut fate: Fate, ending: Option<Ending>) {
-    {
-        let mut state = shared.lock();
-        if let Fate::Failed { error, .. } = &fate
-            && shared.settings.transactional_id.is_some()
-        {
-            let told = state.transaction.fail(error);
-            fate = Fate::Failed { error: told, records: BTreeMap::new() };
-        }
-        match ending {
-            Some(ending) => state.accumulator.landed(&batch, ending),
-            None => state.accumulator.forget(&batch),
-        }
-    }
-    batch.finish(fate);
-    shared.room.notify_waiters();
 }

@@ -27,7 +27,6 @@ use klamm_protocol::{
 use super::{
     Producer, Shared,
     batch::{Fate, Identity},
-    sender::finish,
     transaction::Phase,
 };
 use crate::{
@@ -439,7 +438,7 @@ pub(super) fn keep_up(shared: &Arc<Shared>) {
     if let Some(reason) = reason {
         let waiting = shared.lock().accumulator.take_all();
         for batch in waiting {
-            finish(shared, batch, Fate::Failed { error: reason.clone(), records: BTreeMap::new() }, None);
+            shared.finish(batch, Fate::Failed { error: reason.clone(), records: BTreeMap::new() }, None);
         }
         return;
     }

@@ -4,6 +4,7 @@
 //! alone knows its properties file; the active controller checks everything else and decides ([`incremental`],
 //! [`replacing`]). Neither knows which topics or brokers exist: the controller asks its image.
 
+pub mod alterable;
 pub mod broker;
 pub mod client_metrics;
 pub mod group;

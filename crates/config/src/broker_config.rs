@@ -9,10 +9,12 @@ mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::alter::alterable::countable;
 use crate::broker;
 use crate::error::{ConfigError, ConfigErrors};
 use crate::key::{HOURS, Key, MINUTES};
 use crate::listener::{Endpoint, SecurityProtocol, Voter, parse_bootstrap_server, parse_voter};
+use crate::names::{listener_base_key, unit_synonyms};
 use crate::table::{self, Values};
 use crate::value::ConfigType;
 
@@ -76,8 +78,8 @@ impl BrokerConfig {
         defaults: &BTreeMap<String, String>,
         own: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigErrors> {
-        let mut defaults = crate::alter::broker::countable(defaults, false);
-        let mut own = crate::alter::broker::countable(own, true);
+        let mut defaults = countable(defaults, false);
+        let mut own = countable(own, true);
         for (min, max, key) in &ASSIGNMENT_INTERVALS {
             for altered in [&mut defaults, &mut own] {
                 if let Some(text) = altered.get_mut(key.name()) {
@@ -97,7 +99,7 @@ impl BrokerConfig {
         let mut effective = originals.clone();
         for (name, value) in dynamic_defaults.iter().chain(&dynamic) {
             // What is altered in one unit replaces what stands in the file in another.
-            for synonym in crate::describe::unit_synonyms(name) {
+            for synonym in unit_synonyms(name) {
                 effective.remove(*synonym);
             }
             effective.insert(name.clone(), value.clone());
@@ -342,12 +344,6 @@ fn mirror_node_id(originals: &mut BTreeMap<String, String>) {
         (None, Some(id)) => drop(originals.insert(node.to_owned(), id)),
         _ => {}
     }
-}
-
-/// The key of the table that a key with a listener's prefix, and perhaps a mechanism's, stands for.
-pub(crate) fn listener_base_key(name: &str) -> Option<&'static crate::key::KeyDef> {
-    let (_, base) = name.strip_prefix("listener.name.")?.split_once('.')?;
-    table::BROKER.find(base).or_else(|| base.split_once('.').and_then(|(_, key)| table::BROKER.find(key)))
 }
 
 fn check_listener_keys(effective: &BTreeMap<String, String>) -> Vec<ConfigError> {

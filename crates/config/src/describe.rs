@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::broker_config::{BrokerConfig, listener_base_key};
+use crate::broker_config::BrokerConfig;
 use crate::key::{KeyDef, Update};
+use crate::names::{is_dynamic_only, listener_base_key, unit_synonyms};
 use crate::table;
 use crate::topic_config::broker_value;
 use crate::value::{Type, Value};
@@ -182,7 +183,7 @@ fn convert(text: &str, factor: i64) -> String {
 
 /// Keys that are listed although they are not set: Kafka's.
 fn is_listed(def: &KeyDef) -> bool {
-    !def.internal && !def.name.starts_with("klamm.") && !crate::alter::broker::is_dynamic_only(def.name)
+    !def.internal && !def.name.starts_with("klamm.") && !is_dynamic_only(def.name)
 }
 
 fn described(
@@ -293,19 +294,6 @@ fn broker_synonyms(config: &BrokerConfig, name: &str) -> Vec<DescribedSynonym> {
     }
     let first = found.iter().position(|s| s.name == name).unwrap_or(found.len());
     found.split_off(first)
-}
-
-/// The broker's keys that say the same in other units, the most exact first; none if the key stands alone.
-pub(crate) fn unit_synonyms(name: &str) -> &'static [&'static str] {
-    match name {
-        "log.roll.ms" | "log.roll.hours" => &["log.roll.ms", "log.roll.hours"],
-        "log.roll.jitter.ms" | "log.roll.jitter.hours" => &["log.roll.jitter.ms", "log.roll.jitter.hours"],
-        "log.retention.ms" | "log.retention.minutes" | "log.retention.hours" => {
-            &["log.retention.ms", "log.retention.minutes", "log.retention.hours"]
-        }
-        "log.flush.interval.ms" => &["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
-        _ => &[],
-    }
 }
 
 /// A broker's key and those that may stand for it, the most exact first.

@@ -30,6 +30,7 @@ pub mod error;
 pub mod group;
 pub mod key;
 pub mod listener;
+mod names;
 pub mod properties;
 pub mod providers;
 pub mod quota;

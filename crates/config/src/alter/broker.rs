@@ -2,30 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::alterable::check_names;
 use super::{KeyAlteration, Operation, Refusal, topic};
 use crate::broker;
-use crate::broker_config::{BrokerConfig, listener_base_key};
+use crate::broker_config::BrokerConfig;
 use crate::error::ConfigErrors;
-use crate::key::{Key, KeyDef, Update};
+use crate::key::{Key, KeyDef};
+use crate::names::listener_base_key;
 use crate::table;
 use crate::value::Type;
-
-/// Key stores and trust stores: they differ by listener, so that they are altered with a listener's prefix only.
-const STORES: [&str; 10] = [
-    "ssl.key.password",
-    "ssl.keystore.certificate.chain",
-    "ssl.keystore.key",
-    "ssl.keystore.location",
-    "ssl.keystore.password",
-    "ssl.keystore.type",
-    "ssl.truststore.certificates",
-    "ssl.truststore.location",
-    "ssl.truststore.password",
-    "ssl.truststore.type",
-];
-
-/// Keys that listeners may have at cluster level too.
-const LISTENER_LIMITS: [&str; 3] = ["max.connections", "max.connection.creation.rate", "num.network.threads"];
 
 /// Keys whose value may at most halve or double at a time.
 static THREADS: [&Key<i32>; 5] = [
@@ -35,16 +20,6 @@ static THREADS: [&Key<i32>; 5] = [
     &broker::NUM_RECOVERY_THREADS_PER_DATA_DIR,
     &broker::NUM_REPLICA_FETCHERS,
 ];
-
-/// Whether a key of brokers can only be set at run time, never in the properties file.
-pub(crate) fn is_dynamic_only(name: &str) -> bool {
-    matches!(
-        name,
-        "follower.replication.throttled.rate"
-            | "leader.replication.throttled.rate"
-            | "replica.alter.log.dirs.io.max.bytes.per.second"
-    )
-}
 
 /// Applies an incremental alteration to what was altered before. The controller does so once more; here it is for
 /// [`check`].
@@ -115,54 +90,6 @@ pub fn check(
         Refusal::InvalidRequest(format!("Invalid dynamic configuration: {why}"))
     })?;
     Ok(altered)
-}
-
-fn check_names(new: &BTreeMap<String, String>, own: bool) -> Result<(), Refusal> {
-    let is_read_only =
-        |name: &str| table::BROKER.find(name).is_some_and(|def| def.update == Update::ReadOnly);
-    let is_own = |name: &str| match table::BROKER.find(name) {
-        Some(def) => def.update == Update::PerBroker,
-        None => name
-            .strip_prefix("listener.name.")
-            .and_then(|rest| rest.split_once('.'))
-            .is_some_and(|(_, base)| !LISTENER_LIMITS.contains(&base)),
-    };
-    refuse_any(new, is_read_only, "Cannot update these configs dynamically")?;
-    refuse_any(
-        new,
-        |name| STORES.contains(&name),
-        "These security configs can be dynamically updated only per-listener using the listener prefix",
-    )?;
-    if !own {
-        refuse_any(
-            new,
-            is_own,
-            "Cannot update these configs at default cluster level, broker id must be specified",
-        )?;
-    }
-    Ok(())
-}
-
-/// What of the altered keys counts: those that may be altered there and keep their rules.
-pub fn countable(altered: &BTreeMap<String, String>, own: bool) -> BTreeMap<String, String> {
-    let counts = |name: &String, text: &String| {
-        let one = BTreeMap::from([(name.clone(), text.clone())]);
-        let def = table::BROKER.find(name).or_else(|| listener_base_key(name));
-        check_names(&one, own).is_ok() && def.is_none_or(|def| def.parse(text).is_ok())
-    };
-    altered.iter().filter(|(name, text)| counts(name, text)).map(|(n, t)| (n.clone(), t.clone())).collect()
-}
-
-fn refuse_any(
-    new: &BTreeMap<String, String>,
-    is_refused: impl Fn(&str) -> bool,
-    text: &str,
-) -> Result<(), Refusal> {
-    let names: Vec<_> = new.keys().map(String::as_str).filter(|name| is_refused(name)).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::InvalidRequest(format!("{text}: [{}]", names.join(", "))))
 }
 
 /// What may not change in one step while the broker runs.

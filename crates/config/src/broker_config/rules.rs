@@ -67,7 +67,7 @@ fn node(config: &BrokerConfig, broken: &mut Broken) {
 
 fn logs(config: &BrokerConfig, broken: &mut Broken) {
     let named = |any: &str| {
-        let units = crate::describe::unit_synonyms(any).iter().copied();
+        let units = crate::names::unit_synonyms(any).iter().copied();
         units.into_iter().find(|name| config.text(name).is_some()).unwrap_or_default()
     };
     let roll = config.log_roll_ms();

@@ -44,7 +44,7 @@ impl ConfigsContext {
             Altered::Incrementally(alterations) => {
                 let published = self.node.metadata.load();
                 let current = own_keys(&published.image, ResourceType::Broker, name);
-                let current = alter::broker::countable(&current, !name.is_empty());
+                let current = alter::alterable::countable(&current, !name.is_empty());
                 alter::broker::apply(&current, alterations).map_err(refused)?
             }
             Altered::Replaced(new) => new,

@@ -4,15 +4,17 @@
 //! dropped when the partition's leadership is lost.
 
 use crate::cluster::Cluster;
-use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey, Token};
+use crate::effect::{Completion, Continuation, Outcome, Reply, Step, TimerKey};
 use crate::group::classic::{Classic, Join, refuse_join, refuse_sync};
 use crate::group::consumer::{self, ConsumerGroup, Draft};
 use crate::group::refusal::Refusal;
 use crate::group::{GroupKind, GroupRef, GroupState, streams};
 use crate::record::{ConsumerRecord, GroupRecord, ShareRecord};
-use crate::request::{Request, RequestContext, coordinator_error};
+use crate::request::{Request, RequestContext};
 use crate::settings::GroupSettings;
 use crate::state::{GroupsState, LogRecord};
+use crate::token::Token;
+use crate::write_error::coordinator_error;
 use klamm_protocol::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use klamm_protocol::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use klamm_protocol::api::join_group::JoinGroupRequest;

@@ -2,6 +2,7 @@
 
 use crate::group::share::request::ShareGroupReply;
 use crate::record::GroupRecord;
+use crate::token::Token;
 use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
 use klamm_protocol::api::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use klamm_protocol::api::create_topics::CreatableTopic;
@@ -22,10 +23,6 @@ use klamm_protocol::{ErrorCode, StrBytes};
 use klamm_timeline::TimerChange;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Names one request in flight. Given by the driver, unique per coordinator until it is completed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(pub u64);
 
 /// The answer to a [`Request`](crate::Request), before the handler adapts it to the request's version.
 #[derive(Clone, Debug, PartialEq)]

@@ -55,13 +55,15 @@ mod request;
 mod settings;
 pub mod share;
 mod state;
+mod token;
 mod topic_hash;
 pub mod transaction;
+mod write_error;
 
 pub use cluster::{Cluster, NoCluster};
 pub use coordinator::{GroupCoordinator, Loader};
 pub use effect::{
-    Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, StreamsHeartbeat, TimerKey, Token,
+    Completion, Continuation, Effects, Outcome, Reply, StaticMemberSwap, StreamsHeartbeat, TimerKey,
 };
 pub use group::share::request::{Initialize, ShareGroupReply, ShareGroupRequest, TopicPartitions};
 pub use group::{Census, GroupKind};
@@ -70,4 +72,5 @@ pub use record::{ConsumerRecord, GroupRecord, ShareRecord, StreamsRecord};
 pub use request::{EndTransaction, Request, RequestContext};
 pub use settings::{ConsumerTiming, GroupSettings, MigrationPolicy, ShareTiming, StreamsTiming};
 pub use state::{GroupsState, LogRecord};
+pub use token::Token;
 pub use topic_hash::{group_hash, topic_hash};

@@ -3,6 +3,7 @@
 use crate::effect::{Reply, StreamsHeartbeat};
 use crate::group::classic::{refuse_join, refuse_sync};
 use crate::group::share::request::ShareGroupRequest;
+use crate::write_error::coordinator_error;
 use klamm_protocol::api::consumer_group_describe::DescribedGroup as DescribedConsumerGroup;
 use klamm_protocol::api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
@@ -205,22 +206,6 @@ impl Request {
                 Reply::OffsetDelete(OffsetDeleteResponse { error_code: code, ..Default::default() })
             }
         }
-    }
-}
-
-/// What clients of a coordinator are told of a failure to write to its partition.
-pub(crate) fn coordinator_error(error: ErrorCode) -> ErrorCode {
-    match error {
-        ErrorCode::UnknownTopicOrPartition
-        | ErrorCode::NotEnoughReplicas
-        | ErrorCode::NotEnoughReplicasAfterAppend
-        | ErrorCode::RequestTimedOut => ErrorCode::CoordinatorNotAvailable,
-        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
-        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::InvalidFetchSize => {
-            ErrorCode::UnknownServerError
-        }
-        ErrorCode::NetworkException => ErrorCode::CoordinatorLoadInProgress,
-        other => other,
     }
 }
 

@@ -25,8 +25,8 @@ mod state;
 mod upkeep;
 mod write;
 
-use crate::effect::Token;
-use crate::request::coordinator_error;
+use crate::token::Token;
+use crate::write_error::coordinator_error;
 use klamm_protocol::{ErrorCode, Uuid};
 use klamm_timeline::{Outcome, Timeline};
 use std::collections::BTreeSet;

@@ -27,8 +27,8 @@ mod request;
 mod state;
 mod upkeep;
 
-use crate::effect::Token;
-use crate::request::coordinator_error;
+use crate::token::Token;
+use crate::write_error::coordinator_error;
 use klamm_protocol::{ErrorCode, StrBytes};
 use klamm_timeline::Timeline;
 use std::collections::BTreeMap;

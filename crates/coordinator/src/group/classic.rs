@@ -19,8 +19,9 @@ mod sync;
 pub(crate) use join::Join;
 pub(crate) use member::{Member, protocols_of};
 
-use crate::effect::{Reply, Step, TimerKey, Token};
+use crate::effect::{Reply, Step, TimerKey};
 use crate::settings::GroupSettings;
+use crate::token::Token;
 use bytes::Bytes;
 use klamm_protocol::api::join_group::{JoinGroupResponse, JoinGroupResponseMember};
 use klamm_protocol::api::sync_group::SyncGroupResponse;

@@ -1,7 +1,7 @@
 //! What can be asked of a share coordinator, and what it answers.
 
 use super::{record::ShareRecord, refusal};
-use crate::effect::Token;
+use crate::token::Token;
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_timeline::Outcome;
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 
 use super::refusal;
 use super::state::{TransactionRecord, TxnPartition};
-use crate::effect::Token;
+use crate::token::Token;
 use klamm_protocol::api::{describe_transactions, list_transactions};
 use klamm_protocol::{ErrorCode, StrBytes};
 use klamm_timeline::{Outcome, TimerChange};

@@ -6,10 +6,11 @@
 //! A granted JoinGroup is parked until the join phase of the rebalance is over.
 
 use super::{Classic, Member, State, protocols_of, refuse_join};
-use crate::effect::{Continuation, Reply, StaticMemberSwap, Step, Token};
+use crate::effect::{Continuation, Reply, StaticMemberSwap, Step};
 use crate::record::GroupRecord;
 use crate::request::RequestContext;
 use crate::settings::GroupSettings;
+use crate::token::Token;
 use bytes::Bytes;
 use klamm_protocol::api::join_group::{JoinGroupRequest, JoinGroupResponse};
 use klamm_protocol::{ErrorCode, StrBytes};

@@ -1,6 +1,6 @@
 //! A member of a classic group.
 
-use crate::effect::Token;
+use crate::token::Token;
 use bytes::Bytes;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::join_group::JoinGroupRequestProtocol;

@@ -1,9 +1,10 @@
 //! How a classic group goes from one generation to the next: what the APIs and timers of the group share.
 
 use super::{Classic, JoinTimer, State, refuse_join};
-use crate::effect::{Reply, Step, Token};
+use crate::effect::{Reply, Step};
 use crate::record::GroupRecord;
 use crate::settings::GroupSettings;
+use crate::token::Token;
 use bytes::Bytes;
 use klamm_protocol::api::sync_group::SyncGroupResponse;
 use klamm_protocol::{ErrorCode, StrBytes};

@@ -3,8 +3,9 @@
 //! * v3 static members (KIP-345)  * v5 the protocol is named and checked (KIP-559)
 
 use super::{Classic, State, refuse_sync};
-use crate::effect::{Continuation, Reply, Step, Token};
+use crate::effect::{Continuation, Reply, Step};
 use crate::record::GroupRecord;
+use crate::token::Token;
 use klamm_protocol::api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use klamm_protocol::{ErrorCode, StrBytes};
 use std::collections::BTreeMap;

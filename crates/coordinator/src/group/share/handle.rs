@@ -3,9 +3,10 @@
 use super::request::{ShareGroupReply, ShareGroupRequest, TopicPartitions};
 use crate::cluster::Cluster;
 use crate::coordinator::GroupCoordinator;
-use crate::effect::{Reply, Step, Token};
+use crate::effect::{Reply, Step};
 use crate::group::GroupState;
 use crate::request::RequestContext;
+use crate::token::Token;
 use klamm_protocol::api::alter_share_group_offsets::AlterShareGroupOffsetsResponse;
 use klamm_protocol::api::delete_share_group_offsets::DeleteShareGroupOffsetsResponse;
 use klamm_protocol::api::share_group_heartbeat::ShareGroupHeartbeatResponse;

@@ -13,7 +13,8 @@ const HEAD: &str = include_str!("head.md");
 const CLUSTER_HEAD: &str = include_str!("cluster.md");
 
 /// The sets that are kept once, for Klamm: name and the text above their numbers, in the order of the page.
-const ONCE: &[(&str, &str)] = &[("embedded", include_str!("embedded.md"))];
+const ONCE: &[(&str, &str)] =
+    &[("coordinators", include_str!("coordinators.md")), ("embedded", include_str!("embedded.md"))];
 
 /// One test's result.
 struct Row {

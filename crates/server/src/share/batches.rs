@@ -25,8 +25,9 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    /// Finds the whole batches of a slice. One that is cut is left out, as is everything behind what cannot be read.
-    pub(super) fn scan(slice: &FileSlice) -> klamm_log::Result<Self> {
+    /// Finds the whole batches of a slice, up to the one with `last_wanted`: a slice may have tens of megabytes, and a
+    /// member wants some hundred records. A batch that is cut is left out, as is everything behind what cannot be read.
+    pub(super) fn scan(slice: &FileSlice, last_wanted: i64) -> klamm_log::Result<Self> {
         let mut found = Self::default();
         let mut window = Window { slice, from: 0, bytes: Bytes::new() };
         let mut at = 0;
@@ -54,6 +55,9 @@ impl Batches {
                 kind,
             });
             found.ends.push(u32::try_from(end).unwrap_or(u32::MAX));
+            if header.last_offset() >= last_wanted {
+                break;
+            }
             at = end;
         }
         Ok(found)

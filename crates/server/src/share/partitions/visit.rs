@@ -259,7 +259,9 @@ impl Shard {
                 return Ok(Tried::Done(VisitAnswer { bytes: slice.len, ..VisitAnswer::default() }));
             }
         };
-        let batches = Batches::scan(&slice).map_err(|error| log_error(&error))?;
+        // Behind what is in flight everything is free, so that no more than this can be given out.
+        let last_wanted = fetch_offset.max(active.machine.end_offset()).saturating_add(left.records);
+        let batches = Batches::scan(&slice, last_wanted).map_err(|error| log_error(&error))?;
         let wanted = AcquireRequest {
             member: &request.member,
             mode,

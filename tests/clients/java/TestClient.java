@@ -289,7 +289,8 @@ public final class TestClient {
                     consumer.subscribe(List.of(topic));
                     while (!done.get()) {
                         for (ConsumerRecord<String, String> r : consumer.poll(Duration.ofMillis(100))) {
-                            if (workMs > 0) Thread.sleep(workMs);
+                            // Nobody empties the topic while others have not begun.
+                            if (workMs > 0 || begun.getCount() > 0) Thread.sleep(Math.max(1, workMs));
                             taken.increment();
                             if (first) begun.countDown();
                             first = false;

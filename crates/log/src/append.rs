@@ -193,7 +193,14 @@ impl Log {
             let segment_bytes = self.config.segment_bytes;
             return Err(Error::RecordBatchTooLarge { size: ready.size, segment_bytes });
         }
-        let changes = self.check_producers(ready, append)?;
+        let changes = match self.check_producers(ready, append) {
+            Err(Error::OutOfOrderSequence(_))
+                if append.origin == AppendOrigin::Client && self.recall(&ready.headers)? =>
+            {
+                self.check_producers(ready, append)
+            }
+            checked => checked,
+        }?;
         if let Some(duplicate) = changes.duplicate {
             appended.first_offset = duplicate.first_offset();
             appended.last_offset = duplicate.last_offset;

@@ -42,6 +42,7 @@ mod offset_index;
 mod partition_metadata;
 pub mod producer_state;
 mod read;
+mod recall;
 mod recovery;
 mod retention;
 mod scan;

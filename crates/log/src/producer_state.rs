@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::handles::LogFiles;
 use crate::names::{DELETED_SUFFIX, FileKind};
 use append::{AppendOrigin, CompletedTxn, ProducerAppend};
-use entry::ProducerEntry;
+use entry::{BatchMetadata, ProducerEntry};
 use snapshot::{read_snapshot, write_snapshot};
 use verification::{VerificationGuard, Verifications};
 
@@ -166,6 +166,18 @@ impl ProducerState {
     /// Takes note of a transactional batch that has been written.
     pub(crate) fn transactional_written(&mut self, batch: &BatchHeader) {
         self.verifications.written(batch.producer_id, batch.producer_epoch, batch.is_control());
+    }
+
+    /// See [`ProducerEntry::start_recall`].
+    pub(crate) fn start_recall(&mut self, batch: &BatchHeader) -> Option<BatchMetadata> {
+        self.producers.get_mut(&batch.producer_id)?.start_recall(batch)
+    }
+
+    /// See [`ProducerEntry::recall`].
+    pub(crate) fn recall(&mut self, producer_id: i64, earlier: &[BatchMetadata]) {
+        if let Some(producer) = self.producers.get_mut(&producer_id) {
+            producer.recall(earlier);
+        }
     }
 
     /// Takes over what an append did.

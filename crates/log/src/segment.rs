@@ -224,7 +224,12 @@ impl Segment {
     }
 
     /// A walk over the batches that starts at or before the one that has `offset`, as near as the offset index knows.
-    fn walk_from<'a>(&mut self, files: &LogFiles, file: &'a File, offset: i64) -> Result<Headers<'a>> {
+    pub(crate) fn walk_from<'a>(
+        &mut self,
+        files: &LogFiles,
+        file: &'a File,
+        offset: i64,
+    ) -> Result<Headers<'a>> {
         let entry = self.offset_index.lookup(files, offset)?;
         let mut headers = Headers::new(file, entry.position, self.size);
         if entry.position == 0 {

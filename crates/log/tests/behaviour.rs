@@ -74,17 +74,47 @@ fn sequences_of_a_producer() {
             (result, _) => panic!("case {index}: {result:?}"),
         }
     }
-    // After a restart only the last batch is known.
+    // After a restart a snapshot has the last batch only; those before it are in the log.
     let flushed = log.close().unwrap().sync().unwrap();
     log.mark_flushed(flushed, NOW_MS);
     drop(log);
     let mut log = setup.open(&Opening { clean: true, ..Opening::default() });
     let duplicate = append(&mut log, producer_batch(7, 1, 1, false, &[NOW_MS])).unwrap();
     assert_eq!((duplicate.first_offset, duplicate.duplicate_timestamp), (8, Some(NOW_MS)));
-    assert!(append(&mut log, producer_batch(7, 1, 0, false, &[NOW_MS])).is_err());
+    let duplicate = append(&mut log, producer_batch(7, 1, 0, false, &[NOW_MS])).unwrap();
+    assert_eq!((duplicate.first_offset, duplicate.duplicate_timestamp), (7, Some(NOW_MS)));
+    assert!(append(&mut log, producer_batch(7, 1, 3, false, &[NOW_MS])).is_err());
     // And after its time it is forgotten.
     log.remove_expired_producers(NOW_MS + setup.config.producer_id_expiration_ms);
     assert_eq!(append(&mut log, producer_batch(7, 0, 100, false, &[NOW_MS])).unwrap().first_offset, 9);
+}
+
+#[test]
+fn batches_before_a_snapshot_are_known() {
+    // Segments of a few batches; another producer writes between.
+    let config = LogConfig { segment_bytes: 400, ..LogConfig::default() };
+    let (setup, mut log) = Setup::new("recall", config);
+    for sequence in 0..12 {
+        append(&mut log, producer_batch(7, 0, sequence, false, &[NOW_MS])).unwrap();
+        append(&mut log, producer_batch(8, 0, sequence, false, &[NOW_MS])).unwrap();
+    }
+    let flushed = log.close().unwrap().sync().unwrap();
+    log.mark_flushed(flushed, NOW_MS);
+    drop(log);
+    let again = |log: &mut Log, sequence| {
+        let appended = append(log, producer_batch(7, 0, sequence, false, &[NOW_MS]));
+        appended.map(|appended| (appended.first_offset, appended.duplicate_timestamp.is_some()))
+    };
+    let mut log = setup.open(&Opening { clean: true, ..Opening::default() });
+    assert!(log.segment_count() > 4);
+    // As many as a producer has in flight, in any order; and then it goes on.
+    for sequence in [9, 7, 8, 10, 11] {
+        assert_eq!(again(&mut log, sequence).unwrap(), (2 * i64::from(sequence), true));
+    }
+    assert!(matches!(again(&mut log, 6), Err(Error::OutOfOrderSequence(_))));
+    assert_eq!(again(&mut log, 12).unwrap(), (24, false));
+    assert_eq!(again(&mut log, 8).unwrap(), (16, true));
+    assert!(matches!(again(&mut log, 7), Err(Error::OutOfOrderSequence(_))));
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct ProducerEntry {
     producer_epoch: i16,
     // The oldest first; only the first `batch_count` count.
     batch_count: u8,
+    // The log was searched for the batches before these.
+    is_recalled: bool,
     batches: [BatchMetadata; BATCHES_RETAINED],
 }
 
@@ -64,6 +66,7 @@ impl ProducerEntry {
             coordinator_epoch,
             producer_epoch,
             batch_count: 0,
+            is_recalled: false,
             batches: Default::default(),
         }
     }
@@ -130,6 +133,25 @@ impl ProducerEntry {
             known.first_sequence() == batch.base_sequence && known.last_sequence == batch.last_sequence()
         };
         self.batches().iter().find(same).copied()
+    }
+
+    /// If `batch` may be one that was written before those that are remembered, the first of these; once.
+    pub(crate) fn start_recall(&mut self, batch: &BatchHeader) -> Option<BatchMetadata> {
+        let first = *self.batches().first()?;
+        let is_full = usize::from(self.batch_count) == BATCHES_RETAINED;
+        let has_earlier =
+            batch.producer_epoch == self.producer_epoch && !is_full && first.first_sequence() != 0;
+        (has_earlier && !std::mem::replace(&mut self.is_recalled, true)).then_some(first)
+    }
+
+    /// Remembers batches that were written before the others, the oldest first.
+    pub(crate) fn recall(&mut self, earlier: &[BatchMetadata]) {
+        let room = BATCHES_RETAINED - usize::from(self.batch_count);
+        let known = self.batches().to_vec();
+        self.batch_count = 0;
+        for batch in earlier.iter().skip(earlier.len().saturating_sub(room)).chain(&known) {
+            self.push(*batch);
+        }
     }
 
     pub(crate) fn add_batch(&mut self, producer_epoch: i16, batch: BatchMetadata) {

@@ -11,6 +11,7 @@ mod high_watermark;
 mod image_replay;
 mod isr_caught_up;
 mod log_matching;
+mod moves_announced;
 mod one_directory;
 mod one_leader;
 mod topics_kept;
@@ -93,6 +94,7 @@ impl Default for Invariants {
             Box::<exactly_once::ExactlyOnce>::default(),
             Box::<group_ownership::GroupOwnership>::default(),
             Box::<one_directory::OneDirectory>::default(),
+            Box::<moves_announced::MovesAnnounced>::default(),
             Box::<voters::Voters>::default(),
         ];
         Self { all, violations: Vec::new() }

@@ -30,6 +30,15 @@ pub enum Observation {
     },
     /// It has replayed the committed log up to an image.
     Published(Arc<Published>),
+    /// A replica has moved to another of its broker's log directories: from now on it is the one there.
+    Moved {
+        /// The partition.
+        at: TopicPartition,
+        /// Its topic's id.
+        topic_id: Uuid,
+        /// `directory.id` of where it is now.
+        directory: Uuid,
+    },
     /// A partition's log has grown or been cut, or its high watermark or role has changed.
     Replica(Replica),
 }
@@ -64,6 +73,12 @@ pub(crate) fn replica(partition: &Partition) {
             high_watermark: partition.log.high_watermark(),
         })
     });
+}
+
+/// Tells of a replica that is in another log directory now.
+#[inline]
+pub(crate) fn moved(at: &TopicPartition, topic_id: Uuid, directory: Uuid) {
+    sim::tell(|| Observation::Moved { at: at.clone(), topic_id, directory });
 }
 
 /// Tells of a batch that is committed.

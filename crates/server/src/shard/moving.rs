@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::{partitions::Partitions, requests::TopicPartition, run::Shard};
 use crate::{
     log_dirs::{LogDir, name_aside},
+    observe,
     partition::{FutureLog, MoveError, Partition, Piece},
 };
 
@@ -249,6 +250,9 @@ impl Shard {
         for (index, is_new) in [(old_dir, false), (moving.log_dir, true)] {
             if let Some(dir) = log_dirs.dir(index) {
                 dir.count(is_new);
+                if is_new {
+                    observe::moved(at, moving.topic_id, dir.id());
+                }
             }
         }
         // It is to be flushed.

@@ -15,7 +15,10 @@ use klamm_protocol::Uuid;
 use klamm_server::node::World;
 use tokio::sync::oneshot;
 
-use crate::plan::Plan;
+use crate::{
+    history::shares,
+    plan::{Plan, Special},
+};
 
 /// Where a node keeps everything.
 pub const DATA: &str = "/data";
@@ -281,6 +284,11 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
     };
     let factor = plan.replication_factor.to_string();
     let min_isr = plan.min_isr().to_string();
+    let (lock_ms, deliveries) = match plan.special {
+        Special::LooseShares => (1000, 10),
+        _ => (shares::LOCK.as_millis(), shares::DELIVERIES_MAX),
+    };
+    let (lock_ms, deliveries) = (lock_ms.to_string(), deliveries.to_string());
     let pairs = [
         ("process.roles", if is_controller { "broker,controller" } else { "broker" }),
         ("node.id", &*id.to_string()),
@@ -295,6 +303,12 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
         ("transaction.state.log.replication.factor", &*factor),
         ("transaction.state.log.min.isr", &*min_isr),
         ("transaction.state.log.num.partitions", "2"),
+        ("share.coordinator.state.topic.replication.factor", &*factor),
+        ("share.coordinator.state.topic.min.isr", &*min_isr),
+        ("share.coordinator.state.topic.num.partitions", "2"),
+        ("group.share.min.record.lock.duration.ms", "1000"),
+        ("group.share.record.lock.duration.ms", &*lock_ms),
+        ("group.share.delivery.count.limit", &*deliveries),
         ("auto.create.topics.enable", "false"),
         ("group.initial.rebalance.delay.ms", "0"),
         // Files are kept in memory whole, several times.

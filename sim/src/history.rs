@@ -1,6 +1,7 @@
 //! What clients did and saw.
 
 mod owners;
+pub mod shares;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,6 +10,7 @@ use std::{
 
 use klamm_client::TopicPartition;
 pub use owners::{Given, Owners};
+pub use shares::{Delivery, Place, Shares};
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -66,8 +68,6 @@ pub struct History {
     pub read: BTreeMap<TopicPartition, BTreeMap<i64, (usize, u64)>>,
     /// What consumers have seen that cannot be.
     pub contradictions: Vec<String>,
-    /// Whether a record may be there twice: see `invariants/acknowledged.rs`.
-    pub may_repeat: bool,
     /// What members of the group have read.
     pub group_read: BTreeMap<TopicPartition, BTreeSet<i64>>,
     /// Who owned which of its partitions.
@@ -84,6 +84,8 @@ pub struct History {
     pub topics_listed: Option<BTreeSet<String>>,
     /// Committed offsets that are not what was committed.
     pub offset_contradictions: Vec<String>,
+    /// What members of the share group were given.
+    pub shares: Shares,
     /// Voters of the quorum that were asked for and answered, and those that it says it has.
     pub voters: Vec<(BTreeSet<i32>, BTreeSet<i32>)>,
     /// Nodes and replicas that are in more than one of their log directories, once all has healed.

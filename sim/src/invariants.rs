@@ -14,6 +14,9 @@ mod log_matching;
 mod moves_announced;
 mod one_directory;
 mod one_leader;
+mod share_done;
+mod share_limit;
+mod share_one_member;
 mod topics_kept;
 mod transactions;
 mod voters;
@@ -96,6 +99,9 @@ impl Default for Invariants {
             Box::<one_directory::OneDirectory>::default(),
             Box::<moves_announced::MovesAnnounced>::default(),
             Box::<voters::Voters>::default(),
+            Box::<share_one_member::ShareOneMember>::default(),
+            Box::<share_done::ShareDone>::default(),
+            Box::<share_limit::ShareLimit>::default(),
         ];
         Self { all, violations: Vec::new() }
     }

@@ -37,7 +37,7 @@ struct Options {
     /// One node without faults
     #[arg(long)]
     single: bool,
-    /// The group is of the consumer protocol
+    /// The group is of the consumer protocol, whatever the seed says
     #[arg(long)]
     consumer_protocol: bool,
     /// All hosts lose their power at once
@@ -102,7 +102,7 @@ fn plan(options: &Options, seed: u64) -> Plan {
         (false, true) => Plan::of(seed, Special::Blackout),
         (false, false) => Plan::of(seed, Special::None),
     };
-    Plan { has_consumer_protocol: options.consumer_protocol, ..plan }
+    Plan { has_consumer_protocol: options.consumer_protocol || plan.has_consumer_protocol, ..plan }
 }
 
 /// Prints a report. Whether all was well.

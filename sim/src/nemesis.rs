@@ -11,12 +11,16 @@ use klamm_server::metadata::Published;
 
 use crate::{
     cluster::{Cluster, log_dirs},
+    history::Shared,
     invariants::{Invariants, Loss},
     plan::{Plan, Special},
 };
 
 /// The newest image that any node has committed.
 pub type Newest = Rc<RefCell<Option<Arc<Published>>>>;
+
+/// What breaks is known to both ends after so long, once links are whole.
+const SETTLING: Duration = Duration::from_secs(1);
 
 type Deed<'a> = fn(&mut Nemesis<'a>);
 
@@ -42,6 +46,7 @@ pub struct Nemesis<'a> {
     invariants: Rc<RefCell<Invariants>>,
     newest: Newest,
     clients: Vec<Host>,
+    history: Shared,
     later: Vec<(Duration, Later)>,
     /// Whose process has ended, and the broker epoch it had in the newest image then.
     ended: BTreeMap<usize, i64>,
@@ -65,12 +70,14 @@ pub struct Parts<'a> {
     pub newest: Newest,
     /// Hosts of clients.
     pub clients: Vec<Host>,
+    /// Has to know when connections may break.
+    pub history: Shared,
 }
 
 impl<'a> Nemesis<'a> {
     /// One that has done nothing yet.
     pub fn new(parts: Parts<'a>) -> Self {
-        let Parts { sim, cluster, plan, invariants, newest, clients } = parts;
+        let Parts { sim, cluster, plan, invariants, newest, clients, history } = parts;
         let entropy = Entropy::seeded(plan.seed ^ 0x6e65_6d65);
         let (later, deeds) = (Vec::new(), Vec::new());
         let ended = BTreeMap::new();
@@ -82,6 +89,7 @@ impl<'a> Nemesis<'a> {
             invariants,
             newest,
             clients,
+            history,
             later,
             ended,
             recovering: false,
@@ -156,7 +164,15 @@ impl<'a> Nemesis<'a> {
         if !possible.is_empty() {
             let chosen = usize::try_from(self.entropy.below(possible.len() as u64)).unwrap_or(0);
             possible[chosen](self);
+            self.note_disturbance();
         }
+    }
+
+    /// A connection that breaks has its broker take back what a member of a share group has, before that member knows.
+    fn note_disturbance(&self) {
+        let lasts = self.later.iter().any(|(_, later)| matches!(later, Later::MendLinks | Later::Resume(_)));
+        let until = if lasts { Duration::MAX } else { self.sim.now() + SETTLING };
+        self.history.lock().shares.disturbed_until = until;
     }
 
     fn is_up(&self, index: usize) -> bool {
@@ -411,6 +427,7 @@ impl<'a> Nemesis<'a> {
                 Later::Forgive(index) => self.forgive(index),
                 Later::MendLinks => self.mend_links(),
             }
+            self.note_disturbance();
         }
         for index in 0..self.cluster.nodes.len() {
             let is_awaited = self.later.iter().any(|(_, later)| *later == Later::Start(index));
@@ -470,6 +487,7 @@ impl<'a> Nemesis<'a> {
         self.say("heal".to_owned());
         self.later.clear();
         self.mend_links();
+        self.note_disturbance();
         for index in 0..self.cluster.nodes.len() {
             self.mend_disk(index);
             self.cluster.resume(self.sim, index);

@@ -20,6 +20,9 @@ pub enum Special {
     UncommittedReads,
     /// A replica is found in two log directories in the end. An invariant has to notice.
     CopiedReplica,
+    /// Brokers lock shared records for less long, and deliver them more often, than the group was promised. Invariants
+    /// have to notice.
+    LooseShares,
 }
 
 /// Which kinds of faults a run has. A run with few of them gets further into each than one with all.
@@ -74,6 +77,8 @@ pub struct Plan {
     pub writers: usize,
     /// One reads, processes and commits in transactions.
     pub has_copier: bool,
+    /// Members of a share group.
+    pub sharers: usize,
     /// Voters leave the quorum and come back.
     pub changes_voters: bool,
     /// Members of the group are of the consumer protocol (KIP-848).
@@ -118,6 +123,10 @@ impl Plan {
         let has_transactions = more(45) && !arranged || special == Special::UncommittedReads;
         let log_dirs = if more(30) && !arranged { 2 } else { 1 };
         let kinds = Kinds { log_dir: log_dirs > 1, ..kinds };
+        let entropy_of_groups = Entropy::seeded(seed ^ 0x6772_6f75);
+        let group = |percent: u64| entropy_of_groups.below(100) < percent;
+        let has_consumer_protocol = group(50);
+        let has_shares = group(40) && !arranged || special == Special::LooseShares;
         Self {
             seed,
             special,
@@ -126,14 +135,14 @@ impl Plan {
             topics: (1 + below(&entropy, 2), 1 + i32::try_from(entropy.below(3)).unwrap_or(0)),
             replication_factor: 3,
             producers: 1 + below(&entropy, 3),
-            in_flight: if chance(70) { 1 } else { 5 },
+            in_flight: if chance(50) { 1 } else { 5 },
             readers: 1 + below(&entropy, 2),
             members: below(&entropy, 3),
             writers: if has_transactions { 1 + below(&entropy_of_more, 2) } else { 0 },
             has_copier: has_transactions && (more(60) || arranged),
+            sharers: if has_shares { 2 + below(&entropy_of_groups, 2) } else { 0 },
             changes_voters: more(30) && !arranged,
-            // Only when it is asked for, while a finding is open (issue 4, docs/evidence/simulation.md).
-            has_consumer_protocol: false,
+            has_consumer_protocol,
             log_dirs,
             has_churn: chance(50),
             has_reassignments: nodes > 3 && chance(60),

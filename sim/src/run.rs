@@ -9,8 +9,9 @@ use std::{
 };
 
 use anyhow::Result;
+use klamm_client::TopicPartition;
 use klamm_io::sim::Simulation;
-use klamm_server::observe::Observation;
+use klamm_server::{metadata::Published, observe::Observation};
 
 use crate::{
     cluster::Cluster,
@@ -73,16 +74,23 @@ pub fn run(plan: &Plan) -> Result<Report> {
     note_panics();
     let sim = Simulation::new(plan.seed);
     let invariants = Rc::new(RefCell::new(Invariants::default()));
-    let newest = listen(&sim, &invariants);
     let history = Shared::default();
-    history.lock().may_repeat = plan.in_flight > 1;
+    let newest = listen(&sim, &invariants, &history);
     let mut cluster = Cluster::format(plan)?;
     for index in 0..cluster.nodes.len() {
         cluster.start(&sim, index)?;
     }
     let shared_plan = Rc::new(plan.clone());
     let clients = workload::start(&sim, &shared_plan, &cluster.bootstrap_servers(), &history);
-    let parts = Parts { sim: &sim, cluster, plan, invariants: Rc::clone(&invariants), newest, clients };
+    let parts = Parts {
+        sim: &sim,
+        cluster,
+        plan,
+        invariants: Rc::clone(&invariants),
+        newest,
+        clients,
+        history: history.clone(),
+    };
     let mut nemesis = Nemesis::new(parts);
     nemesis.prepare();
     let mut end = Duration::ZERO;
@@ -135,22 +143,37 @@ pub fn run(plan: &Plan) -> Result<Report> {
     })
 }
 
-/// Gives invariants what nodes tell, and keeps the newest image.
-fn listen(sim: &Simulation, invariants: &Rc<RefCell<Invariants>>) -> Newest {
+/// Gives invariants what nodes tell, and keeps the newest image and who leads by it.
+fn listen(sim: &Simulation, invariants: &Rc<RefCell<Invariants>>, history: &Shared) -> Newest {
     let newest = Newest::default();
-    let (invariants, keeps) = (Rc::clone(invariants), Rc::clone(&newest));
+    let (invariants, keeps, history) = (Rc::clone(invariants), Rc::clone(&newest), history.clone());
     sim.listen(move |host, told| {
         let Some(observation) = told.downcast_ref::<Observation>() else { return };
+        if let Observation::Acquired { at, first_offset, last_offset, delivery_count } = observation {
+            let mut history = history.lock();
+            for offset in *first_offset..=*last_offset {
+                let at = TopicPartition::new(&*at.topic, at.index);
+                history.shares.acquired((at, offset), *delivery_count);
+            }
+        }
         if let Observation::Published(published) = observation {
             let mut newest = keeps.borrow_mut();
             let offset = published.provenance.last_offset;
             if newest.as_ref().is_none_or(|newest| newest.provenance.last_offset < offset) {
                 *newest = Some(Arc::clone(published));
+                history.lock().shares.leaders = leaders(published);
             }
         }
         invariants.borrow_mut().observe(i32::from(host.0), observation);
     });
     newest
+}
+
+/// Leader and leader epoch of the partitions that are shared.
+fn leaders(published: &Published) -> BTreeMap<i32, (i32, i32)> {
+    let topic = published.image.topics.by_name(workload::SHARED);
+    let partitions = topic.into_iter().flat_map(|topic| &topic.partitions);
+    partitions.map(|(index, partition)| (*index, (partition.leader, partition.leader_epoch))).collect()
 }
 
 /// When all hosts lose their power at once, records that were not synced go, as with Kafka; only what is synced counts.
@@ -162,7 +185,8 @@ fn counts_in(plan: &Plan, invariant: &str) -> bool {
         Special::None
         | Special::EarlyAcknowledgement
         | Special::UncommittedReads
-        | Special::CopiedReplica => true,
+        | Special::CopiedReplica
+        | Special::LooseShares => true,
     }
 }
 
@@ -183,6 +207,7 @@ fn expected_clients(plan: &Plan) -> Vec<String> {
         expected.extend(numbered("member", plan.members));
     }
     expected.extend(numbered("writer", plan.writers));
+    expected.extend(numbered("sharer", plan.sharers));
     if plan.has_copier {
         expected.push("copier".to_owned());
     }
@@ -203,5 +228,10 @@ fn missing(expected: &[String], history: &Shared, nemesis: &Nemesis<'_>) -> Stri
     let history = history.lock();
     let waiting: Vec<&String> = expected.iter().filter(|client| !history.done.contains(*client)).collect();
     let state = nemesis.describe();
-    format!("after {} s without faults not done: {waiting:?}; {state}", HEALING_MAX.as_secs())
+    let mut unsettled = String::new();
+    if waiting.iter().any(|client| client.starts_with("sharer")) {
+        let places = workload::to_be_shared(&history).filter(|place| !history.shares.is_settled(place));
+        unsettled = places.take(5).map(|place| format!("; {}", history.shares.describe(&place))).collect();
+    }
+    format!("after {} s without faults not done: {waiting:?}; {state}{unsettled}", HEALING_MAX.as_secs())
 }

@@ -8,6 +8,7 @@ mod moves;
 mod producers;
 mod readers;
 mod reassignments;
+mod sharers;
 mod topics;
 mod transactions;
 mod voters;
@@ -20,12 +21,17 @@ use klamm_io::{
     sim::{Host, Simulation},
 };
 
-use crate::{history::Shared, plan::Plan};
+use crate::{
+    history::{History, Place, Shared},
+    plan::Plan,
+};
 
 /// Topic of the transactions.
 pub const TRANSACTIONS: &str = "transactions";
 /// Topic of the copies of records of the first topic.
 pub const COPIES: &str = "copies";
+/// Topic that the share group consumes.
+pub const SHARED: &str = "topic-0";
 /// The host of the first client; the others follow.
 pub const FIRST_HOST: u8 = 101;
 /// What one attempt may take in which nothing goes wrong.
@@ -55,6 +61,13 @@ pub fn topics(plan: &Plan) -> Vec<(String, i32)> {
         topics.push((COPIES.to_owned(), plan.topics.1));
     }
     topics
+}
+
+/// Records that the share group has to get.
+pub fn to_be_shared(history: &History) -> impl Iterator<Item = Place> {
+    let known =
+        history.acknowledged.iter().filter(|record| &*record.at.topic == SHARED && record.offset >= 0);
+    known.map(|record| (record.at.clone(), record.offset))
 }
 
 /// Starts all clients. Returns the hosts they are on.
@@ -94,6 +107,9 @@ impl Start<'_> {
         }
         if self.plan.log_dirs > 1 {
             self.one(moves::move_replicas);
+        }
+        for index in 0..self.plan.sharers {
+            self.one(move |client| sharers::share(client, index));
         }
         if self.plan.changes_voters {
             self.one(voters::change);

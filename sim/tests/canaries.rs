@@ -11,7 +11,8 @@ fn report(plan: &Plan) -> Report {
 
 #[test]
 fn a_seed_tells_everything() {
-    for plan in [Plan::single(1), Plan::of(3, Special::None)] {
+    // The second has transactions and a share group.
+    for plan in [Plan::single(1), Plan::of(31, Special::None)] {
         let (one, two) = (report(&plan), report(&plan));
         assert_eq!(one.violations, []);
         assert_eq!((one.trace, one.polls, one.counts), (two.trace, two.polls, two.counts));
@@ -52,4 +53,13 @@ fn a_replica_in_two_directories_is_noticed() {
     assert_eq!(report(&plan).violations, []);
     let violated = report(&Plan { special: Special::CopiedReplica, ..plan }).violations;
     assert!(violated.iter().any(|(name, _)| name == "one directory"), "{violated:?}");
+}
+
+#[test]
+fn shares_that_are_given_out_too_early_and_too_often_are_noticed() {
+    let violated: Vec<_> =
+        (1..4).flat_map(|seed| report(&Plan::of(seed, Special::LooseShares)).violations).collect();
+    for invariant in ["one member has a shared record", "delivery limit of a share group"] {
+        assert!(violated.iter().any(|(name, _)| name == invariant), "{violated:?}");
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use klamm_io::sim;
 use klamm_protocol::{Uuid, records::BatchHeader};
+use klamm_share::AcquiredRecords;
 
 use crate::{metadata::Published, partition::Partition, shard::requests::TopicPartition};
 
@@ -38,6 +39,17 @@ pub enum Observation {
         topic_id: Uuid,
         /// `directory.id` of where it is now.
         directory: Uuid,
+    },
+    /// It gives records of a share partition out. The answer that has them may get lost.
+    Acquired {
+        /// The partition.
+        at: TopicPartition,
+        /// The first of the records.
+        first_offset: i64,
+        /// The last of them.
+        last_offset: i64,
+        /// How often they have been given out, this time included.
+        delivery_count: i16,
     },
     /// A partition's log has grown or been cut, or its high watermark or role has changed.
     Replica(Replica),
@@ -79,6 +91,19 @@ pub(crate) fn replica(partition: &Partition) {
 #[inline]
 pub(crate) fn moved(at: &TopicPartition, topic_id: Uuid, directory: Uuid) {
     sim::tell(|| Observation::Moved { at: at.clone(), topic_id, directory });
+}
+
+/// Tells of records that a member of a share group gets.
+#[inline]
+pub(crate) fn acquired(at: &TopicPartition, runs: &[AcquiredRecords]) {
+    for run in runs {
+        sim::tell(|| Observation::Acquired {
+            at: at.clone(),
+            first_offset: run.first_offset,
+            last_offset: run.last_offset,
+            delivery_count: run.delivery_count,
+        });
+    }
 }
 
 /// Tells of a batch that is committed.

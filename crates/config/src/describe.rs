@@ -87,7 +87,7 @@ impl Described {
 
 /// Keys of a topic.
 pub fn topic(broker: &BrokerConfig, own: &BTreeMap<String, String>) -> Vec<Described> {
-    let known = table::TOPIC.iter().filter(|def| !def.internal || own.contains_key(def.name));
+    let known = table::TOPIC.iter().filter(|def| is_listed_of_topic(def, own));
     let known = known.map(|def| {
         let behind = def.synonyms.first().map(|(name, _)| broker_synonyms(broker, name)).unwrap_or_default();
         resource_key(def, own, Source::Topic, broker_value(broker, def), behind)
@@ -147,7 +147,7 @@ pub fn created_topic(
     node: &BTreeMap<String, String>,
     own: &BTreeMap<String, String>,
 ) -> Vec<Described> {
-    let keys = table::TOPIC.iter().filter(|def| !def.internal || own.contains_key(def.name));
+    let keys = table::TOPIC.iter().filter(|def| is_listed_of_topic(def, own));
     keys.map(|def| {
         let places = [
             (node, Source::DynamicBroker),
@@ -183,7 +183,12 @@ fn convert(text: &str, factor: i64) -> String {
 
 /// Keys that are listed although they are not set: Kafka's.
 fn is_listed(def: &KeyDef) -> bool {
-    !def.internal && !def.name.starts_with("klamm.") && !is_dynamic_only(def.name)
+    !def.internal && table::is_of_kafka(def.name) && !is_dynamic_only(def.name)
+}
+
+/// Keys of topics that are listed: those that are not set only if they are Kafka's, whose clients count them.
+fn is_listed_of_topic(def: &KeyDef, own: &BTreeMap<String, String>) -> bool {
+    own.contains_key(def.name) || (!def.internal && table::is_of_kafka(def.name))
 }
 
 fn described(

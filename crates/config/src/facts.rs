@@ -73,7 +73,7 @@ fn every_row_has_kafkas_facts() {
         seen += 1;
     }
     let tables = [&table::BROKER, &table::TOPIC, &table::GROUP, &table::CLIENT_METRICS, &table::QUOTA];
-    let is_kafkas = |def: &&KeyDef| !def.name.starts_with("klamm.");
+    let is_kafkas = |def: &&KeyDef| table::is_of_kafka(def.name);
     let rows: usize = tables.iter().map(|t| t.iter().filter(is_kafkas).count()).sum();
     assert_eq!(rows, seen, "the table has keys that Kafka does not have");
 }

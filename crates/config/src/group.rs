@@ -12,6 +12,44 @@ keys! { DEFS;
     /// A member of the consumer group without a heartbeat for this long is removed, in milliseconds.
     CONSUMER_SESSION_TIMEOUT_MS: i32 = "consumer.session.timeout.ms", default(45000), at_least(1), Medium, Resource, from(&[("group.consumer.session.timeout.ms", 1)]), supported;
 
+    /// Whether the dead-letter queue gets headers, key and value of a record that is given up, or only the headers that tell
+    /// where it came from and why (KIP-1191, of Kafka 4.4).
+    ERRORS_DEADLETTERQUEUE_COPY_RECORD_ENABLE: bool = "errors.deadletterqueue.copy.record.enable", default(false), Any, Medium, Resource, supported;
+
+    /// Topic that records go to which the share group gives up: its dead-letter queue. Empty: they go nowhere (KIP-1191, of
+    /// Kafka 4.4). The topic needs `errors.deadletterqueue.group.enable=true` and a name that begins with the broker's
+    /// `errors.deadletterqueue.topic.name.prefix`.
+    ERRORS_DEADLETTERQUEUE_TOPIC_NAME: String = "errors.deadletterqueue.topic.name", default(""), Any, Medium, Resource, supported;
+
+    /// Number of records of a share partition that go to the dead-letter queue within
+    /// `klamm.errors.deadletterqueue.circuit.breaker.window.ms` at which the share partition stops to deliver records;
+    /// 0: never. Beyond Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_RECORDS: i32 = "klamm.errors.deadletterqueue.circuit.breaker.records", default(0), at_least(0), Medium, Resource, supported;
+
+    /// Most records of a share partition that are with consumers at a time while it finds out whether they can be processed
+    /// again. Beyond Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_TRIAL_RECORDS: i32 = "klamm.errors.deadletterqueue.circuit.breaker.trial.records", default(1), at_least(1), Low, Resource, supported;
+
+    /// How long a share partition does not deliver records before it tries again, in milliseconds. Beyond Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_WAIT_MS: i32 = "klamm.errors.deadletterqueue.circuit.breaker.wait.ms", default(30000), at_least(1), Low, Resource, supported;
+
+    /// Time over which the records are counted that go to the dead-letter queue, in milliseconds. Beyond Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_WINDOW_MS: i32 = "klamm.errors.deadletterqueue.circuit.breaker.window.ms", default(10000), between(10, 3600000), Low, Resource, supported;
+
+    /// How much the waiting before a redelivery varies from record to record, as a part of it, so that what failed together
+    /// does not come back together. Beyond Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_JITTER: f64 = "klamm.errors.deadletterqueue.retry.backoff.jitter", default(0.2), share(0.0, 1.0), Low, Resource, supported;
+
+    /// Longest waiting before a record that was not processed is delivered again, in milliseconds. Beyond Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MAX_MS: i32 = "klamm.errors.deadletterqueue.retry.backoff.max.ms", default(60000), at_least(0), Low, Resource, supported;
+
+    /// Waiting before a record that was not processed is delivered for the second time, in milliseconds; 0: none. Beyond
+    /// Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MS: i32 = "klamm.errors.deadletterqueue.retry.backoff.ms", default(0), at_least(0), Medium, Resource, supported;
+
+    /// What the waiting is multiplied by with each further delivery. Beyond Kafka.
+    KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MULTIPLIER: f64 = "klamm.errors.deadletterqueue.retry.backoff.multiplier", default(2.0), share(1.0, 100.0), Low, Resource, supported;
+
     /// Least time between two assignments of the share group, in milliseconds.
     SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "share.assignment.interval.ms", default(1000), at_least(0), Medium, Resource, from(&[("group.share.assignment.interval.ms", 1)]), supported;
 

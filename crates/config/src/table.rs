@@ -43,6 +43,20 @@ pub static CLIENT_METRICS: LazyLock<Table> =
 /// Keys of quota entities.
 pub static QUOTA: LazyLock<Table> = LazyLock::new(|| Table::new(crate::quota::DEFS.iter().copied()));
 
+/// Keys that Kafka 4.4 brings and 4.3 does not have (KIP-1191).
+const OF_KAFKA_4_4: [&str; 5] = [
+    "errors.deadletterqueue.auto.create.topics.enable",
+    "errors.deadletterqueue.copy.record.enable",
+    "errors.deadletterqueue.group.enable",
+    "errors.deadletterqueue.topic.name",
+    "errors.deadletterqueue.topic.name.prefix",
+];
+
+/// Whether Kafka 4.3 has the key.
+pub(crate) fn is_of_kafka(name: &str) -> bool {
+    !name.starts_with("klamm.") && !OF_KAFKA_4_4.contains(&name)
+}
+
 /// A value for every key of a table. Looking one up takes a few nanoseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values(FxHashMap<&'static str, Value>);

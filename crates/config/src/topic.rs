@@ -24,6 +24,10 @@ keys! { DEFS;
     /// How long tombstones and transaction markers of a compacted topic are kept, in milliseconds.
     DELETE_RETENTION_MS: i64 = "delete.retention.ms", default(86400000), at_least(0), Medium, Resource, from(&[("log.cleaner.delete.retention.ms", 1)]), supported;
 
+    /// Whether share groups may use the topic as their dead-letter queue (KIP-1191, of Kafka 4.4). Listed only where it is
+    /// set.
+    ERRORS_DEADLETTERQUEUE_GROUP_ENABLE: bool = "errors.deadletterqueue.group.enable", default(false), Any, Medium, Resource, supported;
+
     /// How long files of deleted segments stay on disk, in milliseconds.
     FILE_DELETE_DELAY_MS: i64 = "file.delete.delay.ms", default(60000), at_least(0), Medium, Resource, from(&[("log.segment.delete.delay.ms", 1)]), supported;
 

@@ -16,11 +16,16 @@ pub struct InterBroker {
 }
 
 impl InterBroker {
-    /// No connections yet.
+    /// No connections yet; for transactions.
     pub fn new(node: Arc<Node>) -> Rc<Self> {
+        Self::named(node, "transactions")
+    }
+
+    /// No connections yet. `purpose` is what the other brokers hear.
+    pub fn named(node: Arc<Node>, purpose: &str) -> Rc<Self> {
         let timeout_ms = node.config.load().get(&broker::REQUEST_TIMEOUT_MS);
         let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(30_000));
-        let client_id = format!("broker-{}-transactions", node.id);
+        let client_id = format!("broker-{}-{purpose}", node.id);
         let peers = Peers::named(client_id, node.cluster_id.clone(), timeout, node.world.clock);
         Rc::new(Self { node, peers })
     }

@@ -55,7 +55,7 @@ use crate::{
         router::ShardSenders,
         run::{self, ShardStart},
     },
-    share::persister::Persister,
+    share::{dead_letters::DeadLetterQueues, persister::Persister},
     topics_creator::TopicsCreator,
 };
 
@@ -627,6 +627,8 @@ fn start_shards(
                 Arc::clone(&creator),
             );
             let persister = Rc::new(persister);
+            let dead_letters =
+                DeadLetterQueues::new(Arc::clone(&contexts_node), Rc::clone(&shards), Arc::clone(&creator));
             Contexts {
                 cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
                 configs: ConfigsContext { node: Arc::clone(&contexts_node) },
@@ -645,6 +647,7 @@ fn start_shards(
                     node: Arc::clone(&contexts_node),
                     shards: Rc::clone(&shards),
                     persister,
+                    dead_letters,
                 }),
                 topics: TopicsContext { node: Arc::clone(&contexts_node) },
                 transactions: TransactionsContext {

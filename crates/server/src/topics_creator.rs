@@ -93,6 +93,19 @@ impl TopicsCreator {
         self.request(std::slice::from_ref(&name), None).await.remove(&name).unwrap_or(ErrorCode::None)
     }
 
+    /// Has a share group's dead-letter queue created (KIP-1191). Returns the controller's code for it.
+    pub async fn create_dead_letter_queue(&self, name: &StrBytes) -> ErrorCode {
+        if !self.in_flight().insert(name.clone()) {
+            return ErrorCode::None;
+        }
+        let mut topic = creatable_topic(&self.node.config.load_full(), name);
+        // Retention goes by the time of the copying, which no broker's default is to replace.
+        topic.configs =
+            topic_configs([(group_enable_key(), "true"), ("message.timestamp.type", "CreateTime")]);
+        let refused = self.request_topics(std::slice::from_ref(name), vec![topic], None).await;
+        refused.get(name).copied().unwrap_or(ErrorCode::None)
+    }
+
     /// Has topics created for a client, against whose quota they count, or for the node itself.
     async fn ask(
         &self,
@@ -110,6 +123,15 @@ impl TopicsCreator {
     async fn request(&self, names: &[StrBytes], call: Option<&Call>) -> BTreeMap<StrBytes, ErrorCode> {
         let config = self.node.config.load_full();
         let topics = names.iter().map(|name| creatable_topic(&config, name)).collect();
+        self.request_topics(names, topics, call).await
+    }
+
+    async fn request_topics(
+        &self,
+        names: &[StrBytes],
+        topics: Vec<CreatableTopic>,
+        call: Option<&Call>,
+    ) -> BTreeMap<StrBytes, ErrorCode> {
         let under_way = UnderWay { creator: self, names };
         let answer = self.ask(topics, call).await;
         drop(under_way);
@@ -182,6 +204,10 @@ fn creatable_topic(config: &BrokerConfig, name: &StrBytes) -> CreatableTopic {
         ),
     };
     CreatableTopic { name: name.clone(), num_partitions, replication_factor, configs, ..Default::default() }
+}
+
+fn group_enable_key() -> &'static str {
+    klamm_config::topic::ERRORS_DEADLETTERQUEUE_GROUP_ENABLE.name()
 }
 
 fn is_set(config: &BrokerConfig, key: &str) -> bool {

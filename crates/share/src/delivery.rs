@@ -46,6 +46,15 @@ impl RecordState {
     }
 }
 
+/// Why a record is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenUp {
+    /// A member rejected it.
+    Rejected,
+    /// It was delivered as often as the group allows.
+    DeliveryCountExceeded,
+}
+
 /// What was before a change that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Before {
@@ -80,6 +89,8 @@ pub(crate) struct Delivery {
     held_until: Option<Duration>,
     /// Whether the driver copies it to the dead-letter queue.
     pub(crate) is_being_copied: bool,
+    /// Why it goes there, if that is known: it is not kept.
+    given_up: Option<GivenUp>,
     /// Archived whatever comes of a change that is being written.
     is_final: bool,
 }
@@ -95,6 +106,7 @@ impl Delivery {
             freed: Freed::Kept,
             held_until: None,
             is_being_copied: false,
+            given_up: None,
             is_final: false,
         }
     }
@@ -111,6 +123,12 @@ impl Delivery {
     /// Whether a change is being written.
     pub(crate) const fn is_changing(&self) -> bool {
         self.before.is_some()
+    }
+
+    /// Whether a member has it, also if it is being written what became of it.
+    pub(crate) fn is_with_member(&self) -> bool {
+        let state = self.before.as_ref().map_or(self.state, |before| before.state);
+        state == RecordState::Acquired && !self.is_final
     }
 
     /// Whether a member may have it now.
@@ -133,6 +151,20 @@ impl Delivery {
     /// Whether it waits to be copied to the dead-letter queue.
     pub(crate) const fn is_dead_letter(&self) -> bool {
         matches!(self.state, RecordState::Archiving) && !self.is_changing()
+    }
+
+    /// Why it goes to the dead-letter queue. Of what another leader gave up only the count is known.
+    pub(crate) fn reason(&self, settings: &Settings) -> GivenUp {
+        self.given_up.unwrap_or(if self.count >= settings.delivery_count_limit {
+            GivenUp::DeliveryCountExceeded
+        } else {
+            GivenUp::Rejected
+        })
+    }
+
+    /// Whether it is being written that it was copied to the dead-letter queue.
+    pub(crate) fn is_leaving_as_dead_letter(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| before.state == RecordState::Archiving)
     }
 
     /// Begins to give up what was copied to the dead-letter queue.
@@ -170,7 +202,16 @@ impl Delivery {
     pub(crate) fn begin(&mut self, wanted: RecordState, settings: &Settings, write: WriteId) {
         debug_assert!(self.state == RecordState::Acquired && !self.is_changing());
         self.before = Some(Before { write, state: self.state, member: self.member.take() });
+        self.become_outcome(wanted, settings);
+    }
+
+    fn become_outcome(&mut self, wanted: RecordState, settings: &Settings) {
         self.state = self.outcome(wanted, settings);
+        self.given_up = match (self.state, wanted) {
+            (RecordState::Archiving, RecordState::Archiving) => Some(GivenUp::Rejected),
+            (RecordState::Archiving, _) => Some(GivenUp::DeliveryCountExceeded),
+            _ => None,
+        };
     }
 
     /// Ends the change that `write` was for. Returns whether there was one.
@@ -198,7 +239,7 @@ impl Delivery {
 
     /// Takes an acquired record from its member, at once.
     pub(crate) fn free(&mut self, settings: &Settings) {
-        self.state = self.outcome(RecordState::Available, settings);
+        self.become_outcome(RecordState::Available, settings);
         self.freed = Freed::Unkept;
         self.member = None;
         self.locked_until = None;

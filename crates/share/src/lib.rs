@@ -14,7 +14,8 @@
 //!   log any more: [`SharePartition::log_start_moved`].
 //! * **Acknowledge**: [`SharePartition::acknowledge`]; keep the write; [`SharePartition::written`].
 //! * **Dead letters**: after each of these, copy what [`SharePartition::take_dead_letters`] gives, then
-//!   [`SharePartition::dead_lettered`].
+//!   [`SharePartition::dead_lettered`], for all of it or part by part; and tell what
+//!   [`SharePartition::take_breaker_change`] gives.
 //! * **Timers**: sleep until [`SharePartition::next_deadline`], then [`SharePartition::expire`].
 //! * **Member gone**: [`SharePartition::release`].
 //!
@@ -22,6 +23,8 @@
 //! * A record is with one member at most, from when it is acquired until its lock has run out or it is acknowledged *and*
 //!   that is written.
 //! * A record is delivered at most as often as the group's limit says. A failed write never lowers its count.
+//! * A record on its way to the dead-letter queue stays so, and holds the start offset back, until the driver says that it
+//!   is there *and* that is written.
 //! * The start offset passes a record only if it is acknowledged, archived, or gone from the log.
 //! * Time only comes in as an argument: a [`std::time::Duration`] since any fixed moment, never going back.
 //!
@@ -37,15 +40,17 @@
 
 mod aborted;
 mod batch;
+mod breaker;
 mod delivery;
 mod partition;
 pub mod session;
 
 pub use aborted::{AbortedTransaction, BatchKind, BatchSpan};
-pub use delivery::RecordState;
+pub use breaker::{BreakerSettings, BreakerState};
+pub use delivery::{GivenUp, RecordState};
 pub use partition::{
-    Acknowledgement, AcquireMode, AcquireRequest, AcquiredRecords, Backoff, DeadLetter, Loaded, NotLoaded,
-    Refusal, Settings, SharePartition, StateBatch, StateWrite, WriteId,
+    Acknowledgement, AcquireMode, AcquireRequest, AcquiredRecords, Backoff, DeadLetter, Expired, Loaded,
+    NotLoaded, Refusal, Settings, SharePartition, StateBatch, StateWrite, WriteId,
 };
 
 /// The offset that the persister has for a share partition which nobody has consumed from.

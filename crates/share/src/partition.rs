@@ -22,10 +22,12 @@ use klamm_protocol::ErrorCode;
 pub use acknowledge::Acknowledgement;
 pub use acquire::{AcquireMode, AcquireRequest, AcquiredRecords};
 pub use dead_letters::DeadLetter;
+pub use release::Expired;
 pub use write::{StateBatch, StateWrite, WriteId};
 
 use crate::{
     batch::InFlightBatch,
+    breaker::{Breaker, BreakerSettings, BreakerState},
     delivery::{Delivery, RecordState},
 };
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub has_dead_letters: bool,
     /// How long a record is held back that was not processed; `None`: not at all.
     pub backoff: Option<Backoff>,
+    /// When no records are delivered because too many go to the dead-letter queue; `None`: never.
+    pub breaker: Option<BreakerSettings>,
 }
 
 impl Settings {
@@ -53,25 +57,36 @@ impl Settings {
     }
 }
 
-/// Waiting that doubles with each delivery.
+/// Waiting that grows with each delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// After the first delivery.
     pub first: Duration,
     /// At most.
     pub max: Duration,
+    /// What it is of the waiting before, in percent. At least 100.
+    pub growth_percent: u32,
+    /// By how much it varies up and down, in percent of itself. At most 100.
+    pub jitter_percent: u32,
 }
 
 impl Backoff {
-    /// The waiting after so many deliveries. It varies by a fifth from offset to offset, so that what failed together does
-    /// not come back together.
+    /// The waiting after so many deliveries. It varies from offset to offset, so that what failed together does not come
+    /// back together.
     pub fn after(&self, deliveries: i16, offset: i64) -> Duration {
-        let doublings = u32::from(deliveries.max(1).unsigned_abs() - 1).min(20);
-        let wait = self.first.saturating_mul(1 << doublings).min(self.max);
+        let mut wait = self.first.min(self.max);
+        for _ in 1..deliveries {
+            let longer = (wait.saturating_mul(self.growth_percent) / 100).min(self.max);
+            if longer <= wait {
+                break;
+            }
+            wait = longer;
+        }
         // Bits of a product with a large odd number are as good as random.
         let spread = (offset.unsigned_abs().wrapping_add(1)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
-        let percent = 80 + u32::try_from(spread % 41).unwrap_or(20);
-        wait.saturating_mul(percent) / 100
+        let jitter = self.jitter_percent.min(100);
+        let percent = 100 - jitter + u32::try_from(spread % u64::from(2 * jitter + 1)).unwrap_or(jitter);
+        (wait.saturating_mul(percent) / 100).min(self.max)
     }
 }
 
@@ -130,6 +145,7 @@ pub struct SharePartition {
     /// When locks on which offsets run out, and when what is held back is not any more. There are more than there are locks: one that is given up stays.
     deadlines: BTreeSet<(Duration, i64, i64)>,
     next_write: u64,
+    breaker: Breaker,
 }
 
 impl SharePartition {
@@ -150,6 +166,7 @@ impl SharePartition {
             has_dead_letters: false,
             deadlines: BTreeSet::new(),
             next_write: 0,
+            breaker: Breaker::new(),
         };
         let mut next = start_offset;
         for batch in batches {
@@ -251,12 +268,41 @@ impl SharePartition {
 
     /// Whether a member that fetches may get anything, as far as that is not up to the log.
     pub fn can_acquire(&mut self, now: Duration, settings: &Settings) -> bool {
+        if self.on_trial(now, settings).is_some_and(|room| room <= 0) {
+            return false;
+        }
         self.next_fetch_offset(now) != self.end_offset + 1 || self.in_flight() < i64::from(settings.locks_max)
     }
 
     /// When [`Self::expire`] has something to do.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.deadlines.first().map(|(deadline, ..)| *deadline)
+        let first = self.deadlines.first().map(|(deadline, ..)| *deadline);
+        first.into_iter().chain(self.breaker.deadline()).min()
+    }
+
+    /// What the circuit breaker lets through.
+    pub fn breaker_state(&self, now: Duration, settings: &Settings) -> BreakerState {
+        self.breaker.state(now, settings.breaker.as_ref())
+    }
+
+    /// What the circuit breaker has changed to since this was last asked.
+    pub fn take_breaker_change(&mut self) -> Option<BreakerState> {
+        self.breaker.take_change()
+    }
+
+    /// How many records members may get still while the circuit breaker is not closed.
+    fn on_trial(&self, now: Duration, settings: &Settings) -> Option<i64> {
+        match self.breaker_state(now, settings) {
+            BreakerState::Closed => None,
+            BreakerState::Open => Some(0),
+            BreakerState::HalfOpen => {
+                let parts = self.batches.values().flat_map(InFlightBatch::parts);
+                let acquired = parts.filter(|(.., delivery)| delivery.is_with_member());
+                let acquired: i64 = acquired.map(|(first, last, _)| last - first + 1).sum();
+                let trial = settings.breaker.map_or(0, |breaker| breaker.trial_records);
+                Some(i64::from(trial) - acquired)
+            }
+        }
     }
 
     /// The gaps, as long as they are not filled.

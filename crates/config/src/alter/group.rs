@@ -11,6 +11,9 @@ use crate::table::{self};
 use crate::topic_config::broker_value;
 use crate::value::Value;
 
+/// The longest name of a topic, in bytes.
+const TOPIC_NAME_MAX: usize = 249;
+
 /// A group's key with the broker's keys that bound it.
 struct Bounds {
     key: &'static Key<i32>,
@@ -135,6 +138,40 @@ pub fn check(config: &BrokerConfig, new: &BTreeMap<String, String>) -> Result<()
         if value(session) <= value(heartbeat) {
             return refuse(format!("{} must be greater than {}", session.name(), heartbeat.name()));
         }
+    }
+    check_dead_letter_queue(new, &value)
+}
+
+/// Checks what Kafka 4.3 does not have, and hence with texts of our own.
+fn check_dead_letter_queue(
+    new: &BTreeMap<String, String>,
+    value: &impl Fn(&Key<i32>) -> i32,
+) -> Result<(), Refusal> {
+    let topic_key = group::ERRORS_DEADLETTERQUEUE_TOPIC_NAME.name();
+    let topic = new.get(topic_key).map_or("", |name| name.as_str());
+    if topic.starts_with("__") {
+        return refuse(format!(
+            "Invalid value {topic} for configuration {topic_key}: topics that begin with __ are Kafka's own; name one that \
+             begins with errors.deadletterqueue.topic.name.prefix of the brokers"
+        ));
+    }
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if topic.len() > TOPIC_NAME_MAX || matches!(topic, "." | "..") || !topic.bytes().all(is_legal) {
+        return refuse(format!(
+            "Invalid value {topic} for configuration {topic_key}: no topic can have this name; it may have up to \
+             {TOPIC_NAME_MAX} letters, digits, dots, underscores and hyphens"
+        ));
+    }
+    let first_key = &group::KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MS;
+    let max_key = &group::KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MAX_MS;
+    let (first, max) = (value(first_key), value(max_key));
+    if first > max {
+        return refuse(format!(
+            "Invalid value {first} for configuration {}: must be no more than {}, which is {max}; lower the one or raise \
+             the other",
+            first_key.name(),
+            max_key.name()
+        ));
     }
     Ok(())
 }

@@ -155,6 +155,39 @@ fn groups() {
 }
 
 #[test]
+fn dead_letter_queues_of_groups() {
+    let check =
+        |current: &str, text: &str, expected: &str| check(ResourceKind::Group, current, text, expected);
+    const DLQ: &str = "errors.deadletterqueue";
+    let taken = format!("{DLQ}.copy.record.enable=true;{DLQ}.topic.name=dlq.orders");
+    check("", &taken, &taken);
+    let backoff = format!("klamm.{DLQ}.retry.backoff");
+    let taken = format!("{backoff}.jitter=0.5;{backoff}.ms=100;{backoff}.multiplier=3");
+    check("", &taken, &taken);
+    for (text, reason) in [
+        (format!("{DLQ}.topic.name=__share_group_state"), "topics that begin with __ are Kafka's own"),
+        (format!("{DLQ}.topic.name=dlq/orders"), "no topic can have this name"),
+        (
+            format!("{backoff}.ms=60001"),
+            "must be no more than klamm.errors.deadletterqueue.retry.backoff.max.ms, which is 60000",
+        ),
+        (format!("{backoff}.multiplier=0.5"), "must be at least 1"),
+        (format!("{backoff}.jitter=2.5"), "must be no more than 1"),
+        (format!("klamm.{DLQ}.circuit.breaker.records=-1"), "must be at least 0"),
+        (format!("klamm.{DLQ}.circuit.breaker.window.ms=1"), "must be at least 10"),
+    ] {
+        let (key, value) = text.split_once('=').unwrap();
+        let answer = alter(ResourceKind::Group, "1", "", &text);
+        let told = format!("INVALID_CONFIG Invalid value {value} for configuration {key}: ");
+        assert!(answer.starts_with(&told) && answer.contains(reason), "{text}: {answer}");
+    }
+    // The greatest waiting may not be lowered below the first either.
+    let lowered =
+        alter(ResourceKind::Group, "1", &format!("{backoff}.ms=100"), &format!("{backoff}.max.ms=50"));
+    assert!(lowered.starts_with("INVALID_CONFIG Invalid value 100"), "{lowered}");
+}
+
+#[test]
 fn client_metrics() {
     let check = |current: &str, text: &str, expected: &str| {
         check(ResourceKind::ClientMetrics, current, text, expected)

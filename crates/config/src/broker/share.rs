@@ -3,6 +3,14 @@
 use crate::keys;
 
 keys! { DEFS;
+    /// Whether the dead-letter queue of a share group is created when it is needed and is not there (KIP-1191, of Kafka 4.4).
+    /// Listed only where it is set.
+    ERRORS_DEADLETTERQUEUE_AUTO_CREATE_TOPICS_ENABLE: bool = "errors.deadletterqueue.auto.create.topics.enable", default(false), Any, Medium, ClusterWide, supported;
+
+    /// What the name of a dead-letter queue has to begin with; empty: anything (KIP-1191, of Kafka 4.4). Listed only where it
+    /// is set.
+    ERRORS_DEADLETTERQUEUE_TOPIC_NAME_PREFIX: String = "errors.deadletterqueue.topic.name.prefix", default("dlq."), NonNull, Medium, ClusterWide, supported;
+
     /// Least time between two assignments of one share group, in milliseconds.
     GROUP_SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide, supported;
 

@@ -34,6 +34,12 @@ fn topics() {
         assert_eq!(shown(&all, name), expected, "{name}");
     }
     assert_eq!(all.len(), 33);
+    let all = topic(&broker, &map(&[("errors.deadletterqueue.group.enable", "true")]));
+    assert_eq!(
+        shown(&all, "errors.deadletterqueue.group.enable"),
+        "true 1: errors.deadletterqueue.group.enable=true@1"
+    );
+    assert_eq!(all.len(), 34, "a key that Kafka 4.3 does not have is listed only where it is set");
     let all = topic(&broker, &map(&[("internal.segment.bytes", "7"), ("gone", "x")]));
     assert_eq!(shown(&all, "internal.segment.bytes"), "7 1: internal.segment.bytes=7@1");
     assert_eq!(shown(&all, "gone"), "null 1: gone=null@1");

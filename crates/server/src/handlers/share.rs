@@ -24,7 +24,11 @@ use klamm_protocol::{ErrorCode, Request, StrBytes};
 use klamm_share::session::TopicIdPartition;
 
 use crate::{
-    error::ApiError, handlers::records::LeaderHints, node::Node, shard::Shards, share::persister::Persister,
+    error::ApiError,
+    handlers::records::LeaderHints,
+    node::Node,
+    shard::Shards,
+    share::{dead_letters::DeadLetterQueues, persister::Persister},
 };
 
 /// What these handlers use.
@@ -35,6 +39,8 @@ pub struct ShareContext {
     pub shards: Rc<Shards>,
     /// Keeps the state of share partitions.
     pub persister: Rc<Persister>,
+    /// The way to the groups' dead-letter queues.
+    pub dead_letters: Rc<DeadLetterQueues>,
 }
 
 /// What is asked, of which share partition.

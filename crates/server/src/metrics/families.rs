@@ -34,6 +34,14 @@ families! {
 
     // kafka.server:type=ShareGroupMetrics, SharePartitionMetrics, ShareSessionCache
     SHARE_ACKNOWLEDGED_RECORDS: Counter = "kafka_server_sharegroupmetrics_recordacknowledgements", "Records that share groups acknowledged";
+    DEAD_LETTER_QUEUE_RECORDS: Counter = "kafka_server_sharegroupmetrics_deadletterqueuerecordcount", "Records that share groups' dead-letter queues got";
+    DEAD_LETTER_QUEUE_REQUESTS: Counter = "kafka_server_sharegroupmetrics_deadletterqueuetotalproducerequests", "Batches that were sent to share groups' dead-letter queues";
+    DEAD_LETTER_QUEUE_FAILED_REQUESTS: Counter = "kafka_server_sharegroupmetrics_deadletterqueuefailedproducerequests", "Attempts to bring records to share groups' dead-letter queues that failed";
+    DEAD_LETTER_QUEUE_DROPPED: Counter = "klamm_share_dead_letters_dropped", "Records that were given up and not copied because the group had no dead-letter queue any more";
+    SHARE_DEAD_LETTERS_PENDING: Gauge = "klamm_share_dead_letters_pending", "Records of a share partition on their way to the dead-letter queue";
+    SHARE_DEAD_LETTERS_BLOCKED: Gauge = "klamm_share_dead_letters_blocked", "Whether records of a share partition do not get to the dead-letter queue";
+    SHARE_BREAKER_STATE: Gauge = "klamm_share_circuit_breaker_state", "Circuit breaker of a share partition: 0 closed, 1 half open, 2 open";
+    SHARE_BREAKER_OPENINGS: Counter = "klamm_share_circuit_breaker_openings", "Times that circuit breakers of share partitions opened";
     SHARE_LOCK_TIMEOUTS: Counter = "kafka_server_sharepartitionmetrics_acquisitionlocktimeout", "Times that the lock on acquired records ran out";
     SHARE_IN_FLIGHT_MESSAGES: Gauge = "kafka_server_sharepartitionmetrics_inflightmessagecount", "Offsets of a share partition that are in flight";
     SHARE_IN_FLIGHT_BATCHES: Gauge = "kafka_server_sharepartitionmetrics_inflightbatchcount", "Batches of a share partition that are in flight";

@@ -313,7 +313,7 @@ impl Shard {
             traffic: self.traffic(),
             requests: self.requests.measure(self.node.world.clock.now()),
             isr_changes: self.isr_changes.get(),
-            share: self.share.measure(),
+            share: self.share.measure(self.node.world.clock.now().since_start()),
             coordinators: self.measure_coordinators(),
         }
     }

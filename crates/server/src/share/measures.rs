@@ -1,15 +1,19 @@
 //! What is counted of share groups' requests, and what it is shown as.
 
+use std::collections::BTreeMap;
+
 use klamm_protocol::StrBytes;
-use klamm_share::session::ShareSessions;
+use klamm_share::{BreakerState, session::ShareSessions};
 
 use crate::{
     metrics::{
         families::{
-            FAILED_SHARE_ACKNOWLEDGEMENT_REQUESTS, FAILED_SHARE_FETCH_REQUESTS, SHARE_ACKNOWLEDGED_RECORDS,
-            SHARE_ACKNOWLEDGEMENT_REQUESTS, SHARE_FETCH_REQUESTS, SHARE_IN_FLIGHT_BATCHES,
-            SHARE_IN_FLIGHT_MESSAGES, SHARE_LOCK_TIMEOUTS, SHARE_SESSION_EVICTIONS, SHARE_SESSION_PARTITIONS,
-            SHARE_SESSIONS,
+            DEAD_LETTER_QUEUE_DROPPED, DEAD_LETTER_QUEUE_FAILED_REQUESTS, DEAD_LETTER_QUEUE_RECORDS,
+            DEAD_LETTER_QUEUE_REQUESTS, FAILED_SHARE_ACKNOWLEDGEMENT_REQUESTS, FAILED_SHARE_FETCH_REQUESTS,
+            SHARE_ACKNOWLEDGED_RECORDS, SHARE_ACKNOWLEDGEMENT_REQUESTS, SHARE_BREAKER_OPENINGS,
+            SHARE_BREAKER_STATE, SHARE_DEAD_LETTERS_BLOCKED, SHARE_DEAD_LETTERS_PENDING,
+            SHARE_FETCH_REQUESTS, SHARE_IN_FLIGHT_BATCHES, SHARE_IN_FLIGHT_MESSAGES, SHARE_LOCK_TIMEOUTS,
+            SHARE_SESSION_EVICTIONS, SHARE_SESSION_PARTITIONS, SHARE_SESSIONS,
         },
         samples::{Samples, count, signed},
     },
@@ -34,6 +38,31 @@ pub struct ShareCounts {
     pub acknowledged: [u64; 5],
     /// Times that locks ran out.
     pub lock_timeouts: u64,
+    /// Of each group that has given records up since it has a dead-letter queue.
+    pub queues: BTreeMap<StrBytes, QueueCounts>,
+}
+
+impl ShareCounts {
+    /// Those of a group's dead-letter queue.
+    pub fn of_queue(&mut self, group: &StrBytes) -> &mut QueueCounts {
+        // Names outlive the request that they came in.
+        self.queues.entry(group.detached()).or_default()
+    }
+}
+
+/// Counts of a group's dead-letter queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Records that it got.
+    pub records: u64,
+    /// Batches that were sent there.
+    pub requests: u64,
+    /// Attempts that failed, also before anything could be sent.
+    pub failed_requests: u64,
+    /// Records that were given up and not copied, since the group had no queue any more.
+    pub dropped: u64,
+    /// Times that a circuit breaker opened.
+    pub breaker_openings: u64,
 }
 
 /// What a share partition has in flight.
@@ -47,6 +76,12 @@ pub struct InFlight {
     pub records: i64,
     /// Batches.
     pub batches: usize,
+    /// Records on their way to the dead-letter queue.
+    pub dead_letters: u64,
+    /// Whether they do not get there.
+    pub is_blocked: bool,
+    /// The circuit breaker.
+    pub breaker: BreakerState,
 }
 
 /// What a shard tells of its share partitions.
@@ -71,12 +106,28 @@ impl ShareMeasures {
             let records = counts.acknowledged.get(place).copied().unwrap_or(0);
             samples.add(SHARE_ACKNOWLEDGED_RECORDS, &[("acktype", name)], count(records));
         }
+        for (group, queue) in &counts.queues {
+            let labels = &[("group", &**group)][..];
+            samples.add(DEAD_LETTER_QUEUE_RECORDS, labels, count(queue.records));
+            samples.add(DEAD_LETTER_QUEUE_REQUESTS, labels, count(queue.requests));
+            samples.add(DEAD_LETTER_QUEUE_FAILED_REQUESTS, labels, count(queue.failed_requests));
+            samples.add(DEAD_LETTER_QUEUE_DROPPED, labels, count(queue.dropped));
+            samples.add(SHARE_BREAKER_OPENINGS, labels, count(queue.breaker_openings));
+        }
         for share in &self.in_flight {
             let index = share.at.index.to_string();
             let labels =
                 &[("group", &*share.group), ("topic", &*share.at.topic), ("partition", index.as_str())][..];
             samples.add(SHARE_IN_FLIGHT_MESSAGES, labels, signed(share.records));
             samples.add(SHARE_IN_FLIGHT_BATCHES, labels, count(share.batches as u64));
+            samples.add(SHARE_DEAD_LETTERS_PENDING, labels, count(share.dead_letters));
+            samples.add(SHARE_DEAD_LETTERS_BLOCKED, labels, count(share.is_blocked.into()));
+            let breaker = match share.breaker {
+                BreakerState::Closed => 0,
+                BreakerState::HalfOpen => 1,
+                BreakerState::Open => 2,
+            };
+            samples.add(SHARE_BREAKER_STATE, labels, count(breaker));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! has the partition, so that reading the log and giving out what was read is one step that nothing comes between.
 
 pub mod acknowledge;
+mod copying;
 mod keep;
 mod load;
 mod timers;
@@ -30,6 +31,7 @@ use crate::{
     error::ApiError,
     shard::{requests::TopicPartition, run::Shard, watch::Watchers},
 };
+use copying::Copying;
 use keep::Writes;
 
 /// A share partition's name: the partition first, so that those of one partition are neighbours.
@@ -77,11 +79,20 @@ struct Active {
     writes: Rc<Writes>,
     /// The deadline that it was last noted with.
     noted: Option<Duration>,
+    /// What goes to the dead-letter queue.
+    copying: Rc<Copying>,
+    /// Whether the group has nobody left here, and it is to be given up when nothing is being copied any more.
+    is_abandoned: bool,
 }
 
 impl Active {
     fn state_key(&self, key: &Key) -> SharePartitionKey {
         SharePartitionKey { group: key.group.clone(), topic_id: self.topic_id, partition: key.at.index }
+    }
+
+    /// Whether records are on their way to the dead-letter queue, or may be when what is being written is written.
+    fn has_dead_letters_to_come(&self) -> bool {
+        !self.copying.is_idle() || (self.settings.partition.has_dead_letters && !self.writes.is_idle())
     }
 }
 
@@ -99,12 +110,18 @@ impl SharePartitions {
         }
     }
 
-    /// Nobody of the group is left here.
+    /// Nobody of the group is left here. What is on its way to the dead-letter queue gets there still.
     pub(crate) fn forget_group(&self, group: &str) {
         let mut held = self.held.borrow_mut();
         let keys: Vec<Key> = held.keys().filter(|key| key.group == *group).cloned().collect();
         for key in keys {
-            give_up(&mut held, &key);
+            match held.get_mut(&key) {
+                Some(Held::Active(active)) if active.has_dead_letters_to_come() => {
+                    active.is_abandoned = true;
+                    active.waiting.wake_all();
+                }
+                _ => give_up(&mut held, &key),
+            }
         }
     }
 
@@ -131,7 +148,7 @@ impl SharePartitions {
     }
 
     /// Their numbers.
-    pub(crate) fn measure(&self) -> ShareMeasures {
+    pub(crate) fn measure(&self, now: Duration) -> ShareMeasures {
         let held = self.held.borrow();
         let in_flight = held.iter().filter_map(|(key, held)| match held {
             Held::Active(active) => Some(InFlight {
@@ -139,6 +156,9 @@ impl SharePartitions {
                 group: key.group.clone(),
                 records: active.machine.in_flight(),
                 batches: active.machine.in_flight_batches(),
+                dead_letters: active.copying.records(),
+                is_blocked: active.copying.is_blocked.get(),
+                breaker: active.machine.breaker_state(now, &active.settings.partition),
             }),
             _ => None,
         });

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use klamm_config::{GroupConfig, group};
+use klamm_config::{GroupConfig, Key, group};
 use klamm_metadata::image::ConfigResource;
-use klamm_share::Settings;
+use klamm_share::{Backoff, BreakerSettings, Settings};
 
 use crate::{node::Node, shard::requests::Isolation};
 
@@ -52,8 +52,9 @@ impl ShareSettings {
                     .unwrap_or(i16::MAX),
                 lock_duration: Duration::from_millis(u64::try_from(lock_ms).unwrap_or(0)),
                 is_renewal_allowed: group.get(&group::SHARE_RENEW_ACKNOWLEDGE_ENABLE),
-                has_dead_letters: false,
-                backoff: None,
+                has_dead_letters: !group.get(&group::ERRORS_DEADLETTERQUEUE_TOPIC_NAME).is_empty(),
+                backoff: backoff(&group),
+                breaker: breaker(&group),
             },
             offset_reset: offset_reset(&reset),
             isolation: match isolation.as_str() {
@@ -67,6 +68,38 @@ impl ShareSettings {
     pub fn lock_timeout_ms(&self) -> i32 {
         i32::try_from(self.partition.lock_duration.as_millis()).unwrap_or(i32::MAX)
     }
+}
+
+fn millis(group: &GroupConfig, key: &Key<i32>) -> Duration {
+    Duration::from_millis(u64::try_from(group.get(key)).unwrap_or(0))
+}
+
+/// How long records are held back that were not processed.
+fn backoff(group: &GroupConfig) -> Option<Backoff> {
+    let first = millis(group, &group::KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MS);
+    let growth = group.get(&group::KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MULTIPLIER);
+    let jitter = group.get(&group::KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_JITTER);
+    let backoff = Backoff {
+        first,
+        max: millis(group, &group::KLAMM_ERRORS_DEADLETTERQUEUE_RETRY_BACKOFF_MAX_MS),
+        // Both are bounded by the table.
+        growth_percent: (growth * 100.0) as u32,
+        jitter_percent: (jitter * 100.0) as u32,
+    };
+    (!first.is_zero()).then_some(backoff)
+}
+
+/// When no records are delivered because too many go to the dead-letter queue.
+fn breaker(group: &GroupConfig) -> Option<BreakerSettings> {
+    let records = group.get(&group::KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_RECORDS);
+    let records = u32::try_from(records).ok().filter(|records| *records > 0)?;
+    let trial = group.get(&group::KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_TRIAL_RECORDS);
+    Some(BreakerSettings {
+        records,
+        window: millis(group, &group::KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_WINDOW_MS),
+        wait: millis(group, &group::KLAMM_ERRORS_DEADLETTERQUEUE_CIRCUIT_BREAKER_WAIT_MS),
+        trial_records: u32::try_from(trial).unwrap_or(1),
+    })
 }
 
 /// Values that were stored are sound; anything else is taken for the default.

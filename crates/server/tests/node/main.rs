@@ -11,6 +11,7 @@ mod claims;
 mod compaction;
 mod configs;
 mod connections;
+mod dead_letters;
 mod envelope;
 mod frames;
 mod fuzz;

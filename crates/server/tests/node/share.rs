@@ -20,21 +20,21 @@ use klamm_protocol::{
 
 use crate::harness::{Client, TestNode, beside_others, eventually};
 
-const SETTINGS: &[(&str, &str)] = &[
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("share.coordinator.state.topic.replication.factor", "1"),
     ("share.coordinator.state.topic.min.isr", "1"),
     ("share.coordinator.state.topic.num.partitions", "3"),
     ("group.share.min.record.lock.duration.ms", "1000"),
 ];
-const TOPIC: &str = "queue";
-const GROUP: &str = "workers";
+pub(crate) const TOPIC: &str = "queue";
+pub(crate) const GROUP: &str = "workers";
 
-const ACCEPT: i8 = 1;
-const RELEASE: i8 = 2;
-const REJECT: i8 = 3;
+pub(crate) const ACCEPT: i8 = 1;
+pub(crate) const RELEASE: i8 = 2;
+pub(crate) const REJECT: i8 = 3;
 const RENEW: i8 = 4;
 
-fn produce(node: &TestNode, count: i64) {
+pub(crate) fn produce(node: &TestNode, count: i64) {
     produce_in(node, 0, count, 0);
 }
 
@@ -54,7 +54,7 @@ fn produce_in(node: &TestNode, index: i32, count: i64, padding: usize) {
 }
 
 /// What the group's coordinator does when a member subscribes to the topic.
-fn initialize(node: &TestNode, count: i32) {
+pub(crate) fn initialize(node: &TestNode, count: i32) {
     let mut client = node.connect();
     let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
     let state =
@@ -72,7 +72,7 @@ fn initialize(node: &TestNode, count: i32) {
     });
 }
 
-fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {
+pub(crate) fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {
     let configs = configs.iter().map(|(name, value)| AlterableConfig {
         name: (*name).into(),
         value: Some((*value).into()),
@@ -102,18 +102,18 @@ fn ranges(ranges: &[(i64, i64, i8)]) -> Vec<AcknowledgementBatch> {
 type Change = &'static dyn Fn(&mut ShareFetchRequest);
 
 /// A consumer in a share group, with one partition.
-struct Consumer {
+pub(crate) struct Consumer {
     client: Client,
     member: &'static str,
     topic_id: Uuid,
     epoch: i32,
-    max_wait_ms: i32,
-    max_records: i32,
-    mode: i8,
+    pub(crate) max_wait_ms: i32,
+    pub(crate) max_records: i32,
+    pub(crate) mode: i8,
 }
 
 impl Consumer {
-    fn new(node: &TestNode, member: &'static str) -> Self {
+    pub(crate) fn new(node: &TestNode, member: &'static str) -> Self {
         let mut client = node.connect();
         let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
         Self { client, member, topic_id, epoch: 0, max_wait_ms: 10_000, max_records: 500, mode: 0 }
@@ -149,7 +149,7 @@ impl Consumer {
     }
 
     /// Opens the session, so that what is produced from now on comes.
-    fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         // The state is there; reading it takes but a moment of this.
         let wait = std::mem::replace(&mut self.max_wait_ms, 300);
         let answer = self.fetch_with(Vec::new());
@@ -158,7 +158,7 @@ impl Consumer {
     }
 
     /// The ranges that came, each with its delivery count.
-    fn fetch(&mut self) -> Vec<(i64, i64, i16)> {
+    pub(crate) fn fetch(&mut self) -> Vec<(i64, i64, i16)> {
         let answer = self.fetch_with(Vec::new());
         assert_eq!(answer.error_code, 0);
         let Some(topic) = answer.responses.first() else { return Vec::new() };
@@ -176,7 +176,7 @@ impl Consumer {
         got
     }
 
-    fn acknowledge(&mut self, said: &[(i64, i64, i8)]) -> ErrorCode {
+    pub(crate) fn acknowledge(&mut self, said: &[(i64, i64, i8)]) -> ErrorCode {
         let partitions = vec![AcknowledgePartition {
             partition_index: 0,
             acknowledgement_batches: ranges(said)
@@ -211,7 +211,7 @@ fn acquired(data: &PartitionData) -> Vec<(i64, i64, i16)> {
     runs.map(|run| (run.first_offset, run.last_offset, run.delivery_count)).collect()
 }
 
-fn start(name: &str) -> TestNode {
+pub(crate) fn start(name: &str) -> TestNode {
     start_with(name, 1)
 }
 

@@ -74,6 +74,8 @@ struct Round<'a> {
     request: &'a AcquireRequest<'a>,
     settings: &'a Settings,
     now: Duration,
+    /// How the number of records is limited.
+    mode: AcquireMode,
     /// The first offset that was read.
     first: i64,
     /// The last offset that may be given out.
@@ -89,7 +91,7 @@ impl Round<'_> {
     }
 
     const fn is_limited(&self) -> bool {
-        matches!(self.request.mode, AcquireMode::RecordLimit)
+        matches!(self.mode, AcquireMode::RecordLimit)
     }
 
     fn took(&mut self, records: AcquiredRecords) {
@@ -124,13 +126,18 @@ impl SharePartition {
         if request.records_max <= 0 || last.last_offset < self.start_offset {
             return Vec::new();
         }
-        let (last, room) = self.bounds(request, last.last_offset, settings);
+        let (last, mut room) = self.bounds(request, last.last_offset, settings);
+        let mut mode = request.mode;
+        if let Some(on_trial) = self.on_trial(now, settings) {
+            room = room.min(on_trial);
+            mode = AcquireMode::RecordLimit;
+        }
         if room <= 0 {
             return Vec::new();
         }
         self.archive_stale(request.fetch_offset, first.base_offset);
         let first = first.base_offset;
-        let mut round = Round { request, settings, now, first, last, room, acquired: Vec::new() };
+        let mut round = Round { request, settings, now, mode, first, last, room, acquired: Vec::new() };
         self.acquire_range(&mut round);
         let acquired = self.drop_aborted(request, round.acquired);
         // What was archived here may be all that is in flight, so that nothing else would ever move the start offset.

@@ -3,8 +3,8 @@
 //! They are in a state of their own, which is kept, until they have been copied; only then are they archived. Whoever takes
 //! over from what was kept copies them again, so that a crash may make two of one, and loses none.
 
-use super::{SharePartition, StateWrite, release::note};
-use crate::batch::InFlightBatch;
+use super::{Settings, SharePartition, StateWrite, release::note};
+use crate::{batch::InFlightBatch, delivery::GivenUp};
 
 /// Records to be copied to the dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +15,13 @@ pub struct DeadLetter {
     pub last_offset: i64,
     /// How often they were delivered.
     pub delivery_count: i16,
+    /// Why they are given up.
+    pub reason: GivenUp,
 }
 
 impl SharePartition {
     /// Takes the records that are to be copied and are not being so already.
-    pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
+    pub fn take_dead_letters(&mut self, settings: &Settings) -> Vec<DeadLetter> {
         let mut taken: Vec<DeadLetter> = Vec::new();
         if !std::mem::take(&mut self.has_dead_letters) {
             return taken;
@@ -30,26 +32,32 @@ impl SharePartition {
                 continue;
             }
             delivery.is_being_copied = true;
+            let (delivery_count, reason) = (delivery.count, delivery.reason(settings));
             match taken.last_mut() {
-                Some(run) if run.last_offset + 1 == first && run.delivery_count == delivery.count => {
+                Some(run)
+                    if run.last_offset + 1 == first
+                        && (run.delivery_count, run.reason) == (delivery_count, reason) =>
+                {
                     run.last_offset = last;
                 }
-                _ => taken.push(DeadLetter {
-                    first_offset: first,
-                    last_offset: last,
-                    delivery_count: delivery.count,
-                }),
+                _ => {
+                    taken.push(DeadLetter { first_offset: first, last_offset: last, delivery_count, reason });
+                }
             }
         }
         taken
     }
 
     /// Records are in the dead-letter queue, for good: they are archived once that is written. If it cannot be, they are
-    /// to be copied again.
+    /// to be copied again. It may be a part of what was taken.
     pub fn dead_lettered(&mut self, letter: &DeadLetter) -> Option<StateWrite> {
         let mut gathered = self.new_write();
         let from = self.floor(letter.first_offset).map_or(letter.first_offset, |batch| batch.first);
         for (_, batch) in self.batches.range_mut(from..=letter.last_offset.max(from)) {
+            let is_whole = batch.whole().is_some_and(|delivery| delivery.is_being_copied);
+            if is_whole && !batch.is_within(letter.first_offset, letter.last_offset) {
+                batch.explode();
+            }
             for (first, last, delivery) in batch.parts_mut() {
                 let is_copied = first >= letter.first_offset && last <= letter.last_offset;
                 if is_copied && delivery.is_being_copied && delivery.is_dead_letter() {

@@ -10,6 +10,15 @@ use crate::{
     delivery::{Delivery, RecordState},
 };
 
+/// What came of time passing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    /// What is to be kept of it.
+    pub write: Option<StateWrite>,
+    /// Whether members may get something now that they could not before.
+    pub is_any_free: bool,
+}
+
 impl SharePartition {
     /// A member is gone: what it has is free again once that is written.
     pub fn release(&mut self, member: &StrBytes, settings: &Settings) -> Option<StateWrite> {
@@ -31,9 +40,10 @@ impl SharePartition {
         self.write(gathered)
     }
 
-    /// Frees records whose lock has run out. They are free at once, whatever comes of the write.
-    pub fn expire(&mut self, now: Duration, settings: &Settings) -> Option<StateWrite> {
+    /// Frees records whose lock has run out, or that were held back. They are free at once, whatever comes of the write.
+    pub fn expire(&mut self, now: Duration, settings: &Settings) -> Expired {
         let mut is_any_freed = false;
+        let mut is_any_free = self.breaker.expire(now);
         while let Some((deadline, first, last)) = self.deadlines.pop_first() {
             if deadline > now {
                 self.deadlines.insert((deadline, first, last));
@@ -41,14 +51,16 @@ impl SharePartition {
             }
             // It may be what was held back that may be given out again.
             self.may_redeliver = true;
+            is_any_free = true;
             is_any_freed |= self.expire_range(now, first, last, settings);
         }
         let gathered = self.new_write();
-        is_any_freed.then(|| self.write_with_freed(gathered))
+        Expired { write: is_any_freed.then(|| self.write_with_freed(gathered)), is_any_free }
     }
 
     fn expire_range(&mut self, now: Duration, first: i64, last: i64, settings: &Settings) -> bool {
         let mut is_any_freed = false;
+        let mut given_up = 0;
         let start = self.start_offset;
         let from = self.floor(first).map_or(first, |batch| batch.first);
         for (_, batch) in self.batches.range_mut(from..=last.max(from)) {
@@ -67,7 +79,10 @@ impl SharePartition {
                 if part_last < start {
                     delivery.archive();
                 }
-                self.has_dead_letters |= delivery.is_dead_letter();
+                if delivery.is_dead_letter() {
+                    self.has_dead_letters = true;
+                    given_up += (part_last - part_first + 1).unsigned_abs();
+                }
                 if delivery.is_available() {
                     let until = delivery.hold_back(now, part_first, settings);
                     self.deadlines.extend(until.map(|until| (until, part_first, part_last)));
@@ -75,6 +90,7 @@ impl SharePartition {
                 is_any_freed = true;
             }
         }
+        self.breaker.gave_up(now, given_up, settings.breaker.as_ref());
         is_any_freed
     }
 }

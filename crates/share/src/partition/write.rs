@@ -119,12 +119,21 @@ impl SharePartition {
         settings: &Settings,
     ) -> bool {
         let mut is_any_free = false;
+        let mut is_any_processed = false;
+        let mut given_up = 0;
         for batch in self.batches.values_mut() {
             for (first, last, delivery) in batch.parts_mut() {
+                let is_given_up_before = delivery.is_leaving_as_dead_letter();
                 if !delivery.end(id, is_kept, now, settings) {
                     continue;
                 }
-                self.has_dead_letters |= delivery.is_dead_letter();
+                if delivery.is_dead_letter() {
+                    self.has_dead_letters = true;
+                    if !is_given_up_before {
+                        given_up += (last - first + 1).unsigned_abs();
+                    }
+                }
+                is_any_processed |= is_kept && delivery.state == RecordState::Acknowledged;
                 if delivery.is_available() {
                     is_any_free = true;
                     let until = delivery.hold_back(now, first, settings);
@@ -133,6 +142,9 @@ impl SharePartition {
             }
         }
         self.may_redeliver |= is_any_free;
-        is_any_free
+        let breaker = settings.breaker.as_ref();
+        let has_closed = is_any_processed && self.breaker.processed(now, breaker);
+        self.breaker.gave_up(now, given_up, breaker);
+        is_any_free || has_closed
     }
 }

@@ -216,8 +216,7 @@ impl Walk {
 
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        let write = self.partition.expire(self.now, &self.settings);
-        self.writes.extend(write);
+        self.writes.extend(self.partition.expire(self.now, &self.settings).write);
         self.check_gone();
         assert!(self.partition.next_deadline().is_none_or(|deadline| deadline > self.now));
     }

@@ -369,23 +369,31 @@ fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
          ack m1 0-4 reject,reject,gap,release,accept
          letters =>
          kept 0-1=archiving x1 2=archived x1 3=available x1 4=acked x1
-         letters => 0-1x1
+         letters => 0-1x1(rejected)
          state 0..4 | 0-1 archiving x1 2 archived x1 3 available x1 4 acked x1
          copied
          lost 0-1=archived x1
-         letters => 0-1x1
+         letters => 0-1x1(rejected)
          copied
          kept 0-1=archived x1
          fetch m1 10 => 3x2
          after 30000
-         letters => 3x2
+         letters => 3x2(exceeded)
          kept 3=archiving x2
          copied
          kept 3=archived x2
          state 5..5",
     );
-    // Who takes over copies again.
-    check_from(0, &[(0, 4, Archiving, 3)], "letters => 0-4x3\n copied\n kept 0-4=archived x3\n state 5..5");
+    // Who takes over copies again; why it was given up was not kept.
+    check_from(
+        0,
+        &[(0, 3, Archiving, 3), (4, 4, Archiving, 5)],
+        "letters => 0-3x3(rejected) 4x5(exceeded)
+         copied
+         kept 0-3=archived x3
+         kept 4=archived x5
+         state 5..5",
+    );
 }
 
 #[test]
@@ -412,5 +420,91 @@ fn what_failed_is_held_back_longer_each_time() {
          fetch m1 10 =>
          after 4800
          fetch m1 10 => 0x4",
+    );
+}
+
+#[test]
+fn dead_letters_may_be_copied_part_by_part() {
+    check(
+        "log 0-9
+         set dead-letters=yes
+         fetch m1 10 => 0-9x1
+         ack m1 0-9 reject
+         kept 0-9=archiving x1
+         letters => 0-9x1(rejected)
+         copied 0-3
+         kept 0-3=archived x1
+         state 4..9 | 0-3 archived x1 4-9 archiving x1
+         copied 4-9
+         lost 4-9=archived x1
+         letters => 4-9x1(rejected)
+         copied
+         kept 4-9=archived x1
+         state 10..10",
+    );
+}
+
+#[test]
+fn a_flood_of_dead_letters_stops_delivery_for_a_while() {
+    const FLOOD: &str = "log 0-2 3-9
+         set dead-letters=yes
+         set breaker=3/1000/5000/2
+         fetch m1 3 => 0-2x1
+         fetch m2 1 => 3-9x1
+         ack m1 0-2 reject
+         breaker same
+         kept
+         breaker open
+         fetch m1 10 =>
+         full
+         ack m2 3-9 release
+         kept
+         full
+         after 4999
+         full
+         after 1
+         breaker half-open
+         limit m1 1 => 3x2
+         fetch m2 10 => 4x2
+         full
+";
+    check(&format!(
+        "{FLOOD}
+         ack m1 3 accept
+         kept
+         breaker closed
+         fetch m1 10 => 5-9x2"
+    ));
+    check(&format!(
+        "{FLOOD}
+         ack m1 3 reject
+         kept
+         breaker open
+         ack m2 4 accept
+         kept
+         breaker same
+         after 4999
+         full
+         after 1
+         breaker half-open
+         fetch m1 10 => 5-6x2
+         set breaker=no
+         fetch m1 10 => 7-9x2"
+    ));
+    // What comes slowly is no flood, and what is given up without a dead-letter queue counts for nothing.
+    check(
+        "log 0 1 2 3 4 5
+         set breaker=3/1000/5000/1
+         fetch m1 3 => 0-2x1
+         ack m1 0-2 reject
+         kept
+         set dead-letters=yes
+         fetch m1 3 => 3-5x1
+         ack m1 3-4 reject
+         kept
+         after 1200
+         ack m1 5 reject
+         kept
+         breaker same",
     );
 }

@@ -9,8 +9,11 @@
 //! * `kept 0-4=acked x1`, `lost`: the oldest write, what is in it, and whether it was kept
 //! * `state 5..9 | 5-9 acquired x1 m1`: start and end offset, and the batches
 //! * `next 5`: where the next fetch begins
-//! * `letters => 0-1x2`, `copied`: what goes to the dead-letter queue, and that it is there
-//! * `set limit=3`, `set locks=100`, `set renew=no`
+//! * `letters => 0-1x2(rejected)`, `copied`, `copied 0`: what goes to the dead-letter queue, and that it is there, all of
+//!   it or a part
+//! * `breaker open`: what the circuit breaker has changed to; `breaker same`: it has not
+//! * `set limit=3`, `set locks=100`, `set renew=no`, `set dead-letters=yes`, `set backoff=100`, at most 400, in twice as
+//!   long steps; `set breaker=3/1000/5000/2`: three records within 1 s open it, for 5 s, two on trial
 
 use std::{collections::VecDeque, fmt::Write, time::Duration};
 
@@ -18,7 +21,8 @@ use klamm_protocol::StrBytes;
 
 use crate::{
     AbortedTransaction, Acknowledgement, AcquireMode, AcquireRequest, Backoff, BatchKind, BatchSpan,
-    DeadLetter, Loaded, RecordState, Settings, SharePartition, StateBatch, StateWrite,
+    BreakerSettings, BreakerState, DeadLetter, GivenUp, Loaded, RecordState, Settings, SharePartition,
+    StateBatch, StateWrite,
 };
 
 pub(super) fn settings() -> Settings {
@@ -29,6 +33,7 @@ pub(super) fn settings() -> Settings {
         is_renewal_allowed: true,
         has_dead_letters: false,
         backoff: None,
+        breaker: None,
     }
 }
 
@@ -135,8 +140,7 @@ impl Scene {
             }
             "after" => {
                 self.now += Duration::from_millis(words[1].parse().unwrap());
-                let write = self.partition.expire(self.now, &self.settings);
-                self.writes.extend(write);
+                self.writes.extend(self.partition.expire(self.now, &self.settings).write);
             }
             "log-start" => self.partition.log_start_moved(words[1].parse().unwrap()),
             "kept" | "lost" => {
@@ -146,19 +150,7 @@ impl Scene {
                 }
                 self.partition.written(self.now, write.id, words[0] == "kept", &self.settings);
             }
-            "letters" => {
-                self.letters = self.partition.take_dead_letters();
-                let letters = self.letters.iter().map(|letter| {
-                    let range = shown_range(letter.first_offset, letter.last_offset);
-                    format!("{range}x{}", letter.delivery_count)
-                });
-                assert_eq!(letters.collect::<Vec<_>>().join(" "), expected.unwrap(), "{context}");
-            }
-            "copied" => {
-                for letter in std::mem::take(&mut self.letters) {
-                    self.writes.extend(self.partition.dead_lettered(&letter));
-                }
-            }
+            "letters" | "copied" | "breaker" => self.dead_letters(&words, expected, context),
             "nothing-to-keep" => assert!(self.writes.is_empty(), "{context}: {:?}", self.writes),
             "next" => {
                 assert_eq!(self.partition.next_fetch_offset(self.now).to_string(), words[1], "{context}");
@@ -170,6 +162,42 @@ impl Scene {
         }
     }
 
+    fn dead_letters(&mut self, words: &[&str], expected: Option<&str>, context: &str) {
+        match words[0] {
+            "letters" => {
+                self.letters = self.partition.take_dead_letters(&self.settings);
+                let letters = self.letters.iter().map(|letter| {
+                    let range = shown_range(letter.first_offset, letter.last_offset);
+                    let reason = match letter.reason {
+                        GivenUp::Rejected => "rejected",
+                        GivenUp::DeliveryCountExceeded => "exceeded",
+                    };
+                    format!("{range}x{}({reason})", letter.delivery_count)
+                });
+                assert_eq!(letters.collect::<Vec<_>>().join(" "), expected.unwrap(), "{context}");
+            }
+            "copied" => {
+                let (first, last) = words.get(1).map_or((0, i64::MAX), |part| range(part));
+                for letter in &self.letters {
+                    let first_offset = letter.first_offset.max(first);
+                    let part =
+                        DeadLetter { first_offset, last_offset: letter.last_offset.min(last), ..*letter };
+                    self.writes.extend(self.partition.dead_lettered(&part));
+                }
+            }
+            "breaker" => {
+                let change = match self.partition.take_breaker_change() {
+                    None => "same",
+                    Some(BreakerState::Closed) => "closed",
+                    Some(BreakerState::Open) => "open",
+                    Some(BreakerState::HalfOpen) => "half-open",
+                };
+                assert_eq!(change, words[1], "{context}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+
     fn set(&mut self, setting: &str) {
         match setting.split_once('=').unwrap() {
             ("limit", limit) => self.settings.delivery_count_limit = limit.parse().unwrap(),
@@ -177,7 +205,18 @@ impl Scene {
             ("dead-letters", wanted) => self.settings.has_dead_letters = wanted == "yes",
             ("backoff", ms) => {
                 let first = Duration::from_millis(ms.parse().unwrap());
-                self.settings.backoff = Some(Backoff { first, max: 4 * first });
+                let backoff = Backoff { first, max: 4 * first, growth_percent: 200, jitter_percent: 20 };
+                self.settings.backoff = Some(backoff);
+            }
+            ("breaker", "no") => self.settings.breaker = None,
+            ("breaker", numbers) => {
+                let numbers: Vec<u32> = numbers.split('/').map(|number| number.parse().unwrap()).collect();
+                self.settings.breaker = Some(BreakerSettings {
+                    records: numbers[0],
+                    window: Duration::from_millis(numbers[1].into()),
+                    wait: Duration::from_millis(numbers[2].into()),
+                    trial_records: numbers[3],
+                });
             }
             ("renew", allowed) => self.settings.is_renewal_allowed = allowed == "yes",
             other => panic!("{other:?}"),

@@ -123,7 +123,7 @@ impl Shard {
         let now = self.node().world.clock.now().since_start();
         let taken = active.machine.acknowledge(now, member, &ranges, &active.settings.partition);
         // A refusal frees what ran out while it was tried.
-        share.note_deadline(key, active);
+        self.follow_up(key, active);
         let write = taken.map_err(|refusal| ApiError::new(refusal.code, refusal.message))?;
         Ok(write.map(|write| {
             let (waiter, kept) = oneshot::channel();

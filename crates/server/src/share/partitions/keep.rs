@@ -106,6 +106,7 @@ impl Shard {
             }
             writes.is_writing.set(false);
             shard.writes_done(&key, &writes);
+            shard.leave_if_abandoned(&key, incarnation);
         });
     }
 
@@ -121,7 +122,7 @@ impl Shard {
     }
 
     fn state_written(
-        &self,
+        self: &Rc<Self>,
         key: &Key,
         incarnation: u64,
         written: &Result<(), ApiError>,
@@ -140,6 +141,7 @@ impl Shard {
             if is_news {
                 active.waiting.wake_all();
             }
+            self.follow_up(key, active);
         });
         if written.as_ref().is_err_and(fences) {
             share.fence(key, incarnation);

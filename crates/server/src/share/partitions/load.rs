@@ -48,6 +48,8 @@ impl Shard {
                     waiting: Watchers::default(),
                     writes: Rc::new(Writes::default()),
                     noted: None,
+                    copying: Rc::default(),
+                    is_abandoned: false,
                 }),
             );
         });
@@ -108,7 +110,7 @@ impl Shard {
         if answer.offset < 0 { Err(ErrorCode::OffsetNotAvailable.into()) } else { Ok(answer.offset) }
     }
 
-    fn loaded(&self, key: &Key, incarnation: u64, loaded: Result<Active, ApiError>) {
+    fn loaded(self: &Rc<Self>, key: &Key, incarnation: u64, loaded: Result<Active, ApiError>) {
         let mut held = self.share().held.borrow_mut();
         // Given up meanwhile: whoever waited was told to come again.
         let Some(Held::Loading { incarnation: known, waiting }) = held.get_mut(key) else { return };
@@ -117,7 +119,10 @@ impl Shard {
         }
         let mut waiting = std::mem::take(waiting);
         let now = match loaded {
-            Ok(active) => Held::Active(Box::new(active)),
+            Ok(mut active) => {
+                self.follow_up(key, &mut active);
+                Held::Active(Box::new(active))
+            }
             Err(error) => {
                 warn!(topic = %key.at.topic, partition = key.at.index, group = %key.group, %error, "a share partition could not be loaded");
                 Held::Failed(error)

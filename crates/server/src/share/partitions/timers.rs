@@ -58,11 +58,14 @@ impl Shard {
         let mut held = share.held.borrow_mut();
         let Some(Held::Active(active)) = held.get_mut(key) else { return };
         active.noted = None;
-        if let Some(write) = active.machine.expire(now.since_start(), &active.settings.partition) {
+        let expired = active.machine.expire(now.since_start(), &active.settings.partition);
+        if let Some(write) = expired.write {
             share.counts.borrow_mut().lock_timeouts += 1;
             self.keep(key, active, write, None);
+        }
+        if expired.is_any_free {
             active.waiting.wake_all();
         }
-        share.note_deadline(key, active);
+        self.follow_up(key, active);
     }
 }

@@ -199,11 +199,12 @@ impl Shard {
             }
             Some(Held::Active(active)) => {
                 active.settings = request.settings;
+                active.is_abandoned = false;
                 let answer = self.acquire(&key, active, request, left);
                 if let Some(watch) = request.watch.as_ref().filter(|_| answer.acquired.is_empty()) {
                     active.waiting.add(watch);
                 }
-                share.note_deadline(&key, active);
+                self.follow_up(&key, active);
                 answer
             }
             None => VisitAnswer::default(),

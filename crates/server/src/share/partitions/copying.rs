@@ -1,0 +1,313 @@
+//! Bringing records that were given up to the group's dead-letter queue, one batch of a share partition at a time.
+//!
+//! The task of a share partition lives from its first dead letter to its last, and gives up with the share partition: who
+//! takes over from what was kept begins anew.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use klamm_io::spawn;
+use klamm_protocol::ErrorCode;
+use klamm_share::{BreakerState, DeadLetter};
+use tracing::{error, info, warn};
+
+use super::{Active, Key, give_up};
+use crate::{
+    error::ApiError,
+    fault_to_api::log_error,
+    handlers::share::ShareContext,
+    shard::{requests::TopicPartition, run::Shard},
+    share::{
+        dead_letters::{
+            copies::{self, Copies, Making, Origin, READ_BYTES},
+            target::{Blocked, Target},
+        },
+        partitions::Held,
+    },
+};
+
+/// Waiting before the second attempt; it doubles with each.
+const RETRY: Duration = Duration::from_millis(100);
+/// The longest waiting between attempts.
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Waiting varies by this part of it.
+const JITTER_PERCENT: u64 = 20;
+/// How often what stands in the way is said again, in attempts.
+const COMPLAINT_EVERY: u32 = 30;
+
+/// The dead letters of one share partition that are on their way.
+#[derive(Default)]
+pub(super) struct Copying {
+    letters: RefCell<VecDeque<DeadLetter>>,
+    is_running: Cell<bool>,
+    /// Whether the last attempt failed.
+    pub(super) is_blocked: Cell<bool>,
+}
+
+impl Copying {
+    /// How many records are on their way.
+    pub(super) fn records(&self) -> u64 {
+        self.letters.borrow().iter().map(offsets).sum()
+    }
+
+    /// Whether none are.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.is_running.get()
+    }
+
+    /// What is to be copied next, in ascending order.
+    fn next(&self) -> Vec<DeadLetter> {
+        let mut letters = self.letters.borrow_mut();
+        letters.make_contiguous().sort_unstable_by_key(|letter| letter.first_offset);
+        letters.iter().copied().collect()
+    }
+
+    /// Takes off what was copied.
+    fn done(&self, done: &[DeadLetter]) {
+        let mut letters = self.letters.borrow_mut();
+        for part in done {
+            letters.retain_mut(|letter| {
+                if letter.first_offset == part.first_offset {
+                    letter.first_offset = part.last_offset + 1;
+                }
+                letter.first_offset <= letter.last_offset
+            });
+        }
+    }
+}
+
+const fn offsets(letter: &DeadLetter) -> u64 {
+    (letter.last_offset - letter.first_offset + 1).unsigned_abs()
+}
+
+/// Why a batch did not get to the queue.
+enum Failure {
+    /// The share partition is not here any more, or the node ends.
+    Gone,
+    Blocked(Blocked),
+    /// The log of the records cannot be read.
+    Unread(ApiError),
+    /// The queue does not take them.
+    Refused(Target, ApiError),
+}
+
+impl Failure {
+    fn told(&self) -> String {
+        match self {
+            Self::Gone => String::new(),
+            Self::Blocked(blocked) => blocked.to_string(),
+            Self::Unread(error) => format!("the records cannot be read: {error}"),
+            Self::Refused(to, error) if error.code == ErrorCode::InvalidRecord => format!(
+                "{}-{} does not take them: {error}; a dead-letter queue must not be compacted: set cleanup.policy=delete on \
+                 the topic",
+                to.at.topic, to.at.index
+            ),
+            Self::Refused(to, error) => {
+                format!("{}-{} does not take them: {error}", to.at.topic, to.at.index)
+            }
+        }
+    }
+}
+
+impl Shard {
+    /// Sees to what a step of a share partition has led to: deadlines, dead letters, the circuit breaker.
+    pub(super) fn follow_up(self: &Rc<Self>, key: &Key, active: &mut Active) {
+        self.share().note_deadline(key, active);
+        if let Some(state) = active.machine.take_breaker_change() {
+            self.tell_breaker(key, state, active);
+        }
+        let letters = active.machine.take_dead_letters(&active.settings.partition);
+        if letters.is_empty() {
+            return;
+        }
+        active.copying.letters.borrow_mut().extend(letters);
+        if !active.copying.is_running.replace(true) {
+            let copying = Rc::clone(&active.copying);
+            // Names outlive the request that they came in.
+            let at = TopicPartition { topic: key.at.topic.detached(), index: key.at.index };
+            let key = Key { at, group: key.group.detached() };
+            spawn::local(copy_all(Rc::downgrade(self), key, active.incarnation, copying));
+        }
+    }
+
+    fn tell_breaker(&self, key: &Key, state: BreakerState, active: &Active) {
+        let (topic, partition, group) = (&key.at.topic, key.at.index, &key.group);
+        match state {
+            BreakerState::Open => {
+                let mut counts = self.share().counts.borrow_mut();
+                counts.of_queue(group).breaker_openings += 1;
+                let breaker = active.settings.partition.breaker;
+                let wait_ms = breaker.map_or(0, |breaker| breaker.wait.as_millis());
+                warn!(%topic, partition, %group, wait_ms, "too many records went to the dead-letter queue: the share partition delivers none for a while");
+            }
+            BreakerState::HalfOpen => {
+                info!(%topic, partition, %group, "a share partition delivers records on trial");
+            }
+            BreakerState::Closed => {
+                info!(%topic, partition, %group, "a share partition delivers records again")
+            }
+        }
+    }
+
+    /// Copies a batch of dead letters. Returns what needs no more copying.
+    async fn copy_some(&self, key: &Key, letters: &[DeadLetter]) -> Result<Vec<DeadLetter>, Failure> {
+        let cx = self.contexts().map(|contexts| Rc::clone(&contexts.share)).ok_or(Failure::Gone)?;
+        let target = match cx.dead_letters.target(&key.group, &key.at).await {
+            Ok(target) => target,
+            Err(Blocked::NoQueue) => {
+                self.drop_letters(key, letters);
+                return Ok(letters.to_vec());
+            }
+            Err(blocked) => return Err(Failure::Blocked(blocked)),
+        };
+        let _permit = cx.dead_letters.permits.acquire().await.map_err(|_| Failure::Gone)?;
+        let copies = self.read_letters(key, letters, &target).map_err(Failure::Unread)?;
+        if copies.too_large > 0 {
+            let records = copies.too_large;
+            warn!(topic = %key.at.topic, partition = key.at.index, group = %key.group, records, queue = %target.at.topic, batch_bytes_max = target.batch_bytes_max, "records are larger than the dead-letter queue's max.message.bytes: it gets their headers only");
+        }
+        if copies.done.is_empty() {
+            return Err(Failure::Unread(ErrorCode::CorruptMessage.into()));
+        }
+        let Some(batch) = copies.batch else { return Ok(copies.done) };
+        self.share().counts.borrow_mut().of_queue(&key.group).requests += 1;
+        self.produce(&cx, target, batch).await?;
+        self.share().counts.borrow_mut().of_queue(&key.group).records += copies.records;
+        Ok(copies.done)
+    }
+
+    async fn produce(&self, cx: &ShareContext, to: Target, batch: Bytes) -> Result<(), Failure> {
+        match cx.dead_letters.produce(&to, batch).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Failure::Refused(to, error)),
+        }
+    }
+
+    /// What was given up while there was a dead-letter queue, and is not to be copied any more.
+    fn drop_letters(&self, key: &Key, letters: &[DeadLetter]) {
+        let mut counts = self.share().counts.borrow_mut();
+        for letter in letters {
+            counts.of_queue(&key.group).dropped += offsets(letter);
+            let (first_offset, last_offset) = (letter.first_offset, letter.last_offset);
+            warn!(topic = %key.at.topic, partition = key.at.index, group = %key.group, first_offset, last_offset, "records that were given up are not copied: the group has no dead-letter queue any more");
+        }
+    }
+
+    fn read_letters(&self, key: &Key, letters: &[DeadLetter], to: &Target) -> Result<Copies, ApiError> {
+        let first = letters.first().map_or(0, |letter| letter.first_offset);
+        let (log_start, slice) = {
+            let mut partitions = self.partitions.borrow_mut();
+            let Some(partition) = partitions.get_mut(&key.at) else {
+                return Err(self.missing(&key.at).into());
+            };
+            let log_start = partition.log.log_start_offset();
+            let from = first.max(log_start);
+            let read = partition.log.read(from, READ_BYTES, klamm_log::Isolation::HighWatermark, true);
+            let data = read.map_err(|error| {
+                if error.is_fault() {
+                    self.node().log_dirs.fail(partition.log_dir(), &error);
+                }
+                log_error(&error)
+            })?;
+            (log_start, data.records.filter(|slice| slice.len > 0))
+        };
+        let log = match slice {
+            Some(slice) => slice.read().map_err(|error| log_error(&error))?,
+            // They were delivered, so that they will be there when the high watermark is known again.
+            None if first >= log_start => return Err(ErrorCode::OffsetNotAvailable.into()),
+            None => Bytes::new(),
+        };
+        let origin = Origin { topic: &key.at.topic, index: key.at.index, group: &key.group };
+        let making = Making {
+            is_record_copied: to.is_record_copied,
+            batch_bytes_max: to.batch_bytes_max,
+            now_ms: self.node().world.clock.wall_ms(),
+        };
+        copies::copy(origin, making, letters, log_start, log).map_err(|cause| {
+            error!(topic = %key.at.topic, partition = key.at.index, %cause, "dead letters cannot be written");
+            ErrorCode::UnknownServerError.into()
+        })
+    }
+
+    /// Notes what is in the dead-letter queue. Returns whether the share partition is still the same.
+    fn letters_copied(self: &Rc<Self>, key: &Key, incarnation: u64, done: &[DeadLetter]) -> bool {
+        let share = self.share();
+        let noted = share.with_active(key, incarnation, |active| {
+            active.copying.done(done);
+            for part in done {
+                if let Some(write) = active.machine.dead_lettered(part) {
+                    self.keep(key, active, write, None);
+                }
+            }
+        });
+        noted.is_some()
+    }
+
+    /// Nothing is left to be copied. A share partition whose group has nobody left here has only waited for that.
+    pub(super) fn leave_if_abandoned(&self, key: &Key, incarnation: u64) {
+        let share = self.share();
+        let is_over = share.with_active(key, incarnation, |active| {
+            active.is_abandoned && active.copying.is_idle() && active.writes.is_idle()
+        });
+        if is_over == Some(true) {
+            give_up(&mut share.held.borrow_mut(), key);
+        }
+    }
+
+    fn is_here(&self, key: &Key, incarnation: u64) -> bool {
+        self.contexts().is_some()
+            && matches!(self.share().held.borrow().get(key), Some(Held::Active(active)) if active.incarnation == incarnation)
+    }
+}
+
+/// Copies until nothing is left, or the share partition is not here any more.
+async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Copying>) {
+    let mut failures: u32 = 0;
+    let mut said = String::new();
+    loop {
+        let Some(shard_now) = shard.upgrade().filter(|shard| shard.is_here(&key, incarnation)) else {
+            return;
+        };
+        let letters = copying.next();
+        if letters.is_empty() {
+            copying.is_running.set(false);
+            shard_now.leave_if_abandoned(&key, incarnation);
+            return;
+        }
+        let failure = match shard_now.copy_some(&key, &letters).await {
+            Ok(done) => {
+                if std::mem::take(&mut failures) > 0 {
+                    info!(topic = %key.at.topic, partition = key.at.index, group = %key.group, "the dead-letter queue takes records again");
+                    said.clear();
+                }
+                copying.is_blocked.set(false);
+                if !shard_now.letters_copied(&key, incarnation, &done) {
+                    return;
+                }
+                continue;
+            }
+            Err(Failure::Gone) => return,
+            Err(failure) => failure,
+        };
+        copying.is_blocked.set(true);
+        shard_now.share().counts.borrow_mut().of_queue(&key.group).failed_requests += 1;
+        let reason = failure.told();
+        if reason != said || failures.is_multiple_of(COMPLAINT_EVERY) {
+            let records = copying.records();
+            warn!(topic = %key.at.topic, partition = key.at.index, group = %key.group, records, reason, "records cannot be brought to the dead-letter queue; they are held back and it is tried again");
+            said = reason;
+        }
+        let wait = RETRY.saturating_mul(1 << failures.min(10)).min(RETRY_MAX);
+        let entropy = &shard_now.node().world.entropy;
+        let percent = 100 - JITTER_PERCENT + entropy.below(2 * JITTER_PERCENT + 1);
+        let clock = shard_now.node().world.clock;
+        failures = failures.saturating_add(1);
+        drop(shard_now);
+        clock.sleep(wait * u32::try_from(percent).unwrap_or(100) / 100).await;
+    }
+}

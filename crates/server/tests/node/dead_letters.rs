@@ -1,0 +1,233 @@
+//! Dead-letter queues of share groups, as consumers of both topics see them.
+
+use std::time::{Duration, Instant};
+
+use klamm_protocol::{
+    ErrorCode, Records,
+    api::{
+        create_topics::{
+            CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+        },
+        fetch::{FetchPartition, FetchRequest, FetchTopic},
+    },
+    records::{BatchIter, Record},
+};
+
+use crate::{
+    configs::{self, BROKER, SET},
+    harness::{TestNode, beside_others, eventually, fresh_dir, log_lines},
+    share::{
+        ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, initialize, produce,
+        start,
+    },
+};
+
+const QUEUE: &str = "dlq.queue";
+const ENABLED: (&str, &str) = ("errors.deadletterqueue.group.enable", "true");
+const NAME: &str = "errors.deadletterqueue.topic.name";
+
+/// What a partition has: key and value, or neither.
+fn records(node: &TestNode, topic: &str, index: i32) -> Vec<Record> {
+    let mut client = node.connect();
+    let Some(known) = client.metadata(Some(&[topic])).topics.into_iter().next() else { return Vec::new() };
+    let partition = FetchPartition { partition: index, partition_max_bytes: 1 << 20, ..Default::default() };
+    let topic = FetchTopic {
+        topic: topic.into(),
+        topic_id: known.topic_id,
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let request = FetchRequest { max_bytes: 1 << 20, topics: vec![topic], ..Default::default() };
+    let answer = client.call(&request, 13);
+    let Some(topic) = answer.responses.first() else { return Vec::new() };
+    let bytes = topic.partitions[0].records.as_ref().and_then(Records::bytes).cloned().unwrap_or_default();
+    BatchIter::new(bytes).flat_map(|batch| batch.unwrap().records().unwrap()).map(Result::unwrap).collect()
+}
+
+fn text(bytes: Option<&bytes::Bytes>) -> String {
+    bytes.map_or("-".to_owned(), |bytes| String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// A dead letter in short: `value offset deliveries reason`.
+fn letter(record: &Record) -> String {
+    let header = |name: &str| {
+        let name = format!("__dlq.errors.{name}");
+        let found = record.headers.iter().find(|header| header.key == name);
+        text(found.and_then(|header| header.value.as_ref()))
+    };
+    assert_eq!(
+        (header("topic"), header("partition"), header("group")),
+        (TOPIC.into(), "0".into(), GROUP.into())
+    );
+    let value = text(record.value.as_ref());
+    format!("{value} {} x{} {}", header("offset"), header("delivery.count"), header("message"))
+}
+
+/// Waits for dead letters.
+fn wait_for(node: &TestNode, index: i32, expected: &[&str]) {
+    let mut found = Vec::new();
+    let started = Instant::now();
+    while found.len() < expected.len() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+        found = records(node, QUEUE, index).iter().map(letter).collect();
+    }
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_is_given_up_goes_to_the_queue_wherever_that_is() {
+    let _turn = beside_others();
+    // One shard would do; the queue is on another broker.
+    let node = start("dead-letters");
+    let other = node.start_broker(fresh_dir("dead-letters-2"), 2, SETTINGS);
+    let on = |index: i32, broker: i32| CreatableReplicaAssignment {
+        partition_index: index,
+        broker_ids: vec![broker],
+        ..Default::default()
+    };
+    let enabled =
+        CreatableTopicConfig { name: ENABLED.0.into(), value: Some(ENABLED.1.into()), ..Default::default() };
+    let topic = CreatableTopic {
+        name: QUEUE.into(),
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: vec![on(0, 2), on(1, 1)],
+        configs: vec![enabled],
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
+    eventually("a queue on the other broker", || {
+        let code = node.connect().call(&request, 7).topics[0].error_code;
+        code == 0 || code == ErrorCode::TopicAlreadyExists.code()
+    });
+    configure_group(
+        &node,
+        &[
+            (NAME, QUEUE),
+            ("errors.deadletterqueue.copy.record.enable", "true"),
+            ("share.delivery.count.limit", "2"),
+        ],
+    );
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 5);
+    assert_eq!(one.fetch(), [(0, 4, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 1, REJECT), (2, 2, ACCEPT), (3, 4, RELEASE)]), ErrorCode::None);
+    const REJECTED: &str = "Offset rejected by client.";
+    let rejected = [format!("0 0 x1 {REJECTED}"), format!("1 1 x1 {REJECTED}")];
+    let rejected: Vec<&str> = rejected.iter().map(String::as_str).collect();
+    wait_for(&other, 0, &rejected);
+    // As often delivered as it may be.
+    assert_eq!(one.fetch(), [(3, 4, 2)]);
+    assert_eq!(one.acknowledge(&[(3, 4, RELEASE)]), ErrorCode::None);
+    const EXCEEDED: &str = "Offset delivery count exceeded the threshold.";
+    let exceeded = [format!("3 3 x2 {EXCEEDED}"), format!("4 4 x2 {EXCEEDED}")];
+    let all: Vec<&str> = rejected.into_iter().chain(exceeded.iter().map(String::as_str)).collect();
+    wait_for(&other, 0, &all);
+    // Nothing is left: what comes next is new.
+    produce(&node, 1);
+    assert_eq!(one.fetch(), [(5, 5, 1)]);
+    assert_eq!(records(&node, QUEUE, 1).len(), 0);
+    let copied = records(&other, QUEUE, 0);
+    let header = copied[0].headers.iter().find(|header| header.key == "__dlq.klamm.timestamp").unwrap();
+    assert_eq!(text(header.value.as_ref()), "1");
+    assert!(copied[0].timestamp > 1_000_000_000_000, "{}", copied[0].timestamp);
+}
+
+#[test]
+fn what_cannot_get_to_the_queue_waits_for_it() {
+    let _turn = beside_others();
+    let node = start("dead-letters-blocked");
+    configure_group(&node, &[(NAME, QUEUE)]);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 2);
+    assert_eq!(one.fetch(), [(0, 1, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 0, REJECT)]), ErrorCode::None);
+    let is_told = |reason: &str| {
+        let lines = log_lines("records cannot be brought to the dead-letter queue");
+        lines.iter().any(|line| line.contains(&format!("{QUEUE} {reason}")))
+    };
+    eventually("a complaint that there is none", || is_told("does not exist"));
+    node.create_topic(QUEUE, 1, &[]);
+    eventually("a complaint that it is not meant to be one", || is_told("is not meant for it"));
+    assert_eq!(records(&node, QUEUE, 0).len(), 0);
+    // A member that leaves does not take them with it.
+    drop(one);
+    let (code, message) =
+        configs::alter(&mut node.connect(), configs::TOPIC, QUEUE, &[(ENABLED.0, SET, Some(ENABLED.1))]);
+    assert_eq!(code, ErrorCode::None, "{message}");
+    // Without copying there is but where it came from.
+    wait_for(&node, 0, &["- 0 x1 Offset rejected by client."]);
+    eventually("a word that it goes on", || {
+        !log_lines("the dead-letter queue takes records again").is_empty()
+    });
+}
+
+#[test]
+fn a_queue_is_created_if_the_brokers_are_to() {
+    let _turn = beside_others();
+    // Or the looking for it would make it.
+    let settings: Vec<_> = SETTINGS.iter().copied().chain([("auto.create.topics.enable", "false")]).collect();
+    let node = TestNode::start("dead-letters-created", &settings);
+    node.create_topic(TOPIC, 1, &[]);
+    initialize(&node, 1);
+    let enable = [("errors.deadletterqueue.auto.create.topics.enable", SET, Some("true"))];
+    let (code, message) = configs::alter(&mut node.connect(), BROKER, "", &enable);
+    assert_eq!(code, ErrorCode::None, "{message}");
+    configure_group(&node, &[(NAME, QUEUE)]);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 1);
+    assert_eq!(one.fetch(), [(0, 0, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 0, REJECT)]), ErrorCode::None);
+    wait_for(&node, 0, &["- 0 x1 Offset rejected by client."]);
+    node.assert_serves_others();
+}
+
+#[test]
+fn what_failed_comes_again_later_and_a_flood_stops_delivery() {
+    let _turn = beside_others();
+    let node = start("dead-letters-flood");
+    node.create_topic(QUEUE, 1, &[ENABLED]);
+    const KLAMM: &str = "klamm.errors.deadletterqueue";
+    configure_group(
+        &node,
+        &[
+            (NAME, QUEUE),
+            (&format!("{KLAMM}.retry.backoff.ms"), "1000"),
+            (&format!("{KLAMM}.retry.backoff.jitter"), "0"),
+            (&format!("{KLAMM}.circuit.breaker.records"), "3"),
+            (&format!("{KLAMM}.circuit.breaker.window.ms"), "60000"),
+            (&format!("{KLAMM}.circuit.breaker.wait.ms"), "3000"),
+        ],
+    );
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 10);
+    (one.max_records, one.mode) = (1, 1);
+    assert_eq!(one.fetch(), [(0, 0, 1)]);
+    let released = Instant::now();
+    assert_eq!(one.acknowledge(&[(0, 0, RELEASE)]), ErrorCode::None);
+    (one.max_records, one.mode) = (4, 1);
+    assert_eq!(one.fetch(), [(1, 4, 1)]);
+    // All else is with the member, so that this waits for what is held back.
+    (one.max_records, one.mode) = (5, 1);
+    assert_eq!(one.fetch(), [(5, 9, 1)]);
+    assert_eq!(one.fetch(), [(0, 0, 2)]);
+    let waited = released.elapsed();
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    assert_eq!(one.acknowledge(&[(0, 3, REJECT)]), ErrorCode::None);
+    let opened = Instant::now();
+    eventually("a word of it", || !log_lines("too many records went to the dead-letter queue").is_empty());
+    assert_eq!(one.acknowledge(&[(4, 9, RELEASE)]), ErrorCode::None);
+    // One comes on trial, and the others once that is processed.
+    let mut got = one.fetch();
+    assert!(opened.elapsed() >= Duration::from_millis(2500), "{:?}", opened.elapsed());
+    assert_eq!((got.len(), got[0].0, got[0].1), (1, 4, 4));
+    assert_eq!(one.acknowledge(&[(4, 4, ACCEPT)]), ErrorCode::None);
+    got = one.fetch();
+    assert_eq!(got, [(5, 9, 2)]);
+    assert!(!log_lines("a share partition delivers records again").is_empty());
+    assert_eq!(records(&node, QUEUE, 0).len(), 4);
+}

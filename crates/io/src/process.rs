@@ -32,6 +32,12 @@ pub fn usage() -> Option<Usage> {
     })
 }
 
+/// How many columns the terminal has that standard output goes to; `None` if it goes elsewhere.
+pub fn terminal_columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -35,6 +35,31 @@ pub(crate) fn double(value: f64) -> String {
     format!("{mantissa}{point}E{exponent}")
 }
 
+/// Year, month and day of a number of days since 1970 (Howard Hinnant's civil_from_days).
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// A moment in milliseconds since 1970 as `DateTimeFormatter.ISO_ZONED_DATE_TIME` writes it in UTC.
+pub(crate) fn utc_date_time(ms: i64) -> String {
+    let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60);
+    let fraction = match in_day % 1000 {
+        0 => String::new(),
+        ms => format!(".{ms:03}").trim_end_matches('0').to_owned(),
+    };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z[UTC]")
+}
+
 /// Puts partitions into the order in which a `HashMap` or `HashSet` of `TopicPartition`s iterates them.
 pub(crate) fn partition_order<T>(items: Vec<T>, key: impl Fn(&T) -> &TopicPartition) -> Vec<T> {
     let mut buckets = 16;
@@ -119,6 +144,18 @@ mod tests {
             (0.0001, "1.0E-4"),
         ] {
             assert_eq!(double(value), expect);
+        }
+    }
+
+    #[test]
+    fn moments_look_as_in_java() {
+        for (ms, expect) in [
+            (1_795_291_582_202, "2026-11-21T20:06:22.202Z[UTC]"),
+            (0, "1970-01-01T00:00:00Z[UTC]"),
+            (1_500, "1970-01-01T00:00:01.5Z[UTC]"),
+            (-1, "1969-12-31T23:59:59.999Z[UTC]"),
+        ] {
+            assert_eq!(utc_date_time(ms), expect);
         }
     }
 

@@ -1,21 +1,23 @@
 //! `klamm metadata-shell` (kafka-metadata-shell): looks at a metadata snapshot or log as if it were a tree of files.
 
+mod glob;
 mod tree;
 mod walk;
+mod words;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use klamm_io::disk::Disk;
+use klamm_io::{disk::Disk, process};
 use klamm_metadata::checkpoint;
 use klamm_metadata::image::{Loader, MetadataImage, Provenance};
 use klamm_protocol::metadata::MetadataRecord;
 
 use super::dump_log::Batches;
 use crate::cli::Call;
-use walk::Shell;
+use walk::{Next, Shell};
 
 /// No snapshot is larger than that; what claims to be is not read.
 const SNAPSHOT_BYTES_MAX: u64 = 4 << 30;
@@ -46,29 +48,26 @@ pub(crate) fn run(call: &Call) -> anyhow::Result<ExitCode> {
         loader = read(path, loader).with_context(|| path.display().to_string())?;
     }
     let mut shell = Shell::new(tree::of(loader.image(), loader.provenance()));
-    if !options.command.is_empty() {
-        let words: Vec<&str> = options.command.iter().map(String::as_str).collect();
-        return Ok(match shell.run(&words) {
-            Ok(text) => {
-                print!("{text}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        });
+    if options.command.is_empty() {
+        converse(shell)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    converse(&mut shell)?;
+    let words: Vec<&str> = options.command.iter().map(String::as_str).collect();
+    // As Kafka's shell has it, what is not there is told like any other answer, and is no failure.
+    if let Next::Text(text) = shell.run(&words) {
+        print!("{text}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Reads commands line by line until they end.
-fn converse(shell: &mut Shell) -> anyhow::Result<()> {
-    let prompts = std::io::stdin().is_terminal();
+fn converse(shell: Shell) -> anyhow::Result<()> {
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let mut shell = shell.conversing(is_terminal.then(process::terminal_columns).flatten());
+    println!("[ Klamm Metadata Shell ]");
     let mut line = String::new();
     loop {
-        if prompts {
+        if is_terminal {
             print!(">> ");
             std::io::stdout().flush()?;
         }
@@ -77,13 +76,9 @@ fn converse(shell: &mut Shell) -> anyhow::Result<()> {
             return Ok(());
         }
         let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            [] => {}
-            ["exit" | "quit"] => return Ok(()),
-            words => match shell.run(words) {
-                Ok(text) => print!("{text}"),
-                Err(error) => println!("{error}"),
-            },
+        match shell.run(&words) {
+            Next::Text(text) => print!("{text}"),
+            Next::Exit => return Ok(()),
         }
     }
 }

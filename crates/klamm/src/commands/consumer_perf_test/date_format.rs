@@ -2,6 +2,8 @@
 
 use anyhow::bail;
 
+use crate::java::civil;
+
 /// Prints moments.
 pub(in crate::commands) struct DateFormat {
     parts: Vec<Part>,
@@ -74,19 +76,6 @@ impl DateFormat {
         }
         text
     }
-}
-
-/// Year, month and day of a number of days since 1970 (Howard Hinnant's civil_from_days).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// How far local time is ahead of UTC, as `date +%z` says; zero if nobody tells.

@@ -1,11 +1,14 @@
-//! An image as a tree, with the names that Kafka's shell has for its parts. Keys of credentials are not shown.
+//! An image as a tree, with the names and texts that Kafka's shell has for its parts. As there, what credentials hold is
+//! shown: who may read the file has it anyway.
 
 use std::collections::BTreeMap;
 
+use klamm_config::SecurityProtocol;
 use klamm_metadata::image::{
     Broker, Controller, Endpoint, LevelRange, MetadataImage, Partition, Provenance, ResourceType, Topic,
 };
 use klamm_metadata::scram::ScramMechanism;
+use klamm_protocol::Uuid;
 
 use crate::java;
 
@@ -32,10 +35,8 @@ fn named(name: &str, node: Node) -> (String, Node) {
 
 /// The whole tree.
 pub(super) fn of(image: &MetadataImage, at: Provenance) -> Node {
-    let provenance = format!(
-        "offset {}, epoch {}, time {} ms since 1970",
-        at.last_offset, at.last_epoch, at.last_timestamp_ms
-    );
+    let time = java::utc_date_time(at.last_timestamp_ms);
+    let provenance = format!("offset {}, epoch {}, time {time}", at.last_offset, at.last_epoch);
     let producer_ids = image.next_producer_id.unwrap_or(-1).to_string();
     let image = Node::directory([
         named("provenance", Node::File(provenance)),
@@ -47,15 +48,19 @@ pub(super) fn of(image: &MetadataImage, at: Provenance) -> Node {
         named("producerIds", Node::files([("nextProducerId".to_owned(), producer_ids)])),
         named("acls", Node::directory([named("byId", acls(image))])),
         named("scram", scram(image)),
-        named("delegationToken", Node::directory([named("tokens", tokens(image))])),
+        named("delegationToken", tokens(image)),
     ]);
-    let local = Node::files([("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    let local = Node::files([
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("commitId".to_owned(), "unknown".to_owned()),
+    ]);
     Node::directory([named("image", image), named("local", local)])
 }
 
 fn features(image: &MetadataImage) -> Node {
     let version = image.features.metadata_version;
-    let version = version.map_or_else(|| "unset".to_owned(), |version| version.to_string());
+    let version =
+        version.map_or_else(|| "Optional.empty".to_owned(), |version| format!("Optional[{version}]"));
     let levels = image.features.levels.iter();
     let levels = levels.map(|(name, level)| (format!("finalized_{name}"), level.to_string()));
     Node::files(std::iter::once(("metadataVersion".to_owned(), version)).chain(levels))
@@ -69,42 +74,61 @@ fn cluster(image: &MetadataImage) -> Node {
 }
 
 fn endpoints(endpoints: &[Endpoint]) -> String {
-    let mut shown: Vec<String> = endpoints
-        .iter()
+    let mut sorted: Vec<&Endpoint> = endpoints.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let shown: Vec<String> = sorted
+        .into_iter()
         .map(|endpoint| {
+            let protocol = SecurityProtocol::from_id(endpoint.security_protocol);
+            let protocol =
+                protocol.map_or_else(|| endpoint.security_protocol.to_string(), |name| name.to_string());
             format!(
-                "{}://{}",
-                endpoint.name,
-                klamm_config::listener::host_port(&endpoint.host, endpoint.port)
+                "Endpoint(listenerName='{}', securityProtocol={protocol}, host='{}', port={})",
+                endpoint.name, endpoint.host, endpoint.port
             )
         })
         .collect();
-    shown.sort();
     shown.join(", ")
 }
 
 fn ranges<'a, N: std::fmt::Display + 'a>(ranges: impl Iterator<Item = (&'a N, &'a LevelRange)>) -> String {
-    let shown: Vec<String> =
-        ranges.map(|(name, range)| format!("{name}: {}-{}", range.min, range.max)).collect();
+    let range = |range: &LevelRange| match (range.min, range.max) {
+        (min, max) if min == max => min.to_string(),
+        (min, i16::MAX) => format!("{min}+"),
+        (min, max) => format!("{min}-{max}"),
+    };
+    let shown: Vec<String> = ranges.map(|(name, levels)| format!("{name}: {}", range(levels))).collect();
     shown.join(", ")
 }
 
+fn ids(ids: &[Uuid]) -> String {
+    format!("[{}]", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+}
+
+/// Ids in the order of Kafka's `Uuid`, whose two halves are signed.
+fn sorted_ids(of: &[Uuid]) -> String {
+    let mut sorted = of.to_vec();
+    sorted.sort_by_key(|id| (id.most_significant_bits(), id.least_significant_bits()));
+    ids(&sorted)
+}
+
 fn broker_text(broker: &Broker) -> String {
-    let list =
-        |ids: &[klamm_protocol::Uuid]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     format!(
-        "BrokerRegistration(id={}, epoch={}, incarnationId={}, listeners=[{}], supportedFeatures={{{}}}, rack={}, fenced={}, inControlledShutdown={}, isMigratingZkBroker={}, directories=[{}], cordonedDirectories=[{}])",
+        "BrokerRegistration(id={}, epoch={}, incarnationId={}, listeners=[{}], supportedFeatures={{{}}}, rack={}, fenced={}, inControlledShutdown={}, isMigratingZkBroker={}, directories={}, cordonedDirectories={})",
         broker.id,
         broker.epoch,
         broker.incarnation_id,
         endpoints(&broker.listeners),
         ranges(broker.features.iter()),
-        broker.rack.as_deref().unwrap_or("none"),
+        broker
+            .rack
+            .as_deref()
+            .map_or_else(|| "Optional.empty".to_owned(), |rack| format!("Optional[{rack}]")),
         broker.fenced,
         broker.in_controlled_shutdown,
         broker.is_migrating_zk_broker,
-        list(&broker.log_dirs),
-        list(broker.cordoned_log_dirs.as_deref().unwrap_or_default()),
+        sorted_ids(&broker.log_dirs),
+        broker.cordoned_log_dirs.as_deref().map_or_else(|| "null".to_owned(), sorted_ids),
     )
 }
 
@@ -134,9 +158,9 @@ fn topic_node(topic: &Topic) -> Node {
 
 fn partition_text(partition: &Partition) -> String {
     format!(
-        "PartitionRegistration(replicas={:?}, directories=[{}], isr={:?}, removingReplicas={:?}, addingReplicas={:?}, elr={:?}, lastKnownElr={:?}, leader={}, leaderRecoveryState={}, leaderEpoch={}, partitionEpoch={})",
+        "PartitionRegistration(replicas={:?}, directories={}, isr={:?}, removingReplicas={:?}, addingReplicas={:?}, elr={:?}, lastKnownElr={:?}, leader={}, leaderRecoveryState={}, leaderEpoch={}, partitionEpoch={})",
         partition.replicas,
-        partition.directories.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        ids(&partition.directories),
         partition.isr,
         partition.removing_replicas,
         partition.adding_replicas,
@@ -178,17 +202,44 @@ fn quotas(image: &MetadataImage) -> Node {
     Node::directory(entities)
 }
 
+/// Names by code, as the enums of Kafka's ACLs have them.
+const RESOURCES: &[&str] =
+    &["UNKNOWN", "ANY", "TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN", "USER"];
+const PATTERNS: &[&str] = &["UNKNOWN", "ANY", "MATCH", "LITERAL", "PREFIXED"];
+const PERMISSIONS: &[&str] = &["UNKNOWN", "ANY", "DENY", "ALLOW"];
+const OPERATIONS: &[&str] = &[
+    "UNKNOWN",
+    "ANY",
+    "ALL",
+    "READ",
+    "WRITE",
+    "CREATE",
+    "DELETE",
+    "ALTER",
+    "DESCRIBE",
+    "CLUSTER_ACTION",
+    "DESCRIBE_CONFIGS",
+    "ALTER_CONFIGS",
+    "IDEMPOTENT_WRITE",
+    "CREATE_TOKENS",
+    "DESCRIBE_TOKENS",
+    "TWO_PHASE_COMMIT",
+];
+
 fn acls(image: &MetadataImage) -> Node {
+    let name = |names: &[&'static str], code: i8| {
+        usize::try_from(code).ok().and_then(|code| names.get(code)).copied().unwrap_or("UNKNOWN")
+    };
     let entries = image.acls.entries.iter().map(|(id, acl)| {
         let text = format!(
-            "principal={}, host={}, operation={}, permission={}, resource type={} pattern={} name={}",
+            "StandardAcl[resourceType={}, resourceName={}, patternType={}, principal={}, host={}, operation={}, permissionType={}]",
+            name(RESOURCES, acl.resource_type),
+            acl.resource_name,
+            name(PATTERNS, acl.pattern_type),
             acl.principal,
             acl.host,
-            acl.operation,
-            acl.permission_type,
-            acl.resource_type,
-            acl.pattern_type,
-            acl.resource_name
+            name(OPERATIONS, acl.operation),
+            name(PERMISSIONS, acl.permission_type)
         );
         (id.to_string(), text)
     });
@@ -196,12 +247,17 @@ fn acls(image: &MetadataImage) -> Node {
 }
 
 fn scram(image: &MetadataImage) -> Node {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mechanisms = ScramMechanism::ALL.into_iter().map(|mechanism| {
         let users = image.scram.credentials.iter();
-        let users = users.filter(|((number, _), _)| *number == mechanism.number()).map(|((_, user), credential)| {
-            let iterations = credential.iterations;
+        let users = users.filter(|((number, _), _)| *number == mechanism.number());
+        let users = users.map(|((_, user), credential)| {
             let text = format!(
-                "ScramCredentialData(salt=[redacted], storedKey=[redacted], serverKey=[redacted], iterations={iterations})"
+                "ScramCredentialData(salt={}, storedKey={}, serverKey={}, iterations={})",
+                hex(&credential.salt),
+                hex(&credential.stored_key),
+                hex(&credential.server_key),
+                credential.iterations
             );
             (user.to_string(), text)
         });
@@ -210,12 +266,15 @@ fn scram(image: &MetadataImage) -> Node {
     Node::directory(mechanisms)
 }
 
+/// The parentheses of the text do not match in Kafka's shell either.
 fn tokens(image: &MetadataImage) -> Node {
     let tokens = image.delegation_tokens.tokens.iter().map(|(id, token)| {
+        let renewers: Vec<String> = token.renewers.iter().map(ToString::to_string).collect();
         let text = format!(
-            "owner={}, requester={}, issueTimestamp={}, maxTimestamp={}, expiryTimestamp={}",
+            "DelegationTokenDatatokenId={id}(owner={}(tokenRequester={}(renewers={}, issueTimestamp={}, maxTimestamp={}), expiryTimestamp={}",
             token.owner,
             token.requester,
+            renewers.join(" "),
             token.issue_timestamp,
             token.max_timestamp,
             token.expiration_timestamp

@@ -1,84 +1,184 @@
-//! The commands of the shell.
+//! The commands of the shell, with the output of Kafka's.
 
 use std::fmt::Write as _;
 
+use super::glob::Glob;
 use super::tree::Node;
-
-const HELP: &str = "\
-cat PATH...     show the contents of files
-cd PATH         go to a directory
-exit            leave
-find [PATH...]  list everything below
-ls [PATH...]    list directories
-pwd             show where we are
-tree [PATH...]  show everything below, with contents
-";
+use super::words::{COMMANDS, Command, parse};
 
 /// A tree, and a place in it.
 pub(super) struct Shell {
     root: Node,
     place: Vec<String>,
+    history: Vec<String>,
+    /// How wide lists may be; `None`: one name a line.
+    width: Option<usize>,
+    converses: bool,
+}
+
+/// What a command leaves.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Something to print.
+    Text(String),
+    /// The end of the conversation.
+    Exit,
 }
 
 impl Shell {
+    /// One for single commands: some of them make no sense so.
     pub(super) fn new(root: Node) -> Self {
-        Self { root, place: Vec::new() }
+        Self { root, place: Vec::new(), history: Vec::new(), width: None, converses: false }
     }
 
-    /// Runs one command; what it prints, or why it cannot be run.
-    pub(super) fn run(&mut self, words: &[&str]) -> Result<String, String> {
-        let Some((command, paths)) = words.split_first() else { return Ok(String::new()) };
-        let paths = if paths.is_empty() { &["."][..] } else { paths };
+    /// The same for a conversation, on a terminal of so many columns if it is one.
+    pub(super) fn conversing(self, width: Option<usize>) -> Self {
+        Self { width, converses: true, ..self }
+    }
+
+    /// Runs one command.
+    pub(super) fn run(&mut self, words: &[&str]) -> Next {
+        let Some((_, arguments)) = words.split_first() else { return Next::Text(String::new()) };
+        self.history.push(words.join(" "));
+        let command = match parse(words, self.converses) {
+            Ok(Command::Exit) => return Next::Exit,
+            Ok(command) => command,
+            Err(wrong) => return Next::Text(format!("{wrong}\n")),
+        };
+        let here = [&"."[..]];
+        let or_here = if arguments.iter().all(|path| path.is_empty()) { &here[..] } else { arguments };
         let mut text = String::new();
-        match *command {
-            "help" | "man" => text.push_str(HELP),
-            "pwd" => text.push_str(&format!("{}\n", path_text(&self.place))),
-            "cd" => {
-                let place = self.resolve(paths[0]);
-                match self.at(&place)? {
-                    Node::Directory(_) => self.place = place,
-                    Node::File(_) => return Err(format!("cd: {}: not a directory.", paths[0])),
-                }
-            }
-            "ls" => {
-                for path in paths {
-                    self.list(path, paths.len() > 1, &mut text)?;
-                }
-            }
-            "cat" => {
-                for path in paths {
-                    match self.at(&self.resolve(path))? {
-                        Node::File(content) => text.push_str(&format!("{content}\n")),
-                        Node::Directory(_) => return Err(format!("cat: {path}: Is a directory")),
-                    }
-                }
-            }
-            "find" => {
-                for path in paths {
-                    find(self.at(&self.resolve(path))?, path, &mut text);
-                }
-            }
-            "tree" => {
-                for path in paths {
-                    tree(self.at(&self.resolve(path))?, 0, &mut text);
-                }
-            }
-            other => return Err(format!("{other}: there is no such command; help lists them.")),
+        match command {
+            Command::Cat => arguments.iter().for_each(|path| self.cat(path, &mut text)),
+            Command::Cd => self.cd(arguments.first().copied().unwrap_or("/"), &mut text),
+            Command::Find => or_here.iter().for_each(|path| self.find(path, &mut text)),
+            Command::Help => help(&mut text),
+            Command::History => self.tell_history(arguments.first().copied(), &mut text),
+            Command::Ls => self.ls(or_here, &mut text),
+            Command::Man => man(arguments.first().copied().unwrap_or_default(), &mut text),
+            Command::Pwd => line(&mut text, &path_text(&self.place)),
+            Command::Tree => arguments.iter().for_each(|path| self.tree(path, &mut text)),
+            Command::Exit => {}
         }
-        Ok(text)
+        Next::Text(text)
     }
 
-    fn list(&self, path: &str, with_heading: bool, text: &mut String) -> Result<(), String> {
-        match self.at(&self.resolve(path))? {
-            Node::File(_) => text.push_str(&format!("{path}\n")),
-            Node::Directory(entries) => {
-                if with_heading {
-                    let _ = writeln!(text, "{path}:");
-                }
-                entries.keys().for_each(|name| text.push_str(&format!("{name}\n")));
+    fn cat(&self, path: &str, text: &mut String) {
+        let found = self.found(path);
+        for (_, node) in &found {
+            match node {
+                Node::File(content) => line(text, content),
+                Node::Directory(_) => line(text, &format!("cat: {path}: Is a directory")),
             }
         }
-        Ok(())
+        if found.is_empty() {
+            line(text, &format!("cat: {path}: No such file or directory."));
+        }
+    }
+
+    fn tree(&self, path: &str, text: &mut String) {
+        let found = self.found(path);
+        found.iter().for_each(|(_, node)| tree(node, 0, text));
+        if found.is_empty() {
+            line(text, &format!("tree: {path}: No such file or directory."));
+        }
+    }
+
+    fn cd(&mut self, path: &str, text: &mut String) {
+        let mut place = None;
+        let found = self.found(path);
+        for (names, node) in &found {
+            match node {
+                Node::File(_) => line(text, &format!("cd: {path}: not a directory.")),
+                Node::Directory(_) => place = Some(names.clone()),
+            }
+        }
+        if found.is_empty() {
+            line(text, &format!("cd: {path}: no such directory."));
+        }
+        if let Some(place) = place {
+            self.place = place;
+        }
+    }
+
+    fn find(&self, path: &str, text: &mut String) {
+        let found = self.found(path);
+        found.iter().for_each(|(_, node)| find(node, path, text));
+        if found.is_empty() {
+            line(text, &format!("find: {path}: no such file or directory."));
+        }
+    }
+
+    fn ls(&self, paths: &[&str], text: &mut String) {
+        let (mut files, mut directories) = (Vec::new(), Vec::new());
+        for path in paths {
+            let found = self.found(path);
+            if found.is_empty() {
+                line(text, &format!("ls: {path}: no such file or directory."));
+            }
+            for (names, node) in found {
+                let name = names.last().map_or_else(|| "/".to_owned(), String::clone);
+                match node {
+                    Node::File(_) => files.push(name),
+                    Node::Directory(entries) => directories.push((name, entries)),
+                }
+            }
+        }
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        columns(&files, self.width, text);
+        let with_heading = !files.is_empty() || directories.len() > 1;
+        let mut is_first = files.is_empty();
+        for (name, entries) in &directories {
+            // Kafka's shell does not tell of an empty one, but leaves room for it all the same.
+            if with_heading && !entries.is_empty() {
+                line(text, &format!("{}{name}:", if is_first { "" } else { "\n" }));
+            }
+            is_first = false;
+            columns(&entries.keys().map(String::as_str).collect::<Vec<_>>(), self.width, text);
+        }
+    }
+
+    fn tell_history(&self, count: Option<&str>, text: &mut String) {
+        let count = match count.map(str::parse::<i64>) {
+            Some(Err(_)) => {
+                let wrong = count.unwrap_or_default();
+                return line(
+                    text,
+                    &format!(
+                        "argument numEntriesToShow: could not convert '{wrong}' to Integer (32 bit signed integer)"
+                    ),
+                );
+            }
+            Some(Ok(count)) => usize::try_from(count).unwrap_or(0),
+            None => usize::MAX,
+        };
+        let skipped = self.history.len().saturating_sub(count);
+        for (number, entry) in self.history.iter().enumerate().skip(skipped) {
+            line(text, &format!("{number:>5}  {entry}"));
+        }
+    }
+
+    /// What a path with wildcards leads to, each with its names from the root.
+    fn found(&self, path: &str) -> Vec<(Vec<String>, &Node)> {
+        let mut found = vec![(Vec::new(), &self.root)];
+        for name in self.resolve(path) {
+            let glob = Glob::new(&name);
+            let mut next = Vec::new();
+            for (names, node) in found {
+                let Node::Directory(entries) = node else { continue };
+                let matching: Vec<(&String, &Node)> = match &glob {
+                    Glob::Literal(name) => entries.get_key_value(name).into_iter().collect(),
+                    Glob::Pattern(_) => entries.iter().filter(|(name, _)| glob.matches(name)).collect(),
+                };
+                for (name, entry) in matching {
+                    let mut names = names.clone();
+                    names.push(name.clone());
+                    next.push((names, entry));
+                }
+            }
+            found = next;
+        }
+        found
     }
 
     /// Names from the root, without dots.
@@ -93,89 +193,85 @@ impl Shell {
         }
         place
     }
+}
 
-    fn at(&self, place: &[String]) -> Result<&Node, String> {
-        let missing = || format!("{}: no such file or directory.", path_text(place));
-        place.iter().try_fold(&self.root, |node, name| match node {
-            Node::Directory(entries) => entries.get(name).ok_or_else(missing),
-            Node::File(_) => Err(missing()),
-        })
-    }
+fn line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
 }
 
 fn path_text(place: &[String]) -> String {
     format!("/{}", place.join("/"))
 }
 
+fn help(text: &mut String) {
+    line(text, "What there is to look at is a tree of files: directories to list, files to read.\n");
+    for usage in &COMMANDS {
+        let _ = writeln!(text, "{:<18} {}", usage.line(), usage.purpose);
+    }
+    line(text, "\nNames may have wildcards: * ? {one,another}");
+}
+
+fn man(name: &str, text: &mut String) {
+    match COMMANDS.iter().find(|usage| usage.name == name) {
+        Some(usage) => {
+            let _ = writeln!(text, "{name}: {}\n\nusage: {}", usage.purpose, usage.line());
+        }
+        None => line(text, &format!("man: unknown command {name}. Type help to get a list of commands.")),
+    }
+}
+
 fn find(node: &Node, path: &str, text: &mut String) {
-    let _ = writeln!(text, "{path}");
+    line(text, path);
     if let Node::Directory(entries) = node {
         for (name, entry) in entries {
-            find(entry, &format!("{}/{name}", path.trim_end_matches('/')), text);
+            let below = if path == "/" { format!("/{name}") } else { format!("{path}/{name}") };
+            find(entry, &below, text);
         }
     }
 }
 
 fn tree(node: &Node, depth: usize, text: &mut String) {
-    let Node::Directory(entries) = node else { return };
-    for (name, entry) in entries {
-        let indent = "  ".repeat(depth);
-        let _ = match entry {
-            Node::Directory(_) => writeln!(text, "{indent}{name}:"),
-            Node::File(content) => writeln!(text, "{indent}{name}: {content}"),
-        };
-        tree(entry, depth + 1, text);
+    let indent = "  ".repeat(depth);
+    match node {
+        Node::File(content) => line(text, &format!("{indent}{content}")),
+        Node::Directory(entries) => {
+            for (name, entry) in entries {
+                line(text, &format!("{indent}{name}:"));
+                tree(entry, depth + 1, text);
+            }
+        }
+    }
+}
+
+/// Prints names in as many columns as fit, sorted downwards.
+fn columns(names: &[&str], width: Option<usize>, text: &mut String) {
+    let schema = |columns: usize| {
+        let rows = names.len().div_ceil(columns).max(1);
+        let widths: Vec<usize> = names
+            .chunks(rows)
+            .map(|column| column.iter().map(|name| name.chars().count() + 2).max().unwrap_or(0))
+            .collect();
+        (rows, widths)
+    };
+    let width = width.unwrap_or(0);
+    let fitting = (2..=width / 4).rev().map(|columns| (columns, schema(columns)));
+    let mut fitting = fitting
+        .filter(|(columns, (_, widths))| widths.len() == *columns && widths.iter().sum::<usize>() <= width);
+    let (rows, widths) = fitting.next().map_or_else(|| schema(1), |(_, schema)| schema);
+    for row in 0..rows.min(names.len()) {
+        let mut shown = String::new();
+        for (column, width) in widths.iter().enumerate() {
+            let Some(name) = names.get(row + column * rows) else { continue };
+            if column + 1 < widths.len() {
+                let _ = write!(shown, "{name:<width$}");
+            } else {
+                shown.push_str(name);
+            }
+        }
+        line(text, &shown);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use klamm_metadata::image::{MetadataImage, Provenance};
-    use klamm_protocol::metadata::{MetadataRecord, PartitionRecord, TopicRecord};
-    use klamm_protocol::{StrBytes, Uuid};
-
-    use super::*;
-    use crate::commands::metadata_shell::tree::of;
-
-    fn shell() -> Shell {
-        let mut image = MetadataImage::default();
-        let topic_id = Uuid::from_u128(9);
-        let topic = TopicRecord { name: StrBytes::from_static("t"), topic_id, ..Default::default() };
-        let partition = PartitionRecord {
-            partition_id: 0,
-            topic_id,
-            replicas: vec![1, 2],
-            isr: vec![1],
-            leader: 1,
-            ..Default::default()
-        };
-        for record in [MetadataRecord::from(topic), MetadataRecord::from(partition)] {
-            image.try_replay(&record).unwrap();
-        }
-        Shell::new(of(&image, Provenance { last_offset: 7, last_epoch: 2, last_timestamp_ms: 5 }))
-    }
-
-    #[test]
-    fn one_walks_through_the_image() {
-        let mut shell = shell();
-        for (line, expect) in [
-            ("ls", Ok("image\nlocal\n")),
-            ("ls /image/topics/byName", Ok("t\n")),
-            ("cd image/topics", Ok("")),
-            ("pwd", Ok("/image/topics\n")),
-            ("ls byName/t", Ok("0\nid\nname\n")),
-            ("cat byName/t/name ../provenance", Ok("t\noffset 7, epoch 2, time 5 ms since 1970\n")),
-            ("find byName", Ok("byName\nbyName/t\nbyName/t/0\nbyName/t/id\nbyName/t/name\n")),
-            ("cat byName", Err("cat: byName: Is a directory")),
-            ("cat nope", Err("/image/topics/nope: no such file or directory.")),
-            ("cd byName/t/id", Err("cd: byName/t/id: not a directory.")),
-            ("rm x", Err("rm: there is no such command; help lists them.")),
-        ] {
-            let words: Vec<&str> = line.split(' ').collect();
-            let expect = expect.map(str::to_owned).map_err(str::to_owned);
-            assert_eq!(shell.run(&words), expect, "{line}");
-        }
-        let partition = shell.run(&["cat", "/image/topics/byName/t/0"]).unwrap();
-        assert!(partition.starts_with("PartitionRegistration(replicas=[1, 2], directories=["), "{partition}");
-    }
-}
+mod tests;

@@ -138,6 +138,31 @@ impl Disk {
         Self { backend: Backend::Simulated(disk) }
     }
 
+    /// A path from the root, as `java.io.File` makes one: what is relative begins at the working directory, repeated and
+    /// trailing slashes go, `.` and `..` stay. A working directory that is gone leaves the path as it is.
+    pub fn absolute(&self, path: &str) -> PathBuf {
+        let mut whole = String::new();
+        if !path.starts_with('/')
+            && let Some(from) = self.working_directory()
+        {
+            whole.push_str(from.to_string_lossy().trim_end_matches('/'));
+        } else if !path.starts_with('/') {
+            return PathBuf::from(path);
+        }
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            whole.push('/');
+            whole.push_str(part);
+        }
+        PathBuf::from(if whole.is_empty() { "/".to_owned() } else { whole })
+    }
+
+    fn working_directory(&self) -> Option<PathBuf> {
+        match &self.backend {
+            Backend::Simulated(_) => Some(PathBuf::from("/")),
+            Backend::Real => std::env::current_dir().ok(),
+        }
+    }
+
     /// Opens a file.
     pub fn open(&self, path: &Path, mode: OpenMode) -> Result<File> {
         match &self.backend {

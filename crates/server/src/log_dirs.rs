@@ -44,6 +44,11 @@ pub struct LogDir {
     files: Option<klamm_log::log_dir::LogDir>,
 }
 
+/// The directories that `log.dirs` and the keys beside it name, from the root: so the broker and its clients know them.
+pub fn absolute(world: &World, paths: &[String]) -> Vec<PathBuf> {
+    paths.iter().map(|path| world.disk.absolute(path)).collect()
+}
+
 /// What is left of a node after a log directory has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
@@ -249,9 +254,9 @@ impl LogDirs {
     }
 
     /// Has exactly these take no new partitions.
-    pub fn cordon(&self, paths: &[String]) {
+    pub fn cordon(&self, paths: &[PathBuf]) {
         for dir in self.of_partitions() {
-            let is_cordoned = paths.iter().any(|path| dir.path == Path::new(path));
+            let is_cordoned = paths.contains(&dir.path);
             if dir.cordoned.swap(is_cordoned, Ordering::AcqRel) != is_cordoned {
                 self.changes.send_replace(());
             }
@@ -539,7 +544,7 @@ mod tests {
         let mut changes = log_dirs.changes();
         assert_eq!(log_dirs.for_new_partition(), Some(0));
         assert_eq!(log_dirs.online_by_id(&id), None);
-        let first = log_dirs.dirs[0].path.display().to_string();
+        let first = log_dirs.dirs[0].path.clone();
         log_dirs.cordon(std::slice::from_ref(&first));
         assert_eq!(log_dirs.for_new_partition(), Some(1));
         assert!(changes.has_changed().unwrap());

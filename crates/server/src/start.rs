@@ -4,8 +4,10 @@
 //! image goes to the shards, which open their partitions; the broker registers, is unfenced, and only then are
 //! connections accepted. Stop: the other way round; each log is closed and synced before the clean shutdown file says so.
 
+mod directories;
+
 use std::{
-    path::PathBuf,
+    path::Path,
     rc::Rc,
     sync::{Arc, Mutex},
     time::Duration,
@@ -17,14 +19,14 @@ use klamm_io::{
     net::{Listener, SocketOptions},
     spawn,
 };
-use klamm_log::{LogConfig, log_dir::LoadedLogDir, meta_properties::MetaProperties};
+use klamm_log::LogConfig;
 use klamm_metadata::image::Loader;
-use klamm_protocol::{StrBytes, Uuid, records::BatchIter};
-use klamm_raft::Raft;
+use klamm_protocol::Uuid;
+use klamm_raft::{Raft, VoterSet};
 use klamm_replica::fetch_session::{FetchSessions, SessionLimits};
 use klamm_share::session::ShareSessions;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     broker_lifecycle::{self, Stage, Wish},
@@ -37,7 +39,7 @@ use crate::{
     },
     inter_broker::InterBroker,
     listener::{acceptor, limits::ConnectionLimits, queue::RequestQueue},
-    log_dirs::{LogDir, LogDirs, name_aside},
+    log_dirs::name_aside,
     metadata::Metadata,
     metrics::exposition::{self, Exposition},
     node::{ListenerName, Node, World},
@@ -169,7 +171,7 @@ struct Running {
 
 impl Running {
     fn start(config: &BrokerConfig, world: World) -> Result<Self, StartError> {
-        let directories = open_directories(config, &world)?;
+        let directories = directories::open(config, &world)?;
         let bound = bind(config)?;
         let shard_count = shard_count(config);
         let (handle, commands) = ControllerHandle::channel();
@@ -349,130 +351,6 @@ fn fetch_sessions(config: &BrokerConfig, world: &World) -> FetchSessions {
     FetchSessions::new(limits, world.entropy.next_u64())
 }
 
-/// What the log directories hold.
-struct Directories {
-    cluster_id: StrBytes,
-    metadata_directory_id: Uuid,
-    previous_broker_epoch: i64,
-    log_dirs: LogDirs,
-}
-
-/// Locks and checks every log directory. One that cannot be read is offline; the metadata log's has to work.
-fn open_directories(config: &BrokerConfig, world: &World) -> Result<Directories, StartError> {
-    let metadata_dir = PathBuf::from(config.metadata_log_dir());
-    let mut cluster_id: Option<(String, PathBuf)> = None;
-    let mut metadata_directory_id = None;
-    let mut previous_broker_epoch = i64::MAX;
-    let mut dirs = Vec::new();
-    let mut loaded: Vec<(usize, LoadedLogDir)> = Vec::new();
-    let mut paths: Vec<PathBuf> = if config.is_broker() {
-        config.log_dirs().into_iter().map(PathBuf::from).collect()
-    } else {
-        Vec::new()
-    };
-    let own_dirs = paths.len();
-    if !paths.contains(&metadata_dir) {
-        paths.push(metadata_dir.clone());
-    }
-    for (index, path) in paths.into_iter().enumerate() {
-        let (files, meta, found) = match open_directory(world, &path) {
-            Ok(opened) => opened,
-            Err(StartError::Log(error)) if error.is_fault() && path != metadata_dir => {
-                error!(dir = %path.display(), %error, "log directory cannot be read and is offline");
-                dirs.push(LogDir::new(path, Uuid::ZERO, None));
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        check_meta(config, &meta, &path, &mut cluster_id)?;
-        let id = meta.directory_id.unwrap_or(Uuid::ZERO);
-        if path == metadata_dir {
-            metadata_directory_id = Some(id);
-        }
-        if index >= own_dirs {
-            dirs.push(LogDir::new(path, id, Some(files)).for_metadata_only());
-            continue;
-        }
-        previous_broker_epoch = previous_broker_epoch.min(found.broker_epoch.unwrap_or(-1));
-        loaded.push((index, found));
-        dirs.push(LogDir::new(path, id, Some(files)));
-    }
-    let Some((cluster_id, _)) = cluster_id else {
-        return Err(StartError::Config("log.dirs names no directory".to_owned()));
-    };
-    let metadata_directory_id = match metadata_directory_id {
-        Some(id) => id,
-        None => MetaProperties::read(&world.disk, &metadata_dir)?
-            .and_then(|meta| meta.directory_id)
-            .ok_or_else(|| {
-                StartError::Directory(format!(
-                    "metadata log directory {} is not formatted",
-                    metadata_dir.display()
-                ))
-            })?,
-    };
-    let log_dirs = LogDirs::new(dirs, loaded, &metadata_dir);
-    log_dirs.cordon(&config.cordoned_log_dirs());
-    Ok(Directories {
-        cluster_id: cluster_id.into(),
-        metadata_directory_id,
-        previous_broker_epoch: if previous_broker_epoch == i64::MAX { -1 } else { previous_broker_epoch },
-        log_dirs,
-    })
-}
-
-type OpenedDirectory = (klamm_log::log_dir::LogDir, MetaProperties, LoadedLogDir);
-
-fn open_directory(world: &World, path: &std::path::Path) -> Result<OpenedDirectory, StartError> {
-    let files = klamm_log::log_dir::LogDir::lock(&world.disk, path)?.ok_or_else(|| {
-        StartError::Directory(format!(
-            "log directory {} is in use by another process: stop that one, or choose another directory in log.dirs",
-            path.display()
-        ))
-    })?;
-    let meta = MetaProperties::read(&world.disk, path)?.ok_or_else(|| {
-        StartError::Directory(format!(
-            "log directory {} is not formatted: run `klamm storage format -t <cluster id> -c <server.properties>`",
-            path.display()
-        ))
-    })?;
-    let found = files.load()?;
-    Ok((files, meta, found))
-}
-
-fn check_meta(
-    config: &BrokerConfig,
-    meta: &MetaProperties,
-    path: &std::path::Path,
-    cluster_id: &mut Option<(String, PathBuf)>,
-) -> Result<(), StartError> {
-    let path = path.to_path_buf();
-    if let Some(id) = meta.node_id
-        && id != config.node_id()
-    {
-        return Err(StartError::Directory(format!(
-            "log directory {} belongs to node {id}, but node.id is {}: set node.id={id}, or use another directory",
-            path.display(),
-            config.node_id()
-        )));
-    }
-    let Some(id) = &meta.cluster_id else {
-        return Err(StartError::Directory(format!("{}/meta.properties names no cluster.id", path.display())));
-    };
-    match cluster_id {
-        Some((known, other)) if known != id => Err(StartError::Directory(format!(
-            "log directory {} belongs to cluster {id}, but {} belongs to cluster {known}: remove one from log.dirs",
-            path.display(),
-            other.display()
-        ))),
-        Some(_) => Ok(()),
-        None => {
-            *cluster_id = Some((id.clone(), path));
-            Ok(())
-        }
-    }
-}
-
 fn bind(config: &BrokerConfig) -> Result<Vec<(ListenerName, Listener)>, StartError> {
     let size = |bytes: i32| usize::try_from(bytes).ok();
     let options = SocketOptions {
@@ -545,7 +423,7 @@ fn start_quorum(
     directory_id: Uuid,
 ) -> Result<Quorum, StartError> {
     let world = node.world.clone();
-    let metadata_dir = PathBuf::from(config.metadata_log_dir());
+    let metadata_dir = world.disk.absolute(&config.metadata_log_dir());
     let log_config = LogConfig {
         segment_bytes: u32::try_from(config.get(&broker::METADATA_LOG_SEGMENT_BYTES)).unwrap_or(u32::MAX),
         segment_ms: config.get(&broker::METADATA_LOG_SEGMENT_MS),
@@ -555,14 +433,13 @@ fn start_quorum(
     };
     let Opened { log, state, control, quorum_state, snapshot } =
         MetadataLog::open(&world.disk, &metadata_dir, log_config, world.clock.wall_ms())?;
-    let bootstrap = match metadata_log::read_bootstrap(&world.disk, &metadata_dir)? {
-        Some(content) => BatchIter::new(content)
-            .flatten()
-            .filter(|batch| !batch.is_control())
-            .flat_map(|batch| driver::decode_records(&batch))
-            .collect(),
-        None => Vec::new(),
-    };
+    let bootstrap = metadata_log::read_bootstrap(&world.disk, &metadata_dir)?;
+    let voters = control.voters().map(|(_, voters)| voters);
+    if let Some(text) =
+        voters.and_then(|voters| other_directory_votes(config.node_id(), directory_id, &metadata_dir, voters))
+    {
+        warn!("{text}");
+    }
     let loader = match snapshot {
         Some((id, content)) => {
             driver::load_snapshot(id, content).map_err(|reason| log.bad_snapshot(id, reason))?
@@ -601,6 +478,18 @@ fn start_quorum(
         driver::run(start, endings).await;
     })?;
     Ok(Quorum { thread, leave, left, stop })
+}
+
+/// What to tell if the voters have this node with another directory than it has now: it follows, but has no vote (KIP-853).
+fn other_directory_votes(id: i32, own: Uuid, dir: &Path, voters: &VoterSet) -> Option<String> {
+    let voting = voters.voter(id)?.key.directory_id.filter(|voting| *voting != own)?;
+    Some(format!(
+        "node {id} is a voter with directory {voting}, but {} has the directory.id {own}: this node does not vote. Bring \
+         the directory back that was here, or, with a majority of the other voters alive, have this one take its place: \
+         klamm metadata-quorum remove-controller --controller-id {id} --controller-directory-id {voting}, then \
+         add-controller",
+        dir.display()
+    ))
 }
 
 fn start_shards(
@@ -714,5 +603,36 @@ async fn checkpoint_loop(node: Arc<Node>, senders: ShardSenders) {
         }
         let node = Arc::clone(&node);
         spawn::blocking(move || node.log_dirs.write_checkpoints(&offsets)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_raft::{ReplicaKey, Voter};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_does_not_vote_is_told_of() {
+        let (voting, other) = (Uuid::from_u128(1000), Uuid::from_u128(2000));
+        let told = |own: Uuid, directory_id: Option<Uuid>| {
+            let mut voters = VoterSet::default();
+            voters.insert(Voter {
+                key: ReplicaKey { id: 1, directory_id },
+                endpoints: Vec::new(),
+                kraft_versions: (0, 1),
+            });
+            other_directory_votes(1, own, Path::new("/data"), &voters)
+        };
+        assert_eq!(told(voting, Some(voting)), None);
+        assert_eq!(told(voting, None), None, "a static voter");
+        let text = told(other, Some(voting)).unwrap();
+        for said in [
+            format!("voter with directory {voting}"),
+            format!("/data has the directory.id {other}"),
+            format!("remove-controller --controller-id 1 --controller-directory-id {voting}"),
+        ] {
+            assert!(text.contains(&said), "{text}");
+        }
     }
 }

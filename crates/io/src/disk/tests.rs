@@ -39,6 +39,21 @@ fn writes_at_positions_and_reads_back() {
 }
 
 #[test]
+fn paths_begin_at_the_root() {
+    let here = std::env::current_dir().unwrap();
+    let here = here.to_str().unwrap();
+    for (path, whole) in [
+        ("/a//b/", "/a/b".to_owned()),
+        ("/", "/".to_owned()),
+        ("/a/./../b", "/a/./../b".to_owned()),
+        ("data", format!("{here}/data")),
+        ("./data//x/", format!("{here}/./data/x")),
+    ] {
+        assert_eq!(Disk::real().absolute(path).to_str(), Some(whole.as_str()), "{path}");
+    }
+}
+
+#[test]
 fn a_file_outlives_its_name() {
     let dir = TempDir::new("outlive");
     let disk = Disk::real();

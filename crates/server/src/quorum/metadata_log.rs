@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use klamm_io::disk::{Disk, OpenMode};
 use klamm_log::{FlushHandle, Handles, Isolation, Log, LogConfig, OpenLog, TopicPartition};
-use klamm_metadata::checkpoint;
-use klamm_protocol::records::BatchError;
+use klamm_metadata::{bootstrap, checkpoint};
+use klamm_protocol::{metadata::MetadataRecord, records::BatchError};
 use klamm_raft::{
     BOOTSTRAP_SNAPSHOT, ControlState, LogState, METADATA_TOPIC, METADATA_TOPIC_ID, OffsetAndEpoch,
     QuorumState, Recovery,
@@ -62,6 +62,18 @@ pub enum MetadataLogError {
         path = path.display()
     )]
     Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// What a new cluster begins with.
+    #[error(
+        "{path}: what the cluster is to begin with cannot be read: {reason}. Bring the file back from a copy, or, if the \
+         cluster is new, format the directory anew",
+        path = path.display()
+    )]
+    Bootstrap {
         /// The file.
         path: PathBuf,
         /// What is wrong.
@@ -462,15 +474,19 @@ fn latest_snapshot(disk: &Disk, dir: &Path) -> Result<Option<(OffsetAndEpoch, By
     Ok(Some((id, content.into())))
 }
 
-/// Reads the snapshot that `storage format` leaves beside the log: `bootstrap.checkpoint`.
+/// What the snapshot says that `storage format` leaves beside the log for a new cluster to begin with:
+/// `bootstrap.checkpoint`. Nothing if there is none.
 ///
 /// # Errors
-/// If there is one that cannot be read.
-pub fn read_bootstrap(disk: &Disk, metadata_log_dir: &Path) -> Result<Option<Bytes>, MetadataLogError> {
-    let path = metadata_log_dir.join("bootstrap.checkpoint");
-    match disk.open(&path, OpenMode::Read) {
-        Err(error) if error.is_not_found() => Ok(None),
-        _ => Ok(Some(disk.read_file(&path, SNAPSHOT_BYTES_MAX)?.into())),
+/// If there is one that cannot be read, or is damaged: a cluster that began without it would be of the oldest level, and
+/// without the credentials that were given to `storage format`.
+pub fn read_bootstrap(disk: &Disk, metadata_log_dir: &Path) -> Result<Vec<MetadataRecord>, MetadataLogError> {
+    let path = metadata_log_dir.join(bootstrap::FILE_NAME);
+    match disk.read_file(&path, SNAPSHOT_BYTES_MAX) {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+        Ok(content) => bootstrap::decode(content.into())
+            .map_err(|error| MetadataLogError::Bootstrap { path, reason: error.to_string() }),
     }
 }
 

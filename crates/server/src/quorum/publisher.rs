@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
+    log_dirs::absolute,
     metadata::Published,
     metadata_change::{MetadataChange, Touched},
     node::Node,
@@ -98,7 +99,7 @@ fn apply_broker_configs(node: &Node, published: &Published) {
     match current.applied(&defaults, &own) {
         Ok(altered) => {
             node.limits.apply(&altered);
-            node.log_dirs.cordon(&altered.cordoned_log_dirs());
+            node.log_dirs.cordon(&absolute(&node.world, &altered.cordoned_log_dirs()));
             node.config.store(Arc::new(altered));
         }
         Err(errors) => warn!(%errors, "the altered config of this broker is not legal and does not count"),

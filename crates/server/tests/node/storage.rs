@@ -41,11 +41,35 @@ fn a_node_that_cannot_start_says_what_to_do() {
     fs::create_dir_all(dir.join("damaged")).unwrap();
     fs::write(dir.join("damaged/meta.properties"), "version=1\nnode.id=one\n").unwrap();
     fs::write(dir.join("file"), "no directory").unwrap();
+    meta(&dir.join("copy"), 1, "abcdefghijklmnopqrstuA");
+    for (name, left_out) in
+        [("reserved", "directory.id"), ("no-node", "node.id"), ("other-metadata", "directory.id")]
+    {
+        meta(&dir.join(name), 1, "abcdefghijklmnopqrstuA");
+        let file = dir.join(name).join("meta.properties");
+        let text = fs::read_to_string(&file).unwrap();
+        let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with(left_out)).collect();
+        fs::write(
+            file,
+            kept.join("\n").replace("version=1", if name == "no-node" { "version=0" } else { "version=1" }),
+        )
+        .unwrap();
+    }
+    let file = dir.join("reserved/meta.properties");
+    fs::write(&file, fs::read_to_string(&file).unwrap() + "\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\n").unwrap();
+    fs::create_dir_all(dir.join("other-metadata/__cluster_metadata-0")).unwrap();
     let both = |one: &str, other: &str| format!("{},{}", path(one), path(other));
     for (dirs, said) in [
         (path("empty"), "is not formatted: run `klamm storage format"),
         (path("other-node"), "belongs to node 2, but node.id is 1"),
         (both("good", "other-cluster"), "belongs to cluster bbcdefghijklmnopqrstuA, but"),
+        (both("good", "copy"), "one is a copy of the other, remove it from log.dirs"),
+        (
+            path("reserved"),
+            "directory.id=AAAAAAAAAAAAAAAAAAAAAQ, which no directory may have: remove that line",
+        ),
+        (path("no-node"), "names no node.id: add node.id=1"),
+        (both("good", "other-metadata"), &format!("set metadata.log.dir={} ", path("other-metadata"))),
         (path("damaged"), "meta.properties"),
         (path("file"), "file"),
     ] {
@@ -58,6 +82,35 @@ fn a_node_that_cannot_start_says_what_to_do() {
     let error = start_error(&dir, node.port, &[("log.dirs", &path("good"))]);
     assert!(error.contains(&format!("cannot listen on PLAINTEXT://127.0.0.1:{}", node.port)), "{error}");
     node.assert_serves_others();
+}
+
+#[test]
+fn a_lost_metadata_log_is_no_new_cluster() {
+    let _shared = beside_others();
+    let node = TestNode::start("lost-metadata", &[]);
+    node.create_topic("topic", 1, &[]);
+    let dir = node.stop();
+    let log = dir.join("__cluster_metadata-0");
+    fs::rename(&log, dir.join("away")).unwrap();
+    let error = start_error(&dir, 0, &[]);
+    let partition = dir.join("topic-0");
+    for said in
+        [format!("{} holds a partition", partition.display()), format!("Bring {} back", log.display())]
+    {
+        assert!(error.contains(&said), "{error}");
+    }
+    fs::rename(dir.join("away"), &log).unwrap();
+    // The id of a directory that was formatted before there were ids is made up, once.
+    let file = dir.join("meta.properties");
+    let text = fs::read_to_string(&file).unwrap();
+    let (kept, id): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| !line.starts_with("directory.id"));
+    fs::write(&file, kept.join("\n")).unwrap();
+    let node = TestNode::start_in(dir, &[]);
+    assert!(partition.exists());
+    let named = fs::read_to_string(&file).unwrap();
+    assert!(named.contains("directory.id=") && !named.contains(id[0]), "{named}");
+    assert!(named.contains("cluster.id=abcdefghijklmnopqrstuA") && named.contains("node.id=1"), "{named}");
+    let _dir = node.stop();
 }
 
 fn partition_error(client: &mut Client, topic: &str, records: Vec<u8>) -> ErrorCode {

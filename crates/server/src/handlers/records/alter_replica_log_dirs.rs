@@ -9,8 +9,6 @@
 //! * REPLICA_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION  the broker has no such replica; should it get it, then there
 //! * INVALID_TOPIC_EXCEPTION  the name of the copy's directory would be longer than files' names may be
 
-use std::path::Path;
-
 use klamm_protocol::{
     ErrorCode,
     api::alter_replica_log_dirs::{
@@ -85,11 +83,11 @@ fn has_room_for_copy(at: &TopicPartition) -> bool {
     format!("{}-{}.", at.topic, at.index).len() + unique + "-future".len() <= FILE_NAME_MAX
 }
 
-/// The directory of a path that takes replicas.
+/// The directory of a path that takes replicas. It is named as DescribeLogDirs names it, from the root.
 fn log_dir(cx: &RecordsContext, path: &str) -> Result<usize, ErrorCode> {
     let mut dirs = cx.node.log_dirs.of_partitions().enumerate();
     let (index, dir) =
-        dirs.find(|(_, dir)| dir.path() == Path::new(path)).ok_or(ErrorCode::LogDirNotFound)?;
+        dirs.find(|(_, dir)| dir.path().as_os_str() == path).ok_or(ErrorCode::LogDirNotFound)?;
     if dir.is_offline() {
         Err(ErrorCode::KafkaStorageError)
     } else if dir.is_cordoned() {

@@ -40,7 +40,10 @@ pub(in crate::quorum) type Finish = Box<dyn FnOnce(Result<i64, CommandError>)>;
 
 impl Driver {
     pub(super) fn leader_changed(&mut self, epoch: i32, leader: Option<i32>) {
-        info!(epoch, leader, "leader of the quorum");
+        match leader {
+            Some(leader) => info!(epoch, leader, "leader of the quorum"),
+            None => info!(epoch, "the quorum has no leader"),
+        }
         self.afterwards.retain(|next| !matches!(next, Afterwards::Activate { .. }));
         self.resign(CommandError::NotController);
         let before = self.last_leader;

@@ -1,3 +1,5 @@
+use klamm_protocol::metadata::FeatureLevelRecord;
+
 use super::*;
 use klamm_io::{Entropy, sim::disk::SimulatedDisk};
 use klamm_metadata::{checkpoint::Header, image::MetadataImage};
@@ -107,6 +109,45 @@ fn a_snapshot_replaces_a_longer_log_of_another_history() {
     }
 }
 
+/// A file that was well, damaged.
+fn damaged(content: &[u8], how: &str) -> Vec<u8> {
+    let mut content = content.to_vec();
+    match how {
+        "flipped" => {
+            let middle = content.len() / 2;
+            content[middle] ^= 0x55;
+        }
+        "cut" => content.truncate(content.len() - 10),
+        _ => content.clear(),
+    }
+    content
+}
+
+#[test]
+fn a_cluster_does_not_begin_with_less_than_it_was_given() {
+    let (disk, dir) = (disk(), Path::new("/metadata"));
+    disk.create_dir_all(dir).unwrap();
+    assert_eq!(read_bootstrap(&disk, dir).unwrap(), [], "none was given");
+    let records = [MetadataRecord::from(FeatureLevelRecord {
+        name: "metadata.version".into(),
+        feature_level: 30,
+        ..Default::default()
+    })];
+    let content = bootstrap::encode(&records, 0).unwrap();
+    let path = dir.join(bootstrap::FILE_NAME);
+    disk.replace_file(&path, &content).unwrap();
+    assert_eq!(read_bootstrap(&disk, dir).unwrap(), records);
+    for how in ["flipped", "cut", "emptied"] {
+        disk.replace_file(&path, &damaged(&content, how)).unwrap();
+        let message = read_bootstrap(&disk, dir).unwrap_err().to_string();
+        let said = [
+            "/metadata/bootstrap.checkpoint: what the cluster is to begin with",
+            "format the directory anew",
+        ];
+        assert!(said.iter().all(|said| message.contains(said)), "{how}: {message}");
+    }
+}
+
 #[test]
 fn what_cannot_be_trusted_is_refused_with_a_way_out() {
     let disk = disk();
@@ -116,6 +157,21 @@ fn what_cannot_be_trusted_is_refused_with_a_way_out() {
     log.close().unwrap();
     let message = refusal(open(&disk));
     assert!(message.contains("quorum-state") && message.contains("vote twice"), "{message}");
+
+    for damage in ["flipped", "cut", "emptied"] {
+        let disk = self::disk();
+        let mut log = open(&disk).unwrap().log;
+        let id = OffsetAndEpoch { offset: 20, epoch: 5 };
+        log.write_snapshot_part(id, 0, &snapshot(0)).unwrap();
+        log.install_snapshot(id, 0).unwrap();
+        log.close().unwrap();
+        disk.replace_file(&log.dir.join(snapshot_name(id)), &damaged(&snapshot(0), damage)).unwrap();
+        let message = refusal(open(&disk));
+        assert!(
+            message.contains("the snapshot cannot be used") && message.contains("copy"),
+            "{damage}: {message}"
+        );
+    }
 
     let disk = self::disk();
     let mut log = open(&disk).unwrap().log;

@@ -1,6 +1,7 @@
 use klamm_protocol::metadata::FeatureLevelRecord;
 
 use super::*;
+use crate::quorum::driver::load_snapshot;
 use klamm_io::{Entropy, sim::disk::SimulatedDisk};
 use klamm_metadata::{checkpoint::Header, image::MetadataImage};
 use klamm_protocol::records::{BatchBuilder, BatchOptions};

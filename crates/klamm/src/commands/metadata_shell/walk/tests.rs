@@ -79,7 +79,7 @@ fn lists_use_the_width_of_the_terminal() {
     for (width, expect) in [
         (None, "a\nbb\nccc\nd\ne\n"),
         (Some(7), "a\nbb\nccc\nd\ne\n"),
-        (Some(8), "a    d\nbb   e\nccc\n"),
+        (Some(8), "a    d\nbb   e\nccc  \n"),
         (Some(80), "a  bb  ccc  d  e\n"),
     ] {
         let mut text = String::new();

@@ -205,7 +205,8 @@ fn quotas(image: &MetadataImage) -> Node {
 /// Names by code, as the enums of Kafka's ACLs have them.
 const RESOURCES: &[&str] =
     &["UNKNOWN", "ANY", "TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN", "USER"];
-const PATTERNS: &[&str] = &["UNKNOWN", "ANY", "MATCH", "LITERAL", "PREFIXED"];
+/// The third is for looking ACLs up; none is of that kind.
+const PATTERNS: &[&str] = &["UNKNOWN", "ANY", "UNKNOWN", "LITERAL", "PREFIXED"];
 const PERMISSIONS: &[&str] = &["UNKNOWN", "ANY", "DENY", "ALLOW"];
 const OPERATIONS: &[&str] = &[
     "UNKNOWN",

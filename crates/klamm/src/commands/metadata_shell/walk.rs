@@ -45,7 +45,7 @@ impl Shell {
             Ok(command) => command,
             Err(wrong) => return Next::Text(format!("{wrong}\n")),
         };
-        let here = [&"."[..]];
+        let here = ["."];
         let or_here = if arguments.iter().all(|path| path.is_empty()) { &here[..] } else { arguments };
         let mut text = String::new();
         match command {

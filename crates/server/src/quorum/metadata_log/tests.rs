@@ -167,7 +167,15 @@ fn what_cannot_be_trusted_is_refused_with_a_way_out() {
         log.install_snapshot(id, 0).unwrap();
         log.close().unwrap();
         disk.replace_file(&log.dir.join(snapshot_name(id)), &damaged(&snapshot(0), damage)).unwrap();
-        let message = refusal(open(&disk));
+        // What does not show in the control records shows when the image is made.
+        let message = match open(&disk) {
+            Err(error) => error.to_string(),
+            Ok(opened) => {
+                let (id, content) = opened.snapshot.unwrap();
+                let reason = load_snapshot(id, content).map(|_| ()).unwrap_err();
+                opened.log.bad_snapshot(id, reason).to_string()
+            }
+        };
         assert!(
             message.contains("the snapshot cannot be used") && message.contains("copy"),
             "{damage}: {message}"

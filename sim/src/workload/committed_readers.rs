@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use klamm_client::{ClientError, ClientKind, TopicPartition, consumer::Consumer};
 
-use super::{COPIES, Client, PATIENCE, TRANSACTIONS, readers::wait_for_topics};
-use crate::{history::Committed, plan::Special};
+use super::{COPIES, Client, PATIENCE, SHARED, TRANSACTIONS, readers::wait_for_topics};
+use crate::{
+    history::{Committed, Ending, by_topic},
+    plan::Special,
+};
 
 /// Reads until all writers are done, then everything from the start.
 pub(super) async fn read(client: Client) {
@@ -32,8 +35,14 @@ pub(super) async fn read(client: Client) {
             along = another;
         }
     }
+    // A commit is answered before its markers are written, and a leader that has not heard of its successor tells of an end
+    // that has moved on elsewhere, as Kafka's would: then what is missing comes a little later.
+    let give_up_at = client.clock.now() + PATIENCE;
     loop {
         match read_all(&client).await {
+            Ok(all) if !is_complete(&client, &all) && client.clock.now() < give_up_at => {
+                client.pause(1000).await;
+            }
             Ok(all) => {
                 client.history.lock().committed = Some(all);
                 break;
@@ -45,6 +54,26 @@ pub(super) async fn read(client: Client) {
         }
     }
     client.history.done("committed reader".to_owned());
+}
+
+/// Whether nothing is missing of the transactions that are known to be committed, and of the copies.
+fn is_complete(client: &Client, all: &Committed) -> bool {
+    let history = client.history.lock();
+    let written = by_topic(all, TRANSACTIONS);
+    let is_whole = |((writer, number), (count, ending)): (&(usize, u64), &(u64, Ending))| {
+        let prefix = format!("{writer} {number} ");
+        let found = written.values().filter(|value| value.starts_with(&prefix)).count();
+        *ending != Ending::Committed || u64::try_from(found) == Ok(*count)
+    };
+    let copied = |at: &TopicPartition| {
+        let of_partition = by_topic(all, COPIES).into_keys().filter(|(index, _)| *index == at.partition);
+        of_partition.count()
+    };
+    let is_copied = history.read.iter().filter(|(at, _)| &*at.topic == SHARED).all(|(at, records)| {
+        let last = records.last_key_value().map_or(-1, |(offset, _)| *offset);
+        i64::try_from(copied(at)).is_ok_and(|copied| copied > last)
+    });
+    history.transactions.iter().all(is_whole) && (!client.plan.has_copier || is_copied)
 }
 
 fn is_written(client: &Client) -> bool {

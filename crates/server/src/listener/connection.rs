@@ -3,7 +3,8 @@
 //! Runs on one shard for life. Two loops of one task share the stream. The reading loop starts each request and waits
 //! until it has taken its place in the order of things (for Produce: until its batches are appended); only what remains
 //! to be waited for, such as replication, runs beside the requests that follow. The writing loop answers strictly in
-//! the order in which requests came, with one system call for all responses that are ready.
+//! the order in which requests came, with one system call for all responses that are ready. ListOffsets alone is not begun
+//! before all that came before it is answered.
 //!
 //! Back-pressure: at most [`RESPONSES_MAX`] requests of a connection are unanswered, and beyond [`QUEUED_BYTES_MAX`] of
 //! responses that it has not taken no further request is begun.
@@ -28,7 +29,7 @@ use klamm_io::{
     net::{Accepted, Stream},
 };
 use klamm_net::frame::FrameReader;
-use klamm_protocol::StrBytes;
+use klamm_protocol::{ApiKey, StrBytes};
 use klamm_share::session::{SessionId, SessionKey};
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, error, info};
@@ -281,6 +282,9 @@ impl Serving {
                     }
                     self.unmuted().await;
                     let begun = begun(&frame, self.clock.now());
+                    if begun.api_key == ApiKey::ListOffsets as i16 {
+                        self.all_answered().await;
+                    }
                     let is_timed = self.connection.quotas.is_enabled(Kind::Request);
                     let meter = is_timed.then(|| Rc::new(Meter::new(self.clock)));
                     let frame = frame.freeze();
@@ -309,6 +313,17 @@ impl Serving {
                 },
                 Err(error) => return End::Refused(error.to_string()),
             }
+        }
+    }
+
+    /// Completes when every request has its answer.
+    ///
+    /// An offset that was looked up while a fetch waited for records, but is told after those records were, is older
+    /// than what the client knows by then: a consumer would take it for the end of the log and be stuck on a lag of less
+    /// than nothing. Kafka begins no request of a connection before the one before is answered.
+    async fn all_answered(&self) {
+        while self.unanswered.get() > 0 {
+            self.taken.notified().await;
         }
     }
 

@@ -11,6 +11,7 @@ use klamm_protocol::{
     api::{
         api_versions::ApiVersionsRequest,
         fetch::{FetchPartition, FetchRequest, FetchTopic},
+        list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic},
         metadata::MetadataRequest,
     },
     records::CompressionType,
@@ -87,6 +88,44 @@ fn a_client_that_has_said_all_still_gets_its_answers() {
         assert_eq!(frame[..4], i32::to_be_bytes(correlation_id));
     }
     assert!(client.read_frame().is_none(), "the node closes its side too");
+}
+
+#[test]
+fn offsets_are_no_older_than_the_records_that_came_before_them() {
+    let _shared = beside_others();
+    let node = TestNode::start("offsets-after-fetch", &[]);
+    node.create_topic("topic", 1, &[]);
+    let mut client = node.connect();
+    let fetch = FetchRequest {
+        max_wait_ms: 20_000,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        topics: vec![FetchTopic {
+            topic: "topic".into(),
+            partitions: vec![FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let latest = ListOffsetsRequest {
+        replica_id: -1,
+        topics: vec![ListOffsetsTopic {
+            name: "topic".into(),
+            partitions: vec![ListOffsetsPartition { timestamp: -1, ..Default::default() }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    client.send_request(&fetch, 12);
+    client.send_request(&latest, 6);
+    // Both are with the node when the record comes.
+    std::thread::sleep(Duration::from_millis(300));
+    let record = batches::batch(1, CompressionType::None);
+    node.connect().call(&batches::produce("topic", Some(record), 1), 9);
+    let fetched = client.read_frame().expect("the record");
+    assert_eq!(fetched[..4], i32::to_be_bytes(1));
+    let listed = client.read_response::<ListOffsetsRequest>(6);
+    assert_eq!(listed.topics[0].partitions[0].offset, 1, "the fetch has seen the record already");
 }
 
 #[test]

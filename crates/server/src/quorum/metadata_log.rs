@@ -197,7 +197,8 @@ impl MetadataLog {
         let start = self.log.log_start_offset();
         let mut recovery = Recovery::new(start);
         if let Some((id, content)) = snapshot {
-            recovery.snapshot(*id, content.clone()).map_err(bad)?;
+            let damaged = |error: BatchError| self.bad_snapshot(*id, error.to_string());
+            recovery.snapshot(*id, content.clone()).map_err(damaged)?;
         }
         let mut offset = start;
         while let Some((bytes, next)) = self.read(offset, self.log.log_end_offset(), READ_BYTES_MAX)? {

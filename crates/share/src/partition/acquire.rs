@@ -136,6 +136,7 @@ impl SharePartition {
             return Vec::new();
         }
         self.archive_stale(request.fetch_offset, first.base_offset);
+        self.pass_over(request.fetch_offset, first.base_offset);
         let first = first.base_offset;
         let mut round = Round { request, settings, now, mode, first, last, room, acquired: Vec::new() };
         self.acquire_range(&mut round);

@@ -1,6 +1,6 @@
 //! Moving the start offset past what is done with.
 
-use super::SharePartition;
+use super::{Gaps, SharePartition};
 
 impl SharePartition {
     /// Moves the start offset as far as it may go, and forgets the batches behind it. Returns whether anything changed.
@@ -60,14 +60,29 @@ impl SharePartition {
         settled
     }
 
-    /// Notes that everything before an offset was fetched.
+    /// Notes that everything before an offset was fetched, or is not in the log.
     pub(super) fn gaps_filled_to(&mut self, offset: i64) {
-        if let Some(gaps) = &mut self.gaps {
-            if gaps.end_offset == self.end_offset && offset <= gaps.end_offset {
-                gaps.from = offset;
-            } else {
-                self.gaps = None;
-            }
+        let end_offset = self.end_offset;
+        let Some(gaps) = self.gaps.filter(|gaps| gaps.end_offset == end_offset) else {
+            self.gaps = None;
+            return;
+        };
+        let mut from = offset.max(gaps.from);
+        // Where the next gap begins is behind what is tracked.
+        while let Some(batch) = self.floor(from).filter(|batch| batch.last >= from) {
+            from = batch.last.saturating_add(1);
+        }
+        self.gaps = (from <= end_offset).then_some(Gaps { from, end_offset });
+    }
+
+    /// The log was read from one offset on, and has nothing before another: nobody waits for what is between.
+    pub(super) fn pass_over(&mut self, fetch_offset: i64, base_offset: i64) {
+        if self.active_gaps().is_some_and(|gaps| (fetch_offset..base_offset).contains(&gaps.from)) {
+            self.gaps_filled_to(base_offset);
+        }
+        let first = self.batches.first_key_value().map_or(base_offset, |(key, _)| base_offset.min(*key));
+        if fetch_offset <= self.start_offset {
+            self.start_offset = self.start_offset.max(first);
         }
     }
 }

@@ -19,6 +19,9 @@ impl SharePartition {
         self.start_offset = log_start;
         // What remains is behind the start: the next record to fetch is the log's first.
         self.end_offset = self.end_offset.max(log_start);
+        if self.active_gaps().is_some_and(|gaps| gaps.from < log_start) {
+            self.gaps_filled_to(log_start);
+        }
     }
 
     /// What lies between where the log was read and where its first batch begins is gone by compaction.

@@ -360,6 +360,52 @@ fn what_was_fetched_but_not_kept_is_fetched_again() {
 }
 
 #[test]
+fn what_is_gone_from_the_log_is_no_gap() {
+    // It is before everything that was kept.
+    let kept = &[(10, 19, Acknowledged, 1)];
+    for log in ["10-19 20-29", "20-29"] {
+        check_from(
+            0,
+            kept,
+            &format!(
+                "log {log}
+                 fetch m1 100 => 20-29x1
+                 ack m1 20-29 accept
+                 kept
+                 state 30..30"
+            ),
+        );
+    }
+    // It is between, and what follows is more than is read at a time.
+    check_from(
+        0,
+        &[(0, 9, Available, 1), (20, 29, Acknowledged, 1)],
+        "log 0-9
+         fetch m1 100 => 0-9x2
+         next 10
+         log 20-29
+         fetch m1 100 =>
+         next 30
+         ack m1 0-9 accept
+         kept
+         state 30..30",
+    );
+    // The log's start has moved past it.
+    check_from(
+        0,
+        kept,
+        "log-start 5
+         next 5
+         log 5-9 10-19
+         fetch m1 100 => 5-9x1
+         ack m1 5-9 accept
+         kept
+         state 20..20",
+    );
+    check_from(0, &[(10, 19, Acknowledged, 1), (30, 39, Available, 1)], "log-start 15\n next 20\n log-start 25\n next 25");
+}
+
+#[test]
 fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
     check(
         "log 0-4

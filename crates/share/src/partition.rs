@@ -174,7 +174,7 @@ impl SharePartition {
             if partition.gaps.is_none() && batch.first_offset > next {
                 partition.gaps = Some(Gaps { from: next, end_offset: next });
             }
-            next = batch.last_offset + 1;
+            next = batch.last_offset.saturating_add(1);
             partition.has_dead_letters |= batch.state == RecordState::Archiving;
             let delivery = Delivery::new(batch.state, batch.delivery_count);
             let batch = InFlightBatch::new(batch.first_offset, batch.last_offset, delivery);
@@ -193,7 +193,7 @@ impl SharePartition {
 
     fn check_loaded(&self, next: i64, batch: &StateBatch) -> Result<(), NotLoaded> {
         let (first, last) = (batch.first_offset, batch.last_offset);
-        let is_sane = first >= next && last >= first && last - first < i64::from(i32::MAX);
+        let is_sane = first >= next && last >= first && last.saturating_sub(first) < i64::from(i32::MAX);
         // Acquired records are never written.
         if is_sane && batch.state != RecordState::Acquired {
             return Ok(());
@@ -247,7 +247,12 @@ impl SharePartition {
             return offset;
         }
         self.may_redeliver = false;
-        self.end_offset + 1
+        self.next_new()
+    }
+
+    /// The offset after the last one in flight. There is none behind the highest: offsets can be altered to anything.
+    const fn next_new(&self) -> i64 {
+        self.end_offset.saturating_add(1)
     }
 
     fn first_to_redeliver(&self, now: Duration) -> Option<i64> {
@@ -271,7 +276,7 @@ impl SharePartition {
         if self.on_trial(now, settings).is_some_and(|room| room <= 0) {
             return false;
         }
-        self.next_fetch_offset(now) != self.end_offset + 1 || self.in_flight() < i64::from(settings.locks_max)
+        self.next_fetch_offset(now) != self.next_new() || self.in_flight() < i64::from(settings.locks_max)
     }
 
     /// When [`Self::expire`] has something to do.

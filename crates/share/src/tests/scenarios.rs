@@ -360,6 +360,15 @@ fn what_was_fetched_but_not_kept_is_fetched_again() {
 }
 
 #[test]
+fn offsets_may_be_altered_to_anything() {
+    for start in [i64::MAX, i64::MIN, -5] {
+        check_from(start, &[], &format!("next {start}\n log\n fetch m1 10 =>\n leave m1\n nothing-to-keep"));
+    }
+    check_from(-5, &[], "log-start 0\n log 0-4\n fetch m1 10 => 0-4x1");
+    check_from(i64::MAX, &[(i64::MAX, i64::MAX, Available, 1)], &format!("next {}", i64::MAX));
+}
+
+#[test]
 fn what_is_gone_from_the_log_is_no_gap() {
     // It is before everything that was kept.
     let kept = &[(10, 19, Acknowledged, 1)];

@@ -460,7 +460,10 @@ impl GroupCoordinator {
         let mut step = Step::new(now_ms);
         let error = coordinator_error(error);
         match continuation {
-            Continuation::ClassicMemberJoined { .. } => {}
+            // Its records may be in the log all the same, only late: nobody but its session would ever remove it then.
+            Continuation::ClassicMemberJoined { .. } => {
+                consumer::begin_classic_member(continuation, &mut step)
+            }
             Continuation::NewGroup { group } | Continuation::Downgraded { group } => {
                 if let Some(mut group) = self.classic.remove(group) {
                     group.refuse_parked(error, &mut step);

@@ -209,6 +209,41 @@ fn a_session_that_is_over_ends_even_if_that_cannot_be_written_at_first() {
     assert_eq!(member_count(&mut driver), 0);
 }
 
+#[test]
+fn a_classic_member_that_was_not_answered_in_time_has_a_session_all_the_same() {
+    let partition = FakePartition::default();
+    let mut driver = start(&partition);
+    let heartbeat = ConsumerGroupHeartbeatRequest {
+        group_id: "g".into(),
+        member_id: "a".into(),
+        rebalance_timeout_ms: 1000,
+        subscribed_topic_names: Some(vec!["t".into()]),
+        topic_partitions: Some(Vec::new()),
+        ..Default::default()
+    };
+    drop(ask(&mut driver, Request::ConsumerGroupHeartbeat(heartbeat)));
+    let Request::JoinGroup(mut request) = join("g") else { panic!("it is one") };
+    // A subscription to t, in version 0.
+    request.protocols[0].metadata = Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff");
+    partition.0.borrow_mut().lags = true;
+    let mut joined = ask(&mut driver, Request::JoinGroup(request));
+    let late = driver.clock.now() + Duration::from_secs(6);
+    driver.fire_timers(late);
+    let Ok(Reply::JoinGroup(joined)) = joined.try_recv() else { panic!("not answered") };
+    assert_eq!(joined.error_code, ErrorCode::CoordinatorNotAvailable.code());
+    {
+        let mut log = partition.0.borrow_mut();
+        log.lags = false;
+        log.high_watermark = log.end_offset;
+    }
+    driver.settle();
+    assert_eq!(member_count(&mut driver), 2, "what was written has happened");
+    // It does not come again.
+    let gone = driver.clock.now() + Duration::from_secs(20);
+    driver.fire_timers(gone);
+    assert_eq!(member_count(&mut driver), 1);
+}
+
 fn member_count(driver: &mut Driver<FakePartition>) -> usize {
     let described = ask(driver, Request::ConsumerGroupDescribe { groups: vec!["g".into()] }).try_recv();
     match described.unwrap() {

@@ -133,6 +133,11 @@ impl Transaction {
         Ok(())
     }
 
+    /// The coordinator has been told of the end, and need not be again, should what follows fail.
+    pub(super) const fn end_is_told(&mut self) {
+        self.has_started = false;
+    }
+
     /// The transaction has ended.
     pub(super) fn ended(&mut self) {
         if !matches!(self.phase, Phase::Fatal(_)) {

@@ -153,6 +153,7 @@ impl Producer {
         shared.lock().transaction.end(committed)?;
         if shared.lock().transaction.has_started() {
             end(shared, &id, committed).await?;
+            shared.lock().transaction.end_is_told();
         }
         let raise = {
             let state = shared.lock();

@@ -43,6 +43,23 @@ fn version_2_does_not() {
 }
 
 #[test]
+fn an_end_that_was_told_is_not_told_again_when_only_the_epoch_is_missing() {
+    let mut transaction = open(false);
+    transaction.want(&partition(0));
+    let added = transaction.to_add().unwrap();
+    transaction.add(added);
+    transaction.fail(&error(ErrorCode::UnknownProducerId));
+    transaction.end(false).unwrap();
+    assert!(transaction.has_started() && transaction.wants_epoch);
+    transaction.end_is_told();
+    // The request for a higher epoch was not answered, and the abort is asked for again.
+    transaction.end(false).unwrap();
+    assert!(!transaction.has_started() && transaction.wants_epoch);
+    transaction.ended();
+    assert!(!transaction.wants_epoch);
+}
+
+#[test]
 fn a_failed_transaction_is_aborted_and_another_begun() {
     for is_version_2 in [false, true] {
         let mut transaction = open(is_version_2);

@@ -269,6 +269,11 @@ impl ShareSessions {
         }
     }
 
+    /// Whether a session is still there.
+    pub fn is_open(&self, key: &SessionKey, id: SessionId) -> bool {
+        self.sessions.get(key).is_some_and(|session| session.id == id)
+    }
+
     /// Closes a session.
     pub fn close(&mut self, key: &SessionKey) -> Option<Ended> {
         let session = self.sessions.remove(key)?;
@@ -277,8 +282,7 @@ impl ShareSessions {
 
     /// Ends the session that came by a connection which has ended, unless its member has another one since.
     pub fn disconnected(&mut self, key: &SessionKey, id: SessionId) -> Disconnected {
-        let is_its_own = self.sessions.get(key).is_some_and(|session| session.id == id);
-        let ended = if is_its_own { self.close(key) } else { None };
+        let ended = if self.is_open(key, id) { self.close(key) } else { None };
         self.evictions += u64::from(ended.is_some());
         let from = SessionKey { group: key.group.clone(), member: StrBytes::default() };
         let next = self.sessions.range(from..).next();

@@ -13,6 +13,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     future::{Future, poll_fn},
     net::IpAddr,
     panic::AssertUnwindSafe,
@@ -58,6 +59,9 @@ const COPIED_BYTES_MAX: u32 = 256 * 1024;
 /// After so many bytes it is noted that the client still reads.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// With so many share sessions opened by one connection, those that have ended otherwise are looked for.
+const SHARE_SESSIONS_SWEPT_AT: usize = 8;
+
 /// A connection on its way to its shard.
 #[derive(Debug)]
 pub struct NewConnection {
@@ -87,8 +91,8 @@ pub struct Connection {
     quotas: Arc<Quotas>,
     /// Nothing is read before, since the client is over a quota.
     muted_until: Cell<Option<Instant>>,
-    /// The share session that was opened last; it ends with the connection.
-    share_session: RefCell<Option<(SessionKey, SessionId)>>,
+    /// The share sessions that were opened by it, which end with it. Consumers open one.
+    share_sessions: RefCell<BTreeMap<SessionKey, SessionId>>,
 }
 
 impl Connection {
@@ -113,10 +117,22 @@ impl Connection {
         self.muted_until.set(self.muted_until.get().max(Some(until)));
     }
 
-    /// Notes that a member of a share group has opened a session.
-    pub fn opened_share_session(&self, key: &SessionKey, id: SessionId) {
-        let key = SessionKey { group: key.group.detached(), member: key.member.detached() };
-        self.share_session.replace(Some((key, id)));
+    /// Notes that a member of a share group has opened a session. `is_open` says which of them are still there; returns
+    /// those that turn out not to be, and need not be ended with the connection.
+    pub fn opened_share_session(
+        &self,
+        key: &SessionKey,
+        id: SessionId,
+        is_open: impl Fn(&SessionKey, SessionId) -> bool,
+    ) -> Vec<(SessionKey, SessionId)> {
+        let mut sessions = self.share_sessions.borrow_mut();
+        let ended = if sessions.len() >= SHARE_SESSIONS_SWEPT_AT {
+            sessions.extract_if(.., |key, id| !is_open(key, *id)).collect()
+        } else {
+            Vec::new()
+        };
+        sessions.insert(SessionKey { group: key.group.detached(), member: key.member.detached() }, id);
+        ended
     }
 
     /// A client id that came in a request, in memory of its own: as a part of its request it would keep all of it, a
@@ -168,7 +184,7 @@ pub async fn serve(
         presence: RefCell::default(),
         quotas: Arc::clone(&contexts.cluster.node.quotas),
         muted_until: Cell::default(),
-        share_session: RefCell::default(),
+        share_sessions: RefCell::default(),
     });
     let serving = Serving {
         stream,
@@ -185,7 +201,7 @@ pub async fn serve(
         taken: Notify::new(),
     };
     let end = serving.run().await;
-    if let Some((key, id)) = serving.connection.share_session.take() {
+    for (key, id) in serving.connection.share_sessions.take() {
         share::sessions::disconnected(&serving.contexts.share, &key, id);
     }
     match end {

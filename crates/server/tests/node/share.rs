@@ -274,6 +274,27 @@ fn a_fetch_waits_for_records_and_for_what_others_give_back() {
 }
 
 #[test]
+fn every_session_ends_with_its_connection() {
+    let _turn = beside_others();
+    let settings = [SETTINGS, &[("group.share.max.share.sessions", "2")]].concat();
+    let node = TestNode::start("share-sessions", &settings);
+    node.create_topic(TOPIC, 1, &[]);
+    initialize(&node, 1);
+    let open = |consumer: &mut Consumer, member| {
+        (consumer.member, consumer.epoch, consumer.max_wait_ms) = (member, 0, 0);
+        ErrorCode::from_code(consumer.fetch_with(Vec::new()).error_code)
+    };
+    let mut two = Consumer::new(&node, "one");
+    assert_eq!([open(&mut two, "one"), open(&mut two, "other")], [ErrorCode::None; 2]);
+    let mut later = Consumer::new(&node, "third");
+    assert_eq!(open(&mut later, "third"), ErrorCode::ShareSessionLimitReached);
+    drop(two);
+    for member in ["third", "fourth"] {
+        eventually("room for a session", || open(&mut later, member) == ErrorCode::None);
+    }
+}
+
+#[test]
 fn locks_run_out_unless_they_are_renewed() {
     let _turn = beside_others();
     let node = start("share-locks");

@@ -411,7 +411,11 @@ fn what_is_gone_from_the_log_is_no_gap() {
          kept
          state 20..20",
     );
-    check_from(0, &[(10, 19, Acknowledged, 1), (30, 39, Available, 1)], "log-start 15\n next 20\n log-start 25\n next 25");
+    check_from(
+        0,
+        &[(10, 19, Acknowledged, 1), (30, 39, Available, 1)],
+        "log-start 15\n next 20\n log-start 25\n next 25",
+    );
 }
 
 #[test]

@@ -140,7 +140,11 @@ fn begin(
     let has_acknowledgements = has_acknowledgements(request);
     let context = cx.node.share_sessions().begin(key, epoch, &wanted, &forgotten, has_acknowledgements)?;
     if let Some(opened) = context.opened {
-        call.connection.opened_share_session(key, opened);
+        let ended = {
+            let open = cx.node.share_sessions();
+            call.connection.opened_share_session(key, opened, |key, id| open.is_open(key, id))
+        };
+        ended.iter().for_each(|(key, id)| sessions::disconnected(cx, key, *id));
     }
     Ok(context)
 }

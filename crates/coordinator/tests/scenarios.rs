@@ -4,28 +4,26 @@
 //! `UPDATE=1 cargo test -p klamm-coordinator` writes what comes out into the files, to be read and committed.
 
 mod harness;
+mod script;
 
 use harness::{Harness, parse};
 use klamm_coordinator::GroupSettings;
-use std::fmt::Write;
-use std::path::Path;
+use script::Script;
 
 #[test]
 fn scenarios_come_out_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    files.sort();
-    for file in files {
-        let text = std::fs::read_to_string(&file).expect("a file");
-        let actual = run(&text);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&file, actual).expect("to write");
-        } else {
-            assert_eq!(actual, text, "{}", file.display());
-        }
+    script::check_folder::<Harness>("scenarios");
+}
+
+impl Script for Harness {
+    fn begin(words: &str) -> Self {
+        Self::new(settings(words))
+    }
+
+    fn run(&mut self, command: &str) -> Vec<String> {
+        parse::run(self, command);
+        self.check();
+        self.output.drain(..).collect()
     }
 }
 
@@ -53,26 +51,4 @@ fn settings(line: &str) -> GroupSettings {
         }
     }
     settings
-}
-
-/// The text with every command's output made anew; comments and empty lines stay, `# new` starts over.
-fn run(text: &str) -> String {
-    let mut out = String::new();
-    let mut harness = Harness::new(GroupSettings::default());
-    for line in text.lines() {
-        if let Some(values) = line.strip_prefix("= ") {
-            writeln!(out, "{line}").expect("a string");
-            harness = Harness::new(settings(values));
-        } else if let Some(command) = line.strip_prefix("> ") {
-            parse::run(&mut harness, command);
-            harness.check();
-            writeln!(out, "{line}").expect("a string");
-            for line in harness.output.drain(..) {
-                writeln!(out, "{line}").expect("a string");
-            }
-        } else if line.is_empty() || line.starts_with('#') {
-            writeln!(out, "{line}").expect("a string");
-        }
-    }
-    out
 }

@@ -4,6 +4,8 @@
 //!
 //! `UPDATE=1 cargo test -p klamm-coordinator` writes what comes out into the files, to be read and committed.
 
+mod script;
+
 use klamm_coordinator::Token;
 use klamm_coordinator::share::{
     InitialState, PlacedRecord, ShareCoordinator, ShareLoader, ShareOutcome, SharePartitionKey, ShareRecord,
@@ -12,9 +14,8 @@ use klamm_coordinator::share::{
 };
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_timeline::{StateMachine, TimerChange};
+use script::Script;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write;
-use std::path::Path;
 
 type Answer = (Token, ShareStateReply);
 
@@ -29,7 +30,7 @@ struct Harness {
     next_token: u64,
     uncommitted: VecDeque<(i64, Option<Answer>)>,
     hold: bool,
-    out: String,
+    out: Vec<String>,
 }
 
 impl Harness {
@@ -54,14 +55,14 @@ impl Harness {
             next_token: 1,
             uncommitted: VecDeque::new(),
             hold: false,
-            out: String::new(),
+            out: Vec::new(),
         };
         harness.load();
         harness
     }
 
     fn say(&mut self, line: &str) {
-        writeln!(self.out, "{line}").expect("a string");
+        self.out.push(line.to_owned());
     }
 
     fn end_offset(&self) -> i64 {
@@ -165,7 +166,7 @@ impl Harness {
         self.carry_out(outcome);
     }
 
-    fn run(&mut self, line: &str) {
+    fn carry_out_line(&mut self, line: &str) {
         let words: Vec<&str> = line.split_whitespace().filter(|word| !word.contains('=')).collect();
         let option = |name: &str, default: i64| {
             let word = line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
@@ -292,40 +293,18 @@ fn described(record: &ShareRecord) -> String {
 
 #[test]
 fn states_come_out_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/share");
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    files.sort();
-    assert!(!files.is_empty());
-    for file in files {
-        let text = std::fs::read_to_string(&file).expect("a file");
-        let actual = run(&text);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&file, actual).expect("to write");
-        } else {
-            assert_eq!(actual, text, "{}", file.display());
-        }
-    }
+    script::check_folder::<Harness>("share");
 }
 
-fn run(text: &str) -> String {
-    let mut harness = Harness::new("");
-    let mut out = String::new();
-    for line in text.lines() {
-        if let Some(settings) = line.strip_prefix("= ") {
-            harness = Harness::new(settings);
-        }
-        if line.starts_with("= ") || line.starts_with('#') || line.is_empty() {
-            writeln!(out, "{line}").expect("a string");
-        } else if let Some(command) = line.strip_prefix("> ") {
-            writeln!(out, "{line}").expect("a string");
-            harness.run(command);
-            out.push_str(&std::mem::take(&mut harness.out));
-        }
+impl Script for Harness {
+    fn begin(settings: &str) -> Self {
+        Self::new(settings)
     }
-    out
+
+    fn run(&mut self, command: &str) -> Vec<String> {
+        self.carry_out_line(command);
+        std::mem::take(&mut self.out)
+    }
 }
 
 /// What a broker of another version may have left is skipped; what is cut short is not.

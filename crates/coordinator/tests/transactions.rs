@@ -4,6 +4,8 @@
 //!
 //! `UPDATE=1 cargo test -p klamm-coordinator` writes what comes out into the files, to be read and committed.
 
+mod script;
+
 use klamm_coordinator::Token;
 use klamm_coordinator::transaction::{
     End, Init, ListFilters, MarkerOrder, MarkerResult, Partitions, TransactionContext,
@@ -13,9 +15,9 @@ use klamm_coordinator::transaction::{
 use klamm_protocol::coordinator::transaction::TransactionLogValue;
 use klamm_protocol::{ErrorCode, Message, Reader, StrBytes};
 use klamm_timeline::{StateMachine, TimerChange};
+use script::Script;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
-use std::path::Path;
 
 type Answer = (Token, TransactionReply);
 
@@ -34,7 +36,7 @@ struct Harness {
     uncommitted: VecDeque<(usize, Option<Answer>, Vec<StrBytes>)>,
     hold: bool,
     fail_with: Option<ErrorCode>,
-    out: String,
+    out: Vec<String>,
 }
 
 impl Harness {
@@ -64,14 +66,14 @@ impl Harness {
             uncommitted: VecDeque::new(),
             hold: false,
             fail_with: None,
-            out: String::new(),
+            out: Vec::new(),
         };
         harness.load();
         harness
     }
 
     fn say(&mut self, line: &str) {
-        writeln!(self.out, "{line}").expect("a string");
+        self.out.push(line.to_owned());
     }
 
     fn coordinator(&mut self) -> &mut TransactionCoordinator {
@@ -288,7 +290,7 @@ impl Harness {
         self.load();
     }
 
-    fn run(&mut self, line: &str) {
+    fn carry_out_line(&mut self, line: &str) {
         let words: Vec<&str> = line.split_whitespace().filter(|word| !word.contains('=')).collect();
         let option =
             |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
@@ -410,39 +412,16 @@ fn described(value: &bytes::Bytes) -> String {
 
 #[test]
 fn transactions_come_out_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transactions");
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    files.sort();
-    assert!(!files.is_empty());
-    for file in files {
-        let text = std::fs::read_to_string(&file).expect("a file");
-        let actual = run(&text);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&file, actual).expect("to write");
-        } else {
-            assert_eq!(actual, text, "{}", file.display());
-        }
-    }
+    script::check_folder::<Harness>("transactions");
 }
 
-/// The text with every command's output made anew; comments and empty lines stay.
-fn run(text: &str) -> String {
-    let mut out = String::new();
-    let mut harness = Harness::new("");
-    for line in text.lines() {
-        if let Some(settings) = line.strip_prefix("= ") {
-            writeln!(out, "{line}").expect("a string");
-            harness = Harness::new(settings);
-        } else if let Some(command) = line.strip_prefix("> ") {
-            writeln!(out, "{line}").expect("a string");
-            harness.run(command);
-            out.push_str(&std::mem::take(&mut harness.out));
-        } else if line.is_empty() || line.starts_with('#') {
-            writeln!(out, "{line}").expect("a string");
-        }
+impl Script for Harness {
+    fn begin(settings: &str) -> Self {
+        Self::new(settings)
     }
-    out
+
+    fn run(&mut self, command: &str) -> Vec<String> {
+        self.carry_out_line(command);
+        std::mem::take(&mut self.out)
+    }
 }

@@ -67,7 +67,8 @@ impl<A: Ask, T> Commits<A, T> {
         }
     }
 
-    /// Has a request answered and something done when the log is committed up to an offset. Offsets never go back.
+    /// Has a request answered and something done when the log is committed up to an offset. Offsets and deadlines never go
+    /// back.
     pub(super) fn wait(
         &mut self,
         end_offset: i64,
@@ -88,15 +89,20 @@ impl<A: Ask, T> Commits<A, T> {
         Some(next.then)
     }
 
-    /// Tells whoever has waited for too long to ask again: it may be committed yet. `late` sees what was to be done.
-    pub(super) fn expire(&mut self, now: Instant, mut late: impl FnMut(&mut T)) {
-        for waiting in self.uncommitted.iter_mut().take_while(|waiting| waiting.deadline <= now) {
-            let asked = waiting.completion.take().and_then(|(token, _)| self.asked.remove(&token));
-            if let Some(asked) = asked {
+    /// Tells whoever has waited for too long to ask again: it may be committed yet. `late` gets what was to be done, and
+    /// gives what of it still is. What nobody waits for any more is forgotten: a log that is not committed for hours must
+    /// not have everything pile up that is asked meanwhile.
+    pub(super) fn expire(&mut self, now: Instant, mut late: impl FnMut(T) -> Option<T>) {
+        let Self { asked, uncommitted, .. } = self;
+        let count = uncommitted.partition_point(|waiting| waiting.deadline <= now);
+        let mut left = Vec::new();
+        for Uncommitted { end_offset, deadline, completion, then } in uncommitted.drain(..count) {
+            if let Some(asked) = completion.and_then(|(token, _)| asked.remove(&token)) {
                 asked.refuse(ErrorCode::RequestTimedOut);
             }
-            late(&mut waiting.then);
+            left.extend(late(then).map(|then| Uncommitted { end_offset, deadline, completion: None, then }));
         }
+        left.into_iter().rev().for_each(|waiting| uncommitted.push_front(waiting));
     }
 
     /// When [`Self::expire`] has something to do next; besides requests, for what `is_waiting` says of.
@@ -111,5 +117,58 @@ impl<A: Ask, T> Commits<A, T> {
         for asked in self.asked.into_values() {
             asked.refuse(ErrorCode::NotCoordinator);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, rc::Rc, time::Duration};
+
+    use klamm_io::Clock;
+
+    use super::*;
+
+    type Said = Rc<RefCell<Vec<String>>>;
+
+    struct Asked(&'static str, Said);
+
+    impl Ask for Asked {
+        type Reply = ();
+
+        fn answer(self, (): ()) {
+            self.1.borrow_mut().push(format!("{} done", self.0));
+        }
+
+        fn refuse(self, error: ErrorCode) {
+            self.1.borrow_mut().push(format!("{} {}", self.0, error.name()));
+        }
+    }
+
+    #[test]
+    fn what_is_late_is_refused_and_only_what_is_to_be_done_is_kept() {
+        let now = Clock::real().now();
+        let later = |seconds| now + Duration::from_secs(seconds);
+        let said = Said::default();
+        let mut commits: Commits<Asked, &'static str> = Commits::default();
+        for (name, end_offset, deadline, then) in
+            [("a", 5, 1, ""), ("b", 5, 1, "do b"), ("c", 6, 2, ""), ("d", 7, 9, "do d")]
+        {
+            let token = commits.token();
+            commits.hold(token, Asked(name, Rc::clone(&said)));
+            commits.wait(end_offset, later(deadline), Some((token, ())), then);
+        }
+        assert_eq!(commits.next_deadline(|_| false), Some(later(1)));
+        for _ in 0..2 {
+            commits.expire(later(3), |then| Some(then).filter(|then| !then.is_empty()));
+        }
+        assert_eq!(*said.borrow(), ["a REQUEST_TIMED_OUT", "b REQUEST_TIMED_OUT", "c REQUEST_TIMED_OUT"]);
+        assert_eq!(commits.uncommitted.len(), 2);
+        assert_eq!(commits.next_deadline(|_| false), Some(later(9)));
+        assert_eq!(
+            [commits.pop(4), commits.pop(7), commits.pop(7), commits.pop(7)],
+            [None, Some("do b"), Some("do d"), None]
+        );
+        assert_eq!(said.borrow().last().map(String::as_str), Some("d done"));
+        commits.stop();
     }
 }

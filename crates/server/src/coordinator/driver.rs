@@ -216,8 +216,10 @@ impl<P: GroupPartition> Driver<P> {
     /// Answers what has waited for too long. It may be committed yet: clients have to be ready for either.
     fn end_waiting(&mut self, now: Instant) {
         let mut undone = Vec::new();
-        self.commits
-            .expire(now, |then| undone.extend(then.take().filter(Continuation::is_undone_by_timeout)));
+        self.commits.expire(now, |then| {
+            undone.extend(then.filter(Continuation::is_undone_by_timeout));
+            None
+        });
         for continuation in undone {
             let outcome =
                 self.coordinator.append_failed(self.now_ms(), &continuation, ErrorCode::RequestTimedOut);

@@ -123,7 +123,7 @@ impl<P: SharePartition> AtWork for Driver<P> {
     }
 
     fn fire_timers(&mut self, now: Instant) {
-        self.commits.expire(now, |()| {});
+        self.commits.expire(now, |()| None);
         while let Some(timer) = self.timers.take_due(now) {
             let outcome = self.coordinator.timer_fired(self.clock.wall_ms(), timer);
             self.carry_out(outcome);

@@ -102,7 +102,7 @@ impl<P: TransactionPartition> AtWork for Driver<P> {
 
     fn fire_timers(&mut self, now: Instant) {
         // Who is told to ask again will find out what came of it.
-        self.commits.expire(now, |_| {});
+        self.commits.expire(now, |decided| Some(decided).filter(|decided| !decided.is_empty()));
         while let Some(timer) = self.timers.take_due(now) {
             let context = self.context(self.spare_producer_id);
             let mut outcome = self.coordinator.timer_fired(context, &timer);

@@ -17,6 +17,7 @@ mod clients;
 mod cluster;
 mod conformance;
 mod crash;
+mod dead_letters;
 mod disk;
 mod docs;
 mod exactly_once;
@@ -135,6 +136,12 @@ enum Task {
         #[arg(long, value_enum, default_value = "klamm")]
         server: Product,
     },
+    /// Rejects records of a share group while the node is killed again and again: all are in the dead-letter queue
+    DeadLetters {
+        /// How often the node is killed
+        #[arg(default_value_t = 10)]
+        rounds: u32,
+    },
     /// Kills a node under load, again and again
     Crash {
         #[arg(default_value_t = 50)]
@@ -206,6 +213,7 @@ fn main() -> ExitCode {
             test::one("exactly-once", || exactly_once::exactly_once(server, &plan))
         }
         Task::Faults { server, plan } => test::one("faults", || faults::faults(server, &plan)),
+        Task::DeadLetters { rounds } => test::one("dead-letters", || dead_letters::dead_letters(rounds)),
         Task::Crash { rounds, server } => test::one("crash", || crash::crash(server, rounds)),
     };
     match done {

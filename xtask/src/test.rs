@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::node::Product;
 use crate::shell::command;
 use crate::tally::{self, Tally};
-use crate::{clients, conformance, crash, disk, faults, fuzz, hostile, setup, sim, tools};
+use crate::{clients, conformance, crash, dead_letters, disk, faults, fuzz, hostile, setup, sim, tools};
 
 /// How much of what can be scaled is done.
 struct Scale {
@@ -46,6 +46,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "tools", budget: 200, run: |_| tools::compare() },
     Stage { name: "disk", budget: 240, run: |_| disk::disk(Product::Klamm, Product::Kafka) },
     Stage { name: "crash", budget: 180, run: |scale| crash::crash(Product::Klamm, scale.crash_rounds) },
+    Stage { name: "dead-letters", budget: 90, run: |_| dead_letters::dead_letters(5) },
     Stage { name: "faults", budget: 150, run: |_| faults::faults(Product::Klamm, &faults::SHORT) },
     Stage { name: "conformance", budget: 300, run: |_| conformance::short() },
     Stage { name: "fuzz", budget: 300, run: |scale| fuzz::fuzz(&[], scale.fuzz_seconds, None) },

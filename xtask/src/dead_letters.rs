@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::clients::members::wait_until;
 use crate::node::{Node, Product, klamm_binary};
 use crate::shell::output;
 use crate::tally::Tally;
@@ -103,8 +104,9 @@ impl Drop for Rejecter {
 fn reject_while_killed(node: &mut Node, rounds: u32) -> Result<()> {
     let mut consumer = Rejecter::start(node)?;
     for round in 0..rounds {
-        // Long enough for some to be on their way, different in every round.
-        sleep(Duration::from_millis(400 + u64::from(round) * 379 % 800));
+        // Some have got there, and more are on their way.
+        let before = count(node)?;
+        wait_until(LIMIT, || Ok(count(node)? > before || before >= RECORDS))?;
         println!("{} of {RECORDS} records in the queue, then a kill", count(node)?);
         node.kill()?;
         node.start().with_context(|| format!("round {round}"))?;
@@ -133,7 +135,7 @@ fn count(node: &Node) -> Result<u32> {
 /// The values of the queue's records, each with where the headers say that it came from, and how often.
 fn copied(node: &Node) -> Result<BTreeMap<(String, String, String), u32>> {
     let mut consume =
-        klamm(node, &["console-consumer", "--topic", QUEUE, "--from-beginning", "--timeout-ms", "3000"]);
+        klamm(node, &["console-consumer", "--topic", QUEUE, "--from-beginning", "--timeout-ms", "10000"]);
     consume.args(["--formatter-property", "print.headers=true"]);
     let mut copied = BTreeMap::new();
     for line in output(&mut consume)?.lines() {

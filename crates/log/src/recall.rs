@@ -16,8 +16,8 @@ use crate::log::Log;
 use crate::producer_state::entry::{BATCHES_RETAINED, BatchMetadata};
 
 /// How far before the first batch that is remembered the search begins, attempt by attempt, in offsets.
-const DISTANCES: [i64; 3] = [1_000, 30_000, 1_000_000];
-/// A search ends after so many batches: it holds up the partition.
+const DISTANCES: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// All attempts together end after so many batches: they hold up the partition.
 const BATCHES_MAX: usize = 20_000;
 
 impl Log {
@@ -28,13 +28,17 @@ impl Log {
         for batch in batches.iter().filter(|batch| batch.has_producer_id()) {
             let Some(first) = self.producers.start_recall(batch) else { continue };
             let mut earlier = VecDeque::new();
+            let mut budget = BATCHES_MAX;
             for distance in DISTANCES {
-                let (found, is_all) = match self.batches_before(batch, first, distance) {
+                let (found, is_all) = match self.batches_before(batch, first, distance, &mut budget) {
                     // What is damaged is for whoever reads it; the batch is refused as if nothing were there.
                     Err(Error::CorruptFile { .. }) => break,
                     looked => looked?,
                 };
-                earlier = found;
+                // A search that ran out of its budget on the way has less than a nearer one.
+                if found.len() > earlier.len() {
+                    earlier = found;
+                }
                 let is_at_start = first.first_offset().saturating_sub(distance) <= self.log_start_offset;
                 if is_all || is_at_start || earlier.len() == BATCHES_RETAINED - 1 {
                     break;
@@ -53,11 +57,11 @@ impl Log {
         batch: &BatchHeader,
         first: BatchMetadata,
         distance: i64,
+        budget: &mut usize,
     ) -> Result<(VecDeque<BatchMetadata>, bool)> {
         let end = first.first_offset();
         let start = end.saturating_sub(distance).max(self.log_start_offset);
         let mut found: VecDeque<BatchMetadata> = VecDeque::new();
-        let mut walked = 0;
         let Self { segments, files, .. } = self;
         let from = segments.partition_point(|segment| segment.base_offset <= start).saturating_sub(1);
         'segments: for segment in
@@ -66,10 +70,10 @@ impl Log {
             let file = segment.file(files)?;
             let mut headers = segment.walk_from(files, &file, start.max(segment.base_offset))?;
             while let Some(header) = headers.next()?.map(|found| found.header) {
-                walked += 1;
-                if header.base_offset >= end || walked > BATCHES_MAX {
+                if header.base_offset >= end || *budget == 0 {
                     break 'segments;
                 }
+                *budget -= 1;
                 let is_same = (header.producer_id, header.producer_epoch)
                     == (batch.producer_id, batch.producer_epoch)
                     && !header.is_control();
@@ -99,6 +103,6 @@ impl Log {
             found.clear();
         }
         let starts_at_zero = found.front().is_some_and(|batch| batch.first_sequence() == 0);
-        Ok((found, starts_at_zero || walked > BATCHES_MAX))
+        Ok((found, starts_at_zero || *budget == 0))
     }
 }

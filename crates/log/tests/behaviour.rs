@@ -118,6 +118,29 @@ fn batches_before_a_snapshot_are_known() {
 }
 
 #[test]
+fn batches_that_are_near_are_known_though_the_search_for_more_ends() {
+    let (setup, mut log) = Setup::new("recall-far", LogConfig::default());
+    let write = |log: &mut Log, producer, sequence| {
+        append(log, producer_batch(producer, 0, sequence, false, &[NOW_MS]))
+    };
+    write(&mut log, 7, 0).unwrap();
+    for sequence in 0..21_000 {
+        write(&mut log, 8, sequence).unwrap();
+    }
+    for sequence in 1..4 {
+        write(&mut log, 7, sequence).unwrap();
+    }
+    let flushed = log.close().unwrap().sync().unwrap();
+    log.mark_flushed(flushed, NOW_MS);
+    drop(log);
+    let mut log = setup.open(&Opening { clean: true, ..Opening::default() });
+    // What comes too early is no reason to search.
+    assert!(matches!(write(&mut log, 7, 9), Err(Error::OutOfOrderSequence(_))));
+    assert_eq!(write(&mut log, 7, 2).unwrap().duplicate_timestamp, Some(NOW_MS));
+    assert_eq!(write(&mut log, 7, 1).unwrap().duplicate_timestamp, Some(NOW_MS));
+}
+
+#[test]
 fn sequences_wrap() {
     let (_setup, mut log) = Setup::new("wrap", LogConfig::default());
     append(&mut log, producer_batch(1, 0, i32::MAX - 1, false, &[NOW_MS; 3])).unwrap();

@@ -48,8 +48,9 @@ pub struct ProducerEntry {
 }
 
 impl ProducerEntry {
+    /// A producer that begins with the next batch: nothing is there before it that could be searched for.
     pub(crate) fn empty(producer_id: i64) -> Self {
-        Self::new(producer_id, NO_PRODUCER_EPOCH, -1, NO_TIMESTAMP, None)
+        Self { is_recalled: true, ..Self::new(producer_id, NO_PRODUCER_EPOCH, -1, NO_TIMESTAMP, None) }
     }
 
     pub(crate) fn new(
@@ -141,6 +142,9 @@ impl ProducerEntry {
         let is_full = usize::from(self.batch_count) == BATCHES_RETAINED;
         let has_earlier =
             batch.producer_epoch == self.producer_epoch && !is_full && first.first_sequence() != 0;
+        // Sequences go round: what is ahead by less than half of them is no repetition but too early.
+        let behind = first.first_sequence().wrapping_sub(batch.base_sequence) & i32::MAX;
+        let has_earlier = has_earlier && behind != 0 && behind <= i32::MAX / 2;
         (has_earlier && !std::mem::replace(&mut self.is_recalled, true)).then_some(first)
     }
 

@@ -1,7 +1,7 @@
 //! The file `.kafka_cleanshutdown` of a log directory: all logs in it were closed, so none needs recovery.
 //!
 //! It holds `{"version":0,"brokerEpoch":<epoch>}`; the broker epoch lets the controller tell a restart from a crash
-//! when it elects leaders among eligible replicas (KIP-966). It is removed at the start, before anything is written.
+//! when it elects leaders among eligible replicas (KIP-966). It is removed at the start, before any log is opened.
 
 use std::path::{Path, PathBuf};
 

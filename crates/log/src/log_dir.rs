@@ -72,9 +72,8 @@ impl LogDir {
         self.path.join(partition.to_string())
     }
 
-    /// Reads what is in the directory, and removes the clean shutdown file: from now on the logs may change, so a
-    /// crash must be noticed. A checkpoint that cannot be read counts as empty, which costs time and not records:
-    /// except that log start offsets go back to the start of their segments.
+    /// Reads what is in the directory. A checkpoint that cannot be read counts as empty, which costs time and not
+    /// records: except that log start offsets go back to the start of their segments.
     pub fn load(&self) -> Result<LoadedLogDir> {
         let mut partitions = Vec::new();
         for entry in self.disk.read_dir(&self.path)? {
@@ -90,7 +89,6 @@ impl LogDir {
             }
         }
         let clean_shutdown = clean_shutdown::read(&self.disk, &self.path)?;
-        clean_shutdown::remove(&self.disk, &self.path)?;
         Ok(LoadedLogDir {
             partitions,
             clean_shutdown: clean_shutdown.is_some(),
@@ -100,6 +98,12 @@ impl LogDir {
             high_watermarks: self.read(HIGH_WATERMARK_FILE)?,
             cleaner_offsets: self.read(CLEANER_OFFSET_FILE)?,
         })
+    }
+
+    /// Removes the clean shutdown file: from now on the logs may change, so a crash must be noticed. A start that is
+    /// refused before leaves it, and the one after it need not recover anything.
+    pub fn begin(&self) -> Result<()> {
+        clean_shutdown::remove(&self.disk, &self.path)
     }
 
     fn read(&self, name: &str) -> Result<BTreeMap<TopicPartition, i64>> {

@@ -46,7 +46,9 @@ fn what_a_log_directory_has() {
     assert!(loaded.log_start_offsets.is_empty());
     assert!(loaded.high_watermarks.is_empty(), "a checkpoint that cannot be read counts as empty");
 
-    // A crash from now on is noticed.
+    // A start that goes no further changes nothing; a crash from then on is noticed.
+    assert!(dir.load().unwrap().clean_shutdown);
+    dir.begin().unwrap();
     let again = dir.load().unwrap();
     assert_eq!((again.clean_shutdown, again.broker_epoch), (false, None));
 

@@ -456,6 +456,15 @@ impl LogDirs {
         }
     }
 
+    /// Notes in every directory that works that its logs may change from now on.
+    pub fn begin(&self) {
+        for (index, dir) in self.dirs.iter().enumerate() {
+            if let Some(Err(error)) = dir.files.as_ref().map(klamm_log::log_dir::LogDir::begin) {
+                self.fail(index, &error);
+            }
+        }
+    }
+
     /// Notes in every directory that works that its logs were closed.
     pub fn write_clean_shutdown(&self, broker_epoch: i64) {
         for (index, dir) in self.dirs.iter().enumerate().filter(|(_, dir)| !dir.is_metadata_only) {

@@ -208,6 +208,8 @@ impl Running {
         let senders = ShardSenders::new(senders);
         let directory_id = directories.metadata_directory_id;
         let quorum = start_quorum(&node, config, commands, arrivals, senders.clone(), directory_id)?;
+        // What a start can be refused for is behind.
+        node.log_dirs.begin();
         let shards = start_shards(&node, &senders, queues)?;
         let metrics = exposition::start(config, &node, &senders)?;
         Ok(Self { node, senders, shards, quorum, _metrics: metrics, bound: bound.into() })

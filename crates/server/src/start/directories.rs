@@ -9,6 +9,7 @@ use klamm_config::BrokerConfig;
 use klamm_log::{
     log_dir::{LoadedLogDir, LogDir as Files},
     meta_properties::MetaProperties,
+    names::DirPurpose,
 };
 use klamm_protocol::{StrBytes, Uuid};
 use klamm_raft::METADATA_TOPIC;
@@ -195,7 +196,8 @@ fn begins_anew_only_if_new(
     let log = metadata_dir.join(format!("{METADATA_TOPIC}-0"));
     let own = config.node_id();
     let is_only_voter = matches!(config.voters().as_slice(), [voter] if voter.id == own);
-    let partition = loaded.iter().flat_map(|(_, found)| &found.partitions).next();
+    let mut partitions = loaded.iter().flat_map(|(_, found)| &found.partitions);
+    let partition = partitions.find(|dir| matches!(dir.purpose, DirPurpose::Current | DirPurpose::Future));
     match partition {
         Some(partition) if is_only_voter && !world.disk.exists(&log) => Err(StartError::Directory(format!(
             "there is no metadata log in {}, yet {} holds a partition, and node {own} is the only voter: it would \

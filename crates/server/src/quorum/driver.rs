@@ -344,7 +344,8 @@ impl Driver {
         let balance = active.and_then(|active| active.balance_deadline);
         let unclean = active.map(|active| active.unclean_deadline);
         let clean = Some(self.clean_deadline);
-        let forwarding = self.forwarding.next_deadline(self.raft.leader_server().is_some());
+        let forwarding =
+            self.forwarding.next_deadline(self.active.is_some() || self.raft.leader_server().is_some());
         let raft = self.raft.next_deadline();
         [raft, idle, sessions, balance, unclean, clean, forwarding].into_iter().flatten().min()
     }
@@ -396,12 +397,11 @@ impl Driver {
         while let Some(command) = self.forwarding.expired(now) {
             command.refuse(CommandError::TimedOut);
         }
-        if self.active.is_some() {
-            while let Some(command) = self.forwarding.take(now) {
-                self.forwarding.returned(now, None);
-                decide::command(self, command);
-            }
-            return;
+        // A command may make this node resign; what is left then waits for the next controller.
+        while self.active.is_some() {
+            let Some(command) = self.forwarding.take(now) else { return };
+            self.forwarding.returned(now, None);
+            decide::command(self, command);
         }
         let Some(leader) = self.raft.leader_server() else { return };
         let Some(command) = self.forwarding.take(now) else { return };

@@ -306,7 +306,7 @@ impl Serving {
                     let frame = frame.freeze();
                     let request = dispatch::dispatch(&self.contexts, &self.connection, frame, meter.clone());
                     let reply = {
-                        let _queued = self.contexts.cluster.node.queue.enter(begun.api_key).await;
+                        let _queued = self.contexts.cluster.node.queue.enter_for(begun.api_key).await;
                         guarded(request, meter.as_deref()).await
                     };
                     match reply {

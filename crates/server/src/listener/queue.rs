@@ -1,15 +1,18 @@
 //! `queued.max.requests`: how many requests may wait to be worked on. Nothing more is read from connections then.
 //!
 //! Kafka has one queue for all requests. Here a request is begun where it was read; what waits is what is for shards:
-//! batches to be appended, offsets to be looked up. That is counted, from when a request has been read until its shards
-//! have taken it up; for the first batch of a transaction in a partition that includes what its coordinator is asked. What
-//! waits for something else (a group, the controller, records that are to come) holds nobody up, as in Kafka.
+//! batches to be appended, offsets to be looked up. That is counted: batches until all their shards have taken them up, the
+//! others until they are answered. What waits for something else (a group, the controller, the coordinator of a
+//! transaction, records that are to come) holds nobody up, as in Kafka.
 
 use std::sync::Arc;
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_protocol::ApiKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A request's place among those that wait, given back when its last part is dropped.
+pub type QueuePlace = Arc<OwnedSemaphorePermit>;
 
 /// Requests that wait for shards, over all connections.
 #[derive(Debug)]
@@ -26,15 +29,18 @@ impl RequestQueue {
         Self { places: Arc::new(Semaphore::new(max)), max }
     }
 
-    /// Waits for a place for a request, given back when dropped. `None`: a request of this API waits for no shard.
-    pub async fn enter(&self, api_key: i16) -> Option<OwnedSemaphorePermit> {
-        let is_for_shards = ApiKey::from_number(api_key).is_some_and(|key| {
-            matches!(key, ApiKey::Produce | ApiKey::ListOffsets | ApiKey::OffsetForLeaderEpoch)
-        });
-        if !is_for_shards {
-            return None;
+    /// Waits for a place.
+    pub async fn enter(&self) -> Option<QueuePlace> {
+        Arc::clone(&self.places).acquire_owned().await.ok().map(Arc::new)
+    }
+
+    /// The same for a request that waits for shards from when it is read until it is answered. `None`: one of this API does
+    /// not.
+    pub async fn enter_for(&self, api_key: i16) -> Option<QueuePlace> {
+        match ApiKey::from_number(api_key) {
+            Some(ApiKey::ListOffsets | ApiKey::OffsetForLeaderEpoch) => self.enter().await,
+            _ => None,
         }
-        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 
     /// Requests that wait now.
@@ -61,16 +67,20 @@ mod tests {
     #[test]
     fn no_more_requests_wait_than_may() {
         let queue = RequestQueue { places: Arc::new(Semaphore::new(1)), max: 1 };
-        let enter = |key: ApiKey| match pin!(queue.enter(key.number()))
+        let enter = |key: ApiKey| match pin!(queue.enter_for(key.number()))
             .poll(&mut Context::from_waker(Waker::noop()))
         {
             Poll::Ready(place) => Some(place),
             Poll::Pending => None,
         };
-        let first = enter(ApiKey::Produce).unwrap();
+        let first = enter(ApiKey::OffsetForLeaderEpoch).unwrap();
         assert_eq!(queue.len(), 1);
         assert!(enter(ApiKey::ListOffsets).is_none(), "it has to wait");
         assert!(enter(ApiKey::JoinGroup).unwrap().is_none(), "it waits for its group");
+        assert!(
+            enter(ApiKey::Produce).unwrap().is_none(),
+            "it takes its place when its coordinator has answered"
+        );
         drop(first);
         assert!(enter(ApiKey::ListOffsets).is_some());
         assert!(queue.is_empty());

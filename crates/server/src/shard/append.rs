@@ -25,7 +25,8 @@ use crate::{
 
 impl Shard {
     pub(super) fn append(self: &Rc<Self>, request: AppendRequest) {
-        let AppendRequest { partitions, acks, timeout, api_version, origin, reply } = request;
+        let AppendRequest { partitions, acks, timeout, api_version, origin, place, reply } = request;
+        drop(place);
         let mut answers = Vec::with_capacity(partitions.len());
         let mut awaited = Vec::new();
         for PartitionAppend { at, records, transactional } in partitions {

@@ -25,7 +25,7 @@ use crate::{
         transactions::driver::Asked as AskedOfTransaction,
     },
     error::ApiError,
-    listener::connection::NewConnection,
+    listener::{connection::NewConnection, queue::QueuePlace},
     metadata_change::MetadataChange,
     metrics::measures::ShardMeasures,
     share::partitions::{
@@ -225,6 +225,8 @@ pub struct AppendRequest {
     pub api_version: i16,
     /// Who appends.
     pub origin: AppendOrigin,
+    /// Its place in the queue of clients' requests, given back when the shard takes it up.
+    pub place: Option<QueuePlace>,
     /// Answers in the order of `partitions`.
     pub reply: Reply<Vec<AppendAnswer>>,
 }

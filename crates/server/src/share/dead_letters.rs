@@ -103,6 +103,7 @@ impl DeadLetterQueues {
             timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)),
             api_version: PRODUCE_VERSION,
             origin: AppendOrigin::Client,
+            place: None,
             reply,
         };
         self.shards.send(self.shards.of(&to.at.topic, to.at.index), ShardRequest::Append(append));

@@ -121,6 +121,8 @@ async fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pen
         // The connection's next request waits until this one is verified, so that their order is kept.
         transactional::verify(cx, call, id, &mut pending.answers, &mut appends).await;
     }
+    // Not before: a coordinator that is slow to say so must not hold up whoever does not wait for it.
+    let place = cx.node.queue.enter().await;
     let mut work = ByShard::new(cx.shards.count());
     for (place, append) in appends {
         work.push(cx.shards.of(&append.at.topic, append.at.index), place, append);
@@ -129,7 +131,8 @@ async fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pen
     for (shard, places, partitions) in work.into_parts() {
         let (reply, answer) = oneshot::channel();
         let (api_version, origin) = (call.api_version, AppendOrigin::Client);
-        let append = AppendRequest { partitions, acks, timeout, api_version, origin, reply };
+        let place = place.clone();
+        let append = AppendRequest { partitions, acks, timeout, api_version, origin, place, reply };
         cx.shards.send(shard, ShardRequest::Append(append));
         pending.waiting.push((places, answer));
     }

@@ -77,7 +77,8 @@ pub async fn write(
     for (shard, places, partitions) in appends.into_parts() {
         let (reply, answer) = oneshot::channel();
         let origin = AppendOrigin::Coordinator;
-        let append = AppendRequest { partitions, acks: -1, timeout, api_version: i16::MAX, origin, reply };
+        let (api_version, place) = (i16::MAX, None);
+        let append = AppendRequest { partitions, acks: -1, timeout, api_version, origin, place, reply };
         cx.shards.send(shard, ShardRequest::Append(append));
         waiting.push((places, answer));
     }

@@ -269,6 +269,7 @@ impl Serving {
                 biased;
                 end = writing => end,
                 () = self.idle_watch() => End::Idle,
+                () = self.permit.evicted() => End::Evicted,
             },
             End::Refused(_) => {
                 let _ = self.clock.timeout(DRAIN_MAX, writing).await;

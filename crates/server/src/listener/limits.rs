@@ -72,13 +72,19 @@ impl Counts {
 
     fn has_room(&self, listener: &ListenerName) -> bool {
         let is_full = self.listeners.get(listener).is_some_and(|of| of.open >= of.max);
-        let total_max = if self.is_protected(listener) { usize::MAX } else { self.total_max };
-        !is_full && self.open.len() < total_max.min(self.files_max)
+        // Brokers come in though there is no place: a client goes for each, and has its file open until then.
+        let total_max = if self.is_protected(listener) {
+            self.files_max + self.files_max.div_ceil(4)
+        } else {
+            self.total_max.min(self.files_max)
+        };
+        !is_full && self.open.len() < total_max
     }
 
     /// Tells those to go that are too many, the least recently used first.
     fn evict_excess(&mut self) {
-        let excess = (self.open.len() - self.leaving).saturating_sub(self.total_max);
+        let total_max = self.total_max.min(self.files_max);
+        let excess = (self.open.len() - self.leaving).saturating_sub(total_max);
         if excess == 0 {
             return;
         }

@@ -47,15 +47,21 @@ fn is_ready(future: impl Future) -> bool {
 fn limits_follow_the_config() {
     let config_2 = config("max.connections.per.ip=1");
     let limits = ConnectionLimits::of(&config_2, config_2.broker_listeners(), 2);
-    let _first = admit(&limits, &clients());
+    let first = admit(&limits, &clients());
     assert!(limits.admit(&clients(), ip(1), NOW).is_err());
     limits.apply(&config("max.connections.per.ip=1\nmax.connections.per.ip.overrides=127.0.0.1:2"));
     assert!(is_ready(limits.room(&clients())));
     let second = admit(&limits, &clients());
     // No more than there are files, although the config knows no bound.
     assert!(!is_ready(limits.room(&clients())));
+    // A broker takes a client's place, as long as there are files until that one has gone.
+    assert!(is_ready(limits.room(&brokers())));
+    let _broker = limits.admit(&brokers(), ip(2), NOW).unwrap();
     assert!(!is_ready(limits.room(&brokers())));
+    let evicted = [is_ready(first.evicted()), is_ready(second.evicted())];
+    assert_eq!(evicted.iter().filter(|is_evicted| **is_evicted).count(), 1);
     drop(second);
+    drop(first);
     assert!(is_ready(limits.room(&clients())));
 }
 

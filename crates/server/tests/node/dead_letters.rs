@@ -17,8 +17,8 @@ use crate::{
     configs::{self, BROKER, SET},
     harness::{TestNode, beside_others, eventually, fresh_dir, log_lines},
     share::{
-        ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, initialize, produce,
-        start,
+        ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state, initialize,
+        initialize_at, produce, start,
     },
 };
 
@@ -162,6 +162,48 @@ fn what_cannot_get_to_the_queue_waits_for_it() {
     eventually("a word that it goes on", || {
         !log_lines("the dead-letter queue takes records again").is_empty()
     });
+}
+
+/// A group of which record 0 of 2 waits for a queue that there is not yet, and the last member has left.
+fn left_with_a_letter(name: &str) -> TestNode {
+    let node = start(name);
+    configure_group(&node, &[(NAME, QUEUE)]);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 2);
+    assert_eq!(one.fetch(), [(0, 1, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 0, REJECT), (1, 1, ACCEPT)]), ErrorCode::None);
+    drop(one);
+    // For the server to see that.
+    std::thread::sleep(Duration::from_millis(300));
+    node
+}
+
+#[test]
+fn what_a_deleted_group_gave_up_gets_to_the_queue_once() {
+    let _turn = beside_others();
+    let node = left_with_a_letter("dead-letters-deleted");
+    delete_state(&node);
+    node.create_topic(QUEUE, 1, &[ENABLED]);
+    let expected = ["- 0 x1 Offset rejected by client."];
+    eventually("a copy", || !records(&node, QUEUE, 0).is_empty());
+    std::thread::sleep(Duration::from_secs(1));
+    wait_for(&node, 0, &expected);
+}
+
+#[test]
+fn offsets_that_are_altered_while_nobody_is_there_count() {
+    let _turn = beside_others();
+    let node = left_with_a_letter("dead-letters-altered");
+    initialize_at(&node, 1, 2, 0);
+    let mut other = Consumer::new(&node, "other");
+    let mut got = Vec::new();
+    eventually("what was given up to come again", || {
+        got = other.fetch();
+        !got.is_empty()
+    });
+    assert_eq!(got, [(0, 1, 1)]);
+    assert_eq!(other.acknowledge(&[(0, 1, ACCEPT)]), ErrorCode::None);
 }
 
 #[test]

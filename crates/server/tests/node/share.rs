@@ -3,6 +3,9 @@
 use klamm_protocol::{
     ErrorCode, Records, Uuid,
     api::{
+        delete_share_group_state::{
+            DeleteShareGroupStateRequest, DeleteStateData, PartitionData as DeletedState,
+        },
         find_coordinator::FindCoordinatorRequest,
         incremental_alter_configs::{AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest},
         initialize_share_group_state::{
@@ -55,10 +58,14 @@ fn produce_in(node: &TestNode, index: i32, count: i64, padding: usize) {
 
 /// What the group's coordinator does when a member subscribes to the topic.
 pub(crate) fn initialize(node: &TestNode, count: i32) {
+    initialize_at(node, count, 1, -1);
+}
+
+/// What it does when the offsets are altered.
+pub(crate) fn initialize_at(node: &TestNode, count: i32, state_epoch: i32, start_offset: i64) {
     let mut client = node.connect();
     let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
-    let state =
-        |partition| InitialState { partition, state_epoch: 1, start_offset: -1, ..Default::default() };
+    let state = |partition| InitialState { partition, state_epoch, start_offset, ..Default::default() };
     let partitions: Vec<_> = (0..count).map(state).collect();
     let topics = vec![InitializeStateData { topic_id, partitions, ..Default::default() }];
     let request = InitializeShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
@@ -70,6 +77,16 @@ pub(crate) fn initialize(node: &TestNode, count: i32) {
     eventually("a state", || {
         client.call(&request, 0).results[0].partitions.iter().all(|partition| partition.error_code == 0)
     });
+}
+
+/// What it does when the group is deleted, or its offsets are.
+pub(crate) fn delete_state(node: &TestNode) {
+    let mut client = node.connect();
+    let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
+    let topics =
+        vec![DeleteStateData { topic_id, partitions: vec![DeletedState::default()], ..Default::default() }];
+    let request = DeleteShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
+    assert_eq!(client.call(&request, 0).results[0].partitions[0].error_code, 0);
 }
 
 pub(crate) fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {

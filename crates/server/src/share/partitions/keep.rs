@@ -118,7 +118,7 @@ impl Shard {
         let Some(contexts) = self.contexts() else { return Err(ErrorCode::NotLeaderOrFollower.into()) };
         let answers = contexts.share.persister.write(vec![(key, write)]).await;
         let answer = answers.into_iter().next().map(|(_, answer)| answer);
-        answer.unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into())).map_err(as_clients_know)
+        answer.unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into()))
     }
 
     fn state_written(
@@ -146,8 +146,9 @@ impl Shard {
         if written.as_ref().is_err_and(fences) {
             share.fence(key, incarnation);
         }
+        let told = written.clone().map_err(as_clients_know);
         for waiter in parts.into_iter().filter_map(|(_, waiter)| waiter) {
-            drop(waiter.send(written.clone()));
+            drop(waiter.send(told.clone()));
         }
     }
 
@@ -170,14 +171,23 @@ pub(super) fn as_clients_know(error: ApiError) -> ApiError {
             E::CoordinatorNotAvailable
         }
         code @ (E::GroupIdNotFound | E::UnknownTopicOrPartition) => code,
-        E::FencedLeaderEpoch | E::FencedStateEpoch => E::NotLeaderOrFollower,
+        E::NotLeaderOrFollower | E::FencedLeaderEpoch | E::FencedStateEpoch => E::NotLeaderOrFollower,
         _ => E::UnknownServerError,
     };
     ApiError { code, message: error.message }
 }
 
-/// Whether a failure tells that the state here is not the one that counts.
-pub(super) fn fences(error: &ApiError) -> bool {
+/// Whether a failure to write tells that the state here is not the one that counts.
+fn fences(error: &ApiError) -> bool {
     use ErrorCode as E;
-    matches!(error.code, E::NotLeaderOrFollower | E::GroupIdNotFound | E::UnknownTopicOrPartition)
+    matches!(
+        error.code,
+        E::NotLeaderOrFollower
+            | E::FencedLeaderEpoch
+            | E::FencedStateEpoch
+            | E::GroupIdNotFound
+            | E::UnknownTopicOrPartition
+            // The state was deleted, with the group or with its offsets.
+            | E::InvalidRequest
+    )
 }

@@ -6,7 +6,7 @@ use klamm_log::FileSlice;
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_share::{AbortedTransaction, AcquireMode, AcquireRequest, AcquiredRecords};
 
-use super::{Active, Held, Key};
+use super::{Active, Held, Key, give_up};
 use crate::{
     error::ApiError,
     fault_to_api::log_error,
@@ -149,7 +149,7 @@ impl Shard {
         for (at, topic_id) in &request.partitions {
             let key = Key { at: at.clone(), group: request.group.clone() };
             let can_give = match held.get_mut(&key) {
-                Some(Held::Active(active)) if active.topic_id == *topic_id => {
+                Some(Held::Active(active)) if active.topic_id == *topic_id && !active.is_abandoned => {
                     active.machine.can_acquire(now, &request.settings.partition)
                 }
                 _ => false,
@@ -173,6 +173,11 @@ impl Shard {
             Err(error) => return VisitAnswer::failed(error),
         };
         let mut held = share.held.borrow_mut();
+        if matches!(held.get(&key), Some(Held::Active(active)) if active.is_abandoned) {
+            // While nobody was here its state may have been deleted, altered or made anew. Records that are on their way to
+            // the dead-letter queue may get there twice.
+            give_up(&mut held, &key);
+        }
         let is_stale = match held.get(&key) {
             None => true,
             Some(Held::Failed(_)) => request.is_first,
@@ -199,7 +204,6 @@ impl Shard {
             }
             Some(Held::Active(active)) => {
                 active.settings = request.settings;
-                active.is_abandoned = false;
                 let answer = self.acquire(&key, active, request, left);
                 if let Some(watch) = request.watch.as_ref().filter(|_| answer.acquired.is_empty()) {
                     active.waiting.add(watch);

@@ -89,6 +89,8 @@ pub(crate) struct Delivery {
     held_until: Option<Duration>,
     /// Whether the driver copies it to the dead-letter queue.
     pub(crate) is_being_copied: bool,
+    /// Whether it needs no copying any more, also if that could not be written.
+    pub(crate) is_copied: bool,
     /// Why it goes there, if that is known: it is not kept.
     given_up: Option<GivenUp>,
     /// Archived whatever comes of a change that is being written.
@@ -106,6 +108,7 @@ impl Delivery {
             freed: Freed::Kept,
             held_until: None,
             is_being_copied: false,
+            is_copied: false,
             given_up: None,
             is_final: false,
         }
@@ -170,6 +173,7 @@ impl Delivery {
     /// Begins to give up what was copied to the dead-letter queue.
     pub(crate) fn begin_archive(&mut self, write: WriteId) {
         self.is_being_copied = false;
+        self.is_copied = true;
         self.before = Some(Before { write, state: self.state, member: None });
         self.state = RecordState::Archived;
     }

@@ -1,7 +1,8 @@
 //! Records on their way to the dead-letter queue (KIP-1191).
 //!
 //! They are in a state of their own, which is kept, until they have been copied; only then are they archived. Whoever takes
-//! over from what was kept copies them again, so that a crash may make two of one, and loses none.
+//! over from what was kept copies them again, so that a crash may make two of one, and loses none. If it only cannot be
+//! written that they are copied, that is tried again, not the copying.
 
 use super::{Settings, SharePartition, StateWrite, release::note};
 use crate::{batch::InFlightBatch, delivery::GivenUp};
@@ -17,6 +18,8 @@ pub struct DeadLetter {
     pub delivery_count: i16,
     /// Why they are given up.
     pub reason: GivenUp,
+    /// Whether they are in the queue already, and only the write of that has failed.
+    pub is_copied: bool,
 }
 
 impl SharePartition {
@@ -33,15 +36,23 @@ impl SharePartition {
             }
             delivery.is_being_copied = true;
             let (delivery_count, reason) = (delivery.count, delivery.reason(settings));
+            let is_copied = delivery.is_copied;
             match taken.last_mut() {
                 Some(run)
                     if run.last_offset + 1 == first
-                        && (run.delivery_count, run.reason) == (delivery_count, reason) =>
+                        && (run.delivery_count, run.reason, run.is_copied)
+                            == (delivery_count, reason, is_copied) =>
                 {
                     run.last_offset = last;
                 }
                 _ => {
-                    taken.push(DeadLetter { first_offset: first, last_offset: last, delivery_count, reason });
+                    taken.push(DeadLetter {
+                        first_offset: first,
+                        last_offset: last,
+                        delivery_count,
+                        reason,
+                        is_copied,
+                    });
                 }
             }
         }
@@ -49,7 +60,7 @@ impl SharePartition {
     }
 
     /// Records are in the dead-letter queue, for good: they are archived once that is written. If it cannot be, they are
-    /// to be copied again. It may be a part of what was taken.
+    /// taken once more, as copied. It may be a part of what was taken.
     pub fn dead_lettered(&mut self, letter: &DeadLetter) -> Option<StateWrite> {
         let mut gathered = self.new_write();
         let from = self.floor(letter.first_offset).map_or(letter.first_offset, |batch| batch.first);

@@ -432,7 +432,7 @@ fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
          state 0..4 | 0-1 archiving x1 2 archived x1 3 available x1 4 acked x1
          copied
          lost 0-1=archived x1
-         letters => 0-1x1(rejected)
+         letters => 0-1x1(rejected copied)
          copied
          kept 0-1=archived x1
          fetch m1 10 => 3x2
@@ -496,7 +496,7 @@ fn dead_letters_may_be_copied_part_by_part() {
          state 4..9 | 0-3 archived x1 4-9 archiving x1
          copied 4-9
          lost 4-9=archived x1
-         letters => 4-9x1(rejected)
+         letters => 4-9x1(rejected copied)
          copied
          kept 4-9=archived x1
          state 10..10",

@@ -10,7 +10,7 @@
 //! * `state 5..9 | 5-9 acquired x1 m1`: start and end offset, and the batches
 //! * `next 5`: where the next fetch begins
 //! * `letters => 0-1x2(rejected)`, `copied`, `copied 0`: what goes to the dead-letter queue, and that it is there, all of
-//!   it or a part
+//!   it or a part; `0(rejected copied)` is there already
 //! * `breaker open`: what the circuit breaker has changed to; `breaker same`: it has not
 //! * `set limit=3`, `set locks=100`, `set renew=no`, `set dead-letters=yes`, `set backoff=100`, at most 400, in twice as
 //!   long steps; `set breaker=3/1000/5000/2`: three records within 1 s open it, for 5 s, two on trial
@@ -172,7 +172,8 @@ impl Scene {
                         GivenUp::Rejected => "rejected",
                         GivenUp::DeliveryCountExceeded => "exceeded",
                     };
-                    format!("{range}x{}({reason})", letter.delivery_count)
+                    let copied = if letter.is_copied { " copied" } else { "" };
+                    format!("{range}x{}({reason}{copied})", letter.delivery_count)
                 });
                 assert_eq!(letters.collect::<Vec<_>>().join(" "), expected.unwrap(), "{context}");
             }

@@ -47,6 +47,8 @@ pub(super) struct Copying {
     is_running: Cell<bool>,
     /// Whether the last attempt failed.
     pub(super) is_blocked: Cell<bool>,
+    /// How many writes of the share partition's state have failed since one did not.
+    write_failures: Cell<u32>,
 }
 
 impl Copying {
@@ -58,6 +60,16 @@ impl Copying {
     /// Whether none are.
     pub(super) fn is_idle(&self) -> bool {
         !self.is_running.get()
+    }
+
+    /// A write of the share partition's state has ended.
+    pub(super) fn note_write(&self, is_kept: bool) {
+        self.write_failures.set(if is_kept { 0 } else { self.write_failures.get().saturating_add(1) });
+    }
+
+    /// What is in the queue already, and is to be written once more.
+    fn copied(&self) -> Vec<DeadLetter> {
+        self.letters.borrow().iter().filter(|letter| letter.is_copied).copied().collect()
     }
 
     /// What is to be copied next, in ascending order.
@@ -259,6 +271,24 @@ impl Shard {
         }
     }
 
+    /// How long to wait after a failure; there were so many before it.
+    fn pause(&self, failures: u32) -> Duration {
+        let wait = RETRY.saturating_mul(1 << failures.min(10)).min(RETRY_MAX);
+        let percent = 100 - JITTER_PERCENT + self.node().world.entropy.below(2 * JITTER_PERCENT + 1);
+        wait * u32::try_from(percent).unwrap_or(100) / 100
+    }
+
+    /// How long to wait with the next batch because the state cannot be written: whatever comes to the queue meanwhile may
+    /// come there again.
+    fn pause_as_unwritten(&self, key: &Key, copying: &Copying) -> Option<Duration> {
+        let before = copying.write_failures.get().checked_sub(1)?;
+        if before.is_multiple_of(COMPLAINT_EVERY) {
+            let records = copying.records();
+            warn!(topic = %key.at.topic, partition = key.at.index, group = %key.group, records, "the share partition's state cannot be written, and records wait with it for the dead-letter queue or to be given up; it is tried again");
+        }
+        Some(self.pause(before))
+    }
+
     fn is_here(&self, key: &Key, incarnation: u64) -> bool {
         self.contexts().is_some()
             && matches!(self.share().held.borrow().get(key), Some(Held::Active(active)) if active.incarnation == incarnation)
@@ -269,6 +299,7 @@ impl Shard {
 async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Copying>) {
     let mut failures: u32 = 0;
     let mut said = String::new();
+    let mut has_paused = false;
     loop {
         let Some(shard_now) = shard.upgrade().filter(|shard| shard.is_here(&key, incarnation)) else {
             return;
@@ -278,6 +309,21 @@ async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Co
             copying.is_running.set(false);
             shard_now.leave_if_abandoned(&key, incarnation);
             return;
+        }
+        let pause = if has_paused { None } else { shard_now.pause_as_unwritten(&key, &copying) };
+        has_paused = pause.is_some();
+        if let Some(pause) = pause {
+            let clock = shard_now.node().world.clock;
+            drop(shard_now);
+            clock.sleep(pause).await;
+            continue;
+        }
+        let copied = copying.copied();
+        if !copied.is_empty() {
+            if !shard_now.letters_copied(&key, incarnation, &copied) {
+                return;
+            }
+            continue;
         }
         let failure = match shard_now.copy_some(&key, &letters).await {
             Ok(done) => {
@@ -302,12 +348,10 @@ async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Co
             warn!(topic = %key.at.topic, partition = key.at.index, group = %key.group, records, reason, "records cannot be brought to the dead-letter queue; they are held back and it is tried again");
             said = reason;
         }
-        let wait = RETRY.saturating_mul(1 << failures.min(10)).min(RETRY_MAX);
-        let entropy = &shard_now.node().world.entropy;
-        let percent = 100 - JITTER_PERCENT + entropy.below(2 * JITTER_PERCENT + 1);
+        let pause = shard_now.pause(failures);
         let clock = shard_now.node().world.clock;
         failures = failures.saturating_add(1);
         drop(shard_now);
-        clock.sleep(wait * u32::try_from(percent).unwrap_or(100) / 100).await;
+        clock.sleep(pause).await;
     }
 }

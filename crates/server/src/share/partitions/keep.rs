@@ -134,6 +134,7 @@ impl Shard {
         }
         let share = self.share();
         share.with_active(key, incarnation, |active| {
+            active.copying.note_write(written.is_ok());
             let mut is_news = false;
             for (id, _) in &parts {
                 is_news |= active.machine.written(now, *id, written.is_ok(), &active.settings.partition);

@@ -10,6 +10,7 @@ fn letters(text: &str) -> Vec<DeadLetter> {
             last_offset: last.parse().unwrap(),
             delivery_count: count.parse().unwrap(),
             reason: GivenUp::Rejected,
+            is_copied: false,
         }
     };
     text.split_whitespace().map(one).collect()

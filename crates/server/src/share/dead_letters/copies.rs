@@ -152,6 +152,10 @@ impl Maker<'_> {
         if self.wanted.current().is_none_or(|(wanted, _)| wanted >= end) {
             return Ok(Room::Left);
         }
+        if !self.making.is_record_copied {
+            // What is wanted was delivered, so that it is there: there is no need to inflate the batch.
+            return self.bare_until(end);
+        }
         // What cannot be read is told of by the headers alone.
         for record in batch.records_within(LIMITS).into_iter().flatten().map_while(Result::ok) {
             if self.bare_until(record.offset)? == Room::Full {

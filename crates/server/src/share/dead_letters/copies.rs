@@ -2,8 +2,8 @@
 //!
 //! Each has headers that say where it came from and why, as text. If the group wants it so, it has the key, the value and
 //! the headers of the record too, and when that was made; the record's own time is that of the copying, since the queue's
-//! retention goes by it. A record that the log does not have any more, or that is too large for the queue, is told of by
-//! the headers alone. Control records are never told of.
+//! retention goes by it. A record that the log does not have any more, that cannot be read, or that is too large for the
+//! queue, is told of by the headers alone. Control records are never told of.
 
 use bytes::Bytes;
 use klamm_protocol::records::{
@@ -54,6 +54,8 @@ pub struct Copies {
     pub records: u64,
     /// Records that are too large for the queue.
     pub too_large: u64,
+    /// Records that were to be copied and are damaged, or cannot be inflated within the limits.
+    pub unreadable: u64,
 }
 
 /// The offsets that are to be copied, one after the other.
@@ -93,6 +95,7 @@ struct Maker<'a> {
     wanted: Wanted<'a>,
     builder: BatchBuilder,
     too_large: u64,
+    unreadable: u64,
 }
 
 /// Whether there is room for more.
@@ -111,6 +114,14 @@ impl Maker<'_> {
             }
         }
         Ok(Room::Left)
+    }
+
+    /// Tells of what is wanted before an offset and cannot be read.
+    fn unreadable_until(&mut self, offset: i64) -> Result<Room, BuildError> {
+        let before = self.builder.records_count();
+        let room = self.bare_until(offset);
+        self.unreadable += u64::try_from(self.builder.records_count() - before).unwrap_or(0);
+        room
     }
 
     /// Adds the copy of the next offset.
@@ -156,8 +167,9 @@ impl Maker<'_> {
             // What is wanted was delivered, so that it is there: there is no need to inflate the batch.
             return self.bare_until(end);
         }
-        // What cannot be read is told of by the headers alone.
-        for record in batch.records_within(LIMITS).into_iter().flatten().map_while(Result::ok) {
+        let Ok(records) = batch.records_within(LIMITS) else { return self.unreadable_until(end) };
+        for record in records {
+            let Ok(record) = record else { return self.unreadable_until(end) };
             if self.bare_until(record.offset)? == Room::Full {
                 return Ok(Room::Full);
             }
@@ -189,7 +201,7 @@ pub fn copy(
 ) -> Result<Copies, BuildError> {
     let wanted = Wanted { letters, place: 0, next: i64::MIN };
     let builder = BatchBuilder::new(BatchOptions::default());
-    let mut maker = Maker { origin, making, wanted, builder, too_large: 0 };
+    let mut maker = Maker { origin, making, wanted, builder, too_large: 0, unreadable: 0 };
     let mut room = maker.bare_until(log_start)?;
     for batch in BatchIter::new(log).map_while(Result::ok) {
         if room == Room::Full || maker.wanted.current().is_none() {
@@ -197,10 +209,10 @@ pub fn copy(
         }
         room = maker.batch(&batch)?;
     }
-    let Maker { wanted, builder, too_large, .. } = maker;
+    let Maker { wanted, builder, too_large, unreadable, .. } = maker;
     let records = u64::try_from(builder.records_count()).unwrap_or(0);
     let batch = if records > 0 { Some(builder.build()?.freeze()) } else { None };
-    Ok(Copies { done: wanted.done(), batch, records, too_large })
+    Ok(Copies { done: wanted.done(), batch, records, too_large, unreadable })
 }
 
 /// Why, in Kafka's words: clients of Kafka 4.4 tell by them.

@@ -179,10 +179,7 @@ impl Shard {
         };
         let _permit = cx.dead_letters.permits.acquire().await.map_err(|_| Failure::Gone)?;
         let copies = self.read_letters(key, letters, &target).map_err(Failure::Unread)?;
-        if copies.too_large > 0 {
-            let records = copies.too_large;
-            warn!(topic = %key.at.topic, partition = key.at.index, group = %key.group, records, queue = %target.at.topic, batch_bytes_max = target.batch_bytes_max, "records are larger than the dead-letter queue's max.message.bytes: it gets their headers only");
-        }
+        tell_incomplete(key, &copies, &target);
         if copies.done.is_empty() {
             return Err(Failure::Unread(ErrorCode::CorruptMessage.into()));
         }
@@ -292,6 +289,19 @@ impl Shard {
     fn is_here(&self, key: &Key, incarnation: u64) -> bool {
         self.contexts().is_some()
             && matches!(self.share().held.borrow().get(key), Some(Held::Active(active)) if active.incarnation == incarnation)
+    }
+}
+
+/// Says how many records go to the queue without what they have, though it was to be copied.
+fn tell_incomplete(key: &Key, copies: &Copies, to: &Target) {
+    let (topic, partition, group) = (&key.at.topic, key.at.index, &key.group);
+    if copies.too_large > 0 {
+        let records = copies.too_large;
+        warn!(%topic, partition, %group, records, queue = %to.at.topic, batch_bytes_max = to.batch_bytes_max, "records are larger than the dead-letter queue's max.message.bytes: it gets their headers only");
+    }
+    if copies.unreadable > 0 {
+        let records = copies.unreadable;
+        warn!(%topic, partition, %group, records, queue = %to.at.topic, "records are damaged, or too large when they are inflated: the dead-letter queue gets their headers only");
     }
 }
 

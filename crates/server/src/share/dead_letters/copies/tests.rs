@@ -120,8 +120,13 @@ fn damaged_batches_are_told_of() {
     let at = damaged.len() - 3;
     damaged.truncate(at);
     damaged.extend([0xff; 3]);
-    let (text, _) = made("0-2x1", 0, &[damaged], BARE);
+    let (text, copies) = made("0-2x1", 0, &[damaged.clone()], COPIED);
+    assert!(text.starts_with("k0 v0 ") && text.ends_with("done 0-2"), "{text}");
+    assert_eq!((copies.records, copies.unreadable), (3, 1));
+    // Nobody has to look into it for what is not copied.
+    let (text, copies) = made("0-2x1", 0, &[damaged], BARE);
     assert!(text.ends_with("done 0-2"), "{text}");
+    assert_eq!((copies.records, copies.unreadable), (3, 0));
     // Nothing but noise is nothing that can be told of.
     let (text, copies) = made("0-2x1", 0, &[vec![0xff; 100]], BARE);
     assert_eq!((text.as_str(), copies.batch), ("done ", None));

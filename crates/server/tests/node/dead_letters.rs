@@ -28,9 +28,22 @@ const NAME: &str = "errors.deadletterqueue.topic.name";
 
 /// What a partition has: key and value, or neither.
 fn records(node: &TestNode, topic: &str, index: i32) -> Vec<Record> {
+    let mut found = Vec::new();
+    loop {
+        // A fetch does not go beyond a segment.
+        let more = records_from(node, topic, index, i64::try_from(found.len()).unwrap());
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+fn records_from(node: &TestNode, topic: &str, partition: i32, fetch_offset: i64) -> Vec<Record> {
     let mut client = node.connect();
     let Some(known) = client.metadata(Some(&[topic])).topics.into_iter().next() else { return Vec::new() };
-    let partition = FetchPartition { partition: index, partition_max_bytes: 1 << 20, ..Default::default() };
+    let partition =
+        FetchPartition { partition, fetch_offset, partition_max_bytes: 1 << 20, ..Default::default() };
     let topic = FetchTopic {
         topic: topic.into(),
         topic_id: known.topic_id,
@@ -41,7 +54,9 @@ fn records(node: &TestNode, topic: &str, index: i32) -> Vec<Record> {
     let answer = client.call(&request, 13);
     let Some(topic) = answer.responses.first() else { return Vec::new() };
     let bytes = topic.partitions[0].records.as_ref().and_then(Records::bytes).cloned().unwrap_or_default();
-    BatchIter::new(bytes).flat_map(|batch| batch.unwrap().records().unwrap()).map(Result::unwrap).collect()
+    let records =
+        BatchIter::new(bytes).flat_map(|batch| batch.unwrap().records().unwrap()).map(Result::unwrap);
+    records.filter(|record| record.offset >= fetch_offset).collect()
 }
 
 fn text(bytes: Option<&bytes::Bytes>) -> String {
@@ -162,6 +177,22 @@ fn what_cannot_get_to_the_queue_waits_for_it() {
     eventually("a word that it goes on", || {
         !log_lines("the dead-letter queue takes records again").is_empty()
     });
+}
+
+#[test]
+fn no_batch_is_larger_than_a_segment_of_the_queue() {
+    let _turn = beside_others();
+    let node = start("dead-letters-segments");
+    node.create_topic(QUEUE, 1, &[ENABLED, ("internal.segment.bytes", "1000")]);
+    configure_group(&node, &[(NAME, QUEUE)]);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 10);
+    assert_eq!(one.fetch(), [(0, 9, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 9, REJECT)]), ErrorCode::None);
+    let expected: Vec<String> =
+        (0..10).map(|offset| format!("- {offset} x1 Offset rejected by client.")).collect();
+    wait_for(&node, 0, &expected.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 /// A group of which record 0 of 2 waits for a queue that there is not yet, and the last member has left.

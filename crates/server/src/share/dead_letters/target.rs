@@ -17,7 +17,7 @@ pub struct Target {
     pub topic_id: Uuid,
     /// Who leads it.
     pub leader: i32,
-    /// `max.message.bytes` of the topic.
+    /// The largest batch that it takes, in bytes: `max.message.bytes` of the topic, but no more than a segment has.
     pub batch_bytes_max: usize,
     /// `errors.deadletterqueue.copy.record.enable` of the group.
     pub is_record_copied: bool,
@@ -156,11 +156,12 @@ pub fn find(
     if leader < 0 {
         return Err(Blocked::Leaderless { at });
     }
+    let batch_bytes_max = of_topic.get(&topic::MAX_MESSAGE_BYTES).min(of_topic.segment_bytes());
     Ok(Target {
         at,
         topic_id: found.id,
         leader,
-        batch_bytes_max: usize::try_from(of_topic.get(&topic::MAX_MESSAGE_BYTES)).unwrap_or(0),
+        batch_bytes_max: usize::try_from(batch_bytes_max).unwrap_or(0),
         is_record_copied: settings.get(&group::ERRORS_DEADLETTERQUEUE_COPY_RECORD_ENABLE),
     })
 }

@@ -297,7 +297,7 @@ fn tell_incomplete(key: &Key, copies: &Copies, to: &Target) {
     let (topic, partition, group) = (&key.at.topic, key.at.index, &key.group);
     if copies.too_large > 0 {
         let records = copies.too_large;
-        warn!(%topic, partition, %group, records, queue = %to.at.topic, batch_bytes_max = to.batch_bytes_max, "records are larger than the dead-letter queue's max.message.bytes: it gets their headers only");
+        warn!(%topic, partition, %group, records, queue = %to.at.topic, batch_bytes_max = to.batch_bytes_max, "records are larger than the dead-letter queue's max.message.bytes or segment.bytes: it gets their headers only");
     }
     if copies.unreadable > 0 {
         let records = copies.unreadable;

@@ -116,6 +116,14 @@ pub(in crate::commands) fn exclusive(one: (&str, bool), other: (&str, bool)) -> 
     Ok(())
 }
 
+/// Refuses options of which only one can be used, if two are given: the first two are named.
+pub(in crate::commands) fn at_most_one(options: &[(&'static str, bool)]) -> Result<(), String> {
+    match given(options)[..] {
+        [one, other, ..] => exclusive((one, true), (other, true)),
+        _ => Ok(()),
+    }
+}
+
 /// The names of the options that are given.
 pub(in crate::commands) fn given(options: &[(&'static str, bool)]) -> Vec<&'static str> {
     options.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect()

@@ -11,7 +11,7 @@ use klamm_client::{
     consumer::OffsetAndMetadata,
 };
 
-use super::{Usage, exclusive, given};
+use super::{Usage, at_most_one};
 
 /// New offsets by group.
 pub(in crate::commands) type Plan = BTreeMap<String, BTreeMap<TopicPartition, i64>>;
@@ -49,7 +49,7 @@ pub(in crate::commands) struct Scenario {
 impl Scenario {
     /// Refuses more than one.
     pub(in crate::commands) fn check(&self) -> Result<(), String> {
-        let names = given(&[
+        at_most_one(&[
             ("to-offset", self.to_offset.is_some()),
             ("to-datetime", self.to_datetime.is_some()),
             ("by-duration", self.by_duration.is_some()),
@@ -58,11 +58,7 @@ impl Scenario {
             ("to-current", self.to_current),
             ("shift-by", self.shift_by.is_some()),
             ("from-file", self.from_file.is_some()),
-        ]);
-        match names[..] {
-            [one, other, ..] => exclusive((one, true), (other, true)),
-            _ => Ok(()),
-        }
+        ])
     }
 
     /// The offsets that it says for the partitions of `scope`, or for those of its file; `groups` are those of the
@@ -91,9 +87,7 @@ impl Scenario {
             return at_time(admin, scope, parse_datetime(text)?).await;
         }
         if let Some(text) = &self.by_duration {
-            let ms = klamm_config::valid::iso_duration_ms(text)
-                .with_context(|| format!("Text cannot be parsed to a Duration: {text}"))?;
-            return at_time(admin, scope, admin.cluster().clock().wall_ms().saturating_sub(ms)).await;
+            return at_time(admin, scope, time_before_now(admin, text)?).await;
         }
         if let Some(path) = &self.from_file {
             let text =
@@ -271,9 +265,16 @@ pub(in crate::commands) fn table(plan: &Plan) -> String {
     let group_width = plan.keys().map(String::len).max().unwrap_or(0).max(15);
     let topics = plan.values().flat_map(BTreeMap::keys);
     let topic_width = topics.map(|partition| partition.topic.len()).max().unwrap_or(0).max(15);
+    table_of(plan, [group_width, topic_width, 10, 0])
+}
+
+/// The same with columns of these widths.
+pub(in crate::commands) fn table_of(plan: &Plan, widths: [usize; 4]) -> String {
+    let [groups, topics, partitions, offsets] = widths;
     let mut text = String::new();
     let mut line = |group: &str, topic: &str, partition: &str, offset: &str| {
-        let _ = write!(text, "\n{group:<group_width$} {topic:<topic_width$} {partition:<10} {offset}");
+        let _ =
+            write!(text, "\n{group:<groups$} {topic:<topics$} {partition:<partitions$} {offset:<offsets$}");
     };
     if !plan.is_empty() {
         line("GROUP", "TOPIC", "PARTITION", "NEW-OFFSET");
@@ -322,6 +323,13 @@ fn parse_csv(text: &str, groups: &[String]) -> anyhow::Result<Plan> {
         plan.entry(group.to_owned()).or_default().insert(partition, number(rest[2])?);
     }
     Ok(plan)
+}
+
+/// The time, in milliseconds since the epoch, that lies so long before now: PnDTnHnMnS.
+pub(in crate::commands) fn time_before_now(admin: &Admin, text: &str) -> anyhow::Result<i64> {
+    let ms = klamm_config::valid::iso_duration_ms(text)
+        .with_context(|| format!("Text cannot be parsed to a Duration: {text}"))?;
+    Ok(admin.cluster().clock().wall_ms().saturating_sub(ms))
 }
 
 /// Reads YYYY-MM-DDThh:mm:ss[.sss] with Z, +hh, +hhmm, +hh:mm or nothing (UTC) behind it.

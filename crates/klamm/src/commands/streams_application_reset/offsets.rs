@@ -10,8 +10,8 @@ use klamm_client::{
 };
 
 use crate::commands::group_command::{
-    exclusive, given,
-    reset::{listed, parse_datetime},
+    at_most_one,
+    reset::{listed, parse_datetime, time_before_now},
 };
 
 type Offsets = BTreeMap<TopicPartition, i64>;
@@ -46,7 +46,7 @@ pub(super) struct Target {
 impl Target {
     /// Refuses more than one.
     pub(super) fn check(&self) -> Result<(), String> {
-        let names = given(&[
+        at_most_one(&[
             ("to-offset", self.to_offset.is_some()),
             ("to-datetime", self.to_datetime.is_some()),
             ("by-duration", self.by_duration.is_some()),
@@ -54,11 +54,7 @@ impl Target {
             ("to-latest", self.to_latest),
             ("from-file", self.from_file.is_some()),
             ("shift-by", self.shift_by.is_some()),
-        ]);
-        match names[..] {
-            [one, other, ..] => exclusive((one, true), (other, true)),
-            _ => Ok(()),
-        }
+        ])
     }
 
     /// The offset of each partition.
@@ -89,9 +85,7 @@ impl Target {
             return at_time(admin, partitions, parse_datetime(text)?).await;
         }
         if let Some(text) = &self.by_duration {
-            let ms = klamm_config::valid::iso_duration_ms(text)
-                .with_context(|| format!("Text cannot be parsed to a Duration: {text}"))?;
-            return at_time(admin, partitions, admin.cluster().clock().wall_ms().saturating_sub(ms)).await;
+            return at_time(admin, partitions, time_before_now(admin, text)?).await;
         }
         if let Some(path) = &self.from_file {
             return within_range(admin, partitions, read_plan(path)?).await;

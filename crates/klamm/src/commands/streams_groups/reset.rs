@@ -1,14 +1,13 @@
 //! `klamm streams-groups --reset-offsets`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use anyhow::bail;
 use klamm_client::{ClientError, TopicPartition, admin::Admin, consumer::OffsetAndMetadata};
 use klamm_protocol::ErrorCode;
 
 use super::{Options, Usage, Wrapped, committed, internal_topics};
-use crate::commands::group_command::reset::{Plan, check_partitions, csv, partitions_of};
+use crate::commands::group_command::reset::{Plan, check_partitions, csv, partitions_of, table_of};
 use crate::java;
 
 pub(super) async fn reset(options: &Options, admin: &Admin) -> anyhow::Result<()> {
@@ -119,17 +118,5 @@ async fn delete_internal_topics(options: &Options, admin: &Admin, group: &str) {
 
 /// New offsets as a table; its columns are not those of the other group tools.
 pub(super) fn table(plan: &Plan) -> String {
-    let mut text = String::new();
-    let mut line = |group: &str, topic: &str, partition: &str, offset: &str| {
-        let _ = write!(text, "\n{group:<30} {topic:<30} {partition:<10} {offset:<15}");
-    };
-    if !plan.is_empty() {
-        line("GROUP", "TOPIC", "PARTITION", "NEW-OFFSET");
-    }
-    for (group, offsets) in plan {
-        for (partition, offset) in offsets {
-            line(group, &partition.topic, &partition.partition.to_string(), &offset.to_string());
-        }
-    }
-    text
+    table_of(plan, [30, 30, 10, 15])
 }

@@ -62,14 +62,10 @@ fn clients_that_never_read_cost_a_bounded_amount() {
     node.assert_serves_others();
 }
 
-#[test]
-fn a_client_that_has_said_all_still_gets_its_answers() {
-    let _shared = beside_others();
-    let node = TestNode::start("half-closed", &[]);
-    node.create_topic("topic", 1, &[]);
-    let mut client = node.connect();
-    let fetch = FetchRequest {
-        max_wait_ms: 300,
+/// Asks for the first record of the topic, and waits so long for it.
+fn fetch_within(max_wait_ms: i32) -> FetchRequest {
+    FetchRequest {
+        max_wait_ms,
         min_bytes: 1,
         max_bytes: 1 << 20,
         topics: vec![FetchTopic {
@@ -78,7 +74,16 @@ fn a_client_that_has_said_all_still_gets_its_answers() {
             ..Default::default()
         }],
         ..Default::default()
-    };
+    }
+}
+
+#[test]
+fn a_client_that_has_said_all_still_gets_its_answers() {
+    let _shared = beside_others();
+    let node = TestNode::start("half-closed", &[]);
+    node.create_topic("topic", 1, &[]);
+    let mut client = node.connect();
+    let fetch = fetch_within(300);
     client.send_request(&MetadataRequest::default(), 12);
     client.send_request(&fetch, 12);
     client.send_request(&MetadataRequest::default(), 12);
@@ -96,17 +101,7 @@ fn offsets_are_no_older_than_the_records_that_came_before_them() {
     let node = TestNode::start("offsets-after-fetch", &[]);
     node.create_topic("topic", 1, &[]);
     let mut client = node.connect();
-    let fetch = FetchRequest {
-        max_wait_ms: 20_000,
-        min_bytes: 1,
-        max_bytes: 1 << 20,
-        topics: vec![FetchTopic {
-            topic: "topic".into(),
-            partitions: vec![FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() }],
-            ..Default::default()
-        }],
-        ..Default::default()
-    };
+    let fetch = fetch_within(20_000);
     let latest = ListOffsetsRequest {
         replica_id: -1,
         topics: vec![ListOffsetsTopic {

@@ -156,6 +156,11 @@ impl Delivery {
         matches!(self.state, RecordState::Archiving) && !self.is_changing()
     }
 
+    /// Whether it is on its way to the dead-letter queue, as far as that is known here, and not there yet.
+    pub(crate) const fn is_to_be_copied(&self) -> bool {
+        matches!(self.state, RecordState::Archiving) && !self.is_copied
+    }
+
     /// Why it goes to the dead-letter queue. Of what another leader gave up only the count is known.
     pub(crate) fn reason(&self, settings: &Settings) -> GivenUp {
         self.given_up.unwrap_or(if self.count >= settings.delivery_count_limit {

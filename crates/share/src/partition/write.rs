@@ -32,7 +32,8 @@ pub struct StateWrite {
     pub state_epoch: i32,
     /// The epoch of the leader that writes.
     pub leader_epoch: i32,
-    /// The start offset.
+    /// The start offset; or the first record that the log start has passed on its way to the dead-letter queue, so that
+    /// whoever takes over knows of it.
     pub start_offset: i64,
     /// How many offsets from the start offset on are acknowledged or archived.
     pub delivery_complete_count: i32,
@@ -86,14 +87,29 @@ impl SharePartition {
             id,
             state_epoch: self.state_epoch,
             leader_epoch: self.leader_epoch,
-            start_offset: self.start_offset,
+            start_offset: self.kept_start_offset(),
             delivery_complete_count: self.delivery_complete_count(),
             batches,
         }
     }
 
+    /// The records that wait for the dead-letter queue though the log start has passed them, as ranges.
+    fn dead_letters_before_start(&self) -> impl Iterator<Item = (i64, i64)> {
+        let start = self.start_offset;
+        let parts = self.batches.range(..start).flat_map(|(_, batch)| batch.parts());
+        let waiting = parts.filter(move |(first, _, delivery)| *first < start && delivery.is_to_be_copied());
+        waiting.map(move |(first, last, _)| (first, last.min(start - 1)))
+    }
+
+    /// The start offset as it is kept: what lies before it is forgotten, and with it what is to be copied.
+    fn kept_start_offset(&self) -> i64 {
+        self.dead_letters_before_start().next().map_or(self.start_offset, |(first, _)| first)
+    }
+
+    /// How many offsets from the kept start offset on are done with, those that are gone from the log included.
     fn delivery_complete_count(&self) -> i32 {
-        let mut count = 0;
+        let waiting: i64 = self.dead_letters_before_start().map(|(first, last)| last - first + 1).sum();
+        let mut count = self.start_offset - self.kept_start_offset() - waiting;
         for batch in self.batches.values() {
             let terminal = batch.parts().filter(|(.., delivery)| delivery.state.is_terminal());
             count += terminal

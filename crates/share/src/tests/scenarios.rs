@@ -504,6 +504,60 @@ fn dead_letters_may_be_copied_part_by_part() {
 }
 
 #[test]
+fn dead_letters_that_the_log_start_has_passed_are_kept() {
+    check(
+        "log 0-9
+         set dead-letters=yes
+         fetch m1 10 => 0-9x1
+         ack m1 0-4 accept,reject,reject,accept,accept
+         keeps-from 0 done 3
+         kept
+         letters => 1-2x1(rejected)
+         log-start 5
+         ack m1 5 accept
+         keeps-from 1 done 3
+         kept
+         copied 1
+         keeps-from 2 done 3
+         kept
+         copied 2
+         keeps-from 5 done 1
+         lost
+         ack m1 6 accept
+         keeps-from 5 done 2
+         kept
+         letters => 2x1(rejected copied)
+         copied
+         kept
+         state 7..9 | 0 acked x1 1-2 archived x1 3-6 acked x1 7-9 acquired x1 m1",
+    );
+    // Also while it is being written that they are to go there.
+    check(
+        "log 0-9
+         set dead-letters=yes
+         fetch m1 10 => 0-9x1
+         ack m1 1 reject
+         log-start 5
+         ack m1 5 accept
+         kept 1=archiving x1
+         keeps-from 1 done 4",
+    );
+    // Who takes over sends them, and goes on where the log begins.
+    check_from(
+        1,
+        &[(1, 1, Archiving, 1), (5, 5, Acknowledged, 1)],
+        "letters => 1x1(rejected)
+         next 2
+         log-start 5
+         log 5-9
+         fetch m1 10 => 6-9x1
+         copied
+         keeps-from 5 done 1
+         kept",
+    );
+}
+
+#[test]
 fn a_flood_of_dead_letters_stops_delivery_for_a_while() {
     const FLOOD: &str = "log 0-2 3-9
          set dead-letters=yes

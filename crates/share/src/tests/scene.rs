@@ -7,6 +7,7 @@
 //! * `ack m1 0-4 accept`, `ack m1 0-2 accept,release,gap ! INVALID_RECORD_STATE`
 //! * `leave m1`, `after 30000` (milliseconds pass, locks run out), `log-start 10`
 //! * `kept 0-4=acked x1`, `lost`: the oldest write, what is in it, and whether it was kept
+//! * `keeps-from 5 done 3`: the start offset of the oldest write, and how many offsets from there are done with
 //! * `state 5..9 | 5-9 acquired x1 m1`: start and end offset, and the batches
 //! * `next 5`: where the next fetch begins
 //! * `letters => 0-1x2(rejected)`, `copied`, `copied 0`: what goes to the dead-letter queue, and that it is there, all of
@@ -149,6 +150,11 @@ impl Scene {
                     assert_eq!(shown(&write), words[1..].join(" "), "{context}");
                 }
                 self.partition.written(self.now, write.id, words[0] == "kept", &self.settings);
+            }
+            "keeps-from" => {
+                let write = self.writes.front().expect(context);
+                let told = (write.start_offset.to_string(), write.delivery_complete_count.to_string());
+                assert_eq!(told, (words[1].to_owned(), words[3].to_owned()), "{context}");
             }
             "letters" | "copied" | "breaker" => self.dead_letters(&words, expected, context),
             "nothing-to-keep" => assert!(self.writes.is_empty(), "{context}: {:?}", self.writes),

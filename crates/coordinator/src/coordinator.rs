@@ -432,6 +432,12 @@ impl GroupCoordinator {
         self.timeline.commit(high_watermark);
     }
 
+    /// Whether a classic group's rebalance is complete with the commit of the records that came with a continuation.
+    pub fn completes_rebalance(&self, continuation: &Continuation) -> bool {
+        let Continuation::Assignment { group, generation, .. } = continuation else { return false };
+        self.classic.get(group).is_some_and(|group| group.awaits_assignment(*generation))
+    }
+
     /// The records that came with a continuation are committed. As with [`Self::handle`].
     pub fn committed(&mut self, now_ms: i64, continuation: &Continuation) -> Outcome {
         let mut step = Step::new(now_ms);

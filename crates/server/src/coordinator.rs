@@ -7,6 +7,7 @@
 
 pub mod cluster;
 mod commits;
+pub mod counts;
 pub mod driver;
 pub mod groups;
 mod load;

@@ -18,6 +18,7 @@ use tracing::warn;
 
 use super::{
     commits::{Ask, Commits},
+    counts::Cause,
     on_shard::AtWork,
     timers::Timers,
     write::{self, Writing},
@@ -46,6 +47,12 @@ pub trait GroupPartition: Partition {
 
     /// The cluster as it is now.
     fn cluster(&self) -> Self::Cluster;
+
+    /// Counts what is to be written.
+    fn count(&self, cause: Cause, records: &[GroupRecord]);
+
+    /// Counts that an assignment of a classic group has taken effect.
+    fn classic_group_rebalanced(&self);
 }
 
 /// A request to a coordinator, with where its answer goes.
@@ -135,6 +142,7 @@ impl<P: GroupPartition> AtWork for Driver<P> {
         };
         let cluster = self.partition.cluster();
         let outcome = self.coordinator.handle(&context, &cluster, token, &asked.request);
+        self.partition.count(Cause::of_request(&asked.request), &outcome.records);
         self.commits.hold(token, asked);
         self.carry_out(outcome, transaction);
         self.settle();
@@ -159,6 +167,9 @@ impl<P: GroupPartition> AtWork for Driver<P> {
             self.coordinator.high_watermark_moved(high_watermark);
             let Some(continuation) = self.commits.pop(high_watermark) else { return };
             if let Some(continuation) = continuation {
+                if self.coordinator.completes_rebalance(&continuation) {
+                    self.partition.classic_group_rebalanced();
+                }
                 let outcome = self.coordinator.committed(self.now_ms(), &continuation);
                 self.carry_out(outcome, None);
             }
@@ -207,6 +218,7 @@ impl<P: GroupPartition> Driver<P> {
     fn fire(&mut self, now: Instant, key: &TimerKey) {
         let cluster = self.partition.cluster();
         let outcome = self.coordinator.timer_fired(self.now_ms(), &cluster, key);
+        self.partition.count(Cause::of_timer(key), &outcome.records);
         let is_written = self.carry_out(outcome, None);
         if !is_written && key.must_not_be_lost() {
             self.timers.change(now, TimerChange::Set { key: key.clone(), after: TIMER_RETRY });

@@ -1,14 +1,15 @@
 //! Group coordinators, as their shard hosts them.
 
-use std::{ops::Range, rc::Rc, sync::Arc};
+use std::{cell::Cell, ops::Range, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use klamm_coordinator::{Loader, LogRecord};
+use klamm_coordinator::{GroupRecord, Loader, LogRecord};
 use klamm_protocol::{ErrorCode, records::RecordBatch};
 
 use super::{
     cluster::KnownCluster,
     commits::Ask,
+    counts::{Cause, GroupCounts},
     driver::{Asked, Driver, GroupPartition, Partition},
     load,
     on_shard::{Coordinators, Hosted, Place},
@@ -37,6 +38,20 @@ impl Partition for Place {
 impl GroupPartition for Place {
     type Cluster = KnownCluster;
 
+    fn count(&self, cause: Cause, records: &[GroupRecord]) {
+        let Some(shard) = self.shard.upgrade() else { return };
+        let mut counts = shard.groups().counts.get();
+        counts.count(cause, records);
+        shard.groups().counts.set(counts);
+    }
+
+    fn classic_group_rebalanced(&self) {
+        let Some(shard) = self.shard.upgrade() else { return };
+        let counts = shard.groups().counts.get();
+        let classic_rebalances = counts.classic_rebalances + 1;
+        shard.groups().counts.set(GroupCounts { classic_rebalances, ..counts });
+    }
+
     fn cluster(&self) -> KnownCluster {
         let published = self.node.metadata.load();
         let last_offset = published.provenance.last_offset;
@@ -56,6 +71,7 @@ impl Hosted for GroupDriver {
     const IS_OF_ONE_EPOCH: bool = false;
     type Loading = Loader;
     type Record = LogRecord;
+    type Counts = Cell<GroupCounts>;
 
     fn all(shard: &Shard) -> &Coordinators<Self> {
         shard.groups()

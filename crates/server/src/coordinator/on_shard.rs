@@ -18,7 +18,7 @@ use klamm_protocol::{
 use tokio::sync::Notify;
 use tracing::{error, info};
 
-use super::{cluster::TopicHashes, load};
+use super::{cluster::TopicHashes, counts::Durations, load};
 use crate::{
     metadata_change::MetadataChange,
     metrics::coordinators::SeatCounts,
@@ -62,6 +62,8 @@ pub trait Hosted: AtWork + Sized + 'static {
     type Loading;
     /// A record that it loads.
     type Record;
+    /// What they count.
+    type Counts: Default;
 
     /// The coordinators of this kind on a shard.
     fn all(shard: &Shard) -> &Coordinators<Self>;
@@ -150,7 +152,11 @@ impl<D: Hosted> Seat<D> {
 }
 
 /// Coordinators of one kind, by partition.
-pub struct Coordinators<D> {
+pub struct Coordinators<D: Hosted> {
+    /// What they have done, those that are gone included.
+    pub counts: D::Counts,
+    /// How long those took to load that were loaded lately.
+    pub load_times: Durations,
     seats: RefCell<BTreeMap<i32, Seat<D>>>,
     attempts: Cell<u64>,
     /// The metadata record that last changed topics.
@@ -163,9 +169,11 @@ pub struct Coordinators<D> {
     timers_changed: Notify,
 }
 
-impl<D> Default for Coordinators<D> {
+impl<D: Hosted> Default for Coordinators<D> {
     fn default() -> Self {
         Self {
+            counts: D::Counts::default(),
+            load_times: Durations::default(),
             seats: RefCell::default(),
             attempts: Cell::default(),
             topics_version: Cell::default(),
@@ -212,8 +220,8 @@ impl<D: Hosted> Coordinators<D> {
     }
 
     /// How far the coordinators here are.
-    pub fn seat_counts(&self) -> SeatCounts {
-        let mut counts = SeatCounts::default();
+    pub fn seat_counts(&self, now: Instant) -> SeatCounts {
+        let mut counts = SeatCounts { loads: self.load_times.recent(now), ..SeatCounts::default() };
         for seat in self.seats.borrow().values() {
             match seat.slot {
                 Slot::Loading(_) => counts.loading += 1,
@@ -349,7 +357,9 @@ async fn load_coordinator<D: Hosted>(place: Place, attempt: u64) {
     let Some(shard) = shard.upgrade() else { return };
     let start = match result {
         Ok((loading, end_offset)) => {
-            let took_ms = clock.now().saturating_since(started).as_millis();
+            let took = clock.now().saturating_since(started);
+            D::all(&shard).load_times.note(clock.now(), took);
+            let took_ms = took.as_millis();
             info!(kind = D::KIND, partition, end_offset, took_ms, "coordinator loaded");
             Ok(move || D::start(loading, place, end_offset))
         }

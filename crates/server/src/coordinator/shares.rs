@@ -3,11 +3,11 @@
 
 pub mod driver;
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, rc::Rc, sync::Arc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_coordinator::share::{PlacedRecord, ShareLoader, SharePartitionKey, ShareSettings};
-use klamm_io::spawn;
+use klamm_io::{Instant, spawn};
 use klamm_protocol::{ErrorCode, Uuid, records::RecordBatch};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -15,6 +15,7 @@ use tracing::warn;
 use self::driver::{Asked, Driver, ShareDriverSettings, SharePartition};
 use super::{
     commits::Ask,
+    counts::ShareStateCounts,
     load,
     on_shard::{Coordinators, Hosted, Place},
     partition_for, settings,
@@ -60,6 +61,19 @@ impl SharePartition for Place {
         i32::try_from(topic.partitions.size()).ok()
     }
 
+    fn write_began(&self) {
+        if let Some(shard) = self.shard.upgrade() {
+            let writes = &shard.shares().counts.writes;
+            writes.set(writes.get() + 1);
+        }
+    }
+
+    fn write_ended(&self, now: Instant, took: Duration) {
+        if let Some(shard) = self.shard.upgrade() {
+            shard.shares().counts.write_times.note(now, took);
+        }
+    }
+
     fn delete_before(&self, offset: i64) {
         let (shard, at) = (self.shard.clone(), self.at.clone());
         // Later, since whatever comes of it may need the coordinators, which are being asked now.
@@ -68,9 +82,12 @@ impl SharePartition for Place {
             let (reply, answer) = oneshot::channel();
             let partition = at.index;
             shard.delete_records(&[(at, offset)], DELETE_TIMEOUT, reply);
+            let again = Rc::downgrade(&shard);
             drop(shard);
             if let Ok(Some(Err(error))) = answer.await.map(|answers| answers.into_iter().next()) {
                 warn!(partition, offset, %error, "what share states need no more cannot be deleted");
+            } else if let Some(shard) = again.upgrade() {
+                shard.shares().counts.pruned.borrow_mut().insert(partition, offset);
             }
         });
     }
@@ -82,6 +99,7 @@ impl Hosted for ShareDriver {
     const IS_OF_ONE_EPOCH: bool = false;
     type Loading = ShareLoader;
     type Record = PlacedRecord;
+    type Counts = ShareStateCounts;
 
     fn all(shard: &Shard) -> &Coordinators<Self> {
         shard.shares()

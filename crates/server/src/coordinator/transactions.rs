@@ -80,6 +80,7 @@ impl Hosted for TransactionDriver {
     const IS_OF_ONE_EPOCH: bool = true;
     type Loading = TransactionLoader;
     type Record = TransactionRecord;
+    type Counts = ();
 
     fn all(shard: &Shard) -> &Coordinators<Self> {
         shard.transactions()

@@ -96,6 +96,9 @@ families! {
     REQUEST_QUEUE_SIZE: Gauge = "kafka_network_requestchannel_requestqueuesize", "Requests that wait for shards, of queued.max.requests";
     CONNECTIONS: Gauge = "kafka_server_socket_server_metrics_connection_count", "Open connections of clients";
 
+    // kafka.server:type=ForwardingManager
+    FORWARDING_QUEUE: Gauge = "kafka_server_forwardingmanager_queuelength", "Requests of clients that another controller has not answered";
+
     // kafka.coordinator.group:type=GroupMetadataManager, group-coordinator-metrics
     NUM_GROUPS: Gauge = "kafka_coordinator_group_groupmetadatamanager_numgroups", "Classic groups coordinated here";
     NUM_OFFSETS: Gauge = "kafka_coordinator_group_groupmetadatamanager_numoffsets", "Committed offsets kept here";
@@ -110,6 +113,27 @@ families! {
     STREAMS_GROUP_COUNT: Gauge = "kafka_server_group_coordinator_metrics_streams_group_count", "Streams groups coordinated here, by state";
     GROUP_COORDINATOR_PARTITIONS: Gauge = "kafka_server_group_coordinator_metrics_num_partitions", "Partitions of __consumer_offsets led here, by state of their coordinator";
     TRANSACTION_COORDINATOR_PARTITIONS: Gauge = "kafka_server_transaction_coordinator_metrics_num_partitions", "Partitions of __transaction_state led here, by state of their coordinator; Kafka has no such metric";
+
+    OFFSET_COMMITS: Gauge = "kafka_server_group_coordinator_metrics_offset_commit_count", "Offsets that were committed";
+    OFFSET_EXPIRATIONS: Gauge = "kafka_server_group_coordinator_metrics_offset_expiration_count", "Offsets that were kept for long enough";
+    OFFSET_DELETIONS: Gauge = "kafka_server_group_coordinator_metrics_offset_deletion_count", "Offsets that somebody had deleted";
+    CLASSIC_REBALANCES: Gauge = "kafka_server_group_coordinator_metrics_group_completed_rebalance_count", "Assignments of classic groups that took effect";
+    CONSUMER_REBALANCES: Gauge = "kafka_server_group_coordinator_metrics_consumer_group_rebalance_count", "New epochs of consumer groups";
+    SHARE_REBALANCES: Gauge = "kafka_server_group_coordinator_metrics_share_group_rebalance_count", "New epochs of share groups";
+    STREAMS_REBALANCES: Gauge = "kafka_server_group_coordinator_metrics_streams_group_rebalance_count", "New epochs of streams groups";
+    GROUP_LOAD_MAX: Gauge = "kafka_server_group_coordinator_metrics_partition_load_time_max", "Milliseconds that loading a partition of __consumer_offsets took at most in the last minute";
+    GROUP_LOAD_AVG: Gauge = "kafka_server_group_coordinator_metrics_partition_load_time_avg", "Milliseconds that it took on average";
+    TRANSACTION_LOAD_MAX: Gauge = "kafka_server_transaction_coordinator_metrics_partition_load_time_max", "Milliseconds that loading a partition of __transaction_state took at most in the last minute";
+    TRANSACTION_LOAD_AVG: Gauge = "kafka_server_transaction_coordinator_metrics_partition_load_time_avg", "Milliseconds that it took on average";
+
+    // kafka.server:type=share-coordinator-metrics
+    SHARE_COORDINATOR_PARTITIONS: Gauge = "kafka_server_share_coordinator_metrics_num_partitions", "Partitions of __share_group_state led here, by state of their coordinator";
+    SHARE_LOAD_MAX: Gauge = "kafka_server_share_coordinator_metrics_partition_load_time_max", "Milliseconds that loading a partition of __share_group_state took at most in the last minute";
+    SHARE_LOAD_AVG: Gauge = "kafka_server_share_coordinator_metrics_partition_load_time_avg", "Milliseconds that it took on average";
+    SHARE_STATE_WRITES: Counter = "kafka_server_share_coordinator_metrics_write", "Writes of share partitions' state";
+    SHARE_STATE_WRITE_MAX: Gauge = "kafka_server_share_coordinator_metrics_write_latency_max", "Milliseconds that a write of state took at most in the last minute";
+    SHARE_STATE_WRITE_AVG: Gauge = "kafka_server_share_coordinator_metrics_write_latency_avg", "Milliseconds that it took on average";
+    SHARE_STATE_PRUNED: Gauge = "kafka_server_share_coordinator_metrics_last_pruned_offset", "Offset before which a partition of __share_group_state was deleted";
 
     // kafka.controller:type=KafkaController
     ACTIVE_CONTROLLER_COUNT: Gauge = "kafka_controller_kafkacontroller_activecontrollercount", "1 on the active controller";

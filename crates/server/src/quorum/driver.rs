@@ -297,6 +297,7 @@ impl Driver {
             observers: self.raft.observer_count(),
             is_changing_voters: self.raft.is_changing_voters(),
             counts: self.counts,
+            forwarding: self.forwarding.len(),
             silences: self
                 .active
                 .as_ref()

@@ -39,7 +39,12 @@ impl<T> Forwarding<T> {
 
     /// Whether a request has to wait for others before it.
     pub(super) fn is_busy(&self) -> bool {
-        self.under_way.is_some() || !self.waiting.is_empty()
+        self.len() > 0
+    }
+
+    /// Requests without an answer.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + usize::from(self.under_way.is_some())
     }
 
     /// A request that has waited for too long, if there is one.

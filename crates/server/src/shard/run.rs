@@ -321,8 +321,18 @@ impl Shard {
     fn measure_coordinators(&self) -> CoordinatorMeasures {
         let mut censuses = Vec::new();
         self.groups.with_each(|driver| censuses.push(driver.census()));
-        let (groups, transactions) = (self.groups.seat_counts(), self.transactions.seat_counts());
-        CoordinatorMeasures { groups, transactions, censuses }
+        let now = self.node.world.clock.now();
+        let of_shares = &self.shares.counts;
+        CoordinatorMeasures {
+            groups: self.groups.seat_counts(now),
+            transactions: self.transactions.seat_counts(now),
+            censuses,
+            counts: self.groups.counts.get(),
+            shares: self.shares.seat_counts(now),
+            share_writes: of_shares.writes.get(),
+            share_write_times: of_shares.write_times.recent(now),
+            pruned: of_shares.pruned.borrow().iter().map(|(at, offset)| (*at, *offset)).collect(),
+        }
     }
 
     fn connection_options(&self) -> ConnectionOptions {

@@ -92,6 +92,13 @@ fn what_a_node_does_can_be_read_by_http() {
         ("kafka_server_group_coordinator_metrics_group_count{protocol=\"consumer\"}", 0.0),
         ("kafka_server_group_coordinator_metrics_consumer_group_count{state=\"stable\"}", 0.0),
         ("kafka_server_group_coordinator_metrics_num_partitions{state=\"active\"}", 4.0),
+        ("kafka_server_group_coordinator_metrics_offset_commit_count", 1.0),
+        ("kafka_server_group_coordinator_metrics_offset_expiration_count", 0.0),
+        ("kafka_server_group_coordinator_metrics_consumer_group_rebalance_count", 0.0),
+        ("kafka_server_share_coordinator_metrics_write_total", 0.0),
+        ("kafka_server_transaction_coordinator_metrics_partition_load_time_max", 0.0),
+        ("kafka_network_requestchannel_requestqueuesize", 0.0),
+        ("kafka_server_forwardingmanager_queuelength", 0.0),
     ] {
         assert_eq!(value(&text, series), expected, "{series}");
     }

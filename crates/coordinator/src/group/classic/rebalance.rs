@@ -206,6 +206,11 @@ impl Classic {
         }
     }
 
+    /// Whether the members of a generation wait for their assignment.
+    pub(crate) fn awaits_assignment(&self, generation: i32) -> bool {
+        self.state == State::CompletingRebalance && self.generation == generation
+    }
+
     /// The leader's assignment is committed, or lost: see [`Continuation::Assignment`](crate::Continuation).
     pub(crate) fn assignment_written(
         &mut self,
@@ -214,7 +219,7 @@ impl Classic {
         settings: &GroupSettings,
         step: &mut Step,
     ) {
-        if self.state != State::CompletingRebalance || self.generation != generation {
+        if !self.awaits_assignment(generation) {
             // Somebody has joined or left since.
             return;
         }

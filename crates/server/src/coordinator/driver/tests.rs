@@ -59,6 +59,10 @@ impl GroupPartition for FakePartition {
     fn cluster(&self) -> NoCluster {
         NoCluster
     }
+
+    fn count(&self, _: Cause, _: &[GroupRecord]) {}
+
+    fn classic_group_rebalanced(&self) {}
 }
 
 fn start(partition: &FakePartition) -> Driver<FakePartition> {

@@ -37,6 +37,12 @@ pub trait SharePartition: Partition {
     /// How many partitions a topic has, if there is one of this id.
     fn partition_count(&self, topic_id: Uuid) -> Option<i32>;
 
+    /// Counts a write of state.
+    fn write_began(&self);
+
+    /// Notes how long a write took until it was answered.
+    fn write_ended(&self, now: Instant, took: Duration);
+
     /// Has the log's records before an offset deleted.
     fn delete_before(&self, offset: i64);
 }
@@ -77,10 +83,20 @@ impl Ask for Asked {
 #[derive(Default)]
 struct Undecided {
     records: Vec<ShareRecord>,
-    /// Answers, each with how many of the records have to be written for it.
-    completions: Vec<(usize, Token, ShareStateReply)>,
+    /// Answers.
+    completions: Vec<Decided>,
     /// Whose records are among them: the state does not show them yet.
     keys: BTreeSet<SharePartitionKey>,
+}
+
+/// An answer that waits for records.
+struct Decided {
+    /// How many of the records have to be written for it.
+    needed: usize,
+    token: Token,
+    reply: ShareStateReply,
+    /// When it was asked for, if it is a write's.
+    write_began: Option<Instant>,
 }
 
 /// A coordinator with all that it needs.
@@ -90,7 +106,8 @@ pub struct Driver<P> {
     settings: ShareDriverSettings,
     coordinator: ShareCoordinator,
     timers: Timers<ShareTimer>,
-    commits: Commits<Asked>,
+    /// With when writes came.
+    commits: Commits<Asked, Option<Instant>>,
     /// The end of what this coordinator has read and written.
     end_offset: i64,
 }
@@ -99,7 +116,7 @@ impl<P: SharePartition> AtWork for Driver<P> {
     type Asked = Vec<Asked>;
 
     fn ask(&mut self, all: Vec<Asked>) {
-        let now_ms = self.clock.wall_ms();
+        let (now, now_ms) = (self.clock.now(), self.clock.wall_ms());
         let mut decided = Undecided::default();
         for asked in all {
             if decided.keys.contains(&asked.key) {
@@ -109,12 +126,20 @@ impl<P: SharePartition> AtWork for Driver<P> {
             let partition_count = self.partition.partition_count(asked.key.topic_id);
             let context = ShareStateContext { now_ms, partition_count };
             let outcome = self.coordinator.handle(context, token, &asked.key, &asked.request);
+            let is_write = matches!(asked.request, ShareStateRequest::Write(_));
+            // A read that tells of a new leader epoch is a write as well, but of no length that anybody is told of.
+            let is_update =
+                matches!(asked.request, ShareStateRequest::Read { .. }) && !outcome.records.is_empty();
+            if is_write || is_update {
+                self.partition.write_began();
+            }
             if !outcome.records.is_empty() {
                 decided.keys.insert(asked.key.clone());
             }
             decided.records.extend(outcome.records);
             if let Some((token, reply)) = outcome.response.committed {
-                decided.completions.push((decided.records.len(), token, reply));
+                let (needed, write_began) = (decided.records.len(), is_write.then_some(now));
+                decided.completions.push(Decided { needed, token, reply, write_began });
             }
             self.commits.hold(token, asked);
         }
@@ -123,7 +148,11 @@ impl<P: SharePartition> AtWork for Driver<P> {
     }
 
     fn fire_timers(&mut self, now: Instant) {
-        self.commits.expire(now, |()| None);
+        let partition = &self.partition;
+        self.commits.expire(now, |write_began| {
+            write_ended(partition, now, write_began);
+            None
+        });
         while let Some(timer) = self.timers.take_due(now) {
             let outcome = self.coordinator.timer_fired(self.clock.wall_ms(), timer);
             self.carry_out(outcome);
@@ -131,18 +160,27 @@ impl<P: SharePartition> AtWork for Driver<P> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let waiting = self.commits.next_deadline(|()| false);
+        let waiting = self.commits.next_deadline(|_| false);
         [self.timers.next_deadline(), waiting].into_iter().flatten().min()
     }
 
     fn settle(&mut self) {
         let high_watermark = self.partition.high_watermark();
         self.coordinator.high_watermark_moved(high_watermark);
-        while self.commits.pop(high_watermark).is_some() {}
+        let now = self.clock.now();
+        while let Some(write_began) = self.commits.pop(high_watermark) {
+            write_ended(&self.partition, now, write_began);
+        }
     }
 
     fn stop(self) {
         self.commits.stop();
+    }
+}
+
+fn write_ended(partition: &impl SharePartition, now: Instant, began: Option<Instant>) {
+    if let Some(began) = began {
+        partition.write_ended(now, now.saturating_since(began));
     }
 }
 
@@ -192,11 +230,15 @@ impl<P: SharePartition> Driver<P> {
         if let Some((_, error)) = failed {
             warn!(error = error.name(), "a share coordinator cannot write");
         }
-        let deadline = self.clock.now() + self.settings.write_timeout;
-        for (needed, token, reply) in completions {
+        let now = self.clock.now();
+        let deadline = now + self.settings.write_timeout;
+        for Decided { needed, token, reply, write_began } in completions {
             match failed {
-                Some((written, error)) if needed > written => self.commits.refuse(token, error),
-                _ => self.commits.wait(self.end_offset, deadline, Some((token, reply)), ()),
+                Some((written, error)) if needed > written => {
+                    self.commits.refuse(token, error);
+                    write_ended(&self.partition, now, write_began);
+                }
+                _ => self.commits.wait(self.end_offset, deadline, Some((token, reply)), write_began),
             }
         }
     }

@@ -1,8 +1,11 @@
-//! `failover`: how long a producer with acks=all gets no acknowledgement when the leader is killed.
+//! `failover`: how long a producer with acks=all gets no acknowledgement when the leader is killed, and how long the
+//! cluster has no active controller when that is killed.
 //!
 //! Three brokers with default settings and a controller apart (or on each of them), one topic of one partition on all of them. Again and again the partition's
 //! leader is killed with SIGKILL, and started when another leads. What counts is the longest pause between two
 //! acknowledgements around the kill. In the end every acknowledged record must be there.
+
+mod controller;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,6 +19,8 @@ use crate::nodes::{Controllers, Nodes};
 use crate::setup;
 use crate::tally::Tally;
 use crate::tools;
+
+pub(crate) use controller::failover as controller_failover;
 
 const TOPIC: &str = "failover";
 /// Records a second: one each two milliseconds, so that a pause is a pause.
@@ -44,7 +49,7 @@ pub(crate) fn failover(product: Product, kills: u32, combined: bool) -> Result<T
             }
         }
     }
-    report(product, &mut pauses);
+    report(product, "pause of the producer", &mut pauses);
     let acks = producer.stop()?;
     tally.note("records", verify(&nodes.servers(), TOPIC, &acks));
     tally.note("orderly stop", nodes.stop());
@@ -74,13 +79,13 @@ fn longest_pause(acks: &[Ack], killed: Instant) -> Duration {
     pairs.map(|(earlier, later)| later.at.duration_since(earlier.at)).max().unwrap_or_default()
 }
 
-fn report(product: Product, pauses: &mut [Duration]) {
+fn report(product: Product, what: &str, pauses: &mut [Duration]) {
     pauses.sort();
     let at = |share: usize| {
         pauses.get(pauses.len() * share / 100).or(pauses.last()).map_or(0, Duration::as_millis)
     };
     println!(
-        "{product:?}: {} kills, pause ms: median {}, 90% {}, most {}",
+        "{product:?}: {} kills, {what}, ms: median {}, 90% {}, most {}",
         pauses.len(),
         at(50),
         at(90),

@@ -2,9 +2,11 @@
 //!
 //! The nodes, the faults, the clients (librdkafka) and the judge are `tests/faults`; its README says what is judged.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::node::Product;
 use crate::setup;
@@ -29,20 +31,39 @@ pub(crate) struct Plan {
     /// Clients write and commit their positions in transactions
     #[arg(long)]
     pub(crate) transactional: bool,
+    /// Keeps the history and the summary of each run in docs/evidence/faults
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Only judges these histories (history.jsonl.gz of a run, or one of docs/evidence/faults)
+    #[arg(long, num_args = 1.., conflicts_with_all = ["keep", "seconds", "seed", "runs", "faults", "transactional"])]
+    pub(crate) judge: Vec<PathBuf>,
 }
 
 /// What a change has to pass.
-pub(crate) const SHORT: Plan =
-    Plan { seconds: 45, seed: 1, runs: 1, faults: String::new(), transactional: false };
+pub(crate) const SHORT: Plan = Plan {
+    seconds: 45,
+    seed: 1,
+    runs: 1,
+    faults: String::new(),
+    transactional: false,
+    keep: false,
+    judge: Vec::new(),
+};
 
 pub(crate) fn faults(product: Product, plan: &Plan) -> Result<Tally> {
+    setup::python()?;
+    let mut tally = Tally::default();
+    if !plan.judge.is_empty() {
+        for history in &plan.judge {
+            tally.note(&history.display().to_string(), judge(history));
+        }
+        return Ok(tally);
+    }
     if output(&mut command("id", &["-u"]))?.trim() != "0" {
         bail!("network namespaces and small file systems need root: run this as root");
     }
     product.prepare()?;
-    setup::python()?;
     setup::iproute()?;
-    let mut tally = Tally::default();
     tally.note("the judge", run(&mut python(&["test_checks.py"])));
     for seed in plan.seed..plan.seed + u64::from(plan.runs) {
         println!("\nseed {seed}");
@@ -70,7 +91,26 @@ fn one(product: Product, plan: &Plan, seed: u64) -> Result<()> {
     if !status.success() {
         bail!("{status}; the nodes' logs, the history and the summary are in {}", folder.display());
     }
+    if plan.keep { keep(product, plan, seed, &folder) } else { Ok(()) }
+}
+
+/// Copies what a run was and what its clients did and saw to the other evidence.
+fn keep(product: Product, plan: &Plan, seed: u64, folder: &Path) -> Result<()> {
+    let kept = root().join("docs/evidence/faults");
+    fs::create_dir_all(&kept)?;
+    let kind = if plan.transactional { "transactional" } else { "plain" };
+    let name = format!("{product:?}-{kind}-{seed}").to_lowercase();
+    for (from, ending) in [("history.jsonl.gz", "jsonl.gz"), ("summary.json", "json")] {
+        let to = kept.join(format!("{name}.{ending}"));
+        fs::copy(folder.join(from), &to).with_context(|| format!("cannot write {}", to.display()))?;
+    }
     Ok(())
+}
+
+fn judge(history: &Path) -> Result<()> {
+    let history = history.canonicalize().with_context(|| format!("{} is not there", history.display()))?;
+    println!("\n{}", history.display());
+    run(python(&[".", "--judge"]).arg(history))
 }
 
 /// A program of `tests/faults`.

@@ -157,7 +157,8 @@ enum Task {
         #[arg(long, default_value_t = 2)]
         rounds: u32,
     },
-    /// Kills leaders and measures how long a producer with acks=all gets no acknowledgement
+    /// Kills leaders and measures how long a producer with acks=all gets no acknowledgement, or how long there is no
+    /// active controller
     Failover {
         #[arg(default_value_t = 20)]
         kills: u32,
@@ -166,6 +167,9 @@ enum Task {
         /// Every broker is a controller too
         #[arg(long)]
         combined: bool,
+        /// Kill the active controller of three nodes that are brokers and controllers
+        #[arg(long)]
+        controller: bool,
     },
     /// Kills members and brokers while records are read, transformed and written in transactions, and compares
     ExactlyOnce {
@@ -206,7 +210,10 @@ fn main() -> ExitCode {
         Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
         Task::Mixed { names, rounds } => test::one("mixed", || mixed::mixed(&names, rounds)),
-        Task::Failover { kills, server, combined } => {
+        Task::Failover { kills, server, controller: true, .. } => {
+            test::one("failover", || failover::controller_failover(server, kills))
+        }
+        Task::Failover { kills, server, combined, controller: false } => {
             test::one("failover", || failover::failover(server, kills, combined))
         }
         Task::ExactlyOnce { server, plan } => {

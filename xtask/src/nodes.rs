@@ -131,6 +131,18 @@ impl Nodes {
             .with_context(|| format!("there is no broker {id}"))
     }
 
+    /// The active controller of controllers that are brokers too, if all nodes that run name the same now.
+    pub(crate) fn active_controller(&self) -> Option<i32> {
+        let mut told = None;
+        for node in self.brokers.iter().filter(|node| node.pid().is_some()) {
+            let (leader, _) = wire::quorum_leader(node.port).ok()?;
+            if leader < 0 || *told.get_or_insert(leader) != leader {
+                return None;
+            }
+        }
+        told
+    }
+
     /// Creates a topic with a replica on every broker.
     pub(crate) fn create_topic(&self, topic: &str, partitions: u32) -> Result<()> {
         self.create_topic_with(topic, partitions, &[])

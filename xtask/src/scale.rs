@@ -184,16 +184,11 @@ fn nobody_waits_for(nodes: &Nodes, id: i32, count: usize) -> bool {
     })
 }
 
-/// The active controller, as all nodes that run say; not `except`.
+/// The active controller, as soon as all nodes that run agree on one that is not `except`.
 fn active_controller(nodes: &Nodes, except: Option<i32>) -> Result<i32> {
     let mut found = None;
     until(|| {
-        let running: Vec<&Node> = nodes.brokers.iter().filter(|node| node.pid().is_some()).collect();
-        let told: Vec<i32> =
-            running.iter().filter_map(|node| Some(wire::quorum_leader(node.port).ok()?.0)).collect();
-        found = told.first().copied().filter(|first| {
-            told.len() == running.len() && told.iter().all(|other| other == first) && Some(*first) != except
-        });
+        found = nodes.active_controller().filter(|id| Some(*id) != except);
         found.is_some()
     })
     .context("the nodes do not agree on an active controller")?;

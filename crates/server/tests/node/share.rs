@@ -105,7 +105,10 @@ pub(crate) fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {
     assert_eq!(node.connect().call(&request, 1).responses[0].error_code, 0);
 }
 
-fn ranges(ranges: &[(i64, i64, i8)]) -> Vec<AcknowledgementBatch> {
+/// What is said of records, from one offset to another.
+type Said = (i64, i64, i8);
+
+fn ranges(ranges: &[Said]) -> Vec<AcknowledgementBatch> {
     let ranges = ranges.iter().map(|(first_offset, last_offset, kind)| AcknowledgementBatch {
         first_offset: *first_offset,
         last_offset: *last_offset,
@@ -193,33 +196,41 @@ impl Consumer {
         got
     }
 
-    pub(crate) fn acknowledge(&mut self, said: &[(i64, i64, i8)]) -> ErrorCode {
-        let partitions = vec![AcknowledgePartition {
-            partition_index: 0,
-            acknowledgement_batches: ranges(said)
-                .into_iter()
-                .map(|range| klamm_protocol::api::share_acknowledge::AcknowledgementBatch {
-                    first_offset: range.first_offset,
-                    last_offset: range.last_offset,
-                    acknowledge_types: range.acknowledge_types,
-                    ..Default::default()
-                })
-                .collect(),
+    pub(crate) fn acknowledge(&mut self, said: &[Said]) -> ErrorCode {
+        let told = self.acknowledge_entries(&[(0, said)]);
+        let [(0, code)] = told[..] else { panic!("{told:?}") };
+        code
+    }
+
+    /// What comes of acknowledgements with an entry for each of these partitions, by partition.
+    fn acknowledge_entries(&mut self, entries: &[(i32, &[Said])]) -> Vec<(i32, ErrorCode)> {
+        let batch =
+            |range: AcknowledgementBatch| klamm_protocol::api::share_acknowledge::AcknowledgementBatch {
+                first_offset: range.first_offset,
+                last_offset: range.last_offset,
+                acknowledge_types: range.acknowledge_types,
+                ..Default::default()
+            };
+        let partitions = entries.iter().map(|(partition_index, said)| AcknowledgePartition {
+            partition_index: *partition_index,
+            acknowledgement_batches: ranges(said).into_iter().map(batch).collect(),
             ..Default::default()
-        }];
+        });
+        let partitions = partitions.collect();
         let topics = vec![AcknowledgeTopic { topic_id: self.topic_id, partitions, ..Default::default() }];
         let request = ShareAcknowledgeRequest {
             group_id: Some(GROUP.into()),
             member_id: Some(self.member.into()),
             share_session_epoch: self.epoch,
-            is_renew_ack: said.iter().any(|(.., kind)| *kind == RENEW),
+            is_renew_ack: entries.iter().flat_map(|(_, said)| *said).any(|(.., kind)| *kind == RENEW),
             topics,
             ..Default::default()
         };
         self.epoch += 1;
         let answer = self.client.call(&request, 2);
         assert_eq!(answer.error_code, 0);
-        ErrorCode::from_code(answer.responses[0].partitions[0].error_code)
+        let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|data| (data.partition_index, ErrorCode::from_code(data.error_code))).collect()
     }
 }
 
@@ -264,6 +275,32 @@ fn records_are_shared_acknowledged_and_given_back() {
     (other.mode, other.max_records) = (1, 2);
     assert_eq!(other.fetch(), [(4, 5, 2)]);
     node.assert_serves_others();
+}
+
+#[test]
+fn what_is_said_last_of_a_partition_counts() {
+    let _turn = beside_others();
+    let node = start_with("share-entries", 2);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 3);
+    assert_eq!(one.fetch(), [(0, 2, 1)]);
+    let ok = ErrorCode::None;
+    // Nothing said of any partition: nothing to answer.
+    assert_eq!(one.acknowledge_entries(&[(0, &[]), (1, &[])]), []);
+    assert_eq!(one.acknowledge_entries(&[(0, &[(0, 2, ACCEPT)]), (0, &[])]), []);
+    // What came before it is not even looked at.
+    let entries: &[(i32, &[_])] =
+        &[(0, &[(0, 2, 9)]), (0, &[(0, 0, REJECT)]), (0, &[(0, 1, RELEASE)]), (1, &[])];
+    assert_eq!(one.acknowledge_entries(entries), [(0, ok), (1, ok)]);
+    assert_eq!(one.fetch(), [(0, 1, 2)]);
+    // With a fetch as well.
+    let mut request = one.request(ranges(&[(0, 2, 9)]));
+    let partition = |ranges| FetchPartition { acknowledgement_batches: ranges, ..Default::default() };
+    request.topics[0].partitions.push(partition(ranges(&[(0, 2, RELEASE)])));
+    let answer = one.client.call(&request, 2);
+    let data = &answer.responses[0].partitions[0];
+    assert_eq!((data.acknowledge_error_code, acquired(data)), (0, vec![(0, 1, 3), (2, 2, 2)]));
 }
 
 #[test]

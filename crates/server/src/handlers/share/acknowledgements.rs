@@ -1,6 +1,6 @@
 //! Acknowledgements, which come by themselves (ShareAcknowledge) or with a fetch (ShareFetch).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_share::session::{SessionKey, TopicIdPartition};
@@ -83,16 +83,16 @@ impl Pending {
 
 /// Brings acknowledgements to the shards that have the partitions. They have taken effect there, as far as is known, when
 /// this returns; whether they are kept is known later.
+///
+/// As in Kafka, what is said last of a partition counts; and where nothing is said of its records there is an outcome only
+/// if something is of another's.
 pub(super) fn begin(cx: &ShareContext, key: &SessionKey, named: Vec<Named>, allowed: Allowed) -> Pending {
     let published = cx.node.metadata.load();
     let mut outcomes = Outcomes::new();
     let mut work = ByShard::new(cx.shards.count());
     let mut asked = Vec::new();
-    let mut seen = BTreeSet::new();
-    for Named { partition, ranges } in named {
-        if !seen.insert(partition) {
-            continue;
-        }
+    let mut silent = Vec::new();
+    for (partition, ranges) in last_of_each(named) {
         let Some(topic) = published.image.topics.by_id(&partition.topic_id) else {
             outcomes.insert(partition, Err(ErrorCode::UnknownTopicId.into()));
             continue;
@@ -106,7 +106,7 @@ pub(super) fn begin(cx: &ShareContext, key: &SessionKey, named: Vec<Named>, allo
         };
         match refusal {
             Some(code) => drop(outcomes.insert(partition, Err(code.into()))),
-            None if ranges.is_empty() => drop(outcomes.insert(partition, Ok(()))),
+            None if ranges.is_empty() => silent.push(partition),
             None => {
                 let at = TopicPartition { topic: topic.name.clone(), index: partition.index };
                 let shard = cx.shards.of(&at.topic, at.index);
@@ -115,6 +115,9 @@ pub(super) fn begin(cx: &ShareContext, key: &SessionKey, named: Vec<Named>, allo
                 asked.push(partition);
             }
         }
+    }
+    if !asked.is_empty() {
+        outcomes.extend(silent.into_iter().map(|partition| (partition, Ok(()))));
     }
     let mut waiting = Vec::new();
     for (shard, places, partitions) in work.into_parts() {
@@ -126,6 +129,10 @@ pub(super) fn begin(cx: &ShareContext, key: &SessionKey, named: Vec<Named>, allo
         waiting.push((named.collect(), answers));
     }
     Pending { outcomes, waiting }
+}
+
+fn last_of_each(named: Vec<Named>) -> BTreeMap<TopicIdPartition, Vec<AcknowledgedRange>> {
+    named.into_iter().map(|named| (named.partition, named.ranges)).collect()
 }
 
 /// Whether ranges are in order and each says of all of its records what became of them.

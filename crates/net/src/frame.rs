@@ -78,7 +78,11 @@ impl FrameReader {
         !self.buffer.is_empty()
     }
 
-    fn frame_size(&self) -> Result<Option<usize>, FrameError> {
+    /// The size of the next frame, without its prefix, once that has arrived.
+    ///
+    /// # Errors
+    /// As [`FrameReader::next_frame`].
+    pub fn frame_size(&self) -> Result<Option<usize>, FrameError> {
         let Some(prefix) = self.buffer.first_chunk::<4>() else { return Ok(None) };
         let size = i32::from_be_bytes(*prefix);
         let size = usize::try_from(size).map_err(|_| FrameError::Negative(size))?;

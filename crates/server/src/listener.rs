@@ -3,4 +3,5 @@
 pub mod acceptor;
 pub mod connection;
 pub mod limits;
+pub mod memory_pool;
 pub mod queue;

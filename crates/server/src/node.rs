@@ -18,7 +18,7 @@ use klamm_share::session::ShareSessions;
 use tokio::sync::watch;
 
 use crate::{
-    listener::{limits::ConnectionLimits, queue::RequestQueue},
+    listener::{limits::ConnectionLimits, memory_pool::MemoryPool, queue::RequestQueue},
     log_dirs::LogDirs,
     metadata::Metadata,
     metrics::cleaner::CleanerMeasures,
@@ -114,6 +114,10 @@ pub struct Node {
     pub limits: Arc<ConnectionLimits>,
     /// Requests for records that wait for their shards.
     pub queue: RequestQueue,
+    /// Memory for requests of clients and brokers.
+    pub request_memory: Arc<MemoryPool>,
+    /// Memory for requests to the controller, so that no crowd of clients keeps the nodes of the cluster apart.
+    pub controller_memory: Arc<MemoryPool>,
     /// What clients may do before they have to wait.
     pub quotas: Arc<Quotas>,
     /// What log cleaners have seen.

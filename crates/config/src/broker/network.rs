@@ -41,8 +41,9 @@ keys! { DEFS;
     /// Most connections from given addresses, `host:count,...`; replaces `max.connections.per.ip`.
     MAX_CONNECTIONS_PER_IP_OVERRIDES: String = "max.connections.per.ip.overrides", default(""), Any, Medium, ClusterWide, supported;
 
-    /// Bytes of requests waiting for processing from which no more are read; -1: no limit.
-    QUEUED_MAX_REQUEST_BYTES: i64 = "queued.max.request.bytes", default(-1), Any, Medium, ReadOnly;
+    /// Bytes of requests being read or waiting for processing from which no more are read; -1: no limit. At
+    /// least `socket.request.max.bytes`.
+    QUEUED_MAX_REQUEST_BYTES: i64 = "queued.max.request.bytes", default(-1), Any, Medium, ReadOnly, supported;
 
     /// Number of requests waiting for processing from which no more are read.
     QUEUED_MAX_REQUESTS: i32 = "queued.max.requests", default(500), at_least(1), High, ReadOnly, supported;

@@ -35,7 +35,10 @@ use klamm_share::session::{SessionId, SessionKey};
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, error, info};
 
-use super::limits::Permit;
+use super::{
+    limits::Permit,
+    memory_pool::{MemoryPool, PoolBytes},
+};
 use crate::{
     dispatch::{self, Refused},
     handlers::{Contexts, share},
@@ -93,6 +96,8 @@ pub struct Connection {
     muted_until: Cell<Option<Instant>>,
     /// The share sessions that were opened by it, which end with it. Consumers open one.
     share_sessions: RefCell<BTreeMap<SessionKey, SessionId>>,
+    /// What the request that is being begun takes of the memory for requests.
+    request_bytes: RefCell<Option<PoolBytes>>,
 }
 
 impl Connection {
@@ -133,6 +138,12 @@ impl Connection {
         };
         sessions.insert(SessionKey { group: key.group.detached(), member: key.member.detached() }, id);
         ended
+    }
+
+    /// What the request that is being begun takes of the memory for requests, for whoever keeps its records until they
+    /// are appended. To be dropped before anything else is waited for.
+    pub fn take_request_bytes(&self) -> Option<PoolBytes> {
+        self.request_bytes.take()
     }
 
     /// A client id that came in a request, in memory of its own: as a part of its request it would keep all of it, a
@@ -185,6 +196,7 @@ pub async fn serve(
         quotas: Arc::clone(&contexts.cluster.node.quotas),
         muted_until: Cell::default(),
         share_sessions: RefCell::default(),
+        request_bytes: RefCell::default(),
     });
     let serving = Serving {
         stream,
@@ -288,20 +300,30 @@ impl Serving {
 
     async fn read_loop(&self, replies: mpsc::Sender<(Begun, Reply)>) -> End {
         let mut frames = FrameReader::new(self.options.request_bytes_max);
+        let mut bytes = None;
         loop {
+            if bytes.is_none() && self.memory().is_limited() {
+                match frames.frame_size() {
+                    Ok(Some(size)) => match self.take_memory(size, &replies).await {
+                        Some(taken) => bytes = Some(taken),
+                        None => return End::Closed,
+                    },
+                    Ok(None) => {}
+                    Err(error) => return End::Refused(error.to_string()),
+                }
+            }
             match frames.next_frame() {
                 Ok(Some(frame)) => {
                     // A place in the queue is taken first, so that a client that does not read its responses cannot
                     // make us do more work for it.
                     let Ok(place) = replies.reserve().await else { return End::Closed };
-                    while self.queued_bytes.get() > QUEUED_BYTES_MAX {
-                        self.taken.notified().await;
-                    }
+                    self.answers_are_taken().await;
                     self.unmuted().await;
                     let begun = begun(&frame, self.clock.now());
                     if begun.api_key == ApiKey::ListOffsets as i16 {
                         self.all_answered().await;
                     }
+                    self.keep_memory(bytes.take(), begun.api_key);
                     let is_timed = self.connection.quotas.is_enabled(Kind::Request);
                     let meter = is_timed.then(|| Rc::new(Meter::new(self.clock)));
                     let frame = frame.freeze();
@@ -310,6 +332,7 @@ impl Serving {
                         let _queued = self.contexts.cluster.node.queue.enter_for(begun.api_key).await;
                         guarded(request, meter.as_deref()).await
                     };
+                    drop(self.connection.take_request_bytes());
                     match reply {
                         Ok(Reply::Nothing) => self.requests.answered(begun, self.clock.now()),
                         Ok(reply) => {
@@ -330,6 +353,37 @@ impl Serving {
                 },
                 Err(error) => return End::Refused(error.to_string()),
             }
+        }
+    }
+
+    /// The memory that requests of this listener may take.
+    fn memory(&self) -> &Arc<MemoryPool> {
+        let node = &self.contexts.cluster.node;
+        if self.connection.is_controller_listener { &node.controller_memory } else { &node.request_memory }
+    }
+
+    /// Waits for the memory that a request takes, before more of it than its size is read. A client that is to wait
+    /// anyway takes none meanwhile. `None` if the connection is going down.
+    async fn take_memory(&self, size: usize, replies: &mpsc::Sender<(Begun, Reply)>) -> Option<PoolBytes> {
+        // Only this loop fills the queue: the place that is given back here is still there later.
+        drop(replies.reserve().await.ok()?);
+        self.answers_are_taken().await;
+        self.unmuted().await;
+        Some(self.memory().take(size).await)
+    }
+
+    /// Only what Produce brings is kept as it was read; whatever else a request says is in memory of its own by the
+    /// time that it may have to wait.
+    fn keep_memory(&self, bytes: Option<PoolBytes>, api_key: i16) {
+        if api_key == ApiKey::Produce as i16 {
+            self.connection.request_bytes.replace(bytes);
+        }
+    }
+
+    /// Completes when the client has taken enough of its answers.
+    async fn answers_are_taken(&self) {
+        while self.queued_bytes.get() > QUEUED_BYTES_MAX {
+            self.taken.notified().await;
         }
     }
 

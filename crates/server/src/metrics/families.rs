@@ -94,6 +94,10 @@ families! {
     REQUESTS: Counter = "kafka_network_requestmetrics_requests", "Requests that were answered";
     REQUEST_TOTAL_TIME: Quantiles = "kafka_network_requestmetrics_totaltimems", "From the request's last byte to the response's, in milliseconds";
     REQUEST_QUEUE_SIZE: Gauge = "kafka_network_requestchannel_requestqueuesize", "Requests that wait for shards, of queued.max.requests";
+    MEMORY_POOL_AVAILABLE: Gauge = "kafka_network_socketserver_memorypoolavailable", "Bytes of queued.max.request.bytes that are left; without it the largest number there is";
+    MEMORY_POOL_USED: Gauge = "kafka_network_socketserver_memorypoolused", "Bytes of queued.max.request.bytes that requests take";
+    MEMORY_POOL_DEPLETED_PERCENT: Gauge = "kafka_server_socket_server_metrics_memorypoolavgdepletedpercent", "Part of the last minute in which requests waited for queued.max.request.bytes, from 0 to 1";
+    MEMORY_POOL_DEPLETED_TIME: Counter = "kafka_server_socket_server_metrics_memorypooldepletedtime", "Milliseconds in which requests waited for queued.max.request.bytes";
     CONNECTIONS: Gauge = "kafka_server_socket_server_metrics_connection_count", "Open connections of clients";
 
     // kafka.server:type=ForwardingManager

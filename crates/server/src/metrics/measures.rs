@@ -17,20 +17,23 @@ use super::{
         FETCHER_LAG, FETCHER_MAX_LAG, FORWARDING_QUEUE, GLOBAL_PARTITION_COUNT, GLOBAL_TOPIC_COUNT,
         ISR_EXPANDS, ISR_SHRINKS, LAST_APPLIED_RECORD_LAG, LAST_APPLIED_RECORD_OFFSET,
         LAST_APPLIED_RECORD_TIMESTAMP, LAST_COMMITTED_RECORD_OFFSET, LATE_TRANSACTIONS, LEADER_COUNT,
-        LOG_END_OFFSET, LOG_SEGMENTS, LOG_SIZE, LOG_START_OFFSET, METADATA_VERSION, NEW_ACTIVE_CONTROLLERS,
-        OFFLINE_LOG_DIRECTORY_COUNT, OFFLINE_PARTITIONS_COUNT, OFFLINE_REPLICA_COUNT, PARTITION_AT_MIN_ISR,
-        PARTITION_COUNT, PARTITION_IN_SYNC_REPLICAS, PARTITION_LSO_LAG, PARTITION_REPLICAS,
-        PARTITION_UNDER_MIN_ISR, PARTITION_UNDER_REPLICATED, PREFERRED_REPLICA_IMBALANCE_COUNT,
-        PRODUCER_ID_COUNT, RAFT_EPOCH, RAFT_HIGH_WATERMARK, RAFT_LEADER, RAFT_LOG_END_EPOCH,
-        RAFT_LOG_END_OFFSET, RAFT_OBSERVERS, RAFT_STATE, RAFT_VOTED, RAFT_VOTER_CHANGE, RAFT_VOTERS,
-        REASSIGNING_PARTITIONS, REQUEST_QUEUE_SIZE, REQUEST_TOTAL_TIME, REQUESTS, TIMED_OUT_HEARTBEATS,
-        UNCLEAN_LEADER_ELECTIONS, UNDER_MIN_ISR_PARTITION_COUNT, UNDER_REPLICATED_PARTITIONS,
+        LOG_END_OFFSET, LOG_SEGMENTS, LOG_SIZE, LOG_START_OFFSET, MEMORY_POOL_AVAILABLE,
+        MEMORY_POOL_DEPLETED_PERCENT, MEMORY_POOL_DEPLETED_TIME, MEMORY_POOL_USED, METADATA_VERSION,
+        NEW_ACTIVE_CONTROLLERS, OFFLINE_LOG_DIRECTORY_COUNT, OFFLINE_PARTITIONS_COUNT, OFFLINE_REPLICA_COUNT,
+        PARTITION_AT_MIN_ISR, PARTITION_COUNT, PARTITION_IN_SYNC_REPLICAS, PARTITION_LSO_LAG,
+        PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR, PARTITION_UNDER_REPLICATED,
+        PREFERRED_REPLICA_IMBALANCE_COUNT, PRODUCER_ID_COUNT, RAFT_EPOCH, RAFT_HIGH_WATERMARK, RAFT_LEADER,
+        RAFT_LOG_END_EPOCH, RAFT_LOG_END_OFFSET, RAFT_OBSERVERS, RAFT_STATE, RAFT_VOTED, RAFT_VOTER_CHANGE,
+        RAFT_VOTERS, REASSIGNING_PARTITIONS, REQUEST_QUEUE_SIZE, REQUEST_TOTAL_TIME, REQUESTS,
+        TIMED_OUT_HEARTBEATS, UNCLEAN_LEADER_ELECTIONS, UNDER_MIN_ISR_PARTITION_COUNT,
+        UNDER_REPLICATED_PARTITIONS,
     },
     requests::OfApi,
     samples::{Samples, count, signed},
     traffic::Traffic,
 };
 use crate::{
+    listener::memory_pool::MemoryPool,
     metadata::Published,
     node::Node,
     partition::IsrAnswer,
@@ -198,6 +201,7 @@ impl ShardMeasures {
         let connections = count(node.limits.open() as u64);
         samples.add(CONNECTIONS, &[], connections);
         samples.add(REQUEST_QUEUE_SIZE, &[], count(node.queue.len() as u64));
+        sample_memory(&node.request_memory, samples);
         sample_share_sessions(&node.share_sessions(), samples);
     }
 }
@@ -248,6 +252,14 @@ fn sample_producers(shards: &[ShardMeasures], node: &Node, samples: &mut Samples
     samples.add(LATE_TRANSACTIONS, &[], count(partitions().filter(is_late).count() as u64));
     let lags = partitions().filter_map(|one| one.followed).map(|(_, lag)| lag);
     samples.add(FETCHER_MAX_LAG, &[("clientid", "Replica")], signed(lags.max().unwrap_or(0)));
+}
+
+fn sample_memory(memory: &MemoryPool, samples: &mut Samples) {
+    let (part, time) = memory.depleted();
+    samples.add(MEMORY_POOL_AVAILABLE, &[], signed(memory.available()));
+    samples.add(MEMORY_POOL_USED, &[], signed(memory.used()));
+    samples.add(MEMORY_POOL_DEPLETED_PERCENT, &[], part);
+    samples.add(MEMORY_POOL_DEPLETED_TIME, &[], time.as_secs_f64() * 1000.0);
 }
 
 fn sample_requests(apis: &BTreeMap<i16, OfApi>, samples: &mut Samples) {

@@ -25,7 +25,7 @@ use crate::{
 
 impl Shard {
     pub(super) fn append(self: &Rc<Self>, request: AppendRequest) {
-        let AppendRequest { partitions, acks, timeout, api_version, origin, place, reply } = request;
+        let AppendRequest { partitions, acks, timeout, api_version, origin, place, memory, reply } = request;
         drop(place);
         let mut answers = Vec::with_capacity(partitions.len());
         let mut awaited = Vec::new();
@@ -41,6 +41,7 @@ impl Shard {
             }
             answers.push(answer.map(|done| done.appended));
         }
+        drop(memory);
         if awaited.is_empty() {
             drop(reply.send(answers));
         } else {

@@ -25,7 +25,7 @@ use crate::{
         transactions::driver::Asked as AskedOfTransaction,
     },
     error::ApiError,
-    listener::{connection::NewConnection, queue::QueuePlace},
+    listener::{connection::NewConnection, memory_pool::PoolBytes, queue::QueuePlace},
     metadata_change::MetadataChange,
     metrics::measures::ShardMeasures,
     share::partitions::{
@@ -227,6 +227,8 @@ pub struct AppendRequest {
     pub origin: AppendOrigin,
     /// Its place in the queue of clients' requests, given back when the shard takes it up.
     pub place: Option<QueuePlace>,
+    /// The memory of the request that they came in, given back when they are appended.
+    pub memory: Option<Arc<PoolBytes>>,
     /// Answers in the order of `partitions`.
     pub reply: Reply<Vec<AppendAnswer>>,
 }

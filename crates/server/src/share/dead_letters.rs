@@ -104,6 +104,7 @@ impl DeadLetterQueues {
             api_version: PRODUCE_VERSION,
             origin: AppendOrigin::Client,
             place: None,
+            memory: None,
             reply,
         };
         self.shards.send(self.shards.of(&to.at.topic, to.at.index), ShardRequest::Append(append));

@@ -62,6 +62,52 @@ fn clients_that_never_read_cost_a_bounded_amount() {
     node.assert_serves_others();
 }
 
+#[test]
+fn no_request_is_read_while_the_memory_for_requests_is_used_up() {
+    const MEMORY: usize = 1 << 20;
+    let _shared = beside_others();
+    let (memory, port) = (MEMORY.to_string(), crate::metrics::free_port());
+    let node = TestNode::start(
+        "request-memory",
+        &[
+            ("socket.request.max.bytes", &memory),
+            ("queued.max.request.bytes", &memory),
+            ("klamm.metrics.listener", &format!("127.0.0.1:{port}")),
+        ],
+    );
+    node.create_topic("topic", 1, &[]);
+    let metric = |name: &str| crate::metrics::value(&crate::metrics::get(port, "/metrics").1, name);
+    let used = || metric("kafka_network_socketserver_memorypoolused");
+    assert_eq!(used(), 0.0);
+    // All the memory there is goes to a request that does not come.
+    let mut slow = node.connect();
+    slow.send(&i32::try_from(MEMORY).unwrap().to_be_bytes());
+    eventually("the memory is used up", || used() == MEMORY as f64);
+    let mut others: Vec<Client> = (0..20).map(|_| node.connect()).collect();
+    let record = batches::batch(10_000, CompressionType::None);
+    for (index, client) in others.iter_mut().enumerate() {
+        match index % 4 {
+            0 => client.send_request(&batches::produce("topic", Some(record.clone()), -1), 9),
+            1 => client.send_request(&fetch_within(100), 12),
+            _ => client.send_request(&MetadataRequest::default(), 12),
+        }
+        client.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let error = client.stream.peek(&mut [0]).expect_err("nobody is answered");
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+        client.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+    // Nobody keeps the others waiting once it is gone.
+    drop(slow);
+    for client in &mut others {
+        client.read_frame().expect("an answer");
+    }
+    eventually("the memory is given back", || used() == 0.0);
+    assert_eq!(metric("kafka_network_socketserver_memorypoolavailable"), MEMORY as f64);
+    assert!(metric("kafka_server_socket_server_metrics_memorypooldepletedtime_total") >= 1000.0);
+    let part = metric("kafka_server_socket_server_metrics_memorypoolavgdepletedpercent");
+    assert!((0.01..=1.0).contains(&part), "{part}");
+}
+
 /// Asks for the first record of the topic, and waits so long for it.
 fn fetch_within(max_wait_ms: i32) -> FetchRequest {
     FetchRequest {

@@ -18,7 +18,12 @@ use crate::{
     harness::{Client, PATIENCE, TestNode, beside_others, eventually},
 };
 
-fn get(port: u16, path: &str) -> (String, String) {
+/// A port for a node's metrics.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub(crate) fn get(port: u16, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").unwrap();
@@ -28,7 +33,7 @@ fn get(port: u16, path: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-fn value(text: &str, series: &str) -> f64 {
+pub(crate) fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(found, _)| found == series));
     line.unwrap_or_else(|| panic!("{series} is not in\n{text}")).rsplit_once(' ').unwrap().1.parse().unwrap()
 }
@@ -56,7 +61,7 @@ fn commit_offset(client: &mut Client, group: &str, topic: &str) {
 #[test]
 fn what_a_node_does_can_be_read_by_http() {
     let _shared = beside_others();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let node = TestNode::start("metrics", &[("klamm.metrics.listener", &format!("127.0.0.1:{port}"))]);
     node.create_topic("measured", 2, &[]);
     let mut client = node.connect();

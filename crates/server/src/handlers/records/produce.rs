@@ -117,7 +117,9 @@ async fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pen
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
     let transactional_id = request.transactional_id.clone();
     let (mut pending, mut appends) = resolve(cx, call, request);
+    let mut memory = call.connection.take_request_bytes().map(Arc::new);
     if let Some(id) = &transactional_id {
+        memory = None;
         // The connection's next request waits until this one is verified, so that their order is kept.
         transactional::verify(cx, call, id, &mut pending.answers, &mut appends).await;
     }
@@ -132,7 +134,8 @@ async fn start(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> Pen
         let (reply, answer) = oneshot::channel();
         let (api_version, origin) = (call.api_version, AppendOrigin::Client);
         let place = place.clone();
-        let append = AppendRequest { partitions, acks, timeout, api_version, origin, place, reply };
+        let memory = memory.clone();
+        let append = AppendRequest { partitions, acks, timeout, api_version, origin, place, memory, reply };
         cx.shards.send(shard, ShardRequest::Append(append));
         pending.waiting.push((places, answer));
     }

@@ -78,7 +78,8 @@ pub async fn write(
         let (reply, answer) = oneshot::channel();
         let origin = AppendOrigin::Coordinator;
         let (api_version, place) = (i16::MAX, None);
-        let append = AppendRequest { partitions, acks: -1, timeout, api_version, origin, place, reply };
+        let append =
+            AppendRequest { partitions, acks: -1, timeout, api_version, origin, place, memory: None, reply };
         cx.shards.send(shard, ShardRequest::Append(append));
         waiting.push((places, answer));
     }

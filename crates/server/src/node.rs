@@ -110,8 +110,11 @@ pub struct Node {
     pub follower_throttle: Throttle,
     /// How fast partitions move between log directories.
     pub move_throttle: Throttle,
-    /// Connections that are open and may be.
+    /// Clients' connections that are open and may be.
     pub limits: Arc<ConnectionLimits>,
+    /// Those to the controller's listeners. They are counted by themselves, as in Kafka, so that no crowd of clients
+    /// keeps the nodes of the cluster apart.
+    pub controller_limits: Arc<ConnectionLimits>,
     /// Requests for records that wait for their shards.
     pub queue: RequestQueue,
     /// Memory for requests of clients and brokers.
@@ -125,6 +128,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// The limits of all listeners' connections.
+    pub fn all_limits(&self) -> [&ConnectionLimits; 2] {
+        [&self.limits, &self.controller_limits]
+    }
+
     /// What log cleaners have seen.
     pub fn cleaning(&self) -> MutexGuard<'_, CleanerMeasures> {
         self.cleaning.lock().unwrap_or_else(PoisonError::into_inner)

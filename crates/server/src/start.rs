@@ -198,6 +198,11 @@ impl Running {
                 config.broker_listeners(),
                 klamm_io::disk::open_files_limit() * 3 / 8,
             ),
+            controller_limits: ConnectionLimits::of(
+                config,
+                config.controller_listeners(),
+                klamm_io::disk::open_files_limit() / 16,
+            ),
             queue: RequestQueue::of(config),
             request_memory: MemoryPool::of(config, world.clock),
             controller_memory: MemoryPool::of(config, world.clock),
@@ -238,13 +243,10 @@ impl Lifecycle {
         let (stage, stages) = watch::channel(Stage::Starting);
         let is_broker = config.is_broker();
         let mut lifecycle = Self { wish, stages, tasks: Vec::new(), is_broker };
-        // Controllers listen from the start: brokers wait for them, not the other way round. Their connections are counted
-        // by themselves, so that no crowd of clients keeps the nodes of the cluster apart.
-        let files_max = klamm_io::disk::open_files_limit() / 16;
-        let limits = ConnectionLimits::of(config, config.controller_listeners(), files_max);
+        // Controllers listen from the start: brokers wait for them, not the other way round.
         let mut bound = running.bound.borrow_mut();
         for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(config, name)) {
-            lifecycle.accept(running, name, listener, &limits);
+            lifecycle.accept(running, name, listener, &node.controller_limits);
         }
         let advertised = advertised(config, &bound);
         if config.is_controller() {

@@ -5,8 +5,8 @@
 //! The listener between brokers, where it is one of several, is protected: only its own limits hold for it. If its
 //! connections take the broker over `max.connections`, those of other listeners that were used least recently are closed.
 //!
-//! Shared by the listeners for clients and by all shards; the lock is taken when a connection comes and when it goes,
-//! never in between.
+//! One for the listeners of brokers and one for those of controllers, each shared by all shards; the lock is taken when a
+//! connection comes and when it goes, never in between.
 //!
 //! Non-obvious: connections get no more than a share of the files that the process may open, whatever the config says. A
 //! crowd of clients that took the last one would have a log fail to open a segment, and with it its directory.

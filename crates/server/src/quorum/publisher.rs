@@ -67,7 +67,9 @@ async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
     }
     if update.touched.client_quotas {
         node.quotas.apply(&update.published.image.client_quotas);
-        node.limits.apply_quotas(&update.published.image.client_quotas);
+        for limits in node.all_limits() {
+            limits.apply_quotas(&update.published.image.client_quotas);
+        }
     }
     let change = Arc::new(MetadataChange {
         before: node.metadata.load(),
@@ -98,7 +100,7 @@ fn apply_broker_configs(node: &Node, published: &Published) {
     let current: Arc<BrokerConfig> = node.config.load_full();
     match current.applied(&defaults, &own) {
         Ok(altered) => {
-            node.limits.apply(&altered);
+            node.all_limits().iter().for_each(|limits| limits.apply(&altered));
             node.log_dirs.cordon(&absolute(&node.world, &altered.cordoned_log_dirs()));
             node.config.store(Arc::new(altered));
         }

@@ -8,6 +8,7 @@ use klamm_protocol::{
             AlterClientQuotasRequest, AlterClientQuotasRequestEntityData, AlterClientQuotasRequestEntryData,
             OpData,
         },
+        api_versions::ApiVersionsRequest,
         describe_client_quotas::DescribeClientQuotasRequest,
         describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResult},
         incremental_alter_configs::{AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest},
@@ -160,6 +161,9 @@ fn an_altered_number_of_connections_holds_at_once() {
     let one: Keys<'_> = &[("max.connections.per.ip", SET, Some("1"))];
     assert_eq!(alter(&mut client, BROKER, "1", one).0, ErrorCode::None);
     node.connect().assert_closed("the second connection");
+    let mut first = Client::connect(node.controller_port);
+    first.call(&ApiVersionsRequest::default(), 0);
+    Client::connect(node.controller_port).assert_closed("the second connection to the controller");
     let more: Keys<'_> = &[("max.connections.per.ip.overrides", SET, Some("127.0.0.1:9"))];
     assert_eq!(alter(&mut client, BROKER, "1", more).0, ErrorCode::None);
     node.assert_serves_others();

@@ -77,6 +77,25 @@ impl InFlightBatch {
         whole.into_iter().chain((self.first..).zip(each).map(|(offset, delivery)| (offset, offset, delivery)))
     }
 
+    /// As [`Self::parts_mut`], of those only that have offsets in a range: what is tracked one by one is not gone through.
+    pub(crate) fn parts_touching_mut(
+        &mut self,
+        from: i64,
+        to: i64,
+    ) -> impl Iterator<Item = (i64, i64, &mut Delivery)> {
+        let base = self.first;
+        let (from, to) = (from.max(base), to.min(self.last));
+        let (whole, each) = match &mut self.held {
+            Held::Whole(delivery) if from <= to => (Some((base, self.last, delivery)), &mut [][..]),
+            Held::Whole(_) => (None, &mut [][..]),
+            Held::Each(each) => {
+                let place = |offset: i64| usize::try_from(offset - base).unwrap_or(0);
+                (None, each.get_mut(place(from)..place(to + 1)).unwrap_or_default())
+            }
+        };
+        whole.into_iter().chain((from..).zip(each).map(|(offset, delivery)| (offset, offset, delivery)))
+    }
+
     /// The one at an offset, whether it is tracked by itself or not.
     pub(crate) fn at(&self, offset: i64) -> Option<&Delivery> {
         match &self.held {

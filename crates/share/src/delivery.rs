@@ -128,6 +128,11 @@ impl Delivery {
         self.before.is_some()
     }
 
+    /// Whether the change that is being written is this one.
+    pub(crate) fn is_changed_by(&self, write: WriteId) -> bool {
+        self.before.as_ref().is_some_and(|before| before.write == write)
+    }
+
     /// Whether a member has it, also if it is being written what became of it.
     pub(crate) fn is_with_member(&self) -> bool {
         let state = self.before.as_ref().map_or(self.state, |before| before.state);

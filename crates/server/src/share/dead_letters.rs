@@ -8,6 +8,7 @@
 
 pub mod copies;
 pub mod target;
+mod turns;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -20,7 +21,10 @@ use klamm_protocol::{
 };
 use tokio::sync::{Semaphore, oneshot};
 
-use self::target::{Blocked, Target};
+use self::{
+    target::{Blocked, Target},
+    turns::{Turn, Turns},
+};
 use crate::{
     error::ApiError,
     inter_broker::InterBroker,
@@ -32,8 +36,9 @@ use crate::{
     topics_creator::TopicsCreator,
 };
 
-/// Share partitions of a shard that copy at a time. Each may have [`copies::READ_BYTES`] and a batch in memory.
-const COPYING_MAX: usize = 4;
+/// Share partitions of a shard that read and inflate records at a time. Each may have [`copies::READ_BYTES`], or a batch of
+/// the log and what it inflates to, in memory.
+const MAKING_MAX: usize = 4;
 /// The version of Produce in whose terms the batches are made.
 const PRODUCE_VERSION: i16 = 13;
 
@@ -43,23 +48,30 @@ pub struct DeadLetterQueues {
     shards: Rc<Shards>,
     inter_broker: Rc<InterBroker>,
     creator: Arc<TopicsCreator>,
-    /// What copying takes.
-    pub permits: Semaphore,
+    turns: Turns,
+    /// What reading and inflating takes. Nothing that may hang is waited for with it.
+    pub making: Semaphore,
 }
 
 impl DeadLetterQueues {
     /// With connections of its own, since a produce request may wait for replicas and what comes behind it with it.
     pub fn new(node: Arc<Node>, shards: Rc<Shards>, creator: Arc<TopicsCreator>) -> Rc<Self> {
         let inter_broker = InterBroker::named(Arc::clone(&node), "dead-letters");
-        Rc::new(Self { node, shards, inter_broker, creator, permits: Semaphore::new(COPYING_MAX) })
+        let (turns, making) = (Turns::default(), Semaphore::new(MAKING_MAX));
+        Rc::new(Self { node, shards, inter_broker, creator, turns, making })
     }
 
     /// The partition of the group's dead-letter queue that takes the records of a partition; a topic that is to be created
-    /// is asked for.
+    /// is asked for. And a turn at copying there, to be kept until that is done.
     ///
     /// # Errors
     /// Why there is none at present.
-    pub async fn target(&self, group: &StrBytes, at: &TopicPartition) -> Result<Target, Blocked> {
+    pub async fn target(&self, group: &StrBytes, at: &TopicPartition) -> Result<(Target, Turn), Blocked> {
+        let target = self.find_or_create(group, at).await?;
+        self.turns.take(target, || self.find(group, at)).await
+    }
+
+    async fn find_or_create(&self, group: &StrBytes, at: &TopicPartition) -> Result<Target, Blocked> {
         let topic = match self.find(group, at) {
             Err(Blocked::ToBeCreated { topic }) => topic,
             found => return found,

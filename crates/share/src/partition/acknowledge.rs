@@ -153,8 +153,8 @@ fn acknowledge_batch(
             batch.explode();
         }
     }
-    for (first, last, delivery) in batch.parts_mut() {
-        if first < range.first_offset || last > range.last_offset || last < start {
+    for (first, last, delivery) in batch.parts_touching_mut(range.first_offset, range.last_offset) {
+        if last < start {
             continue;
         }
         check(delivery, asked.member)?;

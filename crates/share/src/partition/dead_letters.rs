@@ -61,19 +61,21 @@ impl SharePartition {
 
     /// Records are in the dead-letter queue, for good: they are archived once that is written. If it cannot be, they are
     /// taken once more, as copied. It may be a part of what was taken.
-    pub fn dead_lettered(&mut self, letter: &DeadLetter) -> Option<StateWrite> {
+    pub fn dead_lettered(&mut self, letters: &[DeadLetter]) -> Option<StateWrite> {
         let mut gathered = self.new_write();
-        let from = self.floor(letter.first_offset).map_or(letter.first_offset, |batch| batch.first);
-        for (_, batch) in self.batches.range_mut(from..=letter.last_offset.max(from)) {
-            let is_whole = batch.whole().is_some_and(|delivery| delivery.is_being_copied);
-            if is_whole && !batch.is_within(letter.first_offset, letter.last_offset) {
-                batch.explode();
-            }
-            for (first, last, delivery) in batch.parts_mut() {
-                let is_copied = first >= letter.first_offset && last <= letter.last_offset;
-                if is_copied && delivery.is_being_copied && delivery.is_dead_letter() {
-                    delivery.begin_archive(gathered.id);
-                    note(&mut gathered, first, last, delivery);
+        for letter in letters {
+            let from = self.floor(letter.first_offset).map_or(letter.first_offset, |batch| batch.first);
+            for (_, batch) in self.batches.range_mut(from..=letter.last_offset.max(from)) {
+                let is_whole = batch.whole().is_some_and(|delivery| delivery.is_being_copied);
+                if is_whole && !batch.is_within(letter.first_offset, letter.last_offset) {
+                    batch.explode();
+                }
+                let parts = batch.parts_touching_mut(letter.first_offset, letter.last_offset);
+                for (first, last, delivery) in parts {
+                    if delivery.is_being_copied && delivery.is_dead_letter() {
+                        delivery.begin_archive(gathered.id);
+                        note(&mut gathered, first, last, delivery);
+                    }
                 }
             }
         }

@@ -66,12 +66,9 @@ impl SharePartition {
         for (_, batch) in self.batches.range_mut(from..=last.max(from)) {
             let is_over = |delivery: &Delivery| delivery.locked_until.is_some_and(|until| until <= now);
             explode_at_start(batch, start, is_over);
-            for (part_first, part_last, delivery) in batch.parts_mut() {
-                let is_due = part_last >= first
-                    && part_first <= last
-                    && is_over(delivery)
-                    && delivery.state == RecordState::Acquired
-                    && !delivery.is_changing();
+            for (part_first, part_last, delivery) in batch.parts_touching_mut(first, last) {
+                let is_due =
+                    is_over(delivery) && delivery.state == RecordState::Acquired && !delivery.is_changing();
                 if !is_due {
                     continue;
                 }

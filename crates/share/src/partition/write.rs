@@ -37,7 +37,7 @@ pub struct StateWrite {
     pub start_offset: i64,
     /// How many offsets from the start offset on are acknowledged or archived.
     pub delivery_complete_count: i32,
-    /// What has changed.
+    /// What has changed; no offset is in two of them.
     pub batches: Vec<StateBatch>,
 }
 
@@ -80,7 +80,10 @@ impl SharePartition {
         let parts = self.batches.values_mut().flat_map(InFlightBatch::parts_mut);
         for (first, last, delivery) in parts.filter(|(.., delivery)| delivery.is_unkept()) {
             delivery.tell(gathered.id);
-            note(&mut gathered, first, last, delivery);
+            // What the write is about is in it already.
+            if !delivery.is_changed_by(gathered.id) {
+                note(&mut gathered, first, last, delivery);
+            }
         }
         let Gathered { id, batches } = gathered;
         StateWrite {

@@ -181,6 +181,10 @@ impl Walk {
     fn keep(&mut self, write: &StateWrite) {
         assert!(write.start_offset >= self.kept_start);
         self.kept_start = write.start_offset;
+        let mut told: Vec<_> =
+            write.batches.iter().map(|batch| (batch.first_offset, batch.last_offset)).collect();
+        told.sort_unstable();
+        assert!(told.is_sorted_by(|before, after| before.1 < after.0), "{told:?}");
         for batch in &write.batches {
             for offset in batch.first_offset..=batch.last_offset {
                 self.kept.insert(offset, (batch.state, batch.delivery_count));

@@ -443,14 +443,28 @@ fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
          kept 3=archived x2
          state 5..5",
     );
+    // It was not kept that the lock of one has run out, and both are told of once.
+    check(
+        "log 0-1
+         set limit=1
+         set dead-letters=yes
+         fetch m1 10 => 0-1x1
+         ack m1 1 reject
+         kept
+         after 30000
+         lost 0=archiving x1
+         letters => 0x1(exceeded) 1x1(rejected)
+         copied
+         kept 0-1=archived x1
+         state 2..2",
+    );
     // Who takes over copies again; why it was given up was not kept.
     check_from(
         0,
         &[(0, 3, Archiving, 3), (4, 4, Archiving, 5)],
         "letters => 0-3x3(rejected) 4x5(exceeded)
          copied
-         kept 0-3=archived x3
-         kept 4=archived x5
+         kept 0-3=archived x3 4=archived x5
          state 5..5",
     );
 }
@@ -501,6 +515,27 @@ fn dead_letters_may_be_copied_part_by_part() {
          kept 4-9=archived x1
          state 10..10",
     );
+}
+
+#[test]
+fn many_small_dead_letters_are_one_write() {
+    let types = (0..20_000).map(|offset| if offset % 2 == 0 { "reject" } else { "accept" });
+    let types = types.collect::<Vec<_>>().join(",");
+    let letters = (0..20_000).step_by(2).map(|offset| format!("{offset}x1(rejected)"));
+    let letters = letters.collect::<Vec<_>>().join(" ");
+    check(&format!(
+        "log 0-19999
+         set dead-letters=yes
+         set locks=20000
+         fetch m1 20000 => 0-19999x1
+         ack m1 0-19999 {types}
+         kept
+         letters => {letters}
+         copied
+         kept
+         nothing-to-keep
+         state 20000..20000"
+    ));
 }
 
 #[test]

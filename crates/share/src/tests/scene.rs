@@ -185,12 +185,13 @@ impl Scene {
             }
             "copied" => {
                 let (first, last) = words.get(1).map_or((0, i64::MAX), |part| range(part));
-                for letter in &self.letters {
-                    let first_offset = letter.first_offset.max(first);
-                    let part =
-                        DeadLetter { first_offset, last_offset: letter.last_offset.min(last), ..*letter };
-                    self.writes.extend(self.partition.dead_lettered(&part));
-                }
+                let parts = self.letters.iter().map(|letter| DeadLetter {
+                    first_offset: letter.first_offset.max(first),
+                    last_offset: letter.last_offset.min(last),
+                    ..*letter
+                });
+                let parts: Vec<_> = parts.filter(|part| part.first_offset <= part.last_offset).collect();
+                self.writes.extend(self.partition.dead_lettered(&parts));
             }
             "breaker" => {
                 let change = match self.partition.take_breaker_change() {

@@ -5,13 +5,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
+    collections::BTreeMap,
     rc::{Rc, Weak},
     time::Duration,
 };
 
 use bytes::Bytes;
 use klamm_io::spawn;
+use klamm_log::FileSlice;
 use klamm_protocol::ErrorCode;
 use klamm_share::{BreakerState, DeadLetter};
 use tracing::{error, info, warn};
@@ -40,10 +41,16 @@ const JITTER_PERCENT: u64 = 20;
 /// How often what stands in the way is said again, in attempts.
 const COMPLAINT_EVERY: u32 = 30;
 
+/// Letters that are looked at for a batch: more do not go into one as a rule.
+const LETTERS_MAX: usize = 4096;
+
 /// The dead letters of one share partition that are on their way.
 #[derive(Default)]
 pub(super) struct Copying {
-    letters: RefCell<VecDeque<DeadLetter>>,
+    /// What is to be copied, by first offset. None overlaps another.
+    letters: RefCell<BTreeMap<i64, DeadLetter>>,
+    /// What is in the queue already, and is to be written once more.
+    copied: RefCell<Vec<DeadLetter>>,
     is_running: Cell<bool>,
     /// Whether the last attempt failed.
     pub(super) is_blocked: Cell<bool>,
@@ -54,7 +61,8 @@ pub(super) struct Copying {
 impl Copying {
     /// How many records are on their way.
     pub(super) fn records(&self) -> u64 {
-        self.letters.borrow().iter().map(offsets).sum()
+        let letters = self.letters.borrow();
+        letters.values().chain(self.copied.borrow().iter()).map(offsets).sum()
     }
 
     /// Whether none are.
@@ -67,28 +75,31 @@ impl Copying {
         self.write_failures.set(if is_kept { 0 } else { self.write_failures.get().saturating_add(1) });
     }
 
-    /// What is in the queue already, and is to be written once more.
-    fn copied(&self) -> Vec<DeadLetter> {
-        self.letters.borrow().iter().filter(|letter| letter.is_copied).copied().collect()
+    fn extend(&self, more: Vec<DeadLetter>) {
+        let (copied, letters): (Vec<_>, Vec<_>) = more.into_iter().partition(|letter| letter.is_copied);
+        self.copied.borrow_mut().extend(copied);
+        self.letters.borrow_mut().extend(letters.into_iter().map(|letter| (letter.first_offset, letter)));
     }
 
     /// What is to be copied next, in ascending order.
     fn next(&self) -> Vec<DeadLetter> {
-        let mut letters = self.letters.borrow_mut();
-        letters.make_contiguous().sort_unstable_by_key(|letter| letter.first_offset);
-        letters.iter().copied().collect()
+        self.letters.borrow().values().take(LETTERS_MAX).copied().collect()
     }
 
-    /// Takes off what was copied.
+    /// Whether nothing is left to be done.
+    fn is_done(&self) -> bool {
+        self.letters.borrow().is_empty() && self.copied.borrow().is_empty()
+    }
+
+    /// Takes off what was copied: letters, or what they begin with.
     fn done(&self, done: &[DeadLetter]) {
         let mut letters = self.letters.borrow_mut();
         for part in done {
-            letters.retain_mut(|letter| {
-                if letter.first_offset == part.first_offset {
-                    letter.first_offset = part.last_offset + 1;
-                }
-                letter.first_offset <= letter.last_offset
-            });
+            let Some(letter) = letters.remove(&part.first_offset) else { continue };
+            if part.last_offset < letter.last_offset {
+                let first_offset = part.last_offset + 1;
+                letters.insert(first_offset, DeadLetter { first_offset, ..letter });
+            }
         }
     }
 }
@@ -137,7 +148,7 @@ impl Shard {
         if letters.is_empty() {
             return;
         }
-        active.copying.letters.borrow_mut().extend(letters);
+        active.copying.extend(letters);
         if !active.copying.is_running.replace(true) {
             let copying = Rc::clone(&active.copying);
             // Names outlive the request that they came in.
@@ -167,18 +178,29 @@ impl Shard {
     }
 
     /// Copies a batch of dead letters. Returns what needs no more copying.
-    async fn copy_some(&self, key: &Key, letters: &[DeadLetter]) -> Result<Vec<DeadLetter>, Failure> {
+    async fn copy_some(
+        &self,
+        key: &Key,
+        incarnation: u64,
+        letters: Vec<DeadLetter>,
+    ) -> Result<Vec<DeadLetter>, Failure> {
         let cx = self.contexts().map(|contexts| Rc::clone(&contexts.share)).ok_or(Failure::Gone)?;
-        let target = match cx.dead_letters.target(&key.group, &key.at).await {
-            Ok(target) => target,
+        let (target, _turn) = match cx.dead_letters.target(&key.group, &key.at).await {
+            Ok(found) => found,
             Err(Blocked::NoQueue) => {
-                self.drop_letters(key, letters);
-                return Ok(letters.to_vec());
+                self.drop_letters(key, &letters);
+                return Ok(letters);
             }
             Err(blocked) => return Err(Failure::Blocked(blocked)),
         };
-        let _permit = cx.dead_letters.permits.acquire().await.map_err(|_| Failure::Gone)?;
-        let copies = self.read_letters(key, letters, &target).map_err(Failure::Unread)?;
+        let copies = {
+            let _permit = cx.dead_letters.making.acquire().await.map_err(|_| Failure::Gone)?;
+            // Others may lead the partition by now, and copy.
+            if !self.is_here(key, incarnation) {
+                return Err(Failure::Gone);
+            }
+            self.make_copies(key, letters, &target).await.map_err(Failure::Unread)?
+        };
         tell_incomplete(key, &copies, &target);
         if copies.done.is_empty() {
             return Err(Failure::Unread(ErrorCode::CorruptMessage.into()));
@@ -207,40 +229,56 @@ impl Shard {
         }
     }
 
-    fn read_letters(&self, key: &Key, letters: &[DeadLetter], to: &Target) -> Result<Copies, ApiError> {
+    /// Finds where the log has the first letters: the offset before which it has none of them, and what is to be read.
+    fn find_letters(&self, key: &Key, letters: &[DeadLetter]) -> Result<(i64, Option<FileSlice>), ApiError> {
         let first = letters.first().map_or(0, |letter| letter.first_offset);
-        let (log_start, slice) = {
-            let mut partitions = self.partitions.borrow_mut();
-            let Some(partition) = partitions.get_mut(&key.at) else {
-                return Err(self.missing(&key.at).into());
-            };
-            let log_start = partition.log.log_start_offset();
-            let from = first.max(log_start);
-            let read = partition.log.read(from, READ_BYTES, klamm_log::Isolation::HighWatermark, true);
-            let data = read.map_err(|error| {
-                if error.is_fault() {
-                    self.node().log_dirs.fail(partition.log_dir(), &error);
-                }
-                log_error(&error)
-            })?;
-            (log_start, data.records.filter(|slice| slice.len > 0))
-        };
-        let log = match slice {
-            Some(slice) => slice.read().map_err(|error| log_error(&error))?,
-            // They were delivered, so that they will be there when the high watermark is known again.
-            None if first >= log_start => return Err(ErrorCode::OffsetNotAvailable.into()),
-            None => Bytes::new(),
-        };
-        let origin = Origin { topic: &key.at.topic, index: key.at.index, group: &key.group };
+        let mut partitions = self.partitions.borrow_mut();
+        let Some(partition) = partitions.get_mut(&key.at) else { return Err(self.missing(&key.at).into()) };
+        let log_start = partition.log.log_start_offset();
+        if first >= partition.log.log_end_offset().max(log_start) {
+            // They were delivered, so that the log had them before it was truncated by an unclean election.
+            return Ok((i64::MAX, None));
+        }
+        let from = first.max(log_start);
+        let read = partition.log.read(from, READ_BYTES, klamm_log::Isolation::HighWatermark, true);
+        let data = read.map_err(|error| {
+            if error.is_fault() {
+                self.node().log_dirs.fail(partition.log_dir(), &error);
+            }
+            log_error(&error)
+        })?;
+        match data.records.filter(|slice| slice.len > 0) {
+            // They will be there when the high watermark is known again.
+            None if first >= log_start => Err(ErrorCode::OffsetNotAvailable.into()),
+            slice => Ok((log_start, slice)),
+        }
+    }
+
+    /// Reads records and makes copies of them, where nobody waits: batches may be large, and larger when they are inflated.
+    async fn make_copies(
+        &self,
+        key: &Key,
+        letters: Vec<DeadLetter>,
+        to: &Target,
+    ) -> Result<Copies, ApiError> {
+        let (log_start, slice) = self.find_letters(key, &letters)?;
         let making = Making {
             is_record_copied: to.is_record_copied,
             batch_bytes_max: to.batch_bytes_max,
             now_ms: self.node().world.clock.wall_ms(),
         };
-        copies::copy(origin, making, letters, log_start, log).map_err(|cause| {
-            error!(topic = %key.at.topic, partition = key.at.index, %cause, "dead letters cannot be written");
-            ErrorCode::UnknownServerError.into()
-        })
+        let of = key.clone();
+        let made = spawn::blocking(move || {
+            let log = slice.map_or(Ok(Bytes::new()), |slice| slice.read());
+            let log = log.map_err(|error| log_error(&error))?;
+            let origin = Origin { topic: &of.at.topic, index: of.at.index, group: &of.group };
+            copies::copy(origin, making, &letters, log_start, log).map_err(|cause| {
+                error!(topic = %of.at.topic, partition = of.at.index, %cause, "dead letters cannot be written");
+                ApiError::from(ErrorCode::UnknownServerError)
+            })
+        });
+        // If there is no answer the process is going down.
+        made.await.unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into()))
     }
 
     /// Notes what is in the dead-letter queue. Returns whether the share partition is still the same.
@@ -248,10 +286,8 @@ impl Shard {
         let share = self.share();
         let noted = share.with_active(key, incarnation, |active| {
             active.copying.done(done);
-            for part in done {
-                if let Some(write) = active.machine.dead_lettered(part) {
-                    self.keep(key, active, write, None);
-                }
+            if let Some(write) = active.machine.dead_lettered(done) {
+                self.keep(key, active, write, None);
             }
         });
         noted.is_some()
@@ -314,8 +350,7 @@ async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Co
         let Some(shard_now) = shard.upgrade().filter(|shard| shard.is_here(&key, incarnation)) else {
             return;
         };
-        let letters = copying.next();
-        if letters.is_empty() {
+        if copying.is_done() {
             copying.is_running.set(false);
             shard_now.leave_if_abandoned(&key, incarnation);
             return;
@@ -328,14 +363,14 @@ async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Co
             clock.sleep(pause).await;
             continue;
         }
-        let copied = copying.copied();
+        let copied = copying.copied.take();
         if !copied.is_empty() {
             if !shard_now.letters_copied(&key, incarnation, &copied) {
                 return;
             }
             continue;
         }
-        let failure = match shard_now.copy_some(&key, &letters).await {
+        let failure = match shard_now.copy_some(&key, incarnation, copying.next()).await {
             Ok(done) => {
                 if std::mem::take(&mut failures) > 0 {
                     info!(topic = %key.at.topic, partition = key.at.index, group = %key.group, "the dead-letter queue takes records again");

@@ -3,7 +3,11 @@
 //! What changes while a write is under way goes into the next one together, unless it is of the same records: an order of
 //! changes within a write is not told.
 
-use std::{cell::Cell, cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
 
 use klamm_coordinator::share;
 use klamm_io::spawn;
@@ -50,28 +54,30 @@ impl Writes {
             },
             parts: vec![(first.id, waiter)],
         };
-        let mut batches = first.batches;
+        let mut batches: BTreeMap<i64, StateBatch> = by_offset(first.batches).collect();
         while let Some((next, _)) = queue.front() {
-            if overlap(&batches, &next.batches) {
+            if next.batches.iter().any(|batch| overlaps(&batches, batch)) {
                 break;
             }
             let Some((next, waiter)) = queue.pop_front() else { break };
-            batches.extend(next.batches);
+            batches.extend(by_offset(next.batches));
             together.write.start_offset = next.start_offset;
             together.write.delivery_complete_count = next.delivery_complete_count;
             together.parts.push((next.id, waiter));
         }
-        batches.sort_unstable_by_key(|batch| batch.first_offset);
-        together.write.state_batches = batches.into_iter().map(kept).collect();
+        together.write.state_batches = batches.into_values().map(kept).collect();
         Some(together)
     }
 }
 
-fn overlap(some: &[StateBatch], more: &[StateBatch]) -> bool {
-    some.iter().any(|one| {
-        more.iter()
-            .any(|other| one.first_offset <= other.last_offset && other.first_offset <= one.last_offset)
-    })
+fn by_offset(batches: Vec<StateBatch>) -> impl Iterator<Item = (i64, StateBatch)> {
+    batches.into_iter().map(|batch| (batch.first_offset, batch))
+}
+
+/// Whether a batch shares offsets with one of some that share none with each other.
+fn overlaps(batches: &BTreeMap<i64, StateBatch>, batch: &StateBatch) -> bool {
+    let before = batches.range(..=batch.last_offset).next_back();
+    before.is_some_and(|(_, before)| before.last_offset >= batch.first_offset)
 }
 
 const fn kept(batch: StateBatch) -> share::StateBatch {

@@ -18,7 +18,7 @@ use crate::{
     harness::{TestNode, beside_others, eventually, fresh_dir, log_lines},
     share::{
         ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state, initialize,
-        initialize_at, produce, start,
+        initialize_at, produce, start, write_dead_letters,
     },
 };
 
@@ -303,4 +303,34 @@ fn what_failed_comes_again_later_and_a_flood_stops_delivery() {
     assert_eq!(got, [(5, 9, 2)]);
     assert!(!log_lines("a share partition delivers records again").is_empty());
     assert_eq!(records(&node, QUEUE, 0).len(), 4);
+}
+
+/// Kafka answers fetches with nothing until the log has grown again, and so do we; but what was given up has to be told of.
+#[test]
+fn what_an_unclean_election_cut_off_the_log_is_told_of_and_delivery_goes_on_behind_it() {
+    let _turn = beside_others();
+    let node = start("dead-letters-truncated");
+    node.create_topic(QUEUE, 1, &[ENABLED]);
+    configure_group(&node, &[(NAME, QUEUE), ("errors.deadletterqueue.copy.record.enable", "true")]);
+    produce(&node, 3);
+    write_dead_letters(&node, 2, 5);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    const REJECTED: &str = "Offset rejected by client.";
+    let expected = [
+        format!("2 2 x1 {REJECTED}"),
+        format!("- 3 x1 {REJECTED}"),
+        format!("- 4 x1 {REJECTED}"),
+        format!("- 5 x1 {REJECTED}"),
+    ];
+    wait_for(&node, 0, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            produce(&node, 5);
+        });
+        assert_eq!(one.fetch(), [(6, 7, 1)]);
+    });
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

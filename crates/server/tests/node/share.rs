@@ -17,6 +17,9 @@ use klamm_protocol::{
             AcknowledgementBatch, FetchPartition, FetchTopic, PartitionData, ShareFetchRequest,
             ShareFetchResponse,
         },
+        write_share_group_state::{
+            PartitionData as WrittenState, StateBatch, WriteShareGroupStateRequest, WriteStateData,
+        },
     },
     records::{BatchBuilder, BatchIter, BatchOptions},
 };
@@ -87,6 +90,29 @@ pub(crate) fn delete_state(node: &TestNode) {
         vec![DeleteStateData { topic_id, partitions: vec![DeletedState::default()], ..Default::default() }];
     let request = DeleteShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
     assert_eq!(client.call(&request, 0).results[0].partitions[0].error_code, 0);
+}
+
+/// What a leader of the partition writes that says that these records wait for the dead-letter queue.
+pub(crate) fn write_dead_letters(node: &TestNode, first_offset: i64, last_offset: i64) {
+    let mut client = node.connect();
+    let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
+    let state_batches = vec![StateBatch {
+        first_offset,
+        last_offset,
+        delivery_state: 3,
+        delivery_count: 1,
+        ..Default::default()
+    }];
+    let partitions = vec![WrittenState {
+        state_epoch: -1,
+        leader_epoch: -1,
+        start_offset: first_offset,
+        state_batches,
+        ..Default::default()
+    }];
+    let topics = vec![WriteStateData { topic_id, partitions, ..Default::default() }];
+    let request = WriteShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
+    assert_eq!(client.call(&request, 1).results[0].partitions[0].error_code, 0);
 }
 
 pub(crate) fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {

@@ -312,6 +312,10 @@ impl Shard {
         let data = match read {
             Ok(data) => data,
             Err(klamm_log::Error::OffsetOutOfRange { log_start_offset, .. }) => {
+                if let Some(watch) = &request.watch {
+                    // After an unclean election the log may end before the offset; it may get there again.
+                    partition.readers.add(request.settings.isolation, watch);
+                }
                 return Ok(Read::LogStartsAt(log_start_offset));
             }
             Err(error) => {

@@ -19,7 +19,10 @@ use std::{
     panic::AssertUnwindSafe,
     pin::pin,
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -87,6 +90,9 @@ pub struct Connection {
     pub address: Bytes,
     /// Whether it is one of the controllers' listeners.
     pub is_controller_listener: bool,
+    /// Whether the active controller turns out to serve other versions than the client was told: the connection is closed
+    /// for it to ask anew.
+    pub is_outdated: Arc<AtomicBool>,
     /// The client id of the last request.
     client_id: RefCell<StrBytes>,
     /// The node at the other end, once it has said which it is.
@@ -191,6 +197,7 @@ pub async fn serve(
         },
         is_controller_listener: contexts.is_controller_listener(&listener),
         listener,
+        is_outdated: Arc::default(),
         client_id: RefCell::default(),
         presence: RefCell::default(),
         quotas: Arc::clone(&contexts.cluster.node.quotas),
@@ -333,6 +340,10 @@ impl Serving {
                         guarded(request, meter.as_deref()).await
                     };
                     drop(self.connection.take_request_bytes());
+                    if self.connection.is_outdated.load(Ordering::Relaxed) {
+                        let reason = "the active controller does not serve this version".to_owned();
+                        return End::Refused(reason);
+                    }
                     match reply {
                         Ok(Reply::Nothing) => self.requests.answered(begun, self.clock.now()),
                         Ok(reply) => {

@@ -62,8 +62,10 @@ pub enum CommandError {
     TimedOut,
     /// The node is going down.
     ShuttingDown,
-    /// The active controller cannot make sense of what this node passes on to it.
+    /// The active controller and this node do not understand each other.
     NotUnderstood,
+    /// The active controller does not serve what the client has asked, in the version that it chose.
+    NotServed,
 }
 
 impl CommandError {
@@ -72,7 +74,7 @@ impl CommandError {
         match self {
             Self::NotController | Self::ShuttingDown => ErrorCode::NotController,
             Self::TimedOut => ErrorCode::RequestTimedOut,
-            Self::NotUnderstood => ErrorCode::UnknownServerError,
+            Self::NotUnderstood | Self::NotServed => ErrorCode::UnknownServerError,
         }
     }
 }
@@ -83,7 +85,8 @@ impl fmt::Display for CommandError {
             Self::NotController => "this is not the active controller",
             Self::TimedOut => "the quorum did not commit the change in time",
             Self::ShuttingDown => "the node is shutting down",
-            Self::NotUnderstood => "the active controller does not understand this broker",
+            Self::NotUnderstood => "the active controller and this broker do not understand each other",
+            Self::NotServed => "the active controller does not serve this version of the request",
         })
     }
 }
@@ -94,6 +97,8 @@ pub struct Asker {
     version: i16,
     caller: Option<Caller>,
     disowned: Option<Arc<AtomicBool>>,
+    /// Set if the client has to connect anew.
+    outdated: Option<Arc<AtomicBool>>,
 }
 
 /// A client that this node asks the controller for.
@@ -112,7 +117,7 @@ pub struct Caller {
 /// The node itself.
 impl From<i16> for Asker {
     fn from(version: i16) -> Self {
-        Self { version, caller: None, disowned: None }
+        Self { version, caller: None, disowned: None, outdated: None }
     }
 }
 
@@ -122,7 +127,9 @@ impl From<&Call> for Asker {
         let (client_id, correlation_id) = (call.client_id.clone(), call.correlation_id);
         let asks_controller = call.connection.is_controller_listener;
         let caller = Caller { origin: call.origin(), client_id, correlation_id, asks_controller };
-        Self { version: call.api_version, caller: Some(caller), disowned: call.disowned.clone() }
+        // What a node asks because of something else that its client has asked is none of the client's versions.
+        let outdated = call.api_key.is_forwardable().then(|| Arc::clone(&call.connection.is_outdated));
+        Self { version: call.api_version, caller: Some(caller), disowned: call.disowned.clone(), outdated }
     }
 }
 
@@ -200,16 +207,19 @@ macro_rules! commands {
                 asker: impl Into<Asker>,
             ) -> Result<$response, CommandError> {
                 let (reply, answer) = oneshot::channel();
-                let Asker { version, caller, disowned } = asker.into();
+                let Asker { version, caller, disowned, outdated } = asker.into();
                 let sent = self.commands.send(Command::$name { request, version, caller, reply });
                 let answer = match sent {
                     Ok(()) => answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
                     Err(_) => Err(CommandError::ShuttingDown),
                 };
-                if answer.as_ref().is_err_and(|error| error.code() == ErrorCode::NotController)
-                    && let Some(disowned) = disowned
-                {
-                    disowned.store(true, Ordering::Relaxed);
+                let flag = match answer {
+                    Err(CommandError::NotController | CommandError::ShuttingDown) => disowned,
+                    Err(CommandError::NotServed) => outdated,
+                    _ => None,
+                };
+                if let Some(flag) = flag {
+                    flag.store(true, Ordering::Relaxed);
                 }
                 answer
             })+
@@ -345,5 +355,39 @@ impl ControllerHandle {
     /// Notes who leads; for the quorum's thread.
     pub fn set_leader(&self, leader: Option<i32>) {
         self.leader.store(leader.unwrap_or(-1), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_io::spawn;
+
+    use super::*;
+
+    #[test]
+    fn whoever_has_passed_a_request_on_hears_why_it_was_not_carried_out() {
+        for (error, disowned, outdated) in [
+            (CommandError::NotController, true, false),
+            (CommandError::ShuttingDown, true, false),
+            (CommandError::TimedOut, false, false),
+            (CommandError::NotUnderstood, false, false),
+            (CommandError::NotServed, false, true),
+        ] {
+            let (handle, mut commands) = ControllerHandle::channel();
+            let flags = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
+            let asker = Asker {
+                version: 7,
+                caller: None,
+                disowned: Some(Arc::clone(&flags[0])),
+                outdated: Some(Arc::clone(&flags[1])),
+            };
+            let answer = spawn::block_on(async move {
+                let asked = handle.create_topics(CreateTopicsRequest::default(), asker);
+                let refused = async { commands.recv().await.unwrap().refuse(error) };
+                tokio::join!(asked, refused).0
+            });
+            assert_eq!(answer.unwrap(), Err(error));
+            assert_eq!(flags.map(|flag| flag.load(Ordering::Relaxed)), [disowned, outdated], "{error}");
+        }
     }
 }

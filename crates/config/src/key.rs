@@ -91,6 +91,8 @@ pub struct KeyDef {
     pub internal: bool,
     /// Whether it has its effect in Klamm.
     pub supported: bool,
+    /// Why it can have none, where Klamm is built otherwise; empty for all others.
+    pub moot: &'static str,
     /// Broker keys that it falls back to, the first that is set counts. Only of topic and group keys.
     pub synonyms: &'static [Synonym],
     doc: &'static [&'static str],
@@ -115,6 +117,7 @@ impl KeyDef {
             update,
             internal: false,
             supported: false,
+            moot: "",
             synonyms: &[],
             doc,
         }
@@ -129,6 +132,12 @@ impl KeyDef {
     /// The same key, with its effect in Klamm.
     pub const fn supported(mut self) -> Self {
         self.supported = true;
+        self
+    }
+
+    /// The same key, for which Klamm has no use, and why.
+    pub const fn moot(mut self, why: &'static str) -> Self {
+        self.moot = why;
         self
     }
 
@@ -212,7 +221,7 @@ impl<T: ConfigType> Key<T> {
 /// }
 /// ```
 /// The name's doc comment is the documentation that users see. Default: `required`, `null` or `default(...)`. After the
-/// update mode may stand `supported`, `internal` and `from(&[("broker.key", FACTOR), ...])`.
+/// update mode may stand `supported`, `moot("why")`, `internal` and `from(&[("broker.key", FACTOR), ...])`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! keys {

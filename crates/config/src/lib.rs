@@ -21,6 +21,7 @@
 //! * A class name is only text here: Klamm loads no Java classes.
 
 pub mod alter;
+pub mod assignors;
 pub mod broker;
 mod broker_config;
 pub mod client;

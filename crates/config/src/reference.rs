@@ -15,7 +15,8 @@ pub struct Page {
 }
 
 const NOTE: &str = "Made from the table in `crates/config` by `klamm config --markdown`; to be changed there.\n\
-    *Effect* says whether the key does in Klamm what it does in Kafka; keys without it are accepted and kept.\n";
+    *Effect* says whether the key does in Klamm what it does in Kafka, or why there is nothing for it to do; keys without \
+    effect are accepted and kept.\n";
 
 /// All pages.
 pub fn pages() -> Vec<Page> {
@@ -50,8 +51,12 @@ pub fn pages() -> Vec<Page> {
     ]
 }
 
-/// Keys that are accepted and have no effect in Klamm yet, by table: heading and names.
-pub fn unsupported() -> Vec<(&'static str, Vec<&'static str>)> {
+/// Keys that are accepted and have no effect in Klamm, by table: heading and names, with the reason where there is one.
+pub fn unsupported() -> Vec<(&'static str, Vec<String>)> {
+    let line = |def: &KeyDef| match def.moot {
+        "" => def.name.to_owned(),
+        why => format!("{} ({why})", def.name),
+    };
     [
         ("broker", &table::BROKER),
         ("topic", &table::TOPIC),
@@ -60,7 +65,7 @@ pub fn unsupported() -> Vec<(&'static str, Vec<&'static str>)> {
         ("quota", &table::QUOTA),
     ]
     .into_iter()
-    .map(|(heading, table)| (heading, table.iter().filter(|d| !d.supported).map(|d| d.name).collect()))
+    .map(|(heading, table)| (heading, table.iter().filter(|d| !d.supported).map(line).collect()))
     .collect()
 }
 
@@ -110,7 +115,14 @@ fn facts(def: &KeyDef) -> Vec<(&'static str, String)> {
         facts.push(("update", def.update.name().to_owned()));
     }
     facts.push(("importance", def.importance.name().to_lowercase()));
-    facts.push(("effect", if def.supported { "yes" } else { "not yet" }.to_owned()));
+    facts.push((
+        "effect",
+        match (def.supported, def.moot) {
+            (true, _) => "yes".to_owned(),
+            (false, "") => "not yet".to_owned(),
+            (false, why) => format!("none: {why}"),
+        },
+    ));
     facts
 }
 
@@ -151,8 +163,12 @@ fn common_cells(def: &KeyDef) -> String {
     )
 }
 
-fn effect(def: &KeyDef) -> &'static str {
-    if def.supported { "yes" } else { "" }
+fn effect(def: &KeyDef) -> String {
+    match (def.supported, def.moot) {
+        (true, _) => "yes".to_owned(),
+        (false, "") => String::new(),
+        (false, why) => format!("none: {}", cell(why)),
+    }
 }
 
 fn broker_page() -> String {
@@ -219,6 +235,8 @@ mod tests {
         for part in ["retention.ms (topic)", "604800000", "log.retention.hours x 3600000", "[-1,...]"] {
             assert!(text.contains(part), "{text}");
         }
+        let text = explain("group.coordinator.append.linger.ms");
+        assert!(text.contains("none: records are written at once"), "{text}");
         assert_eq!(explain("no.such.key"), "");
         assert!(similar("log.retention.hour").contains(&"log.retention.hours"));
     }

@@ -6,7 +6,8 @@ keys! { DEFS;
     /// Least time between two assignments of one consumer group, in milliseconds.
     GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS: i32 = "group.consumer.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide, supported;
 
-    /// Assignors of the server for consumer groups, `uniform` and `range`; the first is the default.
+    /// Assignors of the server for consumer groups, `uniform` and `range` or Kafka's classes of them; the first is the
+    /// default. Others cannot be loaded and are refused.
     GROUP_CONSUMER_ASSIGNORS: Vec<String> = "group.consumer.assignors", default("uniform,range"), SOME, Medium, ReadOnly, supported;
 
     /// Heartbeat interval told to members of consumer groups, in milliseconds.
@@ -45,19 +46,19 @@ keys! { DEFS;
 
     /// How long the group coordinator gathers records before it writes them, in milliseconds; -1: as long
     /// as other work is waiting.
-    GROUP_COORDINATOR_APPEND_LINGER_MS: i32 = "group.coordinator.append.linger.ms", default(-1), at_least(-1), Medium, ReadOnly;
+    GROUP_COORDINATOR_APPEND_LINGER_MS: i32 = "group.coordinator.append.linger.ms", default(-1), at_least(-1), Medium, ReadOnly, moot("records are written at once, as in Kafka with 0");
 
     /// Number of threads for the group coordinator's background work such as regular expressions.
     GROUP_COORDINATOR_BACKGROUND_THREADS: i32 = "group.coordinator.background.threads", default(2), at_least(1), High, ReadOnly;
 
     /// Largest write buffer that the group coordinator keeps for reuse, in bytes.
-    GROUP_COORDINATOR_CACHED_BUFFER_MAX_BYTES: i32 = "group.coordinator.cached.buffer.max.bytes", default(1048588), at_least(524288), Medium, ClusterWide;
+    GROUP_COORDINATOR_CACHED_BUFFER_MAX_BYTES: i32 = "group.coordinator.cached.buffer.max.bytes", default(1048588), at_least(524288), Medium, ClusterWide, moot("no write buffers are kept");
 
     /// Group protocols served. The `share` protocol also depends on the feature level.
     GROUP_COORDINATOR_REBALANCE_PROTOCOLS: Vec<String> = "group.coordinator.rebalance.protocols", default("classic,consumer,streams"), some_of(&["consumer", "classic", "share", "streams"]), Medium, ReadOnly, supported;
 
     /// Number of threads of the group coordinator.
-    GROUP_COORDINATOR_THREADS: i32 = "group.coordinator.threads", default(4), at_least(1), High, ReadOnly;
+    GROUP_COORDINATOR_THREADS: i32 = "group.coordinator.threads", default(4), at_least(1), High, ReadOnly, moot("coordinators run on the threads of their partitions' shards");
 
     /// How long a new classic group waits for more members before its first rebalance, in milliseconds.
     GROUP_INITIAL_REBALANCE_DELAY_MS: i32 = "group.initial.rebalance.delay.ms", default(3000), Any, Medium, ReadOnly, supported;

@@ -14,8 +14,9 @@ keys! { DEFS;
     /// Least time between two assignments of one share group, in milliseconds.
     GROUP_SHARE_ASSIGNMENT_INTERVAL_MS: i32 = "group.share.assignment.interval.ms", default(1000), at_least(0), Medium, ClusterWide, supported;
 
-    /// Assignors of the server for share groups.
-    GROUP_SHARE_ASSIGNORS: Vec<String> = "group.share.assignors", default("simple"), SOME, Medium, ReadOnly;
+    /// The assignor of the server for share groups, one: `simple` or Kafka's class of it. Others cannot be loaded and are
+    /// refused.
+    GROUP_SHARE_ASSIGNORS: Vec<String> = "group.share.assignors", default("simple"), SOME, Medium, ReadOnly, supported;
 
     /// How often a record is delivered to a share group before it is given up.
     GROUP_SHARE_DELIVERY_COUNT_LIMIT: i32 = "group.share.delivery.count.limit", default(5), between(2, 10), Medium, ReadOnly, supported;
@@ -83,10 +84,10 @@ keys! { DEFS;
 
     /// How long the share coordinator gathers records before it writes them, in milliseconds; -1: as long
     /// as other work is waiting.
-    SHARE_COORDINATOR_APPEND_LINGER_MS: i32 = "share.coordinator.append.linger.ms", default(-1), at_least(-1), Medium, ReadOnly;
+    SHARE_COORDINATOR_APPEND_LINGER_MS: i32 = "share.coordinator.append.linger.ms", default(-1), at_least(-1), Medium, ReadOnly, moot("records are written at once, as in Kafka with 0");
 
     /// Largest write buffer that the share coordinator keeps for reuse, in bytes.
-    SHARE_COORDINATOR_CACHED_BUFFER_MAX_BYTES: i32 = "share.coordinator.cached.buffer.max.bytes", default(1048588), at_least(524288), Medium, ClusterWide;
+    SHARE_COORDINATOR_CACHED_BUFFER_MAX_BYTES: i32 = "share.coordinator.cached.buffer.max.bytes", default(1048588), at_least(524288), Medium, ClusterWide, moot("no write buffers are kept");
 
     /// Time after which the state of an idle share partition is written as a snapshot, in milliseconds.
     SHARE_COORDINATOR_COLD_PARTITION_SNAPSHOT_INTERVAL_MS: i32 = "share.coordinator.cold.partition.snapshot.interval.ms", default(300000), at_least(1), Low, ReadOnly, internal, supported;
@@ -116,7 +117,7 @@ keys! { DEFS;
     SHARE_COORDINATOR_STATE_TOPIC_SEGMENT_BYTES: i32 = "share.coordinator.state.topic.segment.bytes", default(104857600), at_least(1), High, ReadOnly, supported;
 
     /// Number of threads of the share coordinator.
-    SHARE_COORDINATOR_THREADS: i32 = "share.coordinator.threads", default(1), at_least(1), Medium, ReadOnly;
+    SHARE_COORDINATOR_THREADS: i32 = "share.coordinator.threads", default(1), at_least(1), Medium, ReadOnly, moot("coordinators run on the threads of their partitions' shards");
 
     /// How long a write of the share coordinator waits for the replicas, in milliseconds.
     SHARE_COORDINATOR_WRITE_TIMEOUT_MS: i32 = "share.coordinator.write.timeout.ms", default(5000), at_least(1), High, ReadOnly, supported;

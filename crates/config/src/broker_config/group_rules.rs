@@ -2,6 +2,7 @@
 
 use super::BrokerConfig;
 use super::rules::Broken;
+use crate::assignors::{self, ServerAssignor};
 use crate::broker::*;
 use crate::key::Key;
 
@@ -120,6 +121,12 @@ pub(super) fn check(config: &BrokerConfig, broken: &mut Broken) {
         format!("group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas ({most}), yet it \
                  is {standby}")
     });
+    known_assignors(config, broken, &GROUP_CONSUMER_ASSIGNORS, assignors::CONSUMER);
+    known_assignors(config, broken, &GROUP_SHARE_ASSIGNORS, assignors::SHARE);
+    let share = config.get(&GROUP_SHARE_ASSIGNORS).len();
+    broken.unless(share == 1, || {
+        format!("group.share.assignors must contain exactly one assignor, but found {share}")
+    });
     let protocols = config.get(&GROUP_COORDINATOR_REBALANCE_PROTOCOLS);
     broken.unless(protocols.iter().any(|p| p == "classic"), || {
         format!(
@@ -134,6 +141,21 @@ pub(super) fn check(config: &BrokerConfig, broken: &mut Broken) {
                 "Invalid value {codec} for configuration {}: must be a codec's number, 0 to 4",
                 key.name()
             )
+        });
+    }
+}
+
+/// Groups would get another assignor than their owner has chosen.
+fn known_assignors(
+    config: &BrokerConfig,
+    broken: &mut Broken,
+    key: &Key<Vec<String>>,
+    known: &[ServerAssignor],
+) {
+    for name in config.get(key) {
+        broken.unless(assignors::find(known, &name).is_some(), || {
+            let known: Vec<&str> = known.iter().map(|assignor| assignor.name).collect();
+            format!("{} names {name}, which Klamm cannot load: it has {}", key.name(), known.join(", "))
         });
     }
 }

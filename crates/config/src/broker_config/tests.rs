@@ -147,10 +147,41 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
+fn assignors_that_are_not_there_are_refused() {
+    for (more, expected) in [
+        (
+            "group.consumer.assignors=range,foo.Bar",
+            "group.consumer.assignors names foo.Bar, which Klamm cannot load: it has uniform, range",
+        ),
+        ("group.consumer.assignors=simple", "names simple, which Klamm cannot load: it has uniform, range"),
+        (
+            "group.share.assignors=uniform",
+            "group.share.assignors names uniform, which Klamm cannot load: it has simple",
+        ),
+        (
+            "group.share.assignors=simple,org.apache.kafka.coordinator.group.assignor.SimpleAssignor",
+            "group.share.assignors must contain exactly one assignor, but found 2",
+        ),
+    ] {
+        let error = config(more).expect_err(more).to_string();
+        assert!(error.contains(expected), "{more}: {error}");
+    }
+    let class = "org.apache.kafka.coordinator.group.assignor";
+    let both = format!("group.consumer.assignors=range,{class}.UniformAssignor\n");
+    config(&format!("{both}group.share.assignors={class}.SimpleAssignor")).expect("Kafka's own classes");
+}
+
+#[test]
 fn what_is_probably_not_meant_is_said() {
-    let warnings =
-        config("foo=1\nssl.provider=x\nbroker.heartbeat.interval.ms=5000").unwrap().warnings().join("\n");
-    for part in ["foo is not a key", "ssl.provider has no effect", "broker.heartbeat.interval.ms (5000)"] {
+    let text =
+        "foo=1\nssl.provider=x\nbroker.heartbeat.interval.ms=5000\ngroup.coordinator.append.linger.ms=5";
+    let warnings = config(text).unwrap().warnings().join("\n");
+    for part in [
+        "foo is not a key",
+        "ssl.provider has no effect in Klamm yet",
+        "group.coordinator.append.linger.ms has no effect in Klamm: records are written at once",
+        "broker.heartbeat.interval.ms (5000)",
+    ] {
         assert!(warnings.contains(part), "{warnings}");
     }
 }

@@ -10,8 +10,12 @@ impl BrokerConfig {
         let mut warnings: Vec<String> =
             self.unknown_keys().map(|name| format!("{name} is not a key that this node knows")).collect();
         for name in self.originals.keys() {
-            if table::BROKER.find(name).is_some_and(|def| !def.supported) {
-                warnings.push(format!("{name} has no effect in Klamm yet"));
+            match table::BROKER.find(name) {
+                Some(def) if !def.moot.is_empty() => {
+                    warnings.push(format!("{name} has no effect in Klamm: {}", def.moot));
+                }
+                Some(def) if !def.supported => warnings.push(format!("{name} has no effect in Klamm yet")),
+                _ => {}
             }
         }
         let (heartbeat, session) =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use klamm_config::{BrokerConfig, broker};
+use klamm_config::{BrokerConfig, assignors, broker};
 use klamm_coordinator::{ConsumerTiming, GroupSettings, MigrationPolicy, ShareTiming, StreamsTiming};
 use klamm_protocol::records::CompressionType;
 
@@ -65,14 +65,10 @@ pub(super) fn streams_timing(config: &BrokerConfig) -> StreamsTiming {
     }
 }
 
-/// The config names assignors or, as plugins do, their classes. Classes of others than Kafka cannot be had.
+/// The config names assignors or, as plugins do, their classes. It was refused if it names others.
 fn assignor_names(configured: &[String]) -> Vec<String> {
-    let name = |class: &String| match class.as_str() {
-        "org.apache.kafka.coordinator.group.assignor.UniformAssignor" => "uniform".to_owned(),
-        "org.apache.kafka.coordinator.group.assignor.RangeAssignor" => "range".to_owned(),
-        other => other.to_owned(),
-    };
-    configured.iter().map(name).collect()
+    let known = |configured: &String| assignors::find(assignors::CONSUMER, configured);
+    configured.iter().filter_map(known).map(|assignor| assignor.name.to_owned()).collect()
 }
 
 /// Reads what the driver needs.

@@ -332,6 +332,9 @@ pub(in crate::commands) fn time_before_now(admin: &Admin, text: &str) -> anyhow:
     Ok(admin.cluster().clock().wall_ms().saturating_sub(ms))
 }
 
+/// The last whole year whose milliseconds are counted.
+const YEAR_MAX: i64 = 292_278_993;
+
 /// Reads YYYY-MM-DDThh:mm:ss[.sss] with Z, +hh, +hhmm, +hh:mm or nothing (UTC) behind it.
 pub(in crate::commands) fn parse_datetime(text: &str) -> anyhow::Result<i64> {
     let wrong = || format!("Unparseable date: \"{text}\"");
@@ -348,23 +351,36 @@ pub(in crate::commands) fn parse_datetime(text: &str) -> anyhow::Result<i64> {
     };
     let clock = numbers(clock, ':').with_context(wrong)?;
     let ([year, month, day], [hour, minute, second]) = (&date[..], &clock[..]) else { bail!(wrong()) };
+    let is_date = (0..=YEAR_MAX).contains(year)
+        && (1..=12).contains(month)
+        && (1..=days_of(*year + month / 12, month % 12 + 1, 1) - days_of(*year, *month, 1)).contains(day);
+    let is_clock =
+        (0..24).contains(hour) && [minute, second].into_iter().all(|number| (0..60).contains(number));
+    if !is_date || !is_clock {
+        bail!(wrong());
+    }
     let digits: String = fraction.chars().chain("00".chars()).take(3).collect();
-    let millis: i64 = digits.parse().ok().with_context(wrong)?;
-    let zone_minutes = match zone {
-        "" | "Z" => 0,
-        zone => {
-            let digits: String = zone.chars().filter(char::is_ascii_digit).collect();
-            let hours: i64 = digits.get(..2).and_then(|h| h.parse().ok()).with_context(wrong)?;
-            let minutes: i64 = digits
-                .get(2..)
-                .filter(|m| !m.is_empty())
-                .map_or(Some(0), |m| m.parse().ok())
-                .with_context(wrong)?;
-            (hours * 60 + minutes) * if zone.starts_with('-') { -1 } else { 1 }
-        }
-    };
-    let minutes = days_of(*year, *month, *day) * 1440 + hour * 60 + minute - zone_minutes;
+    let millis: i64 = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())
+        .flatten()
+        .with_context(wrong)?;
+    let zone = zone_minutes(zone).with_context(wrong)?;
+    let minutes = days_of(*year, *month, *day) * 1440 + hour * 60 + minute - zone;
     Ok((minutes * 60 + second) * 1000 + millis)
+}
+
+/// Minutes by which a zone's clocks are before UTC's.
+fn zone_minutes(zone: &str) -> Option<i64> {
+    if matches!(zone, "" | "Z") {
+        return Some(0);
+    }
+    let digits: String = zone.chars().filter(char::is_ascii_digit).collect();
+    let hours: i64 = digits.get(..2)?.parse().ok()?;
+    let minutes: i64 = digits.get(2..).filter(|m| !m.is_empty()).map_or(Some(0), |m| m.parse().ok())?;
+    let is_zone = hours < 24 && minutes < 60;
+    is_zone.then_some((hours * 60 + minutes) * if zone.starts_with('-') { -1 } else { 1 })
 }
 
 /// Days from 1970 to a date (Howard Hinnant's days_from_civil).
@@ -390,6 +406,26 @@ mod tests {
             ("2023-11-14T21:43:20-0030", Some(1_700_000_000_000)),
             ("2023-11-14", None),
             ("yesterday", None),
+            ("2024-02-29T00:00:00", Some(1_709_164_800_000)),
+            ("2023-02-29T00:00:00", None),
+            ("2023-12-31T23:59:59.9", Some(1_704_067_199_900)),
+            ("2023-13-01T00:00:00", None),
+            ("2023-00-01T00:00:00", None),
+            ("2023-01-00T00:00:00", None),
+            ("2023-01-01T24:00:00", None),
+            ("2023-01-01T00:60:00", None),
+            ("2023-01-01T00:00:00+25", None),
+            ("2023-01-01T00:00:00.-5", None),
+            ("2023-01-01T00:00:00.é", None),
+            ("2023-01-01T00:00:00+é", None),
+            ("292278993-12-31T23:59:59.999Z", Some(9_223_372_017_129_599_999)),
+            ("292278994-01-01T00:00:00", None),
+            ("9223372036854775807-01-01T00:00:00", None),
+            ("99999999999999999999-01-01T00:00:00", None),
+            ("2023-9223372036854775807-01T00:00:00", None),
+            ("2023-01-9223372036854775807T00:00:00", None),
+            ("2023-01-01T9223372036854775807:00:00", None),
+            ("2023-01-01T00:00:00+999999999999999999999", None),
         ] {
             assert_eq!(parse_datetime(text).ok(), expect, "{text}");
         }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI32, Ordering},
@@ -62,6 +63,8 @@ pub enum CommandError {
     TimedOut,
     /// The node is going down.
     ShuttingDown,
+    /// It takes a record that no batch of the metadata log can hold.
+    TooLarge,
     /// The active controller and this node do not understand each other.
     NotUnderstood,
     /// The active controller does not serve what the client has asked, in the version that it chose.
@@ -74,6 +77,7 @@ impl CommandError {
         match self {
             Self::NotController | Self::ShuttingDown => ErrorCode::NotController,
             Self::TimedOut => ErrorCode::RequestTimedOut,
+            Self::TooLarge => ErrorCode::RecordListTooLarge,
             Self::NotUnderstood | Self::NotServed => ErrorCode::UnknownServerError,
         }
     }
@@ -85,6 +89,7 @@ impl fmt::Display for CommandError {
             Self::NotController => "this is not the active controller",
             Self::TimedOut => "the quorum did not commit the change in time",
             Self::ShuttingDown => "the node is shutting down",
+            Self::TooLarge => "the change is too large for a record of the metadata log",
             Self::NotUnderstood => "the active controller and this broker do not understand each other",
             Self::NotServed => "the active controller does not serve this version of the request",
         })
@@ -102,7 +107,7 @@ pub struct Asker {
 }
 
 /// A client that this node asks the controller for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is.
     pub origin: Origin,
@@ -135,6 +140,9 @@ impl From<&Call> for Asker {
 
 /// The channel that an answer goes through.
 pub type AnswerSender<T> = oneshot::Sender<Result<T, CommandError>>;
+
+/// What becomes of a command that this node decides; the command itself if it has not been decided after all.
+pub type Attempt = Pin<Box<dyn Future<Output = Option<Command>>>>;
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $method:ident $name:ident ($request:ty) -> $response:ty;)+) => {
@@ -179,6 +187,30 @@ macro_rules! commands {
                     })+
                 }
                 None
+            }
+
+            /// The same to be decided here, and what becomes of that: the answer is passed on, but if this controller resigns
+            /// before it has one the command comes back.
+            pub fn attempt(self) -> (Self, Attempt) {
+                match self {
+                    $(Self::$name { request, version, caller, reply } => {
+                        let (answers, answered) = oneshot::channel();
+                        let again = (request.clone(), caller.clone());
+                        let attempt = async move {
+                            match answered.await {
+                                Ok(Err(CommandError::NotController)) => {
+                                    let (request, caller) = again;
+                                    return Some(Self::$name { request, version, caller, reply });
+                                }
+                                Ok(answer) => drop(reply.send(answer)),
+                                // The node ends, which whoever waits takes from the channel.
+                                Err(_) => {}
+                            }
+                            None
+                        };
+                        (Self::$name { request, version, caller, reply: answers }, Box::pin(attempt))
+                    })+
+                }
             }
 
             /// The client on whose behalf it is asked; `None` if it is this node itself.

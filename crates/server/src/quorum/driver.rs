@@ -5,7 +5,8 @@
 //! of its own (there is never more than one under way).
 //!
 //! A decision is made on the tentative image, proposed, applied there, and answered when it is committed. If the
-//! leadership goes, everything tentative is forgotten and its callers are told NOT_CONTROLLER.
+//! leadership goes, everything tentative is forgotten and its callers are told NOT_CONTROLLER; what the clients of this
+//! node's own broker have asked the next controller is asked.
 
 mod active;
 mod carry_out;
@@ -108,6 +109,8 @@ enum Event {
     Command(Command),
     /// A client's command has been answered by another node, or has not and is to be sent again.
     Forwarded(Option<Box<Command>>),
+    /// A client's command, asked at that time, that this node was to decide and has not.
+    Undecided(Duration, Box<Command>),
     Arrival(Arrival),
     Answer(u64, Result<RaftResponse, RequestFailure>),
     Deadline,
@@ -264,6 +267,9 @@ impl Driver {
             Event::Forwarded(unanswered) => {
                 self.forwarding.returned(self.monotonic(), unanswered.map(|it| *it))
             }
+            Event::Undecided(asked_at, command) => {
+                self.forwarding.put_back(self.monotonic(), asked_at, *command);
+            }
             Event::Arrival(Arrival::Request(request)) => self.request(request),
             Event::Arrival(Arrival::Sighting(sighting)) => self.sighted(sighting),
             Event::Arrival(Arrival::Measure(reply)) => drop(reply.send(self.measure())),
@@ -375,7 +381,11 @@ impl Driver {
     fn command(&mut self, command: Command) {
         let is_to_wait = command.caller().is_some_and(|caller| !caller.asks_controller);
         if self.active.is_some() && !(is_to_wait && self.forwarding.is_busy()) {
-            decide::command(self, command);
+            if is_to_wait {
+                self.decide_for_client(self.monotonic(), command);
+            } else {
+                decide::command(self, command);
+            }
             return;
         }
         if is_to_wait {
@@ -400,9 +410,8 @@ impl Driver {
         }
         // A command may make this node resign; what is left then waits for the next controller.
         while self.active.is_some() {
-            let Some(command) = self.forwarding.take(now) else { return };
-            self.forwarding.returned(now, None);
-            decide::command(self, command);
+            let Some((asked_at, command)) = self.forwarding.take_for_good(now) else { return };
+            self.decide_for_client(asked_at, command);
         }
         let Some(leader) = self.raft.leader_server() else { return };
         let Some(command) = self.forwarding.take(now) else { return };
@@ -419,6 +428,18 @@ impl Driver {
             let unanswered = command.forward(&peers, &leader, given_up).await;
             // If the node ends meanwhile the command goes, and its client is told so.
             let _ = events.send(Event::Forwarded(unanswered.map(Box::new)));
+        });
+    }
+
+    /// Decides what a client asks of this node as a broker. If this node resigns meanwhile the next controller is asked.
+    fn decide_for_client(&mut self, asked_at: Duration, command: Command) {
+        let (command, attempt) = command.attempt();
+        decide::command(self, command);
+        let events = self.events.clone();
+        spawn::local(async move {
+            if let Some(undecided) = attempt.await {
+                let _ = events.send(Event::Undecided(asked_at, Box::new(undecided)));
+            }
         });
     }
 

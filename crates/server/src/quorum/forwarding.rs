@@ -2,8 +2,8 @@
 //!
 //! One request is under way at a time and the others wait behind it, so that the controller hears them in the order in
 //! which they came. One that the controller does not answer (it leads no more, its connection breaks) goes back to the
-//! front and is sent again, to whoever leads by then: it may so be carried out twice, as with Kafka. After
-//! [`GIVE_UP_AFTER`] its client is told REQUEST_TIMED_OUT.
+//! front and is sent again, to whoever leads by then: it may so be carried out twice, as with Kafka. So does one that this
+//! node was to decide itself when it had to resign. After [`GIVE_UP_AFTER`] its client is told REQUEST_TIMED_OUT.
 //!
 //! The queue has no bound of its own: a connection's next request is not read while one waits here, so that there is at
 //! most one for each connection.
@@ -58,19 +58,32 @@ impl<T> Forwarding<T> {
 
     /// The next request to be sent, unless another is under way or it is too early to try again.
     pub(super) fn take(&mut self, now: Duration) -> Option<T> {
+        let (asked_at, request) = self.take_for_good(now)?;
+        self.under_way = Some(asked_at);
+        Some(request)
+    }
+
+    /// As [`Self::take`], if the next one need not wait for this one's answer. Tells when it was asked.
+    pub(super) fn take_for_good(&mut self, now: Duration) -> Option<(Duration, T)> {
         if self.under_way.is_some() || now < self.rest_until {
             return None;
         }
-        let (asked_at, request) = self.waiting.pop_front()?;
-        self.under_way = Some(asked_at);
-        Some(request)
+        self.waiting.pop_front()
+    }
+
+    /// Takes back what was taken for good, to be sent before what was asked later.
+    pub(super) fn put_back(&mut self, now: Duration, asked_at: Duration, request: T) {
+        let place = self.waiting.partition_point(|(at, _)| *at <= asked_at);
+        self.waiting.insert(place, (asked_at, request));
+        self.rest_until = now + RETRY_BACKOFF;
     }
 
     /// What was under way is answered, or comes back to be sent again.
     pub(super) fn returned(&mut self, now: Duration, unanswered: Option<T>) {
         let asked_at = self.under_way.take().unwrap_or(now);
         if let Some(request) = unanswered {
-            self.waiting.push_front((asked_at, request));
+            let place = self.waiting.partition_point(|(at, _)| *at < asked_at);
+            self.waiting.insert(place, (asked_at, request));
             self.rest_until = now + RETRY_BACKOFF;
         }
     }
@@ -110,6 +123,23 @@ mod tests {
         queue.returned(ms(170), None);
         assert!(!queue.is_busy());
         assert_eq!(queue.next_deadline(true), None);
+    }
+
+    #[test]
+    fn what_a_controller_that_resigned_has_not_done_comes_before_what_was_asked_later() {
+        let mut queue = Forwarding::default();
+        for (at, name) in [(0, "a"), (1, "b"), (2, "c")] {
+            queue.push(ms(at), name);
+        }
+        let taken = [queue.take_for_good(ms(3)).unwrap(), queue.take_for_good(ms(3)).unwrap()];
+        for (asked_at, name) in taken {
+            queue.put_back(ms(100), asked_at, name);
+        }
+        assert_eq!(queue.take(ms(149)), None, "not at once");
+        for name in ["a", "b", "c"] {
+            assert_eq!(queue.take(ms(150)), Some(name));
+            queue.returned(ms(150), None);
+        }
     }
 
     #[test]

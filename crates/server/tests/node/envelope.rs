@@ -135,3 +135,27 @@ fn what_is_asked_while_no_controller_answers_is_done_when_one_does() {
     assert_eq!(client.call(&create("second"), 7).topics[0].error_code, 0);
     assert_eq!(node.connect().metadata(Some(&["first", "second"])).topics.len(), 2);
 }
+
+#[test]
+fn what_a_controller_does_not_get_done_the_next_one_does() {
+    let _guard = beside_others();
+    let (node, controller, controller_again) = TestNode::start_pair("envelope-resigned");
+    let mut client = node.connect();
+    let topic = CreatableTopic {
+        name: "orders".into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let create = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
+    // From now on this node leads the quorum, for as long as it takes to see that nobody follows.
+    controller.stop_keeping();
+    client.send_request(&create, 7);
+    std::thread::sleep(Duration::from_secs(2));
+    let _controller = controller_again();
+    let answer = client.read_response::<CreateTopicsRequest>(7);
+    let code = ErrorCode::from_code(answer.topics[0].error_code);
+    // The first may have got it into the log, where the next has found it.
+    assert!(matches!(code, ErrorCode::None | ErrorCode::TopicAlreadyExists), "{answer:?}");
+    assert_eq!(client.metadata(Some(&["orders"])).topics[0].error_code, 0);
+}

@@ -136,7 +136,48 @@ impl TestNode {
         Self::run(dir, config, port, self.controller_port)
     }
 
+    /// Starts a node, 1, and beside it a controller, 2, without which it can decide nothing. The controller comes back with
+    /// what is returned with them.
+    pub(crate) fn start_pair(name: &str) -> (Self, Self, impl Fn() -> Self) {
+        let (port, controller_ports) = (free_port(), [free_port(), free_port()]);
+        let voters = format!("1@127.0.0.1:{},2@127.0.0.1:{}", controller_ports[0], controller_ports[1]);
+        let both = [
+            ("controller.quorum.voters", voters.as_str()),
+            ("controller.quorum.fetch.timeout.ms", "600"),
+            ("controller.quorum.election.timeout.ms", "300"),
+        ];
+        let dirs = [fresh_dir(&format!("{name}-1")), fresh_dir(&format!("{name}-2"))];
+        (1..).zip(&dirs).for_each(|(id, dir)| format(dir, id));
+        let [dir, controller_dir] = dirs;
+        let node_config = config(&dir, port, controller_ports[0], &both);
+        let listeners = format!("CONTROLLER://127.0.0.1:{}", controller_ports[1]);
+        let own = [("process.roles", "controller"), ("node.id", "2"), ("listeners", &*listeners)];
+        let settings: Vec<_> = own.into_iter().chain(both).collect();
+        let controller_config = config(&controller_dir, 0, controller_ports[1], &settings);
+        let begin_controller =
+            move || Self::begin(controller_dir.clone(), controller_config.clone(), 0, controller_ports[1]);
+        let (controller, controller_is_ready) = begin_controller();
+        let node = Self::run(dir, node_config, port, controller_ports[0]);
+        controller_is_ready.recv_timeout(2 * PATIENCE).expect("the controller starts");
+        (node, controller, move || {
+            let (controller, is_ready) = begin_controller();
+            is_ready.recv_timeout(2 * PATIENCE).expect("the controller starts again");
+            controller
+        })
+    }
+
     fn run(dir: PathBuf, config: BrokerConfig, port: u16, controller_port: u16) -> Self {
+        let (node, is_ready) = Self::begin(dir, config, port, controller_port);
+        is_ready.recv_timeout(2 * PATIENCE).expect("the node starts");
+        node
+    }
+
+    fn begin(
+        dir: PathBuf,
+        config: BrokerConfig,
+        port: u16,
+        controller_port: u16,
+    ) -> (Self, mpsc::Receiver<()>) {
         listen_to_the_log();
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = mpsc::channel();
@@ -147,8 +188,7 @@ impl TestNode {
             })
         });
         let node = Self { port, controller_port, dir, stop: Some(stop), thread: Some(thread) };
-        is_ready.recv_timeout(2 * PATIENCE).expect("the node starts");
-        node
+        (node, is_ready)
     }
 
     /// Where it keeps what it has.

@@ -8,6 +8,7 @@ use klamm_controller::{Heartbeats, PartitionIndex};
 use klamm_io::sim;
 use klamm_metadata::{MetadataImage, image::record_version};
 use klamm_protocol::MetadataRecord;
+use klamm_raft::ProposeError;
 use klamm_timeline::Timeline;
 use tracing::{info, warn};
 
@@ -134,7 +135,10 @@ impl Driver {
             }
             Err(error) => {
                 warn!(%error, "a decision cannot be proposed");
-                finish(Err(CommandError::NotController));
+                finish(Err(match error {
+                    ProposeError::NotLeader(_) => CommandError::NotController,
+                    ProposeError::TooLarge(_) => CommandError::TooLarge,
+                }));
             }
         }
         self.carry_out(actions);

@@ -310,7 +310,8 @@ impl Lifecycle {
 
     /// Leaves the cluster, if the node was in it, and accepts no more connections.
     async fn end(mut self, running: &Running, was_serving: bool) {
-        if was_serving && self.is_broker {
+        let hands_over = running.node.config.load().get(&broker::CONTROLLED_SHUTDOWN_ENABLE);
+        if was_serving && self.is_broker && hands_over {
             self.wish.send_replace(Wish::ShutDown);
             let gone = self.stages.wait_for(|stage| *stage == Stage::Gone);
             if running.node.world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {

@@ -22,8 +22,9 @@ keys! { DEFS;
     /// `config.providers.NAME.class`. Kafka's own are there: environment variables, files, directories.
     CONFIG_PROVIDERS: Vec<String> = "config.providers", default(""), LIST, Low, ClusterWide, supported;
 
-    /// Whether a stopping broker first hands over its leaderships.
-    CONTROLLED_SHUTDOWN_ENABLE: bool = "controlled.shutdown.enable", default(true), Any, Medium, ReadOnly;
+    /// Whether a stopping broker first hands over its leaderships. Without it the others take them when the controller
+    /// has noticed that it is gone.
+    CONTROLLED_SHUTDOWN_ENABLE: bool = "controlled.shutdown.enable", default(true), Any, Medium, ReadOnly, supported;
 
     /// Class that approves new topics. Klamm runs no Java classes, so a value has no effect.
     CREATE_TOPIC_POLICY_CLASS_NAME: Option<Class> = "create.topic.policy.class.name", null, Any, Low, ReadOnly;

@@ -12,7 +12,8 @@ use klamm_protocol::{
         elect_leaders::{ElectLeadersRequest, TopicPartitions},
         metadata::MetadataResponsePartition,
     },
-    records::CompressionType,
+    metadata::MetadataRecord,
+    records::{BatchIter, CompressionType},
 };
 
 use crate::{
@@ -106,6 +107,31 @@ fn an_acknowledged_batch_is_on_both_brokers_and_stays_when_one_goes() {
 
     // DeleteRecords is answered when both have deleted.
     assert_eq!(delete_before(&one, "both", 4), (0, 4));
+}
+
+#[test]
+fn a_broker_asks_before_it_goes_unless_told_not_to() {
+    let _guard = beside_others();
+    for (enabled, asked) in [("true", 1), ("false", 0)] {
+        let one = TestNode::start(&format!("goes-{enabled}"), &[]);
+        let two = one.start_broker(fresh_dir("goes-two"), 2, &[("controlled.shutdown.enable", enabled)]);
+        // Each leads one of them; who leads nothing has nothing to ask for.
+        one.create_replicated_topic("both", 2, 2, &[]);
+        two.stop();
+        let written = log(&one.dir(), "__cluster_metadata");
+        let records = BatchIter::new(written.into())
+            .map(|batch| batch.unwrap())
+            .filter(|batch| !batch.is_control())
+            .flat_map(|batch| {
+                let values = batch.records().unwrap().map(|record| record.unwrap().value.unwrap());
+                values.map(|value| MetadataRecord::decode(value).unwrap().0).collect::<Vec<_>>()
+            });
+        let goes = |record: &MetadataRecord| {
+            matches!(record, MetadataRecord::BrokerRegistrationChange(change)
+                if change.broker_id == 2 && change.in_controlled_shutdown == 1)
+        };
+        assert_eq!(records.filter(goes).count(), asked, "controlled.shutdown.enable={enabled}");
+    }
 }
 
 #[test]

@@ -220,6 +220,13 @@ macro_rules! commands {
                 }
             }
 
+            /// Whether somebody waits for the answer.
+            pub fn is_wanted(&self) -> bool {
+                match self {
+                    $(Self::$name { reply, .. } => !reply.is_closed(),)+
+                }
+            }
+
             /// Answers that it was not carried out.
             pub fn refuse(self, error: CommandError) {
                 match self {

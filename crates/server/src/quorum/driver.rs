@@ -33,7 +33,7 @@ use self::carry_out::Afterwards;
 use super::{
     command::{AnswerSender, Command, CommandError, ControllerHandle, RaftCommand},
     decide,
-    forwarding::{self, Forwarding},
+    forwarding::{self, Forwarding, Wanted},
     metadata_log::{MetadataLog, MetadataLogError},
     peers::Peers,
     presence::Sighting,
@@ -210,6 +210,12 @@ pub async fn run(start: QuorumStart, endings: Endings) {
     driver.resign(CommandError::ShuttingDown);
     if let Err(error) = driver.log.close() {
         warn!(%error, "the metadata log was not closed properly");
+    }
+}
+
+impl Wanted for Command {
+    fn is_wanted(&self) -> bool {
+        Self::is_wanted(self)
     }
 }
 

@@ -6,7 +6,7 @@
 //! node was to decide itself when it had to resign. After [`GIVE_UP_AFTER`] its client is told REQUEST_TIMED_OUT.
 //!
 //! The queue has no bound of its own: a connection's next request is not read while one waits here, so that there is at
-//! most one for each connection.
+//! most one for each connection. Those of connections that are gone are not sent, and leave when the queue has doubled.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -14,6 +14,15 @@ use std::{collections::VecDeque, time::Duration};
 pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 /// Until a request is sent again that was not answered. Kafka's value.
 const RETRY_BACKOFF: Duration = Duration::from_millis(50);
+
+/// With fewer requests than this it does not matter whose they are.
+const SWEPT_AT: usize = 16;
+
+/// A request of a client.
+pub(super) trait Wanted {
+    /// Whether somebody waits for the answer.
+    fn is_wanted(&self) -> bool;
+}
 
 /// The requests of clients that have no answer yet. Times are since the node's start.
 #[derive(Debug)]
@@ -23,17 +32,23 @@ pub(super) struct Forwarding<T> {
     under_way: Option<Duration>,
     /// Nothing is sent before.
     rest_until: Duration,
+    /// With how many that wait those are looked for that are not wanted any more.
+    swept_at: usize,
 }
 
 impl<T> Default for Forwarding<T> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), under_way: None, rest_until: Duration::ZERO }
+        Self { waiting: VecDeque::new(), under_way: None, rest_until: Duration::ZERO, swept_at: SWEPT_AT }
     }
 }
 
-impl<T> Forwarding<T> {
+impl<T: Wanted> Forwarding<T> {
     /// Puts a request at the end.
     pub(super) fn push(&mut self, now: Duration, request: T) {
+        if self.waiting.len() >= self.swept_at {
+            self.waiting.retain(|(_, request)| request.is_wanted());
+            self.swept_at = SWEPT_AT.max(2 * self.waiting.len());
+        }
         self.waiting.push_back((now, request));
     }
 
@@ -68,6 +83,7 @@ impl<T> Forwarding<T> {
         if self.under_way.is_some() || now < self.rest_until {
             return None;
         }
+        while self.waiting.pop_front_if(|(_, request)| !request.is_wanted()).is_some() {}
         self.waiting.pop_front()
     }
 
@@ -102,6 +118,28 @@ mod tests {
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
+    }
+
+    impl Wanted for &str {
+        fn is_wanted(&self) -> bool {
+            !self.is_empty()
+        }
+    }
+
+    #[test]
+    fn requests_of_clients_that_are_gone_are_neither_sent_nor_kept() {
+        let mut queue = Forwarding::default();
+        for name in ["", "", "a", "", "b"] {
+            queue.push(ms(0), name);
+        }
+        for name in ["a", "b"] {
+            assert_eq!(queue.take(ms(1)), Some(name));
+            queue.returned(ms(1), None);
+        }
+        for number in 0..10_000 {
+            queue.push(ms(2), if number % 100 == 0 { "a" } else { "" });
+            assert!(queue.len() <= 16 + 2 * (1 + number / 100), "{} after {number}", queue.len());
+        }
     }
 
     #[test]

@@ -191,7 +191,10 @@ impl Leader {
                 self.maybe_expand_isr(replica_id, actions);
             }
             Input::Assignment(assignment) => self.assign(now, &assignment, actions),
-            Input::Brokers(brokers) => self.brokers = brokers,
+            Input::Brokers(brokers) => {
+                self.brokers = brokers;
+                self.let_waiting_join(now, actions);
+            }
             Input::Config(config) => self.config = config,
             Input::AlterPartition(change, answer) => self.altered(change, answer, actions),
             Input::Tick => self.maybe_shrink_isr(now, actions),
@@ -292,13 +295,42 @@ impl Leader {
         if self.isr.is_pending() || self.isr.contains(replica_id) || !self.may_join_isr(replica_id) {
             return;
         }
-        let caught_up = self.followers.get(&replica_id).is_some_and(|follower| {
-            follower.log_end >= self.high_watermark && follower.log_end >= self.epoch_start
-        });
-        if caught_up {
+        if self.followers.get(&replica_id).is_some_and(|follower| self.has_what_counts(follower)) {
             let members = self.isr.committed_members().chain([replica_id]).collect();
             self.propose(members, actions);
         }
+    }
+
+    /// A broker that has just started fetches before everybody knows that it may join; its fetch then waits for records,
+    /// which may be long in coming.
+    fn let_waiting_join(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.isr.is_pending() {
+            return;
+        }
+        // Under which registration an old version of Fetch came is not known: its next one will tell.
+        let has_registered =
+            |follower: &FollowerState| follower.broker_epoch.is_some_and(|epoch| epoch != -1);
+        let joining: Vec<i32> = self
+            .followers
+            .iter()
+            .filter(|(id, follower)| {
+                !self.isr.contains(**id)
+                    && self.may_join_isr(**id)
+                    && has_registered(follower)
+                    && self.has_what_counts(follower)
+                    && self.is_caught_up(follower, now)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        if !joining.is_empty() {
+            let members = self.isr.committed_members().chain(joining).collect();
+            self.propose(members, actions);
+        }
+    }
+
+    /// Whether a follower has all that is committed, and has read up to where this leadership began.
+    const fn has_what_counts(&self, follower: &FollowerState) -> bool {
+        follower.log_end >= self.high_watermark && follower.log_end >= self.epoch_start
     }
 
     fn maybe_shrink_isr(&mut self, now: Duration, actions: &mut Vec<Action>) {

@@ -66,8 +66,8 @@ impl Partition {
         let config = LeaderConfig { min_isr: self.settings.insync_replicas_min, lag_max: lead.lag_max };
         let mut actions = Vec::new();
         if let Role::Leader(leader) = &mut self.role {
-            leader.step(now, Input::Brokers(lead.brokers), &mut actions);
             leader.step(now, Input::Assignment(lead.assignment), &mut actions);
+            leader.step(now, Input::Brokers(lead.brokers), &mut actions);
         } else {
             let (epoch, isr) = (lead.assignment.leader_epoch, lead.assignment.isr.clone());
             let start = LeaderStart {

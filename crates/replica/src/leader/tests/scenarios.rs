@@ -194,9 +194,30 @@ fn brokers_that_may_not_join_the_isr() {
          t=101 fetched 2 at=12 broker=90
          log end=12
          ? hw = 10
-         t=101 alive brokers=1,2,3
+         t=101 alive brokers=1,2,!3
          t=101 fetched 3 at=12
+         t=101 alive brokers=1,2,3
          > alter version=1 isr 1@101 2@-1 3@103",
+    );
+}
+
+#[test]
+fn a_follower_that_waits_for_records_joins_when_it_may() {
+    check(
+        "t=100 lead replicas=1,2,3,4,5,6 isr=1 min=1 end=10 hw=10 brokers=1,!2,!3,!4,!5,!6
+         > epoch 5 from 10
+         t=100 fetched 2 at=10
+         # Behind what is committed.
+         t=100 fetched 3 at=9
+         # Under which registration is not known.
+         t=100 fetched 5 at=10 broker=-1
+         t=100 fetched 6 at=10
+         # 4 has not fetched at all.
+         t=101 alive brokers=1,2,3,4,5,6
+         > alter version=0 isr 1@101 2@102 6@106
+         t=102 alive brokers=1,2,3,4,5,6
+         t=102 altered version=1 isr=1,2,6
+         t=102 alive brokers=1,2,3,4,5,6",
     );
 }
 

@@ -1,6 +1,10 @@
 //! Requests that Kafka's brokers pass on to a controller in envelopes.
+#![expect(clippy::disallowed_methods, reason = "clients run beside the node")]
 
-use std::time::Duration;
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use klamm_protocol::{
@@ -158,4 +162,30 @@ fn what_a_controller_does_not_get_done_the_next_one_does() {
     // The first may have got it into the log, where the next has found it.
     assert!(matches!(code, ErrorCode::None | ErrorCode::TopicAlreadyExists), "{answer:?}");
     assert_eq!(client.metadata(Some(&["orders"])).topics[0].error_code, 0);
+}
+
+#[test]
+fn a_broker_that_stops_does_not_wait_for_what_it_has_passed_on() {
+    let _guard = beside_others();
+    for is_silent in [false, true] {
+        let node = TestNode::start("envelope-stop", &[]);
+        let broker = node.start_broker(fresh_dir("envelope-stop-2"), 2, &[]);
+        let (port, mut client) = (node.controller_port, broker.connect());
+        drop(node);
+        // Connections are made to it, and nothing is answered.
+        let _silent = is_silent.then(|| TcpListener::bind(("127.0.0.1", port)).unwrap());
+        let topic = CreatableTopic {
+            name: "t".into(),
+            num_partitions: 1,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let create = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
+        client.send_request(&create, 7);
+        std::thread::sleep(Duration::from_millis(300));
+        let started = Instant::now();
+        drop(broker);
+        assert!(started.elapsed() < Duration::from_secs(20), "silent: {is_silent}, {:?}", started.elapsed());
+        client.assert_closed("what nobody answers");
+    }
 }

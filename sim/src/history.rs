@@ -10,7 +10,7 @@ use std::{
 
 use klamm_client::TopicPartition;
 pub use owners::{Given, Owners};
-pub use shares::{Delivery, Place, Shares};
+pub use shares::{Delivery, Kept, Place, Shares};
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -14,6 +14,8 @@ mod log_matching;
 mod moves_announced;
 mod one_directory;
 mod one_leader;
+mod share_accepted;
+mod share_dead_letters;
 mod share_done;
 mod share_limit;
 mod share_one_member;
@@ -102,6 +104,8 @@ impl Default for Invariants {
             Box::<share_one_member::ShareOneMember>::default(),
             Box::<share_done::ShareDone>::default(),
             Box::<share_limit::ShareLimit>::default(),
+            Box::<share_dead_letters::ShareDeadLetters>::default(),
+            Box::<share_accepted::ShareAccepted>::default(),
         ];
         Self { all, violations: Vec::new() }
     }

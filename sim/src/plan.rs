@@ -23,6 +23,8 @@ pub enum Special {
     /// Brokers lock shared records for less long, and deliver them more often, than the group was promised. Invariants
     /// have to notice.
     LooseShares,
+    /// The share group is promised a dead-letter queue and has none. An invariant has to notice.
+    UnsentLetters,
 }
 
 /// Which kinds of faults a run has. A run with few of them gets further into each than one with all.
@@ -79,6 +81,8 @@ pub struct Plan {
     pub has_copier: bool,
     /// Members of a share group.
     pub sharers: usize,
+    /// What the share group gives up goes to a dead-letter queue.
+    pub has_dead_letters: bool,
     /// Voters leave the quorum and come back.
     pub changes_voters: bool,
     /// Members of the group are of the consumer protocol (KIP-848).
@@ -126,7 +130,11 @@ impl Plan {
         let entropy_of_groups = Entropy::seeded(seed ^ 0x6772_6f75);
         let group = |percent: u64| entropy_of_groups.below(100) < percent;
         let has_consumer_protocol = group(50);
-        let has_shares = group(40) && !arranged || special == Special::LooseShares;
+        let has_shares =
+            group(40) && !arranged || matches!(special, Special::LooseShares | Special::UnsentLetters);
+        let entropy_of_letters = Entropy::seeded(seed ^ 0x6465_6164);
+        let has_dead_letters = has_shares && entropy_of_letters.below(100) < 70 && !arranged
+            || special == Special::UnsentLetters;
         Self {
             seed,
             special,
@@ -141,6 +149,7 @@ impl Plan {
             writers: if has_transactions { 1 + below(&entropy_of_more, 2) } else { 0 },
             has_copier: has_transactions && (more(60) || arranged),
             sharers: if has_shares { 2 + below(&entropy_of_groups, 2) } else { 0 },
+            has_dead_letters,
             changes_voters: more(30) && !arranged,
             has_consumer_protocol,
             log_dirs,

@@ -186,7 +186,8 @@ fn counts_in(plan: &Plan, invariant: &str) -> bool {
         | Special::EarlyAcknowledgement
         | Special::UncommittedReads
         | Special::CopiedReplica
-        | Special::LooseShares => true,
+        | Special::LooseShares
+        | Special::UnsentLetters => true,
     }
 }
 
@@ -208,6 +209,9 @@ fn expected_clients(plan: &Plan) -> Vec<String> {
     }
     expected.extend(numbered("writer", plan.writers));
     expected.extend(numbered("sharer", plan.sharers));
+    if plan.has_dead_letters {
+        expected.push("dead letters".to_owned());
+    }
     if plan.has_copier {
         expected.push("copier".to_owned());
     }

@@ -2,6 +2,7 @@
 
 mod committed_readers;
 mod copiers;
+mod dead_letters;
 mod groups;
 mod members;
 mod moves;
@@ -32,6 +33,8 @@ pub const TRANSACTIONS: &str = "transactions";
 pub const COPIES: &str = "copies";
 /// Topic that the share group consumes.
 pub const SHARED: &str = "topic-0";
+/// Topic of what the share group gives up.
+pub const DEAD_LETTERS: &str = "dlq.shared";
 /// The host of the first client; the others follow.
 pub const FIRST_HOST: u8 = 101;
 /// What one attempt may take in which nothing goes wrong.
@@ -59,6 +62,9 @@ pub fn topics(plan: &Plan) -> Vec<(String, i32)> {
     if plan.has_transactions() {
         topics.push((TRANSACTIONS.to_owned(), 2));
         topics.push((COPIES.to_owned(), plan.topics.1));
+    }
+    if plan.has_dead_letters {
+        topics.push((DEAD_LETTERS.to_owned(), plan.topics.1));
     }
     topics
 }
@@ -110,6 +116,9 @@ impl Start<'_> {
         }
         for index in 0..self.plan.sharers {
             self.one(move |client| sharers::share(client, index));
+        }
+        if self.plan.has_dead_letters {
+            self.one(dead_letters::read);
         }
         if self.plan.changes_voters {
             self.one(voters::change);

@@ -11,7 +11,7 @@ fn report(plan: &Plan) -> Report {
 
 #[test]
 fn a_seed_tells_everything() {
-    // The second has transactions and a share group.
+    // The second has transactions and a share group with a dead-letter queue.
     for plan in [Plan::single(1), Plan::of(31, Special::None)] {
         let (one, two) = (report(&plan), report(&plan));
         assert_eq!(one.violations, []);
@@ -62,4 +62,13 @@ fn shares_that_are_given_out_too_early_and_too_often_are_noticed() {
     for invariant in ["one member has a shared record", "delivery limit of a share group"] {
         assert!(violated.iter().any(|(name, _)| name == invariant), "{violated:?}");
     }
+}
+
+#[test]
+fn dead_letters_that_are_not_sent_are_noticed() {
+    let violated = report(&Plan::of(1, Special::UnsentLetters)).violations;
+    assert!(
+        violated.iter().any(|(name, _)| name == "what was given up is in the dead-letter queue"),
+        "{violated:?}"
+    );
 }

@@ -21,6 +21,15 @@ struct Held {
     asked_at: Duration,
 }
 
+/// What a member said of a record, and was answered that it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// That it is done with.
+    Accepted,
+    /// That nobody is to have it.
+    Rejected,
+}
+
 /// What is known of a record.
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -28,8 +37,9 @@ struct State {
     held: Option<Held>,
     /// When which node had kept that it was accepted or rejected.
     done: Option<(Duration, i32)>,
-    /// It will not come again, or nobody knows whether it will.
-    is_settled: bool,
+    kept: Option<Kept>,
+    /// It was accepted or rejected, and nobody knows whether that was kept.
+    may_be_done: bool,
     /// A broker has given it out for the last time, whether that arrived or not.
     is_given_up: bool,
 }
@@ -59,6 +69,12 @@ pub struct Shares {
     records: BTreeMap<Place, State>,
     /// Broker and leader epoch of each partition, by the newest image.
     pub leaders: BTreeMap<i32, (i32, i32)>,
+    /// What the dead-letter queue has of which record, each time; `None` for headers alone.
+    pub letters: BTreeMap<Place, Vec<Option<(usize, u64)>>>,
+    /// Whether there is such a queue.
+    pub has_letters: bool,
+    /// Since when nothing else is waited for.
+    pub waits_since: Option<Duration>,
     /// Up to then connections may break, and a broker takes back what a member has whose connection breaks.
     pub disturbed_until: Duration,
     /// Records that two members had at a time.
@@ -124,22 +140,53 @@ impl Shares {
     }
 
     /// A broker has taken the acceptance or rejection of a record.
-    pub fn done(&mut self, place: &Place, node: i32, now: Duration) {
+    pub fn done(&mut self, place: &Place, node: i32, now: Duration, kept: Kept) {
         let state = self.records.entry(place.clone()).or_default();
         state.done = Some((now, node));
-        state.is_settled = true;
+        state.kept = Some(kept);
+    }
+
+    /// A broker has renewed the lock of a record, which was asked for at `asked_at`.
+    pub fn renewed(&mut self, place: &Place, member: &str, asked_at: Duration) {
+        let held = self.records.get_mut(place).and_then(|state| state.held.as_mut());
+        if let Some(held) = held.filter(|held| held.member == member) {
+            held.asked_at = held.asked_at.max(asked_at);
+        }
     }
 
     /// Nobody knows whether a broker has taken the acceptance or rejection of a record.
     pub fn may_be_done(&mut self, place: &Place) {
-        self.records.entry(place.clone()).or_default().is_settled = true;
+        self.records.entry(place.clone()).or_default().may_be_done = true;
     }
 
-    /// Whether a record was delivered to somebody and is done with, or was given out as often as is allowed.
+    /// Whether a record was delivered to somebody and is done with, or was given out as often as is allowed; and, if it was
+    /// given up, has come to the dead-letter queue.
     pub fn is_settled(&self, place: &Place) -> bool {
-        self.records
-            .get(place)
-            .is_some_and(|state| state.is_given_up || state.is_settled && state.deliveries > 0)
+        let is_done = |state: &State| state.may_be_done || state.kept.is_some();
+        let state = self.records.get(place);
+        state.is_some_and(|state| {
+            (state.is_given_up || is_done(state) && state.deliveries > 0) && !self.is_owed(place, state)
+        })
+    }
+
+    /// Whether a record was given up and is not in the dead-letter queue, as far as is known.
+    fn is_owed(&self, place: &Place, state: &State) -> bool {
+        let is_given_up = match state.kept {
+            Some(kept) => kept == Kept::Rejected,
+            None => state.is_given_up && !state.may_be_done,
+        };
+        self.has_letters && is_given_up && !self.letters.contains_key(place)
+    }
+
+    /// Records that were given up and are not in the dead-letter queue, as far as is known.
+    pub fn owed(&self) -> impl Iterator<Item = &Place> {
+        let records = self.records.iter().filter(|(place, state)| self.is_owed(place, state));
+        records.map(|(place, _)| place)
+    }
+
+    /// Whether the acceptance of a record was answered.
+    pub fn is_accepted(&self, place: &Place) -> bool {
+        self.records.get(place).is_some_and(|state| state.kept == Some(Kept::Accepted))
     }
 
     /// What is known of a record, for reports.
@@ -170,7 +217,7 @@ mod tests {
         // The lock has run out; then another broker leads; then one of before does not know that yet.
         shares.delivered(&given("a", 1, 3, 8));
         shares.delivered(&given("b", 2, 3, 9));
-        shares.done(&place(), 2, Duration::from_secs(10));
+        shares.done(&place(), 2, Duration::from_secs(10), Kept::Accepted);
         shares.delivered(&Delivery { leader: None, ..given("a", 1, 4, 11) });
         // It was on its way for long.
         shares.delivered(&given("a", 2, 4, 9));
@@ -190,10 +237,48 @@ mod tests {
     }
 
     #[test]
+    fn a_renewed_lock_is_the_members_for_longer() {
+        for (renewed_at, is_noticed) in [(1, false), (4, true)] {
+            let mut shares = Shares::default();
+            shares.delivered(&given("a", 1, 1, 1));
+            shares.renewed(&place(), "b", Duration::from_secs(9));
+            shares.renewed(&place(), "a", Duration::from_secs(renewed_at));
+            shares.delivered(&given("b", 1, 2, 7));
+            assert_eq!(!shares.of_two.is_empty(), is_noticed);
+        }
+    }
+
+    type Step<'a> = &'a dyn Fn(&mut Shares);
+
+    #[test]
+    fn what_is_given_up_is_owed_until_it_is_in_the_queue() {
+        let rejected = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Kept::Rejected);
+        let accepted = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Kept::Accepted);
+        let exceeded = |shares: &mut Shares| shares.acquired(place(), DELIVERIES_MAX);
+        let unknown = |shares: &mut Shares| shares.may_be_done(&place());
+        let cases: [(&[Step<'_>], bool); 5] = [
+            (&[&rejected], true),
+            (&[&accepted], false),
+            (&[&exceeded], true),
+            (&[&exceeded, &accepted], false),
+            (&[&exceeded, &unknown], false),
+        ];
+        for (number, (steps, is_owed)) in cases.into_iter().enumerate() {
+            let mut shares = Shares { has_letters: true, ..Shares::default() };
+            shares.delivered(&given("a", 1, 1, 1));
+            steps.iter().for_each(|step| step(&mut shares));
+            let told = |shares: &Shares| (shares.owed().next().is_some(), shares.is_settled(&place()));
+            assert_eq!(told(&shares), (is_owed, !is_owed), "{number}");
+            shares.letters.insert(place(), vec![None]);
+            assert_eq!(told(&shares), (false, true), "{number}");
+        }
+    }
+
+    #[test]
     fn what_comes_again_or_too_often_is_noticed() {
         for delivery in [given("a", 2, 1, 3), Delivery { leader: None, ..given("a", 1, 1, 3) }] {
             let mut shares = Shares::default();
-            shares.done(&place(), 1, Duration::from_secs(3));
+            shares.done(&place(), 1, Duration::from_secs(3), Kept::Accepted);
             shares.delivered(&delivery);
             assert!(!shares.again.is_empty(), "{delivery:?}");
         }

@@ -1,6 +1,10 @@
 //! Members of a share group (KIP-932), which speak the protocol themselves.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use klamm_client::{
     ClientError, TopicPartition,
@@ -20,23 +24,30 @@ use klamm_protocol::{
 };
 
 use super::{
-    Client, SHARED,
+    Client, DEAD_LETTERS, SHARED,
     readers::{all_written, wait_for_topics},
     to_be_shared,
 };
-use crate::history::{Delivery, Place};
+use crate::{
+    history::{Delivery, Kept, Phase, Place},
+    plan::Special,
+};
 
 const GROUP: &str = "sharers";
 const HEARTBEAT: Duration = Duration::from_secs(3);
 const ACCEPT: i8 = 1;
 const RELEASE: i8 = 2;
 const REJECT: i8 = 3;
+const RENEW: i8 = 4;
+/// For how long after everything else is done what was given up may be on its way to the dead-letter queue.
+const LETTERS_LATE: Duration = Duration::from_secs(150);
 
 /// Takes part until every record has been delivered and is done with.
 pub(super) async fn share(client: Client, index: usize) {
     wait_for_topics(&client).await;
     let Ok(admin) = client.admin() else { return };
-    while !configure(&admin).await {
+    client.history.lock().shares.has_letters = client.plan.has_dead_letters;
+    while !configure(&admin, &client).await {
         client.pause(1000).await;
     }
     let mut incarnation = 0;
@@ -61,16 +72,21 @@ pub(super) async fn share(client: Client, index: usize) {
     client.history.done(format!("sharer {index}"));
 }
 
-/// The group starts with the first record.
-async fn configure(admin: &Admin) -> bool {
+/// The group starts with the first record, and has a dead-letter queue if the plan says so.
+async fn configure(admin: &Admin, client: &Client) -> bool {
     let group = ConfigResource { kind: ResourceType::Group, name: GROUP.to_owned() };
-    let alteration = ConfigAlteration {
-        name: "share.auto.offset.reset".to_owned(),
-        value: Some("earliest".to_owned()),
+    let mut wanted = vec![("share.auto.offset.reset", "earliest")];
+    if client.plan.has_dead_letters && client.plan.special != Special::UnsentLetters {
+        wanted.push(("errors.deadletterqueue.topic.name", DEAD_LETTERS));
+        wanted.push(("errors.deadletterqueue.copy.record.enable", "true"));
+    }
+    let alterations = wanted.into_iter().map(|(name, value)| ConfigAlteration {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
         operation: ConfigOperation::Set,
-    };
+    });
     admin
-        .alter_configs(&[(group, vec![alteration])], false)
+        .alter_configs(&[(group, alterations.collect())], false)
         .await
         .is_ok_and(|answers| answers.values().all(Result::is_ok))
 }
@@ -80,8 +96,18 @@ fn is_done(client: &Client) -> bool {
     if !all_written(client) {
         return false;
     }
-    let history = client.history.lock();
-    to_be_shared(&history).all(|place| history.shares.is_settled(&place))
+    let now = client.clock.now().since_start();
+    let mut history = client.history.lock();
+    let owed: BTreeSet<Place> = history.shares.owed().cloned().collect();
+    if !to_be_shared(&history).all(|place| owed.contains(&place) || history.shares.is_settled(&place)) {
+        return false;
+    }
+    // What does not come in the end is for an invariant to tell.
+    let since = match history.phase {
+        Phase::Healing => *history.shares.waits_since.get_or_insert(now),
+        Phase::Faults => now,
+    };
+    owed.is_empty() || now >= since + LETTERS_LATE
 }
 
 struct Member<'a> {
@@ -208,6 +234,12 @@ impl Member<'_> {
             return Ok(());
         }
         for (index, offsets) in given {
+            if self.client.entropy.below(8) == 0 {
+                // For as long as nearly two locks.
+                self.client.pause(4000).await;
+                self.acknowledge(name, node, (topic_id, index), &offsets, RENEW).await?;
+                self.client.pause(4000).await;
+            }
             let kind = match self.client.entropy.below(12) {
                 0 | 1 => RELEASE,
                 2 => REJECT,
@@ -242,12 +274,14 @@ impl Member<'_> {
             group_id: Some(StrBytes::from_static(GROUP)),
             member_id: Some(self.id.clone()),
             share_session_epoch: session,
+            is_renew_ack: kind == RENEW,
             topics: vec![AcknowledgeTopic { topic_id, partitions, ..Default::default() }],
             ..Default::default()
         };
         let at = TopicPartition::new(SHARED, index);
         let places: Vec<Place> = offsets.iter().map(|offset| (at.clone(), *offset)).collect();
-        {
+        let asked_at = self.client.clock.now().since_start();
+        if kind != RENEW {
             let mut history = self.client.history.lock();
             places.iter().for_each(|place| history.shares.gives_up(place, name));
         }
@@ -262,9 +296,14 @@ impl Member<'_> {
             Err(_) => None,
         };
         let now = self.client.clock.now().since_start();
-        for place in places.iter().filter(|_| kind != RELEASE) {
+        if kind == RENEW && code == Some(ErrorCode::None) {
+            history.count("renewals");
+            places.iter().for_each(|place| history.shares.renewed(place, name, asked_at));
+        }
+        let kept = if kind == ACCEPT { Kept::Accepted } else { Kept::Rejected };
+        for place in places.iter().filter(|_| matches!(kind, ACCEPT | REJECT)) {
             match code {
-                Some(ErrorCode::None) => history.shares.done(place, node, now),
+                Some(ErrorCode::None) => history.shares.done(place, node, now, kept),
                 // It was not ours any more.
                 Some(
                     ErrorCode::InvalidRecordState

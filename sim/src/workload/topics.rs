@@ -8,7 +8,7 @@ use klamm_client::{
 };
 use klamm_protocol::ErrorCode;
 
-use super::{Client, PATIENCE, topics};
+use super::{Client, DEAD_LETTERS, PATIENCE, topics};
 
 /// Creates, and goes on creating and deleting until nothing goes wrong any more.
 pub(super) async fn create_and_churn(client: Client) {
@@ -59,11 +59,15 @@ pub(super) async fn create_and_churn(client: Client) {
 
 /// Whether the topic is there. After an error nobody knows, and its name is not used again.
 async fn create(client: &Client, admin: &Admin, name: &str, partitions: i32) -> bool {
+    let mut configs = vec![("min.insync.replicas".to_owned(), client.plan.min_isr().to_string())];
+    if name == DEAD_LETTERS {
+        configs.push(("errors.deadletterqueue.group.enable".to_owned(), "true".to_owned()));
+    }
     let topic = NewTopic {
         name: name.to_owned(),
         partitions: Some(partitions),
         replication_factor: Some(client.plan.replication_factor),
-        configs: vec![("min.insync.replicas".to_owned(), client.plan.min_isr().to_string())],
+        configs,
         ..NewTopic::default()
     };
     match admin.create_topics(&[topic], false).await.map(|mut all| all.remove(name)) {

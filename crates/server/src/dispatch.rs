@@ -51,6 +51,8 @@ pub struct Call {
     pub origin: Option<Rc<Origin>>,
     /// Set if this node turns out not to be the active controller, for the envelope that the request came in.
     pub disowned: Option<Arc<AtomicBool>>,
+    /// Set if the active controller turns out not to serve it in this version, for the connection that it came by.
+    pub outdated: Option<Arc<AtomicBool>>,
     /// Bytes of the request, its header included.
     pub size: usize,
     /// Measures the time that it takes, if there are quotas on that.
@@ -187,6 +189,7 @@ pub async fn dispatch(
         connection: Rc::clone(connection),
         origin: None,
         disowned: None,
+        outdated: Some(Arc::clone(&connection.is_outdated)),
         size,
         meter,
     };

@@ -162,9 +162,16 @@ impl TopicsCreator {
     }
 }
 
-/// A client's request that makes it necessary to create topics, as one to create them.
+/// A client's request that makes it necessary to create topics, as one to create them, in a version that is not the
+/// client's choice.
 fn on_behalf_of(call: &Call) -> Call {
-    Call { api_key: ApiKey::CreateTopics, api_version: CREATE_TOPICS_VERSION, meter: None, ..call.clone() }
+    Call {
+        api_key: ApiKey::CreateTopics,
+        api_version: CREATE_TOPICS_VERSION,
+        meter: None,
+        outdated: None,
+        ..call.clone()
+    }
 }
 
 /// How a topic is to be made: a coordinator's as its config says, any other with the controller's defaults, unless this

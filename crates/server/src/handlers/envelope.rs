@@ -109,6 +109,7 @@ fn open(
         connection: Rc::clone(&call.connection),
         origin: Some(Rc::new(origin)),
         disowned: None,
+        outdated: None,
         size: call.size,
         meter: None,
     };

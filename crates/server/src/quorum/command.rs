@@ -132,9 +132,12 @@ impl From<&Call> for Asker {
         let (client_id, correlation_id) = (call.client_id.clone(), call.correlation_id);
         let asks_controller = call.connection.is_controller_listener;
         let caller = Caller { origin: call.origin(), client_id, correlation_id, asks_controller };
-        // What a node asks because of something else that its client has asked is none of the client's versions.
-        let outdated = call.api_key.is_forwardable().then(|| Arc::clone(&call.connection.is_outdated));
-        Self { version: call.api_version, caller: Some(caller), disowned: call.disowned.clone(), outdated }
+        Self {
+            version: call.api_version,
+            caller: Some(caller),
+            disowned: call.disowned.clone(),
+            outdated: call.outdated.clone(),
+        }
     }
 }
 

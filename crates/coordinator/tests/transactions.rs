@@ -32,7 +32,7 @@ struct Harness {
     next_token: u64,
     next_producer_id: i64,
     spare: Option<i64>,
-    orders: BTreeMap<StrBytes, MarkerOrder>,
+    orders: Vec<MarkerOrder>,
     uncommitted: VecDeque<(usize, Option<Answer>, Vec<StrBytes>)>,
     hold: bool,
     fail_with: Option<ErrorCode>,
@@ -62,7 +62,7 @@ impl Harness {
             next_token: 1,
             next_producer_id: 100,
             spare: None,
-            orders: BTreeMap::new(),
+            orders: Vec::new(),
             uncommitted: VecDeque::new(),
             hold: false,
             fail_with: None,
@@ -126,7 +126,7 @@ impl Harness {
                 partitions(&order.partitions)
             );
             self.say(&line);
-            self.orders.insert(order.id.clone(), order);
+            self.orders.push(order);
         }
         for timer in timers {
             match timer {
@@ -290,6 +290,16 @@ impl Harness {
         self.load();
     }
 
+    /// Answers the last order, or that of an earlier coordinator.
+    fn answer_order(&mut self, id: &StrBytes, of: Option<i32>, results: &[(TxnPartition, MarkerResult)]) {
+        let is_meant =
+            |order: &&MarkerOrder| order.id == *id && of.is_none_or(|epoch| order.coordinator_epoch == epoch);
+        let order = self.orders.iter().rev().find(is_meant).expect("an order").clone();
+        let context = self.context();
+        let outcome = self.coordinator().markers_answered(context, &order, results);
+        self.carry_out(outcome, None);
+    }
+
     fn carry_out_line(&mut self, line: &str) {
         let words: Vec<&str> = line.split_whitespace().filter(|word| !word.contains('=')).collect();
         let option =
@@ -333,11 +343,9 @@ impl Harness {
                     "gone" => (MarkerResult::Gone, 2),
                     _ => (MarkerResult::Answered(error_code(words[2])), 3),
                 };
-                let order = self.orders.get(&id).expect("an order").clone();
+                let of = option("of").map(|epoch| epoch.parse().expect("an epoch"));
                 let results: Vec<_> = words[from..].iter().map(|word| (partition(word), result)).collect();
-                let context = self.context();
-                let outcome = self.coordinator().markers_answered(context, &order, &results);
-                self.carry_out(outcome, None);
+                self.answer_order(&id, of, &results);
             }
             "describe" => self.ask(&TransactionRequest::Describe { ids: vec![id] }),
             "list" => self.ask(&TransactionRequest::List(ListFilters {

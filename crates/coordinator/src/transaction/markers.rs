@@ -117,7 +117,12 @@ impl TransactionCoordinator {
         })
     }
 
-    /// What became of an order. As with [`Self::handle`].
+    /// The leader epoch of its partition in which it coordinates.
+    pub const fn epoch(&self) -> i32 {
+        self.coordinator_epoch
+    }
+
+    /// What became of an order; nothing comes of it if the order is of an earlier coordinator. As with [`Self::handle`].
     pub fn markers_answered(
         &mut self,
         context: TransactionContext,
@@ -125,6 +130,11 @@ impl TransactionCoordinator {
         results: &[(TxnPartition, MarkerResult)],
     ) -> TransactionOutcome {
         let mut step = Step::new(context);
+        // An older order may be fenced where the one of this coordinator is not, and, where producers keep their epoch,
+        // may be for an earlier transaction.
+        if order.coordinator_epoch != self.coordinator_epoch {
+            return step.finish();
+        }
         let Some(waiting) = self.unacknowledged.get_mut(&order.id) else { return step.finish() };
         if (waiting.producer_id, waiting.producer_epoch) != (order.producer_id, order.producer_epoch) {
             return step.finish();

@@ -169,6 +169,11 @@ impl<P: TransactionPartition> Driver<P> {
         }
     }
 
+    /// Whether an order is of this coordinator, not of an earlier one of the same partition.
+    pub fn has_ordered(&self, order: &MarkerOrder) -> bool {
+        order.coordinator_epoch == self.coordinator.epoch()
+    }
+
     /// What became of markers that were ordered.
     pub fn markers_answered(&mut self, order: &MarkerOrder, results: &[Written]) {
         let outcome = self.coordinator.markers_answered(self.context(None), order, results);

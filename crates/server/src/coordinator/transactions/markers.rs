@@ -3,6 +3,8 @@
 //! One queue for each broker, with one request under way at a time: what is ordered meanwhile goes with the next one,
 //! so that many small transactions cost few requests. Partitions that this broker leads itself are written to in the
 //! same way, without the network.
+//!
+//! The queues outlive coordinators. What was ordered by one that is gone is dropped: its successor orders it again.
 
 use std::{
     cell::RefCell,
@@ -39,6 +41,13 @@ pub type Written = (TxnPartition, MarkerResult);
 struct Ordered {
     coordinator: i32,
     order: MarkerOrder,
+}
+
+impl Ordered {
+    /// Whether the coordinator that has ordered it is still there.
+    fn is_wanted(&self, shard: &Shard) -> bool {
+        shard.transactions().with(self.coordinator, |driver| driver.has_ordered(&self.order)) == Some(true)
+    }
 }
 
 /// The queues of one shard.
@@ -116,7 +125,11 @@ async fn route_later(shard: Weak<Shard>, ordered: Ordered) {
 }
 
 /// Puts each part of an order into the queue of the broker that leads its partitions.
-fn route(shard: &Rc<Shard>, Ordered { coordinator, order }: Ordered) {
+fn route(shard: &Rc<Shard>, ordered: Ordered) {
+    if !ordered.is_wanted(shard) {
+        return;
+    }
+    let Ordered { coordinator, order } = ordered;
     let mut by_broker: BTreeMap<i32, BTreeSet<TxnPartition>> = BTreeMap::new();
     let mut results: Vec<Written> = Vec::new();
     for at in &order.partitions {
@@ -157,6 +170,13 @@ async fn send(shard: Weak<Shard>, node: Arc<Node>, broker: i32, queue: Rc<Queue>
         };
         if ordered.is_empty() {
             queue.added.notified().await;
+            continue;
+        }
+        {
+            let Some(shard) = shard.upgrade() else { return };
+            ordered.retain(|ordered| ordered.is_wanted(&shard));
+        }
+        if ordered.is_empty() {
             continue;
         }
         let markers = ordered.iter().map(|ordered| writable(&ordered.order)).collect();
@@ -219,7 +239,8 @@ fn writable(order: &MarkerOrder) -> WritableTxnMarker {
     }
 }
 
-/// What an answer says of one order. Answers are gathered by producer, of which two orders may be in one request.
+/// What an answer says of one order. Answers are gathered by producer, of which two orders may be in one request, but
+/// not for one partition: all orders in a request are of the coordinators that are at work.
 fn results(order: &MarkerOrder, answer: &[WritableTxnMarkerResult]) -> Vec<Written> {
     let of_producer = || answer.iter().filter(|result| result.producer_id == order.producer_id);
     let find = |at: &TxnPartition| {

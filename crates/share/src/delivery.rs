@@ -128,11 +128,6 @@ impl Delivery {
         self.before.is_some()
     }
 
-    /// Whether the change that is being written is this one.
-    pub(crate) fn is_changed_by(&self, write: WriteId) -> bool {
-        self.before.as_ref().is_some_and(|before| before.write == write)
-    }
-
     /// Whether a member has it, also if it is being written what became of it.
     pub(crate) fn is_with_member(&self) -> bool {
         let state = self.before.as_ref().map_or(self.state, |before| before.state);
@@ -156,9 +151,19 @@ impl Delivery {
         Some(until)
     }
 
-    /// Whether it waits to be copied to the dead-letter queue.
+    /// Whether it waits for the dead-letter queue.
     pub(crate) const fn is_dead_letter(&self) -> bool {
         matches!(self.state, RecordState::Archiving) && !self.is_changing()
+    }
+
+    /// Whether it may be copied to the dead-letter queue: before that is kept, another leader may deliver it once more.
+    pub(crate) fn is_kept_as_dead_letter(&self) -> bool {
+        self.is_dead_letter() && self.freed == Freed::Kept
+    }
+
+    /// Whether it is to be copied, once that can be kept.
+    pub(crate) const fn is_unkept_as_dead_letter(&self) -> bool {
+        self.is_dead_letter() && self.is_unkept()
     }
 
     /// Whether it is on its way to the dead-letter queue, as far as that is known here, and not there yet.

@@ -140,11 +140,13 @@ pub struct SharePartition {
     gaps: Option<Gaps>,
     /// Whether some record in flight may be available.
     may_redeliver: bool,
-    /// Whether some record in flight may be on its way to the dead-letter queue.
+    /// Whether some record in flight may be to be copied to the dead-letter queue.
     has_dead_letters: bool,
     /// When locks on which offsets run out, and when what is held back is not any more. There are more than there are locks: one that is given up stays.
     deadlines: BTreeSet<(Duration, i64, i64)>,
     next_write: u64,
+    /// When what a write has failed to keep, and the dead-letter queue waits for, is to be in another.
+    keep_again_at: Option<Duration>,
     breaker: Breaker,
 }
 
@@ -166,6 +168,7 @@ impl SharePartition {
             has_dead_letters: false,
             deadlines: BTreeSet::new(),
             next_write: 0,
+            keep_again_at: None,
             breaker: Breaker::new(),
         };
         let mut next = start_offset;
@@ -282,7 +285,7 @@ impl SharePartition {
     /// When [`Self::expire`] has something to do.
     pub fn next_deadline(&self) -> Option<Duration> {
         let first = self.deadlines.first().map(|(deadline, ..)| *deadline);
-        first.into_iter().chain(self.breaker.deadline()).min()
+        first.into_iter().chain(self.breaker.deadline()).chain(self.keep_again_at).min()
     }
 
     /// What the circuit breaker lets through.

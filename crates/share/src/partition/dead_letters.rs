@@ -1,6 +1,8 @@
 //! Records on their way to the dead-letter queue (KIP-1191).
 //!
-//! They are in a state of their own, which is kept, until they have been copied; only then are they archived. Whoever takes
+//! They are in a state of their own until they have been copied; only then are they archived. They are copied when that
+//! state is kept, also those whose lock has run out: a leader that has been overtaken and does not know it yet must not copy
+//! what the other still delivers. Whoever takes
 //! over from what was kept copies them again, so that a crash may make two of one, and loses none. If it only cannot be
 //! written that they are copied, that is tried again, not the copying.
 
@@ -31,7 +33,7 @@ impl SharePartition {
         }
         for (first, last, delivery) in self.batches.values_mut().flat_map(InFlightBatch::parts_mut) {
             // One whose change is being written is taken when that is done.
-            if !delivery.is_dead_letter() || delivery.is_being_copied {
+            if !delivery.is_kept_as_dead_letter() || delivery.is_being_copied {
                 continue;
             }
             delivery.is_being_copied = true;

@@ -15,6 +15,8 @@ use crate::{
 pub struct Expired {
     /// What is to be kept of it.
     pub write: Option<StateWrite>,
+    /// Whether locks have run out.
+    pub is_any_over: bool,
     /// Whether members may get something now that they could not before.
     pub is_any_free: bool,
 }
@@ -54,8 +56,11 @@ impl SharePartition {
             is_any_free = true;
             is_any_freed |= self.expire_range(now, first, last, settings);
         }
+        let is_to_be_kept_again = self.keep_again_at.take_if(|at| *at <= now).is_some();
         let gathered = self.new_write();
-        Expired { write: is_any_freed.then(|| self.write_with_freed(gathered)), is_any_free }
+        let write = (is_any_freed || is_to_be_kept_again).then(|| self.write_with_freed(gathered));
+        let write = write.filter(|write| !write.batches.is_empty());
+        Expired { write, is_any_over: is_any_freed, is_any_free }
     }
 
     fn expire_range(&mut self, now: Duration, first: i64, last: i64, settings: &Settings) -> bool {
@@ -77,7 +82,6 @@ impl SharePartition {
                     delivery.archive();
                 }
                 if delivery.is_dead_letter() {
-                    self.has_dead_letters = true;
                     given_up += (part_last - part_first + 1).unsigned_abs();
                 }
                 if delivery.is_available() {

@@ -6,6 +6,9 @@ use super::release::note;
 use super::{Settings, SharePartition};
 use crate::{batch::InFlightBatch, delivery::RecordState};
 
+/// How long a write waits that is made only because one failed which the dead-letter queue waits for.
+const KEEP_AGAIN: Duration = Duration::from_secs(1);
+
 /// Names a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId(pub(crate) u64);
@@ -80,10 +83,7 @@ impl SharePartition {
         let parts = self.batches.values_mut().flat_map(InFlightBatch::parts_mut);
         for (first, last, delivery) in parts.filter(|(.., delivery)| delivery.is_unkept()) {
             delivery.tell(gathered.id);
-            // What the write is about is in it already.
-            if !delivery.is_changed_by(gathered.id) {
-                note(&mut gathered, first, last, delivery);
-            }
+            note(&mut gathered, first, last, delivery);
         }
         let Gathered { id, batches } = gathered;
         StateWrite {
@@ -140,17 +140,18 @@ impl SharePartition {
         let mut is_any_free = false;
         let mut is_any_processed = false;
         let mut given_up = 0;
+        let mut is_any_unkept = false;
         for batch in self.batches.values_mut() {
             for (first, last, delivery) in batch.parts_mut() {
                 let is_given_up_before = delivery.is_leaving_as_dead_letter();
-                if !delivery.end(id, is_kept, now, settings) {
+                let is_changed = delivery.end(id, is_kept, now, settings);
+                self.has_dead_letters |= delivery.is_kept_as_dead_letter();
+                is_any_unkept |= delivery.is_unkept_as_dead_letter();
+                if !is_changed {
                     continue;
                 }
-                if delivery.is_dead_letter() {
-                    self.has_dead_letters = true;
-                    if !is_given_up_before {
-                        given_up += (last - first + 1).unsigned_abs();
-                    }
+                if delivery.is_dead_letter() && !is_given_up_before {
+                    given_up += (last - first + 1).unsigned_abs();
                 }
                 is_any_processed |= is_kept && delivery.state == RecordState::Acknowledged;
                 if delivery.is_available() {
@@ -159,6 +160,9 @@ impl SharePartition {
                     self.deadlines.extend(until.map(|until| (until, first, last)));
                 }
             }
+        }
+        if is_any_unkept {
+            self.keep_again_at.get_or_insert(now + KEEP_AGAIN);
         }
         self.may_redeliver |= is_any_free;
         let breaker = settings.breaker.as_ref();

@@ -437,13 +437,14 @@ fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
          kept 0-1=archived x1
          fetch m1 10 => 3x2
          after 30000
-         letters => 3x2(exceeded)
+         letters =>
          kept 3=archiving x2
+         letters => 3x2(exceeded)
          copied
          kept 3=archived x2
          state 5..5",
     );
-    // It was not kept that the lock of one has run out, and both are told of once.
+    // What another leader may still deliver, since it is not kept that it is given up, waits until it is.
     check(
         "log 0-1
          set limit=1
@@ -453,10 +454,33 @@ fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
          kept
          after 30000
          lost 0=archiving x1
-         letters => 0x1(exceeded) 1x1(rejected)
+         letters => 1x1(rejected)
+         after 999
+         nothing-to-keep
+         after 1
+         lost 0=archiving x1
          copied
-         kept 0-1=archived x1
+         kept 1=archived x1 0=archiving x1
+         letters => 0x1(exceeded)
+         after 1000
+         nothing-to-keep
+         copied
+         kept 0=archived x1
          state 2..2",
+    );
+    // The same if it was the acknowledgement that could not be written.
+    check(
+        "log 0
+         set limit=1
+         set dead-letters=yes
+         fetch m1 10 => 0x1
+         ack m1 0 accept
+         after 30000
+         lost 0=acked x1
+         letters =>
+         after 1000
+         kept 0=archiving x1
+         letters => 0x1(exceeded)",
     );
     // Who takes over copies again; why it was given up was not kept.
     check_from(

@@ -59,8 +59,8 @@ impl Shard {
         let Some(Held::Active(active)) = held.get_mut(key) else { return };
         active.noted = None;
         let expired = active.machine.expire(now.since_start(), &active.settings.partition);
+        share.counts.borrow_mut().lock_timeouts += u64::from(expired.is_any_over);
         if let Some(write) = expired.write {
-            share.counts.borrow_mut().lock_timeouts += 1;
             self.keep(key, active, write, None);
         }
         if expired.is_any_free {

@@ -17,8 +17,8 @@ use crate::{
     configs::{self, BROKER, SET},
     harness::{TestNode, beside_others, eventually, fresh_dir, log_lines},
     share::{
-        ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state, initialize,
-        initialize_at, produce, start, write_dead_letters,
+        ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state,
+        find_coordinator, initialize, initialize_at, produce, start, write_dead_letters,
     },
 };
 
@@ -89,32 +89,40 @@ fn wait_for(node: &TestNode, index: i32, expected: &[&str]) {
     assert_eq!(found, expected);
 }
 
+/// Creates a topic, each partition on these brokers, as soon as they are all there.
+fn create_on(node: &TestNode, name: &str, brokers: &[&[i32]], configs: &[(&str, &str)]) {
+    let on = |(index, brokers): (i32, &&[i32])| CreatableReplicaAssignment {
+        partition_index: index,
+        broker_ids: brokers.to_vec(),
+        ..Default::default()
+    };
+    let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
+        name: (*name).into(),
+        value: Some((*value).into()),
+        ..Default::default()
+    };
+    let topic = CreatableTopic {
+        name: name.into(),
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: (0..).zip(brokers).map(on).collect(),
+        configs: configs.iter().map(config).collect(),
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
+    eventually("a topic on these brokers", || {
+        let code = node.connect().call(&request, 7).topics[0].error_code;
+        code == 0 || code == ErrorCode::TopicAlreadyExists.code()
+    });
+}
+
 #[test]
 fn what_is_given_up_goes_to_the_queue_wherever_that_is() {
     let _turn = beside_others();
     // One shard would do; the queue is on another broker.
     let node = start("dead-letters");
     let other = node.start_broker(fresh_dir("dead-letters-2"), 2, SETTINGS);
-    let on = |index: i32, broker: i32| CreatableReplicaAssignment {
-        partition_index: index,
-        broker_ids: vec![broker],
-        ..Default::default()
-    };
-    let enabled =
-        CreatableTopicConfig { name: ENABLED.0.into(), value: Some(ENABLED.1.into()), ..Default::default() };
-    let topic = CreatableTopic {
-        name: QUEUE.into(),
-        num_partitions: -1,
-        replication_factor: -1,
-        assignments: vec![on(0, 2), on(1, 1)],
-        configs: vec![enabled],
-        ..Default::default()
-    };
-    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..Default::default() };
-    eventually("a queue on the other broker", || {
-        let code = node.connect().call(&request, 7).topics[0].error_code;
-        code == 0 || code == ErrorCode::TopicAlreadyExists.code()
-    });
+    create_on(&node, QUEUE, &[&[2], &[1]], &[ENABLED]);
     configure_group(
         &node,
         &[
@@ -333,4 +341,44 @@ fn what_an_unclean_election_cut_off_the_log_is_told_of_and_delivery_goes_on_behi
         assert_eq!(one.fetch(), [(6, 7, 1)]);
     });
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_leader_that_takes_over_copies_what_is_left() {
+    let _turn = beside_others();
+    const COUNT: i64 = 400;
+    let node = TestNode::start("dead-letters-moved", SETTINGS);
+    // All but the records is on the first broker.
+    find_coordinator(&node, klamm_protocol::Uuid::from_u128(1));
+    // Some records to a batch, so that it takes a while.
+    node.create_topic(QUEUE, 1, &[ENABLED, ("max.message.bytes", "1000")]);
+    let other = node.start_broker(fresh_dir("dead-letters-moved-2"), 2, SETTINGS);
+    create_on(&node, TOPIC, &[&[2, 1]], &[]);
+    eventually("both to be in sync", || {
+        let answer = node.connect().metadata(Some(&[TOPIC]));
+        let partition = answer.topics.first().and_then(|topic| topic.partitions.first());
+        partition.is_some_and(|partition| partition.leader_id == 2 && partition.isr_nodes.len() == 2)
+    });
+    initialize(&node, 1);
+    configure_group(&node, &[(NAME, QUEUE), ("share.auto.offset.reset", "earliest")]);
+    eventually("the other broker to know of it", || {
+        other.connect().metadata(Some(&[TOPIC])).topics[0].error_code == 0
+    });
+    let mut one = Consumer::new(&other, "one");
+    one.open();
+    produce(&other, COUNT);
+    assert_eq!(one.fetch(), [(0, COUNT - 1, 1)]);
+    assert_eq!(one.acknowledge(&[(0, COUNT - 1, REJECT)]), ErrorCode::None);
+    eventually("the first copies", || !records(&node, QUEUE, 0).is_empty());
+    drop(one);
+    drop(other);
+    eventually("the first broker to lead", || {
+        node.connect().metadata(Some(&[TOPIC])).topics[0].partitions[0].leader_id == 1
+    });
+    Consumer::new(&node, "two").open();
+    let offset = |record: &Record| letter(record).split(' ').nth(1).unwrap().parse::<i64>().unwrap();
+    let copied = || records(&node, QUEUE, 0).iter().map(offset).collect::<std::collections::BTreeSet<_>>();
+    let before = copied().len();
+    eventually("all copies", || i64::try_from(copied().len()).unwrap() == COUNT);
+    assert!(before > 0, "{before}");
 }

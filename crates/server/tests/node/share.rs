@@ -72,14 +72,19 @@ pub(crate) fn initialize_at(node: &TestNode, count: i32, state_epoch: i32, start
     let partitions: Vec<_> = (0..count).map(state).collect();
     let topics = vec![InitializeStateData { topic_id, partitions, ..Default::default() }];
     let request = InitializeShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
-    // To be asked for the coordinator is what has its topic made.
-    let key = format!("{GROUP}:{topic_id}:0");
-    let find =
-        FindCoordinatorRequest { key_type: 2, coordinator_keys: vec![key.into()], ..Default::default() };
-    eventually("a share coordinator", || client.call(&find, 6).coordinators[0].error_code == 0);
+    find_coordinator(node, topic_id);
     eventually("a state", || {
         client.call(&request, 0).results[0].partitions.iter().all(|partition| partition.error_code == 0)
     });
+}
+
+/// To be asked for the coordinator is what has its topic made.
+pub(crate) fn find_coordinator(node: &TestNode, topic_id: Uuid) {
+    let key = format!("{GROUP}:{topic_id}:0");
+    let find =
+        FindCoordinatorRequest { key_type: 2, coordinator_keys: vec![key.into()], ..Default::default() };
+    let mut client = node.connect();
+    eventually("a share coordinator", || client.call(&find, 6).coordinators[0].error_code == 0);
 }
 
 /// What it does when the group is deleted, or its offsets are.

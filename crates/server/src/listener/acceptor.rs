@@ -56,6 +56,8 @@ pub async fn run(name: ListenerName, listener: Listener, limits: Arc<ConnectionL
                 continue;
             }
         }
+        // Another listener may have given away what was free before this one came.
+        limits.room(&name).await;
         let now = shards.clock().now().since_start();
         match limits.admit(&name, accepted.peer.ip(), now) {
             Ok(permit) => {

@@ -20,7 +20,7 @@ use klamm_protocol::{
 use crate::batches;
 use crate::harness::{
     Client, PATIENCE, TestNode, alone, assert_one_line_about, beside_others, eventually, forget_peak, framed,
-    log_lines, request_frame, resident,
+    free_port, log_lines, request_frame, resident,
 };
 
 #[test]
@@ -222,6 +222,39 @@ fn connections_beyond_the_brokers_limit_wait() {
     drop(clients.pop());
     waiting.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(waiting.read_response::<MetadataRequest>(12).brokers.len(), 1);
+}
+
+#[test]
+fn a_connection_to_one_listener_takes_no_place_of_another() {
+    let _shared = beside_others();
+    let ports = [free_port(), free_port(), free_port(), free_port()];
+    let listeners = ["PLAINTEXT", "EXTERNAL", "OTHER", "CONTROLLER"].iter().zip(ports);
+    let listeners: Vec<_> = listeners.map(|(name, port)| format!("{name}://127.0.0.1:{port}")).collect();
+    let node = TestNode::start(
+        "listeners",
+        &[
+            ("max.connections", "2"),
+            ("listeners", &listeners.join(",")),
+            ("controller.quorum.voters", &format!("1@127.0.0.1:{}", ports[3])),
+            (
+                "listener.security.protocol.map",
+                "PLAINTEXT:PLAINTEXT,EXTERNAL:PLAINTEXT,OTHER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            ),
+        ],
+    );
+    let mut clients = [Client::connect(ports[1]), Client::connect(ports[1])];
+    clients.iter_mut().for_each(|client| drop(client.metadata(None)));
+    let mut waiting = Client::connect(ports[2]);
+    waiting.send_request(&MetadataRequest::default(), 12);
+    waiting.stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    assert!(waiting.stream.peek(&mut [0]).is_err(), "there is no place for it");
+    let [mut first, second] = clients;
+    first.metadata(None);
+    drop(second);
+    waiting.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(waiting.read_response::<MetadataRequest>(12).brokers.len(), 1);
+    first.metadata(None);
+    drop(node);
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub(crate) struct TestNode {
     thread: Option<JoinHandle<Result<(), StartError>>>,
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -215,6 +215,7 @@ pub async fn serve(
         last_active: Cell::new(clock.now()),
         permit,
         unanswered: Cell::new(0),
+        is_handling: Cell::new(false),
         is_writing: Cell::new(false),
         queued_bytes: Cell::new(0),
         taken: Notify::new(),
@@ -261,6 +262,8 @@ struct Serving {
     permit: Permit,
     /// Requests whose response is not written yet.
     unanswered: Cell<usize>,
+    /// Whether a request has no response yet, not even one to wait for.
+    is_handling: Cell<bool>,
     /// Whether a response is on its way into the socket.
     is_writing: Cell<bool>,
     /// Bytes in memory of responses that were there at once and are not written yet.
@@ -335,10 +338,12 @@ impl Serving {
                     let meter = is_timed.then(|| Rc::new(Meter::new(self.clock)));
                     let frame = frame.freeze();
                     let request = dispatch::dispatch(&self.contexts, &self.connection, frame, meter.clone());
+                    self.is_handling.set(true);
                     let reply = {
                         let _queued = self.contexts.cluster.node.queue.enter_for(begun.api_key).await;
                         guarded(request, meter.as_deref()).await
                     };
+                    self.is_handling.set(false);
                     drop(self.connection.take_request_bytes());
                     if self.connection.is_outdated.load(Ordering::Relaxed) {
                         let reason = "the active controller does not serve this version".to_owned();
@@ -473,7 +478,7 @@ impl Serving {
             let deadline = self.last_active.get() + idle_max;
             if self.clock.now() < deadline {
                 self.clock.sleep_until(deadline).await;
-            } else if self.unanswered.get() > 0 && !self.is_writing.get() {
+            } else if (self.is_handling.get() || self.unanswered.get() > 0) && !self.is_writing.get() {
                 self.clock.sleep(idle_max).await;
             } else {
                 return;

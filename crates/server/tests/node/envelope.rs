@@ -120,7 +120,7 @@ fn what_is_passed_on_counts_against_the_client_that_has_asked() {
 fn what_is_asked_while_no_controller_answers_is_done_when_one_does() {
     let _guard = beside_others();
     let node = TestNode::start("envelope-retry", &[]);
-    let broker = node.start_broker(fresh_dir("envelope-retry-2"), 2, &[]);
+    let broker = node.start_broker(fresh_dir("envelope-retry-2"), 2, &[("connections.max.idle.ms", "1000")]);
     let (ports, mut client) = ((node.port, node.controller_port), broker.connect());
     let dir = node.stop();
     let topic = |name: &str| CreatableTopic {
@@ -132,7 +132,8 @@ fn what_is_asked_while_no_controller_answers_is_done_when_one_does() {
     let create =
         |name| CreateTopicsRequest { topics: vec![topic(name)], timeout_ms: 60_000, ..Default::default() };
     client.send_request(&create("first"), 7);
-    std::thread::sleep(Duration::from_millis(300));
+    // Whoever waits is not idle.
+    std::thread::sleep(Duration::from_millis(2500));
     let node = TestNode::start_again(dir, ports, &[]);
     let answer = client.read_response::<CreateTopicsRequest>(7);
     assert_eq!(answer.topics[0].error_code, 0, "{answer:?}");

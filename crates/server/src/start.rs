@@ -5,6 +5,7 @@
 //! connections accepted. Stop: the other way round; each log is closed and synced before the clean shutdown file says so.
 
 mod directories;
+mod leaving;
 
 use std::{
     path::Path,
@@ -317,6 +318,9 @@ impl Lifecycle {
             if running.node.world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {
                 warn!("the controller did not let the broker go in time");
             }
+        }
+        if was_serving && running.node.config.load().is_controller() {
+            leaving::outlast_brokers(&running.node, CONTROLLED_SHUTDOWN_MAX).await;
         }
         for task in self.tasks {
             task.abort();

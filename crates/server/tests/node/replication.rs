@@ -13,7 +13,7 @@ use klamm_protocol::{
         metadata::MetadataResponsePartition,
     },
     metadata::MetadataRecord,
-    records::{BatchIter, CompressionType},
+    records::{BatchIter, CompressionType, RecordBatch},
 };
 
 use crate::{
@@ -81,6 +81,16 @@ fn log(dir: &Path, topic: &str) -> Vec<u8> {
     std::fs::read(dir.join(format!("{topic}-0")).join("00000000000000000000.log")).unwrap()
 }
 
+/// What the metadata log of a node has.
+fn decided(dir: &Path) -> Vec<MetadataRecord> {
+    let batches = BatchIter::new(log(dir, "__cluster_metadata").into()).map(|batch| batch.unwrap());
+    let of_batch = |batch: RecordBatch| {
+        let values = batch.records().unwrap().map(|record| record.unwrap().value.unwrap());
+        values.map(|value| MetadataRecord::decode(value).unwrap().0).collect::<Vec<_>>()
+    };
+    batches.filter(|batch| !batch.is_control()).flat_map(of_batch).collect()
+}
+
 #[test]
 fn an_acknowledged_batch_is_on_both_brokers_and_stays_when_one_goes() {
     let _guard = beside_others();
@@ -118,20 +128,44 @@ fn a_broker_asks_before_it_goes_unless_told_not_to() {
         // Each leads one of them; who leads nothing has nothing to ask for.
         one.create_replicated_topic("both", 2, 2, &[]);
         two.stop();
-        let written = log(&one.dir(), "__cluster_metadata");
-        let records = BatchIter::new(written.into())
-            .map(|batch| batch.unwrap())
-            .filter(|batch| !batch.is_control())
-            .flat_map(|batch| {
-                let values = batch.records().unwrap().map(|record| record.unwrap().value.unwrap());
-                values.map(|value| MetadataRecord::decode(value).unwrap().0).collect::<Vec<_>>()
-            });
+        let records = decided(&one.dir());
         let goes = |record: &MetadataRecord| {
             matches!(record, MetadataRecord::BrokerRegistrationChange(change)
                 if change.broker_id == 2 && change.in_controlled_shutdown == 1)
         };
-        assert_eq!(records.filter(goes).count(), asked, "controlled.shutdown.enable={enabled}");
+        assert_eq!(
+            records.iter().filter(|record| goes(record)).count(),
+            asked,
+            "controlled.shutdown.enable={enabled}"
+        );
     }
+}
+
+#[test]
+fn a_cluster_that_is_stopped_as_a_whole_has_let_every_broker_go() {
+    let _guard = beside_others();
+    let one = TestNode::start("whole-one", &[]);
+    let (dir, two_dir) = (one.dir(), fresh_dir("whole-two"));
+    let two = one.start_broker(two_dir.clone(), 2, &[]);
+    one.create_replicated_topic("both", 20, 2, &[]);
+    // The controller's own broker is soon done with.
+    std::thread::scope(|nodes| {
+        nodes.spawn(|| two.stop_keeping());
+        nodes.spawn(|| one.stop_keeping());
+    });
+    let mut is_fenced = [true; 3];
+    for record in decided(&dir) {
+        match record {
+            MetadataRecord::RegisterBroker(broker) => is_fenced[broker.broker_id as usize] = broker.fenced,
+            MetadataRecord::BrokerRegistrationChange(change) if change.fenced != 0 => {
+                is_fenced[change.broker_id as usize] = change.fenced == 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(is_fenced, [true; 3], "nobody waits for the end of a session when they start again");
+    std::fs::remove_dir_all(dir).unwrap();
+    std::fs::remove_dir_all(two_dir).unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! ControllerRegistration (KIP-919).
 
-use crate::{ApiError, Context, Outcome};
+use crate::{ApiError, Context, Heartbeats, Outcome};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::api::controller_registration::{
     ControllerRegistrationRequest, ControllerRegistrationResponse,
@@ -9,10 +9,14 @@ use klamm_protocol::metadata::{ControllerEndpoint, ControllerFeature, RegisterCo
 
 /// Registers a controller: where it listens and which features it supports.
 ///
+/// If it is another run than the one known before, so is the broker of the same node: a broker that has not been heard of
+/// since this controller is active holds its id no longer.
+///
 /// # Errors
 /// UNSUPPORTED_VERSION below 3.7-IV0.
 pub fn register(
     context: &Context<'_>,
+    heartbeats: &mut Heartbeats,
     request: &ControllerRegistrationRequest,
 ) -> Result<Outcome<ControllerRegistrationResponse>, ApiError> {
     if !context.metadata_version().is_controller_registration_supported() {
@@ -20,6 +24,10 @@ pub fn register(
             ErrorCode::UnsupportedVersion,
             "The current MetadataVersion is too old to support controller registrations.",
         ));
+    }
+    let known = context.image.cluster.controllers.get(&request.controller_id);
+    if known.is_some_and(|known| known.incarnation_id != request.incarnation_id) {
+        heartbeats.release_unheard(request.controller_id);
     }
     let record = RegisterControllerRecord {
         controller_id: request.controller_id,

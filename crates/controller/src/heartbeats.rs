@@ -12,6 +12,8 @@ struct Heartbeat {
     fenced: bool,
     /// Whether a process holds the session: it has sent heartbeats and has not said goodbye.
     held: bool,
+    /// Whether this controller has had a heartbeat of it.
+    heard: bool,
     /// The metadata offset that the others must have reached before the broker may stop, once it is shutting down.
     shutdown_offset: Option<i64>,
     /// The offset of its latest registration record; not known of those that an earlier controller registered.
@@ -49,6 +51,14 @@ impl Heartbeats {
         }
     }
 
+    /// As [`Self::release`], unless this controller has heard of the process that holds the id: another run of the node's
+    /// controller is there, and its broker was the same process.
+    pub(crate) fn release_unheard(&mut self, id: i32) {
+        if let Some(heartbeat) = self.brokers.get_mut(&id).filter(|heartbeat| !heartbeat.heard) {
+            heartbeat.held = false;
+        }
+    }
+
     /// For how long each registered broker has not been heard of.
     pub fn silences(&self, now: Duration) -> impl Iterator<Item = (i32, Duration)> {
         self.brokers.iter().map(move |(id, heartbeat)| (*id, now.saturating_sub(heartbeat.last_contact)))
@@ -63,6 +73,7 @@ impl Heartbeats {
             metadata_offset: known.map_or(-1, |known| known.metadata_offset),
             fenced,
             held: known.is_some_and(|known| known.held),
+            heard: known.is_some_and(|known| known.heard),
             shutdown_offset: known.and_then(|known| known.shutdown_offset),
             registration_offset: known.and_then(|known| known.registration_offset),
         };
@@ -89,7 +100,7 @@ impl Heartbeats {
         self.register(id, epoch, fenced, now);
         if let Some(heartbeat) = self.brokers.get_mut(&id) {
             heartbeat.metadata_offset = metadata_offset;
-            heartbeat.held = true;
+            (heartbeat.held, heartbeat.heard) = (true, true);
             if fenced {
                 heartbeat.shutdown_offset = None;
             }

@@ -13,13 +13,16 @@ use tracing::{debug, info};
 use crate::node::Node;
 
 const VERSION: i16 = 0;
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY: Duration = Duration::from_millis(50);
 /// How often it is looked at whether the registration is still there.
 const CHECK: Duration = Duration::from_secs(5);
 
 /// Registers this run of the controller, and again if the registration goes.
 pub async fn run(node: Arc<Node>) {
     let request = registration(&node);
+    if node.config.load().is_broker() {
+        announce(&node, &request).await;
+    }
     loop {
         node.metadata.wait_for(0).await;
         let published = node.metadata.load();
@@ -43,6 +46,27 @@ pub async fn run(node: Arc<Node>) {
                 debug!(error = error.name(), "controller registration refused");
             }
             Err(error) => debug!(%error, "no active controller to register with"),
+        }
+        node.world.clock.sleep(RETRY).await;
+    }
+}
+
+/// Registers for the first time, without waiting for metadata: this node has none before its broker is registered, which
+/// may have to wait until it is known that the broker's earlier run is over, as this says.
+async fn announce(node: &Node, request: &ControllerRegistrationRequest) {
+    loop {
+        if node.controller.leader_id() >= 0
+            && let Ok(answer) = node.controller.register_controller(request.clone(), VERSION).await
+        {
+            match ErrorCode::from_code(answer.error_code) {
+                ErrorCode::NotController => {}
+                ErrorCode::None => {
+                    info!(controller = node.id, "controller registered");
+                    return;
+                }
+                // The metadata version does not know of it yet.
+                _ => return,
+            }
         }
         node.world.clock.sleep(RETRY).await;
     }

@@ -1,10 +1,11 @@
 use super::world::World;
 use crate::*;
 use klamm_metadata::features::MetadataVersion;
-use klamm_protocol::ErrorCode;
 use klamm_protocol::api::allocate_producer_ids::AllocateProducerIdsRequest;
+use klamm_protocol::api::controller_registration::ControllerRegistrationRequest;
 use klamm_protocol::api::update_features::{FeatureUpdateKey, UpdateFeaturesRequest};
 use klamm_protocol::metadata::MetadataRecord;
+use klamm_protocol::{ErrorCode, Uuid};
 use std::time::Duration;
 
 #[test]
@@ -62,6 +63,28 @@ fn a_nodes_own_broker_does_not_wait_for_its_predecessor() {
     world.heartbeats.release(0);
     assert!(world.register(0, 2, -1).is_ok());
     assert!(world.register(1, 2, -1).is_err());
+}
+
+#[test]
+fn another_run_of_a_nodes_controller_says_that_its_broker_is_gone_unless_that_was_heard_of() {
+    // The run of the controller that registers, whether the first process is heard of, and whether a second one may come.
+    for (incarnation, is_heard, expect) in [(2, false, true), (1, false, false), (2, true, false)] {
+        let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 2);
+        let run = |incarnation| ControllerRegistrationRequest {
+            controller_id: 0,
+            incarnation_id: Uuid::from_u128(incarnation),
+            ..Default::default()
+        };
+        world.register_controller(&run(1));
+        world.heartbeats = Heartbeats::activate(&world.image, world.now, Duration::from_secs(9));
+        if is_heard {
+            world.heartbeat(0, |_| {}).expect("known");
+        }
+        world.register_controller(&run(incarnation));
+        let case = format!("run {incarnation}, heard: {is_heard}");
+        assert_eq!(world.register(0, 2, -1).is_ok(), expect, "{case}");
+        assert!(world.register(1, 2, -1).is_err(), "the broker of another node: {case}");
+    }
 }
 
 #[test]
@@ -231,7 +254,7 @@ fn features_move_within_what_all_nodes_support() {
         3000,
         klamm_metadata::image::Controller {
             id: 3000,
-            incarnation_id: klamm_protocol::Uuid::ZERO,
+            incarnation_id: Uuid::ZERO,
             zk_migration_ready: false,
             listeners: Vec::new(),
             features: Default::default(),

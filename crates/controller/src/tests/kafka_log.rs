@@ -137,8 +137,7 @@ fn our_records_are_kafkas() {
     };
 
     let mut world = World::new(MetadataVersion::V4_2_IV1, &[]);
-    let outcome = controllers::register(&world.context(), &Default::default()).expect("supported");
-    world.run(outcome);
+    world.register_controller(&Default::default());
     register(&mut world, &dirs);
     world.heartbeat(0, |_| {}).expect("unfences");
     let mut created = super::world::topic("foo.bar", 3, -1);

@@ -7,6 +7,7 @@ use klamm_metadata::features::{MetadataVersion, supported_features};
 use klamm_protocol::Uuid;
 use klamm_protocol::api::broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 use klamm_protocol::api::broker_registration::{BrokerRegistrationRequest, Feature, Listener};
+use klamm_protocol::api::controller_registration::ControllerRegistrationRequest;
 use klamm_protocol::api::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreateTopicsRequest, CreateTopicsResponse,
 };
@@ -124,6 +125,13 @@ impl World {
         let claim = brokers::Claim { cluster_id: CLUSTER, kraft_version: 1, end_offset: self.end_offset };
         let outcome = brokers::register(&context, heartbeats, self.now, claim, &request)?;
         Ok(self.run(outcome).broker_epoch)
+    }
+
+    pub(super) fn register_controller(&mut self, request: &ControllerRegistrationRequest) {
+        let context =
+            Context { image: &self.image, index: &self.index, config: &self.config, forwarded: false };
+        let outcome = controllers::register(&context, &mut self.heartbeats, request).expect("supported");
+        self.run(outcome);
     }
 
     pub(super) fn heartbeat(

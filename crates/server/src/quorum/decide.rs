@@ -199,7 +199,8 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             settle_or_refuse(driver, outcome.map(|outcome| outcome.map(|()| Default::default())), reply);
         }
         Command::RegisterController { request, reply, .. } => {
-            let outcome = with_context(driver, |cx| controllers::register(cx, &request));
+            let outcome =
+                with_heartbeats(driver, |cx, heartbeats| controllers::register(cx, heartbeats, &request));
             settle_or_refuse(driver, outcome, reply);
         }
         Command::DescribeQuorum { request, reply, .. } => driver.ask_raft(request, reply),

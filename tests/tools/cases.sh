@@ -206,6 +206,13 @@ compare exact get-offsets BS --topic-partitions 'plain:1-,kept'
 compare exact get-offsets BS --topic nope
 compare exact get-offsets BS --time soon
 
+# What it says while it runs does not end: see its tests.
+compare exact replica-verification --broker-list "$BOOTSTRAP" --topics-include nope
+compare exact replica-verification --broker-list "$BOOTSTRAP" --topics-include '('
+compare status replica-verification --broker-list nohost
+compare status replica-verification --fetch-size 1
+compare status replica-verification --broker-list "$BOOTSTRAP" --time soon
+
 compare exact configs BS --describe --topic kept
 compare exact configs BS --describe --topic kept --all
 compare exact configs BS --describe --topic plain

@@ -78,6 +78,7 @@ declare -A class=(
   [topics]=$tools.TopicCommand
   [configs]=kafka.admin.ConfigCommand
   [consumer-groups]=$tools.consumer.group.ConsumerGroupCommand
+  [replica-verification]=$tools.ReplicaVerificationTool
   [get-offsets]=$tools.GetOffsetShell
   [delete-records]=$tools.DeleteRecordsCommand
   [console-consumer]=$tools.consumer.ConsoleConsumer

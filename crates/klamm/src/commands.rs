@@ -27,6 +27,7 @@ mod metadata_quorum;
 mod metadata_shell;
 mod producer_perf_test;
 mod reassign_partitions;
+mod replica_verification;
 mod server;
 mod share_consumer_perf_test;
 mod share_groups;
@@ -93,6 +94,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: leader_election::run, about: "Elect leaders of partitions" },
     Command { name: "reassign-partitions", script: "kafka-reassign-partitions", area: Area::Cluster,
         run: reassign_partitions::run, about: "Move replicas between brokers and directories" },
+    Command { name: "replica-verification", script: "kafka-replica-verification", area: Area::Cluster,
+        run: replica_verification::run, about: "Compare the replicas of partitions record by record" },
     Command { name: "broker-api-versions", script: "kafka-broker-api-versions", area: Area::Cluster,
         run: broker_api_versions::run, about: "Print the API versions that each broker serves" },
     Command { name: "producer-perf-test", script: "kafka-producer-perf-test", area: Area::Measure,

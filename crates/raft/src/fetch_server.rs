@@ -80,10 +80,9 @@ impl Raft {
 
     /// Answers, or parks the fetch if there is nothing to say yet.
     fn serve_fetch(&mut self, now: Now, fetch: ParkedFetch, may_wait: bool, actions: &mut Vec<Action>) {
-        // The only voter has nobody to hand over to, and is heard to the end.
-        let is_last = self.voters().is_only_voter(&self.config.replica_key());
+        // A leader that stops is heard to the end.
         if let Err(error) = self.check_leader_request(fetch.epoch)
-            && !(is_last && error == ErrorCode::BrokerNotAvailable)
+            && error != ErrorCode::BrokerNotAvailable
         {
             return self.answer_fetch(&fetch, Err(error), actions);
         }

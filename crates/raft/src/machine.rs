@@ -22,7 +22,8 @@ use std::time::Duration;
 /// A leader that stops waits so long for its successor, once every voter knows that there has to be one.
 const SUCCESSOR_WAIT: Duration = Duration::from_millis(300);
 
-/// The only voter that stops waits so long for the observers to hear its last word.
+/// A leader that stops waits so long for others to have its last records: the only voter for the observers to hear of them,
+/// one of several for them to be committed.
 const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
 
 /// An append that the log is at.
@@ -226,7 +227,8 @@ impl Raft {
         } else {
             self.peers.next_deadline()
         };
-        role.into_iter().chain(peers).chain(self.shutdown_deadline).chain(self.last_word_deadline).min()
+        let last_word = self.last_word_deadline.filter(|_| self.is_leader());
+        role.into_iter().chain(peers).chain(self.shutdown_deadline).chain(last_word).min()
     }
 
     /// The epoch.
@@ -356,8 +358,12 @@ impl Raft {
                 || self.last_word_deadline.is_some_and(|deadline| now.monotonic >= deadline);
         }
         match &self.role {
-            Role::Leader(_) => {
-                self.become_resigned(now, actions);
+            Role::Leader(leader) => {
+                // A successor that lacks what is here would not get our vote, and perhaps needs it.
+                let is_whole = leader.high_watermark >= Some(self.log_end_with_pending());
+                if is_whole || self.last_word_deadline.is_some_and(|deadline| now.monotonic >= deadline) {
+                    self.become_resigned(now, actions);
+                }
                 false
             }
             // Our vote may be needed to elect the successor, but maybe nobody is left to stand.

@@ -176,6 +176,41 @@ fn a_leader_that_stops_hands_over_without_waiting_for_a_timeout() {
     assert!(successor.is_some(), "within less than the fetch timeout");
 }
 
+/// The one voter that is left beside it cannot be elected without its vote, which a log that lacks its last records would
+/// not get.
+#[test]
+fn a_leader_that_stops_has_its_last_records_committed_before() {
+    for seed in 0..20 {
+        let mut cluster = Cluster::new(&[1, 2, 3], &[], seed);
+        let leader = cluster.elect();
+        cluster.run(SECOND);
+        let others: Vec<i32> = [1, 2, 3].into_iter().filter(|id| *id != leader).collect();
+        cluster.crash(others[0]);
+        cluster.run(SECOND / 10);
+        assert!(cluster.propose(leader, "last").is_ok());
+        cluster.step(leader, Input::Shutdown { timeout: 5 * SECOND });
+        cluster.run(SECOND / 2);
+        let successor = cluster.node(others[1]);
+        assert!(successor.raft.is_leader(), "seed {seed}");
+        assert_eq!(successor.committed_records(), ["last"]);
+        assert!(cluster.node(leader).shut_down);
+    }
+}
+
+#[test]
+fn a_leader_that_stops_and_hears_of_nobody_waits_for_its_time_and_not_longer() {
+    let mut cluster = Cluster::new(&[1, 2, 3], &[], 4);
+    let leader = cluster.elect();
+    cluster.run(SECOND);
+    [1, 2, 3].into_iter().filter(|id| *id != leader).for_each(|id| cluster.vanish(id));
+    assert!(cluster.propose(leader, "nobody hears of it").is_ok());
+    cluster.step(leader, Input::Shutdown { timeout: 5 * SECOND });
+    cluster.run(4 * SECOND);
+    assert!(!cluster.node(leader).shut_down);
+    cluster.run(2 * SECOND);
+    assert!(cluster.node(leader).shut_down);
+}
+
 /// Its connections close and nothing listens where it did: nobody has to wait for the fetch timeout of 2 s.
 #[test]
 fn the_survivors_of_a_dead_leader_elect_another_at_once() {

@@ -72,7 +72,7 @@ pub use machine::Raft;
 pub use message::{
     Action, FetchRange, Input, ProposeError, RaftRequest, RaftResponse, RequestFailure, Server,
 };
-pub use quorum_state::{QuorumState, QuorumStateError};
+pub use quorum_state::{QuorumState, QuorumStateError, QuorumStateFile};
 pub use recovery::{ControlState, Recovery};
 pub use voters::{ReplicaKey, Voter, VoterSet};
 

@@ -3,6 +3,7 @@
 use crate::voters::{ReplicaKey, VoterSet};
 use klamm_protocol::Uuid;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Epoch, leader and vote.
@@ -14,6 +15,15 @@ pub struct QuorumState {
     pub leader_id: Option<i32>,
     /// Whom this node voted for in that epoch.
     pub voted: Option<ReplicaKey>,
+}
+
+/// A file as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuorumStateFile {
+    /// What the machine goes on with.
+    pub state: QuorumState,
+    /// The ids of the voters that it names; none in a file of version 1, where the log has them.
+    pub voters: BTreeSet<i32>,
 }
 
 /// The file cannot be read.
@@ -61,7 +71,7 @@ impl QuorumState {
     ///
     /// # Errors
     /// If it is none.
-    pub fn decode(text: &str) -> Result<Self, QuorumStateError> {
+    pub fn decode(text: &str) -> Result<QuorumStateFile, QuorumStateError> {
         let malformed = |what: &str| QuorumStateError::Malformed(what.to_owned());
         let json: Value = serde_json::from_str(text).map_err(|error| malformed(&error.to_string()))?;
         let number = |name: &str| json.get(name).and_then(Value::as_i64).ok_or_else(|| malformed(name));
@@ -76,10 +86,16 @@ impl QuorumState {
         };
         let voted = int("votedId")?;
         let leader = int("leaderId")?;
-        Ok(Self {
+        let state = Self {
             leader_epoch: int("leaderEpoch")?.max(0),
             leader_id: (leader >= 0).then_some(leader),
             voted: (voted >= 0).then(|| ReplicaKey::from_wire(voted, directory)),
-        })
+        };
+        let named = json.get("currentVoters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let id = |voter: &Value| {
+            voter.get("voterId").and_then(Value::as_i64).and_then(|id| i32::try_from(id).ok())
+        };
+        let voters: Option<BTreeSet<i32>> = named.iter().map(id).collect();
+        Ok(QuorumStateFile { state, voters: voters.ok_or_else(|| malformed("currentVoters"))? })
     }
 }

@@ -6,9 +6,9 @@
 
 mod directories;
 mod leaving;
+mod voters;
 
 use std::{
-    path::Path,
     rc::Rc,
     sync::{Arc, Mutex},
     time::Duration,
@@ -23,7 +23,7 @@ use klamm_io::{
 use klamm_log::LogConfig;
 use klamm_metadata::image::Loader;
 use klamm_protocol::Uuid;
-use klamm_raft::{Raft, VoterSet};
+use klamm_raft::Raft;
 use klamm_replica::fetch_session::{FetchSessions, SessionLimits};
 use klamm_share::session::ShareSessions;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -445,12 +445,10 @@ fn start_quorum(
     let Opened { log, state, control, quorum_state, snapshot } =
         MetadataLog::open(&world.disk, &metadata_dir, log_config, world.clock.wall_ms())?;
     let bootstrap = metadata_log::read_bootstrap(&world.disk, &metadata_dir)?;
-    let voters = control.voters().map(|(_, voters)| voters);
-    if let Some(text) =
-        voters.and_then(|voters| other_directory_votes(config.node_id(), directory_id, &metadata_dir, voters))
-    {
-        warn!("{text}");
-    }
+    let raft_config =
+        crate::quorum::raft_config(config, directory_id, &node.cluster_id, world.entropy.next_u64());
+    let kept = quorum_state.as_ref().map(|file| &file.voters);
+    voters::check(&raft_config, control.voters().map(|(_, voters)| voters), kept, &metadata_dir)?;
     let loader = match snapshot {
         Some((id, content)) => {
             driver::load_snapshot(id, content).map_err(|reason| log.bad_snapshot(id, reason))?
@@ -459,10 +457,10 @@ fn start_quorum(
     };
     let raft = Raft::new(
         klamm_raft::Now { monotonic: world.clock.now().since_start(), wall_ms: world.clock.wall_ms() },
-        crate::quorum::raft_config(config, directory_id, &node.cluster_id, world.entropy.next_u64()),
+        raft_config,
         state,
         control,
-        quorum_state,
+        quorum_state.map(|file| file.state),
     );
     let (updates, published) = mpsc::unbounded_channel();
     let start = QuorumStart {
@@ -489,18 +487,6 @@ fn start_quorum(
         driver::run(start, endings).await;
     })?;
     Ok(Quorum { thread, leave, left, stop })
-}
-
-/// What to tell if the voters have this node with another directory than it has now: it follows, but has no vote (KIP-853).
-fn other_directory_votes(id: i32, own: Uuid, dir: &Path, voters: &VoterSet) -> Option<String> {
-    let voting = voters.voter(id)?.key.directory_id.filter(|voting| *voting != own)?;
-    Some(format!(
-        "node {id} is a voter with directory {voting}, but {} has the directory.id {own}: this node does not vote. Bring \
-         the directory back that was here, or, with a majority of the other voters alive, have this one take its place: \
-         klamm metadata-quorum remove-controller --controller-id {id} --controller-directory-id {voting}, then \
-         add-controller",
-        dir.display()
-    ))
 }
 
 fn start_shards(
@@ -614,36 +600,5 @@ async fn checkpoint_loop(node: Arc<Node>, senders: ShardSenders) {
         }
         let node = Arc::clone(&node);
         spawn::blocking(move || node.log_dirs.write_checkpoints(&offsets)).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use klamm_raft::{ReplicaKey, Voter};
-
-    use super::*;
-
-    #[test]
-    fn a_directory_that_does_not_vote_is_told_of() {
-        let (voting, other) = (Uuid::from_u128(1000), Uuid::from_u128(2000));
-        let told = |own: Uuid, directory_id: Option<Uuid>| {
-            let mut voters = VoterSet::default();
-            voters.insert(Voter {
-                key: ReplicaKey { id: 1, directory_id },
-                endpoints: Vec::new(),
-                kraft_versions: (0, 1),
-            });
-            other_directory_votes(1, own, Path::new("/data"), &voters)
-        };
-        assert_eq!(told(voting, Some(voting)), None);
-        assert_eq!(told(voting, None), None, "a static voter");
-        let text = told(other, Some(voting)).unwrap();
-        for said in [
-            format!("voter with directory {voting}"),
-            format!("/data has the directory.id {other}"),
-            format!("remove-controller --controller-id 1 --controller-directory-id {voting}"),
-        ] {
-            assert!(text.contains(&said), "{text}");
-        }
     }
 }

@@ -295,7 +295,7 @@ impl Cluster {
             match action {
                 Action::PersistQuorumState { state, content } => {
                     assert_eq!(
-                        QuorumState::decode(&content).expect("readable").leader_epoch,
+                        QuorumState::decode(&content).expect("readable").state.leader_epoch,
                         state.leader_epoch
                     );
                     assert!(node.quorum_state.is_none_or(|old| old.leader_epoch <= state.leader_epoch));

@@ -12,7 +12,7 @@ use klamm_metadata::{bootstrap, checkpoint};
 use klamm_protocol::{metadata::MetadataRecord, records::BatchError};
 use klamm_raft::{
     BOOTSTRAP_SNAPSHOT, ControlState, LogState, METADATA_TOPIC, METADATA_TOPIC_ID, OffsetAndEpoch,
-    QuorumState, Recovery,
+    QuorumState, QuorumStateFile, Recovery,
 };
 
 /// Segments, indexes and small files of the metadata log that may be open at once.
@@ -135,7 +135,7 @@ pub struct Opened {
     /// Voters and version in it.
     pub control: ControlState,
     /// Content of `quorum-state`.
-    pub quorum_state: Option<QuorumState>,
+    pub quorum_state: Option<QuorumStateFile>,
     /// The latest snapshot.
     pub snapshot: Option<(OffsetAndEpoch, Bytes)>,
 }
@@ -274,7 +274,7 @@ impl MetadataLog {
         Ok(self.disk.replace_file(&self.dir.join(QuorumState::FILE_NAME), content.as_bytes())?)
     }
 
-    fn read_quorum_state(&self) -> Result<Option<QuorumState>, MetadataLogError> {
+    fn read_quorum_state(&self) -> Result<Option<QuorumStateFile>, MetadataLogError> {
         let path = self.dir.join(QuorumState::FILE_NAME);
         if !self.disk.exists(&path) {
             return Ok(None);

@@ -168,6 +168,8 @@ impl Shard {
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = partitions.get_mut(at) else { return };
         let epoch = registered.leader_epoch;
+        let is_new_leader =
+            registered.leader == self.node.id && partition.check_leader(-1).ok() != Some(epoch);
         let (leader, effects) = if registered.leader == self.node.id {
             let lead = Lead {
                 local_id: self.node.id,
@@ -196,6 +198,9 @@ impl Shard {
             self.settle(&at, Effects { resigned: true, ..Effects::default() }, Cause::Other);
         }
         self.settle_or_fail(&at, log_dir, effects);
+        if is_new_leader {
+            self.seek_dead_letters(&at, topic_id);
+        }
         self.replication().follow(self, &at, leader);
         let directory = self.node.log_dirs.dir(log_dir).filter(|dir| !dir.is_offline()).map(LogDir::id);
         if let Some(directory) = directory

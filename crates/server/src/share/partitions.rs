@@ -8,6 +8,7 @@ pub mod acknowledge;
 mod copying;
 mod keep;
 mod load;
+mod pending;
 mod timers;
 pub mod visit;
 
@@ -33,6 +34,7 @@ use crate::{
 };
 use copying::Copying;
 use keep::Writes;
+use pending::Led;
 
 /// A share partition's name: the partition first, so that those of one partition are neighbours.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,13 +54,17 @@ pub struct SharePartitions {
     /// Rung when there is an earlier deadline.
     earlier: Notify,
     next_incarnation: Cell<u64>,
+    /// Led since it was last looked where dead letters wait.
+    newly_led: RefCell<Led>,
+    /// Whether somebody looks.
+    is_seeking: Cell<bool>,
     pub(super) counts: RefCell<ShareCounts>,
 }
 
 /// How far a share partition is.
 enum Held {
-    /// Its state is being read.
-    Loading { incarnation: u64, waiting: Watchers },
+    /// Its state is being read; as long as it is abandoned, for its dead letters only.
+    Loading { incarnation: u64, waiting: Watchers, is_abandoned: bool },
     /// It could not be read. Whoever waited is told; the next one to come has it tried again.
     Failed(ApiError),
     /// It was given up, and writes are under way that have to be done before it is loaded again.

@@ -24,13 +24,15 @@ const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 
 impl Shard {
-    /// Starts to load a share partition. Whoever waits for it is woken when it is there, or not to be had.
+    /// Starts to load a share partition, perhaps without a member that wants it. Whoever waits for it is woken when it is
+    /// there, or not to be had.
     pub(super) fn load_share_partition(
         self: &Rc<Self>,
         key: &Key,
         topic_id: Uuid,
         leader_epoch: i32,
         settings: ShareSettings,
+        is_abandoned: bool,
     ) -> Held {
         let incarnation = self.share().incarnation();
         let (shard, key) = (Rc::clone(self), key.clone());
@@ -49,11 +51,11 @@ impl Shard {
                     writes: Rc::new(Writes::default()),
                     noted: None,
                     copying: Rc::default(),
-                    is_abandoned: false,
+                    is_abandoned,
                 }),
             );
         });
-        Held::Loading { incarnation, waiting: Watchers::default() }
+        Held::Loading { incarnation, waiting: Watchers::default(), is_abandoned }
     }
 
     async fn read_state(&self, key: &Key, topic_id: Uuid, leader_epoch: i32) -> Result<ShareState, ApiError> {
@@ -113,13 +115,16 @@ impl Shard {
     fn loaded(self: &Rc<Self>, key: &Key, incarnation: u64, loaded: Result<Active, ApiError>) {
         let mut held = self.share().held.borrow_mut();
         // Given up meanwhile: whoever waited was told to come again.
-        let Some(Held::Loading { incarnation: known, waiting }) = held.get_mut(key) else { return };
+        let Some(Held::Loading { incarnation: known, waiting, is_abandoned }) = held.get_mut(key) else {
+            return;
+        };
         if *known != incarnation {
             return;
         }
         let mut waiting = std::mem::take(waiting);
         let now = match loaded {
             Ok(mut active) => {
+                active.is_abandoned = *is_abandoned;
                 self.follow_up(key, &mut active);
                 Held::Active(Box::new(active))
             }
@@ -129,6 +134,8 @@ impl Shard {
             }
         };
         held.insert(key.clone(), now);
+        drop(held);
         waiting.wake_all();
+        self.leave_if_abandoned(key, incarnation);
     }
 }

@@ -188,8 +188,11 @@ impl Shard {
             // Names outlive the request that they came in.
             let at = TopicPartition { topic: key.at.topic.detached(), index: key.at.index };
             let key = Key { at, group: key.group.detached() };
-            let loading = self.load_share_partition(&key, topic_id, leader_epoch, request.settings);
+            let loading = self.load_share_partition(&key, topic_id, leader_epoch, request.settings, false);
             held.insert(key, loading);
+        }
+        if let Some(Held::Loading { is_abandoned, .. }) = held.get_mut(&key) {
+            *is_abandoned = false;
         }
         match held.get_mut(&key) {
             Some(Held::Loading { waiting, .. } | Held::Leaving { waiting, .. }) => {

@@ -1,0 +1,158 @@
+//! Dead letters that wait where nobody of the group has been yet.
+//!
+//! A share partition is loaded when a member comes. What it has to bring to the dead-letter queue must not wait for that, so
+//! whoever begins to lead a partition asks for its states in all groups that have a queue, and loads those with records that
+//! are archiving, for as long as it takes to copy them.
+
+use std::{
+    collections::BTreeMap,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use klamm_config::group;
+use klamm_coordinator::share::{SharePartitionKey, ShareState};
+use klamm_io::spawn;
+use klamm_metadata::image::{MetadataImage, ResourceType};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use klamm_share::RecordState;
+use tracing::{debug, info};
+
+use super::Key;
+use crate::{
+    error::ApiError,
+    shard::{requests::TopicPartition, run::Shard},
+    share::settings::ShareSettings,
+    topic_names,
+};
+
+/// What begins to be led within this time is asked for together.
+const GATHER: Duration = Duration::from_millis(500);
+/// After this time it is asked for again where there was no answer; that was tried for half a minute.
+const AGAIN: Duration = Duration::from_secs(10);
+/// States that are asked for, and in memory, at a time.
+const STATES_MAX: usize = 500;
+
+/// Partitions by topic id.
+pub(super) type Led = BTreeMap<TopicPartition, Uuid>;
+
+impl Shard {
+    /// This broker leads a partition from now on.
+    pub(crate) fn seek_dead_letters(self: &Rc<Self>, at: &TopicPartition, topic_id: Uuid) {
+        if topic_names::is_internal(&at.topic) {
+            return;
+        }
+        let share = self.share();
+        share.newly_led.borrow_mut().insert(at.clone(), topic_id);
+        if !share.is_seeking.replace(true) {
+            spawn::local(seek(Rc::downgrade(self)));
+        }
+    }
+
+    /// Loads what has dead letters. Returns for which partitions there was no answer.
+    async fn load_with_dead_letters(self: &Rc<Self>, led: Led) -> Led {
+        let Some(contexts) = self.contexts() else { return led };
+        let groups = {
+            let published = self.node().metadata.load();
+            let has_states = published.image.topics.by_name(topic_names::SHARE_GROUP_STATE).is_some();
+            if has_states { groups_with_queue(&published.image) } else { Vec::new() }
+        };
+        let mut unanswered = Led::new();
+        for group in groups {
+            let here: Vec<(&TopicPartition, &Uuid)> =
+                led.iter().filter(|(at, id)| self.is_to_be_loaded(at, **id, &group)).collect();
+            for some in here.chunks(STATES_MAX) {
+                let key = |(at, topic_id): &(&TopicPartition, &Uuid)| SharePartitionKey {
+                    group: group.clone(),
+                    topic_id: **topic_id,
+                    partition: at.index,
+                };
+                // No leader epoch: it is too early to fence anybody.
+                let asked = some.iter().map(|one| (key(one), -1)).collect();
+                let answers = contexts.share.persister.read(asked).await;
+                for ((at, topic_id), (_, answer)) in some.iter().zip(answers) {
+                    match answer {
+                        Ok(state) if has_dead_letters(&state) => {
+                            self.load_for_letters(at, **topic_id, &group)
+                        }
+                        Err(error) if is_no_answer(&error) => {
+                            unanswered.insert((*at).clone(), **topic_id);
+                        }
+                        // Most groups do not read most partitions.
+                        Ok(_) | Err(_) => {}
+                    }
+                }
+            }
+        }
+        unanswered
+    }
+
+    fn is_to_be_loaded(&self, at: &TopicPartition, topic_id: Uuid, group: &StrBytes) -> bool {
+        let key = Key { at: at.clone(), group: group.clone() };
+        self.check_led(at, topic_id).is_ok() && !self.share().held.borrow().contains_key(&key)
+    }
+
+    fn load_for_letters(self: &Rc<Self>, at: &TopicPartition, topic_id: Uuid, group: &StrBytes) {
+        let Ok(leader_epoch) = self.check_led(at, topic_id) else { return };
+        let key = Key { at: at.clone(), group: group.clone() };
+        let mut held = self.share().held.borrow_mut();
+        if held.contains_key(&key) {
+            return;
+        }
+        info!(topic = %at.topic, partition = at.index, %group, "records that wait for the dead-letter queue are copied");
+        let settings = ShareSettings::of_group(self.node(), group);
+        let loading = self.load_share_partition(&key, topic_id, leader_epoch, settings, true);
+        held.insert(key, loading);
+    }
+}
+
+/// Runs until everything that has begun to be led was asked for.
+async fn seek(shard: Weak<Shard>) {
+    let mut pause = GATHER;
+    loop {
+        let Some(clock) = shard.upgrade().map(|shard| shard.node().world.clock) else { return };
+        clock.sleep(pause).await;
+        let Some(shard) = shard.upgrade() else { return };
+        let led = shard.share().newly_led.take();
+        if led.is_empty() {
+            shard.share().is_seeking.set(false);
+            return;
+        }
+        let unanswered = shard.load_with_dead_letters(led).await;
+        pause = if unanswered.is_empty() { GATHER } else { AGAIN };
+        if !unanswered.is_empty() {
+            debug!(
+                partitions = unanswered.len(),
+                "it is not known yet where records wait for dead-letter queues"
+            );
+        }
+        let mut newly_led = shard.share().newly_led.borrow_mut();
+        for (at, topic_id) in unanswered {
+            newly_led.entry(at).or_insert(topic_id);
+        }
+    }
+}
+
+fn groups_with_queue(image: &MetadataImage) -> Vec<StrBytes> {
+    let groups = image.configs.iter().filter(|(resource, own)| {
+        let name = group::ERRORS_DEADLETTERQUEUE_TOPIC_NAME.name();
+        let queue = own.iter().find(|(key, _)| key.as_str() == name);
+        resource.resource_type == ResourceType::Group && queue.is_some_and(|(_, topic)| !topic.is_empty())
+    });
+    groups.map(|(resource, _)| resource.name.detached()).collect()
+}
+
+fn has_dead_letters(state: &ShareState) -> bool {
+    state.state_batches.iter().any(|batch| batch.delivery_state == RecordState::Archiving.id())
+}
+
+fn is_no_answer(error: &ApiError) -> bool {
+    matches!(
+        error.code,
+        ErrorCode::CoordinatorNotAvailable
+            | ErrorCode::CoordinatorLoadInProgress
+            | ErrorCode::NotCoordinator
+            | ErrorCode::NetworkException
+            | ErrorCode::RequestTimedOut
+    )
+}

@@ -97,7 +97,9 @@ impl GroupCoordinator {
     ) {
         let Some(GroupState::Consumer(group)) = self.state().group(id) else { return };
         let Some(member) = group.member(member_id) else { return };
-        if !only_unrevoked || member.state == MemberState::UnrevokedPartitions {
+        // Who has left for a while is not in the epoch any more in which it was to give up partitions.
+        let is_late = member.state == MemberState::UnrevokedPartitions && member.epoch != LEFT_FOR_A_WHILE;
+        if !only_unrevoked || is_late {
             let group = ConsumerGroup::clone(group);
             let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
             draft.remove(std::slice::from_ref(member_id));

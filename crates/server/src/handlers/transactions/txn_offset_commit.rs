@@ -96,24 +96,32 @@ fn add(
     }
 }
 
+const fn support(version: i16) -> Support {
+    match version {
+        ..4 => Support::None,
+        4 => Support::Abortable,
+        5.. => Support::Adds,
+    }
+}
+
+fn unverified(request: &TxnOffsetCommitRequest, partition: i32, support: Support) -> Unverified {
+    Unverified {
+        at: TopicPartition { topic: StrBytes::from(topic_names::GROUP_METADATA), index: partition },
+        producer_id: request.producer_id,
+        producer_epoch: request.producer_epoch,
+        base_sequence: NO_SEQUENCE,
+        raises_epochs: support.raises_epochs(),
+    }
+}
+
 async fn commit(
     cx: &TransactionsContext,
     call: &Call,
     request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
     let partition = partition_of(&cx.node, &request.group_id);
-    let unverified = Unverified {
-        at: TopicPartition { topic: StrBytes::from(topic_names::GROUP_METADATA), index: partition },
-        producer_id: request.producer_id,
-        producer_epoch: request.producer_epoch,
-        base_sequence: NO_SEQUENCE,
-        raises_epochs: false,
-    };
-    let support = match call.api_version {
-        ..4 => Support::None,
-        4 => Support::Abortable,
-        5.. => Support::Adds,
-    };
+    let support = support(call.api_version);
+    let unverified = unverified(&request, partition, support);
     let id = request.transactional_id.clone();
     let request = Request::TxnOffsetCommit(request);
     let verified = verify(cx, &id, vec![unverified], support).await.pop();
@@ -141,5 +149,17 @@ fn expect_commit(reply: Reply) -> TxnOffsetCommitResponse {
     match reply {
         Reply::TxnOffsetCommit(response) => response,
         other => unreachable!("a coordinator answers in kind, not {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marker_before_does_not_end_what_comes_with_version_5() {
+        let request = TxnOffsetCommitRequest::default();
+        let raises = |version| unverified(&request, 0, support(version)).raises_epochs;
+        assert_eq!([0, 3, 4, 5].map(raises), [false, false, false, true]);
     }
 }

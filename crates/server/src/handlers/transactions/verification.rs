@@ -41,6 +41,14 @@ pub enum Support {
     Adds,
 }
 
+impl Support {
+    /// Whether the producer's epoch is raised with every transaction: a marker of the same epoch is then the end of the
+    /// transaction before, after which a guard still counts.
+    pub const fn raises_epochs(self) -> bool {
+        matches!(self, Self::Adds)
+    }
+}
+
 /// The guard of a batch, or why it must not be appended. `None`: it needs none.
 pub type Verified = Result<Option<VerificationGuard>, ErrorCode>;
 

@@ -61,7 +61,7 @@ fn unverified(append: &PartitionAppend, support: Support) -> Option<Unverified> 
         producer_id: header.producer_id,
         producer_epoch: header.producer_epoch,
         base_sequence: header.base_sequence,
-        raises_epochs: support == Support::Adds,
+        raises_epochs: support.raises_epochs(),
     })
 }
 

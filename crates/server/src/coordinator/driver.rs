@@ -38,6 +38,9 @@ pub trait Partition {
 
     /// What is committed.
     fn high_watermark(&self) -> i64;
+
+    /// The largest batch that it takes, in bytes.
+    fn batch_bytes_max(&self) -> usize;
 }
 
 /// A partition of `__consumer_offsets`, and the cluster around it.
@@ -291,7 +294,13 @@ impl<P: GroupPartition> Driver<P> {
     ) -> Result<(), ErrorCode> {
         let now_ms = self.now_ms();
         let producer = transaction.map(|transaction| transaction.producer);
-        let how = Writing { compression: self.compression, transaction: producer, base_sequence: 0, now_ms };
+        let how = Writing {
+            compression: self.compression,
+            transaction: producer,
+            base_sequence: 0,
+            now_ms,
+            batch_bytes_max: self.partition.batch_bytes_max(),
+        };
         let guard = transaction.and_then(|transaction| transaction.guard);
         for batch in write::batches(records, GroupRecord::encode, may_split, how)? {
             let transactional = Transactional { guard, ..Transactional::default() };

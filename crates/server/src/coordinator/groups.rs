@@ -33,6 +33,10 @@ impl Partition for Place {
     fn high_watermark(&self) -> i64 {
         Self::high_watermark(self)
     }
+
+    fn batch_bytes_max(&self) -> usize {
+        Self::batch_bytes_max(self)
+    }
 }
 
 impl GroupPartition for Place {

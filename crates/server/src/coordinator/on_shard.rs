@@ -117,6 +117,12 @@ impl Place {
         let shard = self.shard.upgrade();
         shard.and_then(|shard| shard.with_led_log(&self.at, |log| log.high_watermark())).unwrap_or(-1)
     }
+
+    /// The largest batch that the partition takes, in bytes; if it is not led here, which an append tells, any.
+    pub fn batch_bytes_max(&self) -> usize {
+        let shard = self.shard.upgrade();
+        shard.and_then(|shard| shard.batch_bytes_max(&self.at)).unwrap_or(usize::MAX)
+    }
 }
 
 enum Slot<D> {

@@ -4,12 +4,15 @@ use bytes::Bytes;
 use klamm_protocol::{
     EncodeError, ErrorCode,
     control::{ControlRecord, EndTxnMarker},
-    records::{BatchBuilder, BatchOptions, Compression, CompressionType},
+    records::{BATCH_OVERHEAD, BatchBuilder, BatchOptions, Compression, CompressionType},
 };
 use tracing::error;
 
-/// Records that need not be written together are split into batches of about this many bytes.
+/// Records that need not be written together are split into batches of at most about this many bytes, and of less if the
+/// log takes less.
 const SPLIT_BYTES: usize = 256 * 1024;
+/// What a record takes beside its key and value, at most: eight numbers, three of them small.
+const RECORD_OVERHEAD: usize = 32;
 
 /// Records on their way into one batch.
 pub(super) struct Batch<R> {
@@ -27,6 +30,8 @@ pub(super) struct Writing {
     /// Kafka's group coordinator writes sequence 0 in every batch, transactional or not; others write none.
     pub(super) base_sequence: i32,
     pub(super) now_ms: i64,
+    /// The largest batch that the log takes, in bytes.
+    pub(super) batch_bytes_max: usize,
 }
 
 /// Encodes records into one batch, or, if they may be split, into several.
@@ -39,12 +44,13 @@ pub(super) fn batches<R>(
     may_split: bool,
     how: Writing,
 ) -> Result<Vec<Batch<R>>, ErrorCode> {
+    let split_bytes = SPLIT_BYTES.min(how.batch_bytes_max.saturating_sub(BATCH_OVERHEAD));
     let mut batches = Vec::new();
     let mut open: Option<(BatchBuilder, Vec<R>, usize)> = None;
     for record in records {
         let (key, value) = encode(&record).map_err(defect)?;
-        let bytes = key.len() + value.as_ref().map_or(0, Bytes::len);
-        if let Some(full) = open.take_if(|(_, _, size)| may_split && *size + bytes > SPLIT_BYTES) {
+        let bytes = RECORD_OVERHEAD + key.len() + value.as_ref().map_or(0, Bytes::len);
+        if let Some(full) = open.take_if(|(_, _, size)| may_split && *size + bytes > split_bytes) {
             batches.push(close(full)?);
         }
         let (builder, records, size) =

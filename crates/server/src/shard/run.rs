@@ -198,6 +198,14 @@ impl Shard {
         Some(work(&mut partition.log))
     }
 
+    /// The largest batch, in bytes, that a partition takes: `max.message.bytes`, but no more than a segment has. `None`
+    /// if it is not here.
+    pub(crate) fn batch_bytes_max(&self, at: &TopicPartition) -> Option<usize> {
+        let mut partitions = self.partitions.borrow_mut();
+        let settings = &partitions.get_mut(at)?.settings;
+        Some(settings.batch_bytes_max.min(settings.log.segment_bytes as usize))
+    }
+
     /// The partitions of a topic that this broker leads and that are here, with the topic's id and the leader epoch.
     pub(crate) fn led_partitions(&self, topic: &str) -> BTreeMap<i32, (Uuid, i32)> {
         let mut partitions = self.partitions.borrow_mut();

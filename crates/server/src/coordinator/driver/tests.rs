@@ -25,6 +25,7 @@ struct Log {
     /// The high watermark stays behind until it is moved by hand.
     lags: bool,
     fails_with: Option<ErrorCode>,
+    batch_bytes_max: Option<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -35,6 +36,9 @@ impl Partition for FakePartition {
         let mut log = self.0.borrow_mut();
         if let Some(error) = log.fails_with {
             return Err(error);
+        }
+        if log.batch_bytes_max.is_some_and(|most| batch.len() > most) {
+            return Err(ErrorCode::MessageTooLarge);
         }
         let base_offset = log.end_offset;
         let header = RecordBatch::new(&batch).unwrap();
@@ -50,6 +54,10 @@ impl Partition for FakePartition {
 
     fn high_watermark(&self) -> i64 {
         self.0.borrow().high_watermark
+    }
+
+    fn batch_bytes_max(&self) -> usize {
+        self.0.borrow().batch_bytes_max.unwrap_or(1_000_000)
     }
 }
 
@@ -275,16 +283,22 @@ fn the_next_coordinator_finds_what_was_written() {
 
 #[test]
 fn many_tombstones_are_written_in_batches_of_bounded_size() {
-    let partition = FakePartition::default();
-    let mut driver = start(&partition);
-    let group = |index| format!("{index:0>1000}");
-    for index in 0..1000 {
-        ask(&mut driver, commit(&group(index), 1));
+    for (batch_bytes_max, id_bytes, groups, batches) in
+        [(None, 1000, 1000, 4), (Some(100_000), 1000, 1000, 11), (Some(1000), 1, 1000, 50)]
+    {
+        let partition = FakePartition::default();
+        partition.0.borrow_mut().batch_bytes_max = batch_bytes_max;
+        let mut driver = start(&partition);
+        driver.compression = CompressionType::None;
+        let group = |index| format!("{index:0>id_bytes$}");
+        for index in 0..groups {
+            ask(&mut driver, commit(&group(index), 1));
+        }
+        let before = partition.0.borrow().batches.len();
+        driver.topics_deleted(&[("t".into(), Uuid::ZERO)]);
+        assert_eq!(partition.0.borrow().batches.len() - before, batches, "{batch_bytes_max:?}");
+        assert!(committed_offset(&mut driver, &group(7)).is_empty());
     }
-    let before = partition.0.borrow().batches.len();
-    driver.topics_deleted(&[("t".into(), Uuid::ZERO)]);
-    assert_eq!(partition.0.borrow().batches.len() - before, 4);
-    assert!(committed_offset(&mut driver, &group(7)).is_empty());
 }
 
 #[test]
@@ -303,6 +317,7 @@ fn loading_takes_transactions_and_skips_what_it_does_not_know() {
             transaction: Some((7, 0)),
             base_sequence: 0,
             now_ms: 1,
+            batch_bytes_max: 1000,
         },
     )
     .unwrap();

@@ -250,6 +250,7 @@ impl<P: SharePartition> Driver<P> {
             transaction: None,
             base_sequence: NO_SEQUENCE,
             now_ms: self.clock.wall_ms(),
+            batch_bytes_max: self.partition.batch_bytes_max(),
         };
         let batches = write::batches(records, ShareRecord::encode, true, how).map_err(|error| (0, error))?;
         let mut written = 0;

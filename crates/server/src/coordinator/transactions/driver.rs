@@ -230,6 +230,7 @@ impl<P: TransactionPartition> Driver<P> {
             transaction: None,
             base_sequence: NO_SEQUENCE,
             now_ms: self.clock.wall_ms(),
+            batch_bytes_max: self.partition.batch_bytes_max(),
         };
         let batches =
             write::batches(records, |record: &TransactionRecord| record.encode(version), may_split, how)?;

@@ -6,7 +6,6 @@ use super::TransactionCoordinator;
 use super::request::ListFilters;
 use super::state::{Transaction, TxnPartition};
 use crate::java_hash::table_order;
-use crate::pattern::whole_match;
 use klamm_protocol::api::describe_transactions::{TopicData, TransactionState as Described};
 use klamm_protocol::api::list_transactions::TransactionState as Listed;
 use klamm_protocol::{ErrorCode, StrBytes};
@@ -51,10 +50,7 @@ impl TransactionCoordinator {
     }
 
     pub(super) fn list(&self, filters: &ListFilters, now_ms: i64) -> Result<Vec<Listed>, ErrorCode> {
-        let pattern = match filters.pattern.as_str() {
-            "" => None,
-            pattern => Some(whole_match(pattern).map_err(|_| ErrorCode::InvalidRegularExpression)?),
-        };
+        let pattern = filters.whole_match()?;
         let is_wanted = |id: &StrBytes, transaction: &Transaction| {
             let state = transaction.state.name();
             let lasts_ms = now_ms.saturating_sub(transaction.started_ms);

@@ -2,10 +2,12 @@
 
 use super::refusal;
 use super::state::{TransactionRecord, TxnPartition};
+use crate::pattern::whole_match;
 use crate::token::Token;
 use klamm_protocol::api::{describe_transactions, list_transactions};
 use klamm_protocol::{ErrorCode, StrBytes};
 use klamm_timeline::{Outcome, TimerChange};
+use regex::Regex;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -98,6 +100,22 @@ pub struct ListFilters {
     pub duration_ms: i64,
     /// A regular expression for the whole transactional id; empty: all (KIP-1152).
     pub pattern: StrBytes,
+}
+
+impl ListFilters {
+    /// # Errors
+    /// INVALID_REGULAR_EXPRESSION if the pattern is none.
+    pub fn check(&self) -> Result<(), ErrorCode> {
+        self.whole_match().map(drop)
+    }
+
+    /// The pattern as it is compared.
+    pub(super) fn whole_match(&self) -> Result<Option<Regex>, ErrorCode> {
+        match self.pattern.as_str() {
+            "" => Ok(None),
+            pattern => whole_match(pattern).map(Some).map_err(|_| ErrorCode::InvalidRegularExpression),
+        }
+    }
 }
 
 /// A request to the coordinator of one partition of `__transaction_state`. The transactional ids in it belong to that

@@ -7,6 +7,7 @@ use klamm_protocol::{
         fetch::{FetchPartition, FetchRequest, FetchTopic},
         find_coordinator::FindCoordinatorRequest,
         init_producer_id::InitProducerIdRequest,
+        list_transactions::ListTransactionsRequest,
         offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup},
         produce::{PartitionProduceData, ProduceRequest, TopicProduceData},
         txn_offset_commit::{
@@ -286,6 +287,18 @@ fn a_transaction_is_seen_whole_or_not_at_all() {
     next.write(2, "in time");
     assert_eq!(next.end(true), ErrorCode::None);
     eventually("the last", || cluster.values(1).len() == 7);
+}
+
+#[test]
+fn a_broker_without_transactions_refuses_a_pattern_that_is_none() {
+    let _guard = beside_others();
+    let node = TestNode::start("txn-pattern", SETTINGS);
+    for (pattern, error) in [("(", ErrorCode::InvalidRegularExpression), ("a.*", ErrorCode::None)] {
+        let transactional_id_pattern = Some(pattern.into());
+        let request = ListTransactionsRequest { transactional_id_pattern, ..Default::default() };
+        let answer = node.connect().call(&request, 2);
+        assert_eq!(ErrorCode::from_code(answer.error_code), error, "{pattern}");
+    }
 }
 
 /// The history that Jepsen published of Kafka's older protocol: a batch of an aborted transaction that comes late is

@@ -6,7 +6,7 @@
 
 use klamm_coordinator::transaction::{ListFilters, TransactionReply, TransactionRequest, TransactionState};
 use klamm_protocol::{
-    ErrorCode,
+    ErrorCode, StrBytes,
     api::list_transactions::{ListTransactionsRequest, ListTransactionsResponse},
 };
 
@@ -22,12 +22,17 @@ pub async fn handle(
     let unknown = request.state_filters.iter().filter(|name| !TransactionState::is_known(name));
     let mut response =
         ListTransactionsResponse { unknown_state_filters: unknown.cloned().collect(), ..Default::default() };
-    let filters = ListFilters {
+    let mut filters = ListFilters {
         states: request.state_filters,
         producer_ids: request.producer_id_filters,
         duration_ms: request.duration_filter,
         pattern: request.transactional_id_pattern.unwrap_or_default(),
     };
+    // A broker that is still loading says so, whatever it was asked; one that coordinates nothing reads the pattern, too.
+    let checked = filters.check();
+    if checked.is_err() {
+        filters.pattern = StrBytes::default();
+    }
     let partitions = cx.shards.ask_all(|reply| ShardRequest::TransactionPartitions { reply }).await;
     for partition in partitions.into_iter().flatten() {
         match cx.ask_partition(partition, TransactionRequest::List(filters.clone()), None).await {
@@ -40,5 +45,8 @@ pub async fn handle(
             other => unreachable!("a coordinator answers in kind, not {other:?}"),
         }
     }
-    response
+    match checked {
+        Ok(()) => response,
+        Err(error) => ListTransactionsResponse { error_code: error.code(), ..Default::default() },
+    }
 }

@@ -20,8 +20,8 @@ impl ApiError {
     }
 
     /// Refuses a request that would write more than [`crate::RECORDS_PER_REQUEST_MAX`] records.
-    pub(crate) fn check_record_count(records: &[impl Sized]) -> Result<(), Self> {
-        if records.len() <= crate::RECORDS_PER_REQUEST_MAX {
+    pub(crate) fn check_record_count(count: usize) -> Result<(), Self> {
+        if count <= crate::RECORDS_PER_REQUEST_MAX {
             return Ok(());
         }
         Err(Self::new(ErrorCode::PolicyViolation, "Unable to perform excessively large batch operation."))

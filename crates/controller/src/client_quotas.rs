@@ -56,7 +56,7 @@ pub fn alter_client_quotas(
             ..Default::default()
         });
     }
-    if let Err(error) = ApiError::check_record_count(&records) {
+    if let Err(error) = ApiError::check_record_count(records.len()) {
         records.clear();
         for entry in &mut entries {
             (entry.error_code, entry.error_message) = (error.code.code(), error.wire_message());

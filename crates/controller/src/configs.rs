@@ -48,7 +48,7 @@ pub fn incremental_alter_configs(
             ..Default::default()
         });
     }
-    if let Err(error) = ApiError::check_record_count(&records) {
+    if let Err(error) = ApiError::check_record_count(records.len()) {
         records.clear();
         for answer in &mut responses {
             (answer.error_code, answer.error_message) = (error.code.code(), error.wire_message());
@@ -87,7 +87,7 @@ pub fn alter_configs(
             ..Default::default()
         });
     }
-    if let Err(error) = ApiError::check_record_count(&records) {
+    if let Err(error) = ApiError::check_record_count(records.len()) {
         records.clear();
         for answer in &mut responses {
             (answer.error_code, answer.error_message) = (error.code.code(), error.wire_message());

@@ -26,7 +26,7 @@ pub fn unregister(
     leader_and_isr_updates(context, Affected::Removed(id), partitions, concerned, &mut records);
     let gone = UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch, ..Default::default() };
     records.push(gone.into());
-    ApiError::check_record_count(&records)?;
+    ApiError::check_record_count(records.len())?;
     heartbeats.remove(id);
     Ok(Outcome::new(records, ()))
 }

@@ -64,7 +64,7 @@ pub fn elect_leaders(
             })
             .collect(),
     };
-    ApiError::check_record_count(&records)?;
+    ApiError::check_record_count(records.len())?;
     Ok(Outcome::new(
         records,
         ElectLeadersResponse { replica_election_results: results, ..Default::default() },

@@ -32,7 +32,8 @@ pub fn alter_partition_reassignments(
                 .partitions
                 .iter()
                 .map(|partition| {
-                    let result = alter(context, &topic.name, partition, allow);
+                    let result = ApiError::check_record_count(records.len().saturating_add(1))
+                        .and_then(|()| alter(context, &topic.name, partition, allow));
                     let error = result.as_ref().err();
                     let response = ReassignablePartitionResponse {
                         partition_index: partition.partition_index,
@@ -101,7 +102,8 @@ fn begin(
     partition: &Partition,
     target: &[i32],
 ) -> Option<MetadataRecord> {
-    // Replicas that an earlier reassignment was bringing in and that nobody asks for any longer do not count as old.
+    // Replicas that an earlier reassignment is bringing in do not count as old: in Kafka those that are asked for again
+    // do, and stay when this one is taken back, so that the partition then has more replicas than it ever was to have.
     let old: Vec<i32> =
         partition.replicas.iter().copied().filter(|id| !partition.adding_replicas.contains(id)).collect();
     let removing: Vec<i32> = partition.replicas.iter().copied().filter(|id| !target.contains(id)).collect();

@@ -184,6 +184,42 @@ fn a_reassignment_can_be_taken_back() {
 }
 
 #[test]
+fn a_reassignment_that_replaces_another_can_be_taken_back() {
+    let mut world = world();
+    assert_eq!(reassign(&mut world, Some(vec![3, 1, 2])), ErrorCode::None);
+    assert_eq!(reassign(&mut world, Some(vec![3, 2])), ErrorCode::None);
+    let partition = world.image.topics.partition("t", 0).expect("exists").clone();
+    assert_eq!((&partition.removing_replicas[..], &partition.adding_replicas[..]), (&[0, 1][..], &[3][..]));
+    assert_eq!(reassign(&mut world, None), ErrorCode::None);
+    let partition = world.image.topics.partition("t", 0).expect("exists").clone();
+    assert_eq!(
+        (partition.replicas.len(), partition.is_reassigning()),
+        (3, false),
+        "{:?}",
+        partition.replicas
+    );
+}
+
+#[test]
+fn what_a_request_asks_for_beyond_the_limit_is_refused() {
+    let mut world = world();
+    let one = ReassignablePartition { partition_index: 0, replicas: Some(vec![3]), ..Default::default() };
+    let request = AlterPartitionReassignmentsRequest {
+        topics: vec![ReassignableTopic {
+            name: "t".into(),
+            partitions: vec![one; crate::RECORDS_PER_REQUEST_MAX + 1],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let outcome = alter_partition_reassignments(&world.context(), &request);
+    assert_eq!(outcome.records.len(), crate::RECORDS_PER_REQUEST_MAX);
+    let response = world.run(outcome);
+    let last = response.responses[0].partitions.last().expect("as many as were asked for");
+    assert_eq!(ErrorCode::from_code(last.error_code), ErrorCode::PolicyViolation);
+}
+
+#[test]
 fn sessions_end_in_the_order_of_silence() {
     let mut world = world();
     for id in [2, 0, 1, 3] {

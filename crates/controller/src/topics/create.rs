@@ -60,7 +60,7 @@ pub fn create_topics(
             Err(error) => topics.push(refused(&topic.name, &error)),
         }
     }
-    if let Err(error) = ApiError::check_record_count(&records) {
+    if let Err(error) = ApiError::check_record_count(records.len()) {
         records.clear();
         topics.iter_mut().for_each(|topic| *topic = refused(&topic.name, &error));
     }

@@ -41,7 +41,7 @@ pub fn delete_topics(
         results.push(Some(name), id, None);
     }
     let mut responses = results.0;
-    if let Err(error) = ApiError::check_record_count(&records) {
+    if let Err(error) = ApiError::check_record_count(records.len()) {
         records.clear();
         for response in &mut responses {
             response.error_code = error.code.code();

@@ -66,9 +66,10 @@ impl Driver {
                 file.write(&content).map_err(|error| error.to_string())?;
                 Ok(content.len())
             };
-            if let Some(result) = spawn::blocking(write).await {
-                let _ = events.send(Event::SnapshotWritten(id, result));
-            }
+            // Else there would never be another one.
+            let result = spawn::blocking(write).await;
+            let result = result.unwrap_or_else(|| Err("a defect in writing it".to_owned()));
+            let _ = events.send(Event::SnapshotWritten(id, result));
         });
     }
 

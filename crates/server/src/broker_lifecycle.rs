@@ -195,6 +195,7 @@ fn lacks_directories(node: &Node) -> bool {
 async fn register(node: &Arc<Node>, listeners: &[Listener]) {
     let request = registration(node, listeners.to_vec());
     let mut trouble = ErrorCode::None;
+    let mut is_waiting = false;
     loop {
         match node.controller.register_broker(request.clone(), REGISTRATION_VERSION).await {
             Ok(answer) if answer.error_code == 0 => {
@@ -211,7 +212,11 @@ async fn register(node: &Arc<Node>, listeners: &[Listener]) {
                     trouble = error;
                 }
             }
-            Err(_) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut is_waiting, true) {
+                    info!(%error, "no controller to register the broker with so far");
+                }
+            }
         }
         node.world.clock.sleep(RETRY).await;
     }

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use klamm_config::broker;
-use klamm_metadata::features::supported_features;
+use klamm_metadata::{MetadataImage, features::supported_features};
 use klamm_protocol::{
     ErrorCode,
     api::controller_registration::{ControllerRegistrationRequest, Feature, Listener},
 };
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::node::Node;
 
@@ -23,27 +23,41 @@ pub async fn run(node: Arc<Node>) {
     if node.config.load().is_broker() {
         announce(&node, &request).await;
     }
+    // What was last wrong with it; the log tells it once.
+    let mut trouble = None;
     loop {
         node.metadata.wait_for(0).await;
         let published = node.metadata.load();
-        let known = published.image.cluster.controllers.get(&node.id).map(|known| known.incarnation_id);
         let Some(version) = published.image.features.metadata_version else {
             // A new cluster, of which only the election is in the log so far.
             node.metadata.changed_since(published.provenance.last_offset).await;
             continue;
         };
         let is_supported = version.is_controller_registration_supported();
-        if known == Some(node.incarnation_id) || !is_supported {
+        if is_registered(&node, &published.image) || !is_supported {
             node.world.clock.sleep(CHECK).await;
             continue;
         }
         match node.controller.register_controller(request.clone(), VERSION).await {
             Ok(answer) if answer.error_code == 0 => {
-                info!(controller = node.id, "controller registered")
+                info!(controller = node.id, "controller registered");
+                trouble = None;
+                // What is committed takes a while to be known here, if there is much else.
+                let known = node.metadata.wait_until(|image| is_registered(&node, image));
+                let _ = node.world.clock.timeout(CHECK, known).await;
+                continue;
             }
             Ok(answer) => {
                 let error = ErrorCode::from_code(answer.error_code);
-                debug!(error = error.name(), "controller registration refused");
+                if error == ErrorCode::NotController {
+                    debug!("somebody else has become the active controller");
+                } else if trouble.replace(error) != Some(error) {
+                    let reason = answer.error_message.as_deref().unwrap_or("");
+                    warn!(
+                        error = error.name(),
+                        reason, "the active controller refuses this controller's registration"
+                    );
+                }
             }
             Err(error) => debug!(%error, "no active controller to register with"),
         }
@@ -70,6 +84,11 @@ async fn announce(node: &Node, request: &ControllerRegistrationRequest) {
         }
         node.world.clock.sleep(RETRY).await;
     }
+}
+
+/// Whether this run of the controller is registered.
+fn is_registered(node: &Node, image: &MetadataImage) -> bool {
+    image.cluster.controllers.get(&node.id).is_some_and(|known| known.incarnation_id == node.incarnation_id)
 }
 
 fn registration(node: &Node) -> ControllerRegistrationRequest {

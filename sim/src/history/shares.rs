@@ -139,11 +139,12 @@ impl Shares {
         }
     }
 
-    /// A broker has taken the acceptance or rejection of a record.
-    pub fn done(&mut self, place: &Place, node: i32, now: Duration, kept: Kept) {
+    /// A broker has taken the acceptance or rejection of a record; which, unless it may have been another that counts.
+    pub fn done(&mut self, place: &Place, node: i32, now: Duration, kept: Option<Kept>) {
         let state = self.records.entry(place.clone()).or_default();
         state.done = Some((now, node));
-        state.kept = Some(kept);
+        state.kept = state.kept.or(kept);
+        state.may_be_done |= kept.is_none();
     }
 
     /// A broker has renewed the lock of a record, which was asked for at `asked_at`.
@@ -217,7 +218,7 @@ mod tests {
         // The lock has run out; then another broker leads; then one of before does not know that yet.
         shares.delivered(&given("a", 1, 3, 8));
         shares.delivered(&given("b", 2, 3, 9));
-        shares.done(&place(), 2, Duration::from_secs(10), Kept::Accepted);
+        shares.done(&place(), 2, Duration::from_secs(10), Some(Kept::Accepted));
         shares.delivered(&Delivery { leader: None, ..given("a", 1, 4, 11) });
         // It was on its way for long.
         shares.delivered(&given("a", 2, 4, 9));
@@ -252,8 +253,8 @@ mod tests {
 
     #[test]
     fn what_is_given_up_is_owed_until_it_is_in_the_queue() {
-        let rejected = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Kept::Rejected);
-        let accepted = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Kept::Accepted);
+        let rejected = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Some(Kept::Rejected));
+        let accepted = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Some(Kept::Accepted));
         let exceeded = |shares: &mut Shares| shares.acquired(place(), DELIVERIES_MAX);
         let unknown = |shares: &mut Shares| shares.may_be_done(&place());
         let cases: [(&[Step<'_>], bool); 5] = [
@@ -278,7 +279,7 @@ mod tests {
     fn what_comes_again_or_too_often_is_noticed() {
         for delivery in [given("a", 2, 1, 3), Delivery { leader: None, ..given("a", 1, 1, 3) }] {
             let mut shares = Shares::default();
-            shares.done(&place(), 1, Duration::from_secs(3), Kept::Accepted);
+            shares.done(&place(), 1, Duration::from_secs(3), Some(Kept::Accepted));
             shares.delivered(&delivery);
             assert!(!shares.again.is_empty(), "{delivery:?}");
         }

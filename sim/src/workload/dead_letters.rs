@@ -47,6 +47,8 @@ async fn poll(client: &Client, consumer: &mut Consumer) -> Result<(), ClientErro
     for record in consumer.poll(Duration::from_millis(500)).await? {
         let mut history = client.history.lock();
         history.count("dead letters read");
+        let letter = (record.partition, record.offset);
+        tracing::debug!(origin = ?origin(&record), ?letter, "dead letter");
         match origin(&record) {
             Some(place) => {
                 let value = record.value.as_deref().and_then(parse);

@@ -209,11 +209,14 @@ impl Member<'_> {
         self.sessions.insert(node, session + 1);
         let answered_at = self.client.clock.now().since_start();
         let mut given: BTreeMap<i32, Vec<i64>> = BTreeMap::new();
+        let mut led: BTreeMap<i32, Option<(i32, i32)>> = BTreeMap::new();
         for partition in answer.responses.iter().flat_map(|topic| &topic.partitions) {
             let at = TopicPartition::new(SHARED, partition.partition_index);
             let now = self.client.history.lock().shares.leaders.get(&at.partition).copied();
             let leader = now.filter(|now| now.0 == node && led_before.get(&at.partition) == Some(now));
+            led.insert(at.partition, leader);
             for run in &partition.acquired_records {
+                tracing::debug!(name, node, %at, run.first_offset, run.last_offset, run.delivery_count, "shared");
                 for offset in run.first_offset..=run.last_offset {
                     given.entry(partition.partition_index).or_default().push(offset);
                     let mut history = self.client.history.lock();
@@ -234,10 +237,11 @@ impl Member<'_> {
             return Ok(());
         }
         for (index, offsets) in given {
+            let leader = led.get(&index).copied().flatten();
             if self.client.entropy.below(8) == 0 {
                 // For as long as nearly two locks.
                 self.client.pause(4000).await;
-                self.acknowledge(name, node, (topic_id, index), &offsets, RENEW).await?;
+                self.acknowledge(name, node, (topic_id, index, leader), &offsets, RENEW).await?;
                 self.client.pause(4000).await;
             }
             let kind = match self.client.entropy.below(12) {
@@ -245,7 +249,7 @@ impl Member<'_> {
                 2 => REJECT,
                 _ => ACCEPT,
             };
-            self.acknowledge(name, node, (topic_id, index), &offsets, kind).await?;
+            self.acknowledge(name, node, (topic_id, index, leader), &offsets, kind).await?;
         }
         Ok(())
     }
@@ -254,7 +258,7 @@ impl Member<'_> {
         &mut self,
         name: &str,
         node: i32,
-        (topic_id, index): (Uuid, i32),
+        (topic_id, index, leader): (Uuid, i32, Option<(i32, i32)>),
         offsets: &[i64],
         kind: i8,
     ) -> Result<(), ClientError> {
@@ -296,11 +300,16 @@ impl Member<'_> {
             Err(_) => None,
         };
         let now = self.client.clock.now().since_start();
+        tracing::debug!(name, node, index, ?offsets, kind, ?code, "acknowledged");
         if kind == RENEW && code == Some(ErrorCode::None) {
             history.count("renewals");
             places.iter().for_each(|place| history.shares.renewed(place, name, asked_at));
         }
+        // What lies before the start offset may be said to be anything: if there was another leader in between, another
+        // member may have had it and been done with it. Then nobody knows what was kept.
+        let is_still_led = leader.is_some() && history.shares.leaders.get(&index).copied() == leader;
         let kept = if kind == ACCEPT { Kept::Accepted } else { Kept::Rejected };
+        let kept = is_still_led.then_some(kept);
         for place in places.iter().filter(|_| matches!(kind, ACCEPT | REJECT)) {
             match code {
                 Some(ErrorCode::None) => history.shares.done(place, node, now, kept),

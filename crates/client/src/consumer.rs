@@ -45,6 +45,7 @@ use crate::{
     ClientError, TopicPartition,
     admin::{ListedOffset, OffsetSpec, list_offsets},
     cluster::{Cluster, TopicSelection},
+    metrics::{FetchMetrics, Metric},
 };
 
 /// What tasks tell the consumer.
@@ -116,6 +117,7 @@ pub struct Consumer {
     failures: u32,
     events: UnboundedReceiver<Event>,
     sender: UnboundedSender<Event>,
+    metrics: FetchMetrics,
 }
 
 impl Consumer {
@@ -143,7 +145,13 @@ impl Consumer {
             failures: 0,
             events,
             sender,
+            metrics: FetchMetrics::default(),
         })
+    }
+
+    /// What it has done so far, under the names that Kafka's consumer has for it.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.metrics.of_consumer(self.cluster.client_id(), self.cluster.clock().now())
     }
 
     /// The cluster that it reads from.
@@ -298,6 +306,9 @@ impl Consumer {
     async fn take_event(&mut self, event: Event) -> Result<(), ClientError> {
         match event {
             Event::Fetched(done) => {
+                if let Some((latency, throttle_ms)) = done.times() {
+                    self.metrics.answered(self.cluster.clock().now(), latency, throttle_ms);
+                }
                 let findings = self.fetcher.take(done, &self.cluster, &self.settings, &mut self.partitions);
                 if findings.is_metadata_old {
                     self.refresh_metadata();
@@ -330,7 +341,7 @@ impl Consumer {
 
     /// Gives out what is buffered, each partition in its turn.
     fn collect(&mut self) -> Result<Vec<ConsumerRecord>, ClientError> {
-        let mut taken = Vec::new();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
         let how = (self.settings.isolation, self.settings.check_crcs);
         for partition in self.partitions.in_turn() {
             let left = self.settings.poll_records_max - taken.len();
@@ -341,7 +352,7 @@ impl Consumer {
             if reading.is_paused || reading.buffered.is_empty() {
                 continue;
             }
-            let result = records::take(&partition, reading, left, how, &mut taken);
+            let result = records::take(&partition, reading, left, how, &mut taken, &mut bytes);
             if let Err(error) = result {
                 // What was taken before the damage is given out first; the error comes again with the next poll.
                 if taken.is_empty() {
@@ -354,6 +365,9 @@ impl Consumer {
                 break;
             }
             self.partitions.last_served = Some(partition);
+        }
+        if !taken.is_empty() {
+            self.metrics.read(self.cluster.clock().now(), taken.len(), bytes);
         }
         Ok(taken)
     }

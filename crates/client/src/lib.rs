@@ -21,6 +21,7 @@ pub mod admin;
 pub mod cluster;
 pub mod consumer;
 mod error;
+pub mod metrics;
 mod murmur2;
 pub mod producer;
 pub mod share;

@@ -42,7 +42,15 @@ pub(super) struct Asked {
 /// The answer to one fetch, or why there is none.
 pub(super) struct FetchDone {
     asked: Asked,
+    latency: Duration,
     result: Result<FetchResponse, ClientError>,
+}
+
+impl FetchDone {
+    /// How long the broker took and how long it made us wait, if it has answered.
+    pub(super) fn times(&self) -> Option<(Duration, i32)> {
+        self.result.as_ref().ok().map(|answer| (self.latency, answer.throttle_time_ms))
+    }
 }
 
 /// What a broker remembers for us.
@@ -127,7 +135,7 @@ impl Fetcher {
         settings: &Settings,
         partitions: &mut Partitions,
     ) -> Findings {
-        let FetchDone { asked, result } = done;
+        let FetchDone { asked, result, .. } = done;
         self.in_flight.remove(&asked.node);
         let mut findings = Findings::default();
         let session = self.sessions.entry(asked.node).or_default();
@@ -377,8 +385,10 @@ async fn exchange(
     with_ids: bool,
     events: UnboundedSender<Event>,
 ) {
+    let start = cluster.clock().now();
     let result = fetch(&cluster, asked.node, request, with_ids).await;
-    let _ = events.send(Event::Fetched(FetchDone { asked, result }));
+    let latency = cluster.clock().now() - start;
+    let _ = events.send(Event::Fetched(FetchDone { asked, latency, result }));
 }
 
 async fn fetch(

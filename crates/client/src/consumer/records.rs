@@ -122,13 +122,15 @@ impl How<'_> {
     }
 }
 
-/// Takes up to `count` records of a partition into `taken`, moving its position behind them.
+/// Takes up to `count` records of a partition into `taken`, moving its position behind them, and adds their size to
+/// `bytes`.
 pub(super) fn take(
     partition: &TopicPartition,
     reading: &mut Reading,
     count: usize,
     (isolation, check_crcs): (IsolationLevel, bool),
     taken: &mut Vec<ConsumerRecord>,
+    bytes: &mut usize,
 ) -> Result<(), ClientError> {
     let end = taken.len() + count;
     let Position::At(mut position) = reading.position else { return Ok(()) };
@@ -147,6 +149,7 @@ pub(super) fn take(
             Some(Ok(record)) => {
                 if record.offset >= position {
                     position = record.offset + 1;
+                    *bytes = bytes.saturating_add(record.size);
                     taken.push(consumer_record(partition, current, record));
                 }
             }

@@ -22,7 +22,7 @@ use klamm_protocol::{
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
-    acknowledgements::{AcknowledgeType, Acknowledgements, GAP},
+    acknowledgements::{AcknowledgeType, Acknowledgements, GAP, Range},
     member::{IdPartition, Member},
     session::Session,
     settings::Settings,
@@ -31,6 +31,7 @@ use crate::{
     ClientError,
     cluster::{Cluster, TopicSelection},
     consumer::ConsumerRecord,
+    metrics::{FetchMetrics, Metric},
 };
 
 /// The most offsets that are believed to be acquired from a partition at a time, whatever a broker says.
@@ -50,7 +51,7 @@ pub struct ShareRecord {
 
 /// What a task tells the consumer of a broker's answer.
 enum Event {
-    Fetched(i32, Result<ShareFetchResponse, ClientError>),
+    Fetched(i32, Duration, Result<ShareFetchResponse, ClientError>),
     Refreshed,
 }
 
@@ -78,6 +79,7 @@ pub struct ShareConsumer {
     is_refreshing: bool,
     events: UnboundedReceiver<Event>,
     sender: UnboundedSender<Event>,
+    metrics: FetchMetrics,
 }
 
 impl ShareConsumer {
@@ -102,6 +104,7 @@ impl ShareConsumer {
             is_refreshing: false,
             events,
             sender,
+            metrics: FetchMetrics::default(),
         })
     }
 
@@ -202,6 +205,11 @@ impl ShareConsumer {
         self.cluster.close();
     }
 
+    /// What it has done so far, under the names that Kafka's share consumer has for it.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.metrics.of_share_consumer(self.cluster.client_id(), self.cluster.clock().now())
+    }
+
     /// The cluster that it reads from.
     pub const fn cluster(&self) -> &Cluster {
         &self.cluster
@@ -261,6 +269,10 @@ impl ShareConsumer {
             }
             let said =
                 if broker.session.is_open() { self.acknowledgements.take(node) } else { BTreeMap::new() };
+            let count = offsets_of(&said);
+            if count > 0 {
+                self.metrics.acknowledged(now, count);
+            }
             let request = broker.session.fetch(&self.member, &self.settings, &partitions, &said);
             broker.is_busy = true;
             spawn::anywhere(fetch(self.cluster.clone(), node, request, self.sender.clone()));
@@ -285,12 +297,18 @@ impl ShareConsumer {
     fn take(&mut self, event: Event) {
         match event {
             Event::Refreshed => self.is_refreshing = false,
-            Event::Fetched(node, result) => match self.answered(node, result, |answer| {
-                ClientError::check(answer.error_code, answer.error_message.as_deref())
-            }) {
-                Some(answer) => self.take_records(node, answer),
-                None => self.refresh(),
-            },
+            Event::Fetched(node, latency, result) => {
+                if let Ok(answer) = &result {
+                    let now = self.cluster.clock().now();
+                    self.metrics.answered(now, latency, answer.throttle_time_ms);
+                }
+                match self.answered(node, result, |answer| {
+                    ClientError::check(answer.error_code, answer.error_message.as_deref())
+                }) {
+                    Some(answer) => self.take_records(node, answer),
+                    None => self.refresh(),
+                }
+            }
         }
     }
 
@@ -326,7 +344,7 @@ impl ShareConsumer {
 
     fn take_records(&mut self, node: i32, answer: ShareFetchResponse) {
         let metadata = self.cluster.metadata();
-        let mut records = Vec::new();
+        let (mut records, mut bytes) = (Vec::new(), 0);
         let mut is_elsewhere = false;
         for topic in answer.responses {
             for data in topic.partitions {
@@ -337,7 +355,7 @@ impl ShareConsumer {
                     continue;
                 }
                 let Some(name) = metadata.topic_name(topic.topic_id) else { continue };
-                self.take_partition(node, (topic.topic_id, name), data, &mut records);
+                bytes += self.take_partition(node, (topic.topic_id, name), data, &mut records);
             }
         }
         if is_elsewhere {
@@ -347,19 +365,20 @@ impl ShareConsumer {
             broker.retry_at = Some(self.cluster.clock().now() + pause);
         }
         if !records.is_empty() {
+            self.metrics.read(self.cluster.clock().now(), records.len(), bytes);
             self.buffered.push_back(records);
         }
     }
 
     /// Takes the records that were acquired. Offsets without one (a log that is compacted has them, and one with
-    /// transactions) are acknowledged as gaps; a batch that cannot be read is rejected.
+    /// transactions) are acknowledged as gaps; a batch that cannot be read is rejected. Returns the records' size in bytes.
     fn take_partition(
         &mut self,
         node: i32,
         (topic_id, name): (Uuid, &Arc<str>),
         data: PartitionData,
         records: &mut Vec<ShareRecord>,
-    ) {
+    ) -> usize {
         let partition = (topic_id, data.partition_index);
         let mut acquired: BTreeMap<i64, i16> = BTreeMap::new();
         for range in &data.acquired_records {
@@ -367,7 +386,8 @@ impl ShareConsumer {
             let room = ACQUIRED_MAX.saturating_sub(acquired.len());
             acquired.extend(offsets.take(room).map(|offset| (offset, range.delivery_count)));
         }
-        let Records::Bytes(bytes) = data.records else { return };
+        let Records::Bytes(bytes) = data.records else { return 0 };
+        let mut size: usize = 0;
         for batch in BatchIter::new(bytes) {
             let Ok(batch) = batch else { break };
             let is_damaged = self.settings.check_crcs && batch.check_crc().is_err();
@@ -385,6 +405,7 @@ impl ShareConsumer {
             }
             for record in found.flatten() {
                 let Some(delivery_count) = acquired.remove(&record.offset) else { continue };
+                size = size.saturating_add(record.size);
                 let timestamp_type = batch.timestamp_type();
                 let record = ConsumerRecord {
                     topic: Arc::clone(name),
@@ -406,6 +427,7 @@ impl ShareConsumer {
         for offset in acquired.into_keys() {
             self.acknowledgements.add(node, partition, offset, GAP);
         }
+        size
     }
 
     /// Waits until no broker has a request of ours.
@@ -423,6 +445,10 @@ impl ShareConsumer {
         let broker = self.brokers.entry(node).or_default();
         if !broker.session.is_open() || (said.is_empty() && !is_last) {
             return Ok(());
+        }
+        let count = offsets_of(&said);
+        if count > 0 {
+            self.metrics.acknowledged(self.cluster.clock().now(), count);
         }
         let request = broker.session.acknowledge(&self.member, &said, is_last);
         let result = acknowledge(&self.cluster, node, request).await;
@@ -465,14 +491,23 @@ fn u128_of(entropy: &klamm_io::Entropy) -> [u8; 16] {
     bytes
 }
 
+/// How many offsets something is said of.
+fn offsets_of(said: &BTreeMap<IdPartition, Vec<Range>>) -> usize {
+    let count = |(first, last, _): &Range| usize::try_from(last - first + 1).unwrap_or(0);
+    said.values().flatten().map(count).sum()
+}
+
 async fn fetch(cluster: Cluster, node: i32, request: ShareFetchRequest, events: UnboundedSender<Event>) {
+    let start = cluster.clock().now();
     let result = async {
         let connection = cluster.connection(node).await?;
         let version = connection.version_of::<ShareFetchRequest>()?;
         let wait = Duration::from_millis(request.max_wait_ms.max(0).unsigned_abs().into());
         Ok(connection.call_version(&request, version, wait).await?)
     };
-    let _ = events.send(Event::Fetched(node, result.await));
+    let result = result.await;
+    let latency = cluster.clock().now() - start;
+    let _ = events.send(Event::Fetched(node, latency, result));
 }
 
 async fn acknowledge(

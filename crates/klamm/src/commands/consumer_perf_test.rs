@@ -1,6 +1,7 @@
 //! `klamm consumer-perf-test` (kafka-consumer-perf-test): reads records and says how fast that was.
 
 pub(in crate::commands) mod date_format;
+pub(in crate::commands) mod metrics;
 pub(in crate::commands) mod reading;
 
 use std::process::ExitCode;
@@ -135,6 +136,9 @@ impl Options {
         if !self.reading.show_detailed_stats {
             let joining_ms = lock(&joining).total_ms;
             println!("{}", summary(format, (start_ms, end_ms), joining_ms, counts));
+        }
+        if self.reading.print_metrics {
+            println!("{}", metrics::table(&consumer.metrics()));
         }
         consumer.close().await;
         Ok(())

@@ -11,6 +11,7 @@ use klamm_client::{ClientConfig, ClientError, ClientKind};
 
 use super::consumer_perf_test::{
     date_format::DateFormat,
+    metrics,
     reading::{Counts, Reading},
 };
 use crate::cli::Call;
@@ -140,10 +141,16 @@ impl Options {
             all.records += counts.records;
         }
         self.reading.warn_if_short(all.records);
+        let tables: Vec<String> = done
+            .iter()
+            .filter(|_| self.reading.print_metrics)
+            .map(|(consumer, _)| metrics::table(&consumer.metrics()))
+            .collect();
         for (consumer, _) in &mut done {
             consumer.commit().await?;
         }
         println!("{}", stats(&format, (start_ms, end_ms), all));
+        tables.iter().for_each(|table| println!("{table}"));
         for (consumer, _) in done {
             consumer.close().await;
         }

@@ -34,9 +34,9 @@ pub(in crate::commands) struct Reading {
     /// Deprecated: use --command-config.
     #[arg(long = "consumer.config", value_name = "FILE", hide = true)]
     consumer_config: Option<PathBuf>,
-    /// Taken for the sake of scripts; this client keeps no metrics to print.
+    /// Prints the metrics of each consumer at the end: those that this client has, under Kafka's names.
     #[arg(long)]
-    print_metrics: bool,
+    pub(in crate::commands) print_metrics: bool,
     /// Reports every --reporting-interval, not only at the end.
     #[arg(long)]
     pub(in crate::commands) show_detailed_stats: bool,

@@ -19,6 +19,15 @@ pub struct MetadataChange {
 }
 
 impl MetadataChange {
+    /// What records have touched between two images.
+    pub fn new(before: Arc<Published>, after: Arc<Published>, mut touched: Touched) -> Self {
+        for name in std::mem::take(&mut touched.without_elr) {
+            // Of one that has gone since, nothing is left to tell.
+            touched.topics.extend(after.image.topics.by_name(&name).map(|topic| topic.id));
+        }
+        Self { before, after, touched }
+    }
+
     /// Whether all that happens to topics is that some go.
     pub fn only_removes_topics(&self) -> bool {
         let gone = |id: &Uuid| self.after.image.topics.by_id(id).is_none();
@@ -46,6 +55,9 @@ pub struct Touched {
     pub everything: bool,
     /// Topics that came, changed or went.
     pub topics: BTreeSet<Uuid>,
+    /// Topics whose eligible leader replicas were forgotten (KIP-966), which the record says by name. Their partitions have
+    /// changed.
+    pub without_elr: BTreeSet<StrBytes>,
     /// Topics whose configs changed.
     pub topic_configs: BTreeSet<StrBytes>,
     /// Whether a config of this or of all brokers changed.
@@ -71,6 +83,7 @@ impl Touched {
     pub fn merge(&mut self, other: Self) {
         self.everything |= other.everything;
         self.topics.extend(other.topics);
+        self.without_elr.extend(other.without_elr);
         self.topic_configs.extend(other.topic_configs);
         self.broker_configs |= other.broker_configs;
         self.brokers |= other.brokers;
@@ -84,6 +97,9 @@ impl Touched {
             MetadataRecord::Partition(record) => drop(self.topics.insert(record.topic_id)),
             MetadataRecord::PartitionChange(record) => drop(self.topics.insert(record.topic_id)),
             MetadataRecord::RemoveTopic(record) => drop(self.topics.insert(record.topic_id)),
+            // Of all topics: rarely, when the default of the cluster changes.
+            MetadataRecord::ClearElr(record) if record.topic_name.is_empty() => self.everything = true,
+            MetadataRecord::ClearElr(record) => drop(self.without_elr.insert(record.topic_name.clone())),
             MetadataRecord::Config(record) => self.add_config(&ConfigResource {
                 resource_type: match ResourceType::from_code(record.resource_type) {
                     Some(resource_type) => resource_type,

@@ -71,11 +71,8 @@ async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
             limits.apply_quotas(&update.published.image.client_quotas);
         }
     }
-    let change = Arc::new(MetadataChange {
-        before: node.metadata.load(),
-        after: Arc::clone(&update.published),
-        touched: update.touched,
-    });
+    let (before, after) = (node.metadata.load(), Arc::clone(&update.published));
+    let change = Arc::new(MetadataChange::new(before, after, update.touched));
     // What comes has to be there before clients hear of it; what goes, they need not hear of any longer.
     let only_removes = change.only_removes_topics();
     if only_removes {

@@ -9,6 +9,7 @@ use klamm_protocol::{
             AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
         },
         delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic},
+        describe_topic_partitions::{DescribeTopicPartitionsRequest, TopicRequest},
         elect_leaders::{ElectLeadersRequest, TopicPartitions},
         metadata::MetadataResponsePartition,
     },
@@ -288,4 +289,32 @@ fn a_preferred_leader_gets_its_lead_back_when_asked_to() {
     let expect = if preferred == 1 { ErrorCode::ElectionNotNeeded } else { ErrorCode::None };
     assert_eq!(ErrorCode::from_code(result.error_code), expect);
     wait_for(&one, "moved", "the preferred replica leads", |found| found.leader_id == preferred);
+}
+
+#[test]
+fn the_isr_grows_again_after_the_eligible_replicas_were_forgotten() {
+    let _guard = beside_others();
+    let settings = [("broker.session.timeout.ms", "60000")];
+    let one = TestNode::start("eligible-one", &settings);
+    let dirs = [(2, fresh_dir("eligible-two")), (3, fresh_dir("eligible-three"))];
+    let start = || dirs.each_ref().map(|(id, dir)| one.start_broker(dir.clone(), *id, &settings));
+    let followers = start();
+    one.create_replicated_topic("topic", 1, 3, &[("min.insync.replicas", "2")]);
+    wait_for(&one, "topic", "all are in sync", |found| found.isr_nodes.len() == 3);
+    followers.into_iter().for_each(TestNode::stop_keeping);
+    wait_for(&one, "topic", "node 1 leads alone", |found| found.leader_id == 1 && found.isr_nodes == [1]);
+    let topics = vec![TopicRequest { name: "topic".into(), ..Default::default() }];
+    let request = DescribeTopicPartitionsRequest { topics, ..Default::default() };
+    let eligible = || {
+        let answer = one.connect().call(&request, 0);
+        answer.topics[0].partitions[0].eligible_leader_replicas.clone().unwrap_or_default()
+    };
+    assert_eq!(eligible().len(), 1, "the last that went had all that was acknowledged");
+    // Changes the partition by no record of its own.
+    let (error, message) =
+        alter(&mut one.connect(), TOPIC, "topic", &[("min.insync.replicas", SET, Some("1"))]);
+    assert_eq!(error, ErrorCode::None, "{message}");
+    assert!(eligible().is_empty());
+    let _followers = start();
+    wait_for(&one, "topic", "all are in sync again", |found| found.isr_nodes.len() == 3);
 }

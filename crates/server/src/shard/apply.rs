@@ -42,12 +42,13 @@ impl Shard {
             }
             return;
         }
-        for id in &change.touched.topics {
-            match (before.topics.by_id(id), after.topics.by_id(id)) {
-                (_, Some(topic)) => self.apply_topic(change, topic),
-                (Some(topic), None) => self.drop_topic(topic),
-                (None, None) => {}
-            }
+        let ids = &change.touched.topics;
+        // What goes goes first: a topic that was made anew under the same name must not find the other's settings.
+        for id in ids.iter().filter(|id| after.topics.by_id(id).is_none()) {
+            before.topics.by_id(id).into_iter().for_each(|topic| self.drop_topic(topic));
+        }
+        for topic in ids.iter().filter_map(|id| after.topics.by_id(id)) {
+            self.apply_topic(change, topic);
         }
     }
 

@@ -6,7 +6,7 @@ pub mod metadata;
 
 use std::sync::Arc;
 
-use klamm_metadata::image::{Broker, MetadataImage};
+use klamm_metadata::image::{Broker, MetadataImage, Partition};
 use klamm_protocol::StrBytes;
 
 use crate::{
@@ -35,4 +35,16 @@ pub fn alive_endpoint(broker: &Broker, listener: &ListenerName) -> Option<(StrBy
 /// As [`alive_endpoint`], for a broker by id.
 pub fn alive_endpoint_of(image: &MetadataImage, id: i32, listener: &ListenerName) -> Option<(StrBytes, i32)> {
     image.cluster.brokers.get(&id).and_then(|broker| alive_endpoint(broker, listener))
+}
+
+/// The replicas that clients of a listener hear to be offline: their brokers cannot be reached by it, or have lost the
+/// log directory (KIP-858).
+pub fn offline_replicas(image: &MetadataImage, partition: &Partition, listener: &ListenerName) -> Vec<i32> {
+    let is_online = |id: &i32| {
+        image.cluster.brokers.get(id).is_some_and(|broker| {
+            alive_endpoint(broker, listener).is_some()
+                && partition.directory_of(*id).is_none_or(|directory| broker.has_online_dir(&directory))
+        })
+    };
+    partition.replicas.iter().copied().filter(|id| !is_online(id)).collect()
 }

@@ -3,7 +3,14 @@
 
 use std::{fs, path::Path};
 
-use klamm_protocol::{ErrorCode, api::describe_log_dirs::DescribeLogDirsRequest, records::CompressionType};
+use klamm_protocol::{
+    ErrorCode,
+    api::{
+        describe_log_dirs::DescribeLogDirsRequest,
+        describe_topic_partitions::{DescribeTopicPartitionsRequest, TopicRequest},
+    },
+    records::CompressionType,
+};
 use klamm_server::StartError;
 
 use crate::{
@@ -201,6 +208,16 @@ fn the_controller_hears_of_a_failed_directory_at_once() {
         topics[0].partitions.iter().any(|partition| partition.leader_id == -1)
     });
     assert!(started.elapsed().as_secs() < 40, "before the next heartbeat");
+    // Clients hear which replicas are offline, though their broker is alive (KIP-858).
+    let topics = vec![TopicRequest { name: "topic".into(), ..Default::default() }];
+    let request = DescribeTopicPartitionsRequest { topics, ..Default::default() };
+    let metadata = client.metadata(Some(&["topic"])).topics.remove(0).partitions;
+    let described = client.call(&request, 0).topics.remove(0).partitions;
+    let replicas = metadata.into_iter().map(|partition| (partition.leader_id, partition.offline_replicas));
+    let described = described.into_iter().map(|partition| (partition.leader_id, partition.offline_replicas));
+    for (leader, offline) in replicas.chain(described) {
+        assert_eq!(offline.is_empty(), leader == 1, "{offline:?}");
+    }
 }
 
 #[test]

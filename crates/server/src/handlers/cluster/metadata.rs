@@ -19,7 +19,7 @@ use klamm_protocol::{
     },
 };
 
-use super::{ClusterContext, alive_endpoint, alive_endpoint_of};
+use super::{ClusterContext, alive_endpoint, alive_endpoint_of, offline_replicas};
 use crate::{
     authorize::{Resource, authorized_operations},
     dispatch::Call,
@@ -219,7 +219,7 @@ impl View<'_> {
             partition_index: index,
             leader_id: leader,
             leader_epoch: partition.leader_epoch,
-            offline_replicas: partition.replicas.iter().copied().filter(|id| !is_alive(id)).collect(),
+            offline_replicas: offline_replicas(self.image, partition, self.listener),
             replica_nodes: replicas,
             isr_nodes: isr,
             ..Default::default()

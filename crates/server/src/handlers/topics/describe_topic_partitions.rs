@@ -20,7 +20,7 @@ use super::TopicsContext;
 use crate::{
     authorize::{Resource, authorized_operations},
     dispatch::Call,
-    handlers::cluster::alive_endpoint_of,
+    handlers::cluster::{alive_endpoint_of, offline_replicas},
     node::ListenerName,
     topic_names,
 };
@@ -147,7 +147,7 @@ impl Page<'_> {
             isr_nodes: partition.isr.clone(),
             eligible_leader_replicas: Some(partition.elr.clone()),
             last_known_elr: Some(partition.last_known_elr.clone()),
-            offline_replicas: partition.replicas.iter().copied().filter(|id| !is_alive(id)).collect(),
+            offline_replicas: offline_replicas(self.image, partition, self.listener),
             ..Default::default()
         }
     }

@@ -142,8 +142,9 @@ impl Shard {
         let mut effects = Effects::default();
         let now = self.node.world.clock.now().since_start();
         let deleted = self.with_leader(at, -1, |partition| {
-            // Only topics with `delete` among their policies lose records by request (KAFKA-7400).
-            is_compacted = !partition.settings.log.delete;
+            // Topics that are only compacted lose no records by request (KAFKA-7400). Those without any policy do.
+            let policy = &partition.settings.log;
+            is_compacted = policy.compact && !policy.delete;
             if is_compacted {
                 return Ok((-1, -1));
             }

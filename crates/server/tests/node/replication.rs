@@ -318,3 +318,19 @@ fn the_isr_grows_again_after_the_eligible_replicas_were_forgotten() {
     let _followers = start();
     wait_for(&one, "topic", "all are in sync again", |found| found.isr_nodes.len() == 3);
 }
+
+#[test]
+fn records_are_deleted_by_request_unless_the_topic_is_only_compacted() {
+    let _guard = beside_others();
+    let node = TestNode::start("delete-records", &[]);
+    for (topic, policy, expect) in [
+        ("deleted", "delete", (0, 2)),
+        ("both", "compact,delete", (0, 2)),
+        ("kept", "", (0, 2)),
+        ("compacted", "compact", (ErrorCode::PolicyViolation.code(), -1)),
+    ] {
+        node.create_topic(topic, 1, &[("cleanup.policy", policy)]);
+        assert_eq!(produce_to_leader(&[(1, &node)], topic, -1), ErrorCode::None);
+        assert_eq!(delete_before(&node, topic, 2), expect, "cleanup.policy={policy}");
+    }
+}

@@ -8,6 +8,7 @@
 
 mod batches;
 mod claims;
+mod cluster;
 mod compaction;
 mod configs;
 mod connections;

@@ -3,9 +3,12 @@
 //! * v1  the caller says which kind of node it wants (KIP-919)
 //! * v2  fenced brokers, if asked for (KIP-1073)
 //!
+//! On a controller's listener it takes a `metadata.version` of 3.7-IV0: before, controllers did not register.
+//!
 //! A voter counts as a controller before it has registered: Kafka's AdminClient waits for ever if the active controller,
 //! which it is told the id of, is not in the list.
 
+use klamm_metadata::image::{Endpoint, MetadataImage};
 use klamm_protocol::{
     ErrorCode,
     api::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse},
@@ -27,10 +30,10 @@ pub async fn handle(
     request: DescribeClusterRequest,
 ) -> DescribeClusterResponse {
     let here = if call.connection.is_controller_listener { CONTROLLERS } else { BROKERS };
-    if request.endpoint_type != here {
-        return mismatch(request.endpoint_type, here);
-    }
     let published = cx.node.metadata.load();
+    if let Some(refusal) = refused(request.endpoint_type, here, &published.image) {
+        return refusal;
+    }
     let cluster = &published.image.cluster;
     let listener = &call.connection.listener;
     let mut response = DescribeClusterResponse {
@@ -52,7 +55,7 @@ pub async fn handle(
     } else {
         response.controller_id = cx.node.controller.leader_id();
     }
-    let named = |endpoints: &[klamm_metadata::image::Endpoint]| {
+    let named = |endpoints: &[Endpoint]| {
         let endpoint =
             endpoints.iter().find(|endpoint| endpoint.name.eq_ignore_ascii_case(listener.as_str()))?;
         Some((endpoint.host.clone(), i32::from(endpoint.port)))
@@ -96,9 +99,17 @@ pub async fn handle(
     response
 }
 
-fn mismatch(wanted: i8, here: i8) -> DescribeClusterResponse {
+/// Why nodes of that kind are not described here, if they are not.
+fn refused(wanted: i8, here: i8, image: &MetadataImage) -> Option<DescribeClusterResponse> {
     let name = |kind| if kind == BROKERS { "BROKER" } else { "CONTROLLER" };
+    let version = image.features.metadata_version_or_minimum();
     let (code, message) = match wanted {
+        // Before, controllers were not to be asked but through brokers.
+        _ if here == CONTROLLERS && !version.is_controller_registration_supported() => (
+            ErrorCode::UnsupportedVersion,
+            format!("controllers serve clients from metadata.version 3.7-IV0 on, and it is {version}"),
+        ),
+        _ if wanted == here => return None,
         BROKERS | CONTROLLERS => (
             ErrorCode::MismatchedEndpointType,
             format!(
@@ -109,9 +120,9 @@ fn mismatch(wanted: i8, here: i8) -> DescribeClusterResponse {
         ),
         _ => (ErrorCode::UnsupportedEndpointType, format!("endpoint type {wanted} is not known")),
     };
-    DescribeClusterResponse {
+    Some(DescribeClusterResponse {
         error_code: code.code(),
         error_message: Some(message.into()),
         ..Default::default()
-    }
+    })
 }

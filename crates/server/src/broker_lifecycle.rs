@@ -1,7 +1,11 @@
 //! A broker's life in the cluster: it registers, proves that it has caught up, is unfenced, and says that it is alive
 //! until it goes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_io::Instant;
@@ -67,7 +71,8 @@ pub async fn run(
     }
     // Heartbeats name the offset that this broker has applied; it has to have seen its own registration.
     node.metadata.wait_for(node.broker_epoch()).await;
-    let mut life = Life { node: Arc::clone(&node), untold: None, parting: None, trouble: None };
+    let mut life =
+        Life { node: Arc::clone(&node), failed: FailedDirs::default(), parting: None, trouble: None };
     let mut directories = node.log_dirs.changes();
     loop {
         if lacks_directories(&node) {
@@ -96,12 +101,40 @@ pub async fn run(
 /// A registered broker.
 struct Life {
     node: Arc<Node>,
-    /// Since when there are failed directories that the controller has not heard of.
-    untold: Option<Instant>,
+    failed: FailedDirs,
     /// Since when the broker wants to go and finds no controller.
     parting: Option<Instant>,
     /// What was last wrong with heartbeats; the log tells it once.
     trouble: Option<String>,
+}
+
+/// Failed log directories, by id.
+#[derive(Debug, Default)]
+struct FailedDirs {
+    /// A controller has answered a heartbeat that named them: the cluster knows for good.
+    told: BTreeSet<Uuid>,
+    /// No controller has yet, since when they are known.
+    untold: BTreeMap<Uuid, Instant>,
+}
+
+impl FailedDirs {
+    fn found(&mut self, ids: &[Uuid], now: Instant) {
+        for id in ids.iter().filter(|id| !self.told.contains(id)) {
+            self.untold.entry(*id).or_insert(now);
+        }
+    }
+
+    fn told(&mut self, ids: &[Uuid]) {
+        for id in ids {
+            self.untold.remove(id);
+            self.told.insert(*id);
+        }
+    }
+
+    /// Whether a directory has been untold for so long.
+    fn is_overdue(&self, now: Instant, limit: Duration) -> bool {
+        self.untold.values().any(|since| now - *since >= limit)
+    }
 }
 
 impl Life {
@@ -110,15 +143,14 @@ impl Life {
         let node = Arc::clone(&self.node);
         let now = node.world.clock.now();
         let request = heartbeat(&node, wanted);
-        let offline = request.offline_log_dirs.len();
-        if offline > 0 {
-            self.untold.get_or_insert(now);
-        }
+        let offline = request.offline_log_dirs.clone();
+        self.failed.found(&offline, now);
         let interval = node.config.load().get(&broker::BROKER_HEARTBEAT_INTERVAL_MS);
         let mut pause = Duration::from_millis(u64::try_from(interval).unwrap_or(2000));
         match node.controller.broker_heartbeat(request, HEARTBEAT_VERSION).await {
             Ok(answer) if answer.error_code == 0 => {
-                (self.trouble, self.parting, self.untold) = (None, None, None);
+                (self.trouble, self.parting) = (None, None);
+                self.failed.told(&offline);
                 if answer.should_shut_down {
                     stage.send_replace(Stage::Gone);
                     return None;
@@ -146,15 +178,13 @@ impl Life {
                 pause = RETRY;
             }
         }
-        if let Some(since) = self.untold {
-            let limit = node.config.load().get(&broker::LOG_DIR_FAILURE_TIMEOUT_MS);
-            if now - since >= Duration::from_millis(u64::try_from(limit).unwrap_or(0)) {
-                // The controller would go on believing that this broker has what was in it.
-                stage.send_replace(Stage::Outside(
-                    "the controllers could not be told of a failed log directory in log.dir.failure.timeout.ms",
-                ));
-                return None;
-            }
+        let limit = node.config.load().get(&broker::LOG_DIR_FAILURE_TIMEOUT_MS);
+        if self.failed.is_overdue(now, Duration::from_millis(u64::try_from(limit).unwrap_or(0))) {
+            // The controller would go on believing that this broker has what was in it.
+            stage.send_replace(Stage::Outside(
+                "the controllers could not be told of a failed log directory in log.dir.failure.timeout.ms",
+            ));
+            return None;
         }
         Some(pause)
     }
@@ -244,5 +274,30 @@ fn registration(node: &Node, listeners: Vec<Listener>) -> BrokerRegistrationRequ
         log_dirs: node.log_dirs.of_partitions().filter(|dir| !dir.is_offline()).map(LogDir::id).collect(),
         previous_broker_epoch: node.previous_broker_epoch,
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_directory_is_overdue_only_until_a_controller_has_heard_of_it() {
+        let at = |seconds| Instant::from_start(Duration::from_secs(seconds));
+        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let limit = Duration::from_secs(30);
+        let mut failed = FailedDirs::default();
+        assert!(!failed.is_overdue(at(100), limit), "nothing has failed");
+        failed.found(&[first], at(100));
+        failed.found(&[first], at(120));
+        assert!(!failed.is_overdue(at(129), limit));
+        assert!(failed.is_overdue(at(130), limit), "since it was found, not since it was last tried");
+        failed.told(&[first]);
+        // Every heartbeat names it again, also those that no controller hears.
+        failed.found(&[first], at(200));
+        assert!(!failed.is_overdue(at(1000), limit), "told once is told");
+        failed.found(&[first, second], at(1000));
+        assert!(!failed.is_overdue(at(1029), limit));
+        assert!(failed.is_overdue(at(1030), limit), "each for itself");
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn open(config: &BrokerConfig, world: &World) -> Result<Directories, 
     let metadata_dir = world.disk.absolute(&config.metadata_log_dir());
     let mut known = Known::default();
     let mut metadata_directory_id = None;
-    let mut previous_broker_epoch = i64::MAX;
+    let mut epochs = Vec::new();
     let mut dirs = Vec::new();
     let mut loaded: Vec<(usize, LoadedLogDir)> = Vec::new();
     let mut paths = if config.is_broker() { absolute(world, &config.log_dirs()) } else { Vec::new() };
@@ -48,6 +48,7 @@ pub(super) fn open(config: &BrokerConfig, world: &World) -> Result<Directories, 
             Err(StartError::Log(error)) if error.is_fault() && path != metadata_dir => {
                 error!(dir = %path.display(), %error, "log directory cannot be read and is offline");
                 dirs.push(LogDir::new(path, Uuid::ZERO, None));
+                epochs.push(None);
                 continue;
             }
             Err(error) => return Err(error),
@@ -67,7 +68,7 @@ pub(super) fn open(config: &BrokerConfig, world: &World) -> Result<Directories, 
             dirs.push(LogDir::new(path, id, Some(files)).for_metadata_only());
             continue;
         }
-        previous_broker_epoch = previous_broker_epoch.min(found.broker_epoch.unwrap_or(-1));
+        epochs.push(found.broker_epoch);
         loaded.push((index, found));
         dirs.push(LogDir::new(path, id, Some(files)));
     }
@@ -81,9 +82,18 @@ pub(super) fn open(config: &BrokerConfig, world: &World) -> Result<Directories, 
     Ok(Directories {
         cluster_id: cluster_id.into(),
         metadata_directory_id,
-        previous_broker_epoch: if previous_broker_epoch == i64::MAX { -1 } else { previous_broker_epoch },
+        previous_broker_epoch: previous_broker_epoch(&epochs),
         log_dirs,
     })
+}
+
+/// The epoch in which this broker was last shut down cleanly, else -1. All log directories have to say the same: one that
+/// says nothing, or cannot be read, may lack acknowledged records (KIP-966).
+fn previous_broker_epoch(told: &[Option<i64>]) -> i64 {
+    match told {
+        [first, rest @ ..] if rest.iter().all(|epoch| epoch == first) => first.unwrap_or(-1),
+        _ => -1,
+    }
 }
 
 fn open_one(world: &World, path: &Path) -> Result<(Files, MetaProperties, LoadedLogDir), StartError> {
@@ -207,5 +217,24 @@ fn begins_anew_only_if_new(
             log.display()
         ))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shutdown_was_clean_if_every_directory_says_so() {
+        for (told, expect) in [
+            (&[][..], -1),
+            (&[Some(7)], 7),
+            (&[Some(7), Some(7)], 7),
+            (&[Some(7), None], -1),
+            (&[None, Some(7)], -1),
+            (&[Some(7), Some(8)], -1),
+        ] {
+            assert_eq!(previous_broker_epoch(told), expect, "{told:?}");
+        }
     }
 }

@@ -26,8 +26,6 @@ const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 2;
 /// Between two tries while the controller does not answer as wanted.
 const RETRY: Duration = Duration::from_millis(50);
-/// How long a broker that wants to go looks for a controller: another one is elected sooner, if there will be one.
-const PARTING_MAX: Duration = Duration::from_secs(1);
 
 /// Where a broker is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +100,7 @@ pub async fn run(
 struct Life {
     node: Arc<Node>,
     failed: FailedDirs,
-    /// Since when the broker wants to go and finds no controller.
+    /// Since when the broker wants to go and no controller takes its heartbeats.
     parting: Option<Instant>,
     /// What was last wrong with heartbeats; the log tells it once.
     trouble: Option<String>,
@@ -164,17 +162,17 @@ impl Life {
                     pause = RETRY;
                 }
             }
-            Ok(answer) => {
-                let error = ErrorCode::from_code(answer.error_code);
-                self.warn(error.name());
-                pause = RETRY;
-            }
-            Err(error) => {
-                if wanted == Wish::ShutDown && now - *self.parting.get_or_insert(now) >= PARTING_MAX {
+            refused => {
+                let reason = match refused {
+                    Ok(answer) => ErrorCode::from_code(answer.error_code).name().to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                self.warn(&reason);
+                if wanted == Wish::ShutDown && self.is_parting_in_vain() {
+                    warn!(broker = node.id, "no controller lets the broker go: it goes without one");
                     stage.send_replace(Stage::Gone);
                     return None;
                 }
-                self.warn(&error.to_string());
                 pause = RETRY;
             }
         }
@@ -189,12 +187,29 @@ impl Life {
         Some(pause)
     }
 
+    /// Whether the broker wants to go and has found no controller for so long that there will be none.
+    fn is_parting_in_vain(&mut self) -> bool {
+        let now = self.node.world.clock.now();
+        now - *self.parting.get_or_insert(now) >= parting_max(&self.node.config.load())
+    }
+
     fn warn(&mut self, trouble: &str) {
         if self.trouble.as_deref() != Some(trouble) {
             warn!(broker = self.node.id, reason = trouble, "no heartbeat with the controller");
             self.trouble = Some(trouble.to_owned());
         }
     }
+}
+
+/// How long a broker that wants to go looks for a controller: as long as the others need to miss the one there was and to
+/// elect the next, should the first election fail too.
+///
+/// Kafka looks for one as long as a controlled shutdown may last at all, five minutes. When all nodes of a cluster are
+/// stopped at once the last of them would hang for that long, although there is nobody left to take anything over.
+fn parting_max(config: &BrokerConfig) -> Duration {
+    let ms = |value: i32| Duration::from_millis(u64::try_from(value).unwrap_or(0));
+    ms(config.get(&broker::CONTROLLER_QUORUM_FETCH_TIMEOUT_MS))
+        + 2 * ms(config.get(&broker::CONTROLLER_QUORUM_ELECTION_TIMEOUT_MS))
 }
 
 fn heartbeat(node: &Node, wanted: Wish) -> BrokerHeartbeatRequest {

@@ -62,8 +62,8 @@ use crate::{
     topics_creator::TopicsCreator,
 };
 
-/// What the controller gets to let the broker go.
-const CONTROLLED_SHUTDOWN_MAX: Duration = Duration::from_secs(10);
+/// What the controller gets to let the broker go, as in Kafka. It needs long if many partitions are to be led by others.
+const CONTROLLED_SHUTDOWN_MAX: Duration = Duration::from_secs(300);
 /// Sessions older than this may be evicted for others, as in Kafka.
 const SESSION_EVICTION: Duration = Duration::from_secs(120);
 

@@ -11,6 +11,7 @@
 mod active;
 mod carry_out;
 mod departures;
+mod own_commands;
 mod replay;
 mod snapshots;
 
@@ -29,7 +30,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-use self::carry_out::Afterwards;
+use self::{carry_out::Afterwards, own_commands::OwnCommands};
 use super::{
     command::{AnswerSender, Command, CommandError, ControllerHandle, RaftCommand},
     decide,
@@ -155,7 +156,7 @@ pub(super) struct Driver {
     /// commits it, since answers on a connection come in order.
     peers: Peers,
     /// For what this node itself asks of the active controller.
-    own_commands: Peers,
+    own_commands: OwnCommands,
     /// For what clients ask of it: a heartbeat must not stand behind the creation of ten thousand partitions.
     clients_commands: Peers,
     /// What clients ask, while another node leads.
@@ -235,7 +236,7 @@ impl Driver {
         let peers = || Peers::new(config.node_id(), start.cluster_id.clone(), request_timeout, clock);
         let driver = Self {
             peers: peers(),
-            own_commands: peers(),
+            own_commands: OwnCommands::new(&peers(), &config, clock),
             clients_commands: peers().apart(socket_timeout(&config)),
             forwarding: Forwarding::default(),
             give_up: None,
@@ -400,10 +401,7 @@ impl Driver {
         }
         // What the node itself asks it asks again by itself.
         match self.raft.leader_server().filter(|_| command.caller().is_none()) {
-            Some(leader) => {
-                let peers = self.own_commands.clone();
-                spawn::local(async move { command.forward(&peers, &leader, pending()).await });
-            }
+            Some(leader) => self.own_commands.send(command, leader),
             None => command.refuse(CommandError::NotController),
         }
     }

@@ -51,6 +51,7 @@ impl Driver {
         self.last_leader = leader.or(before);
         self.handle.set_leader(leader);
         self.give_up.take().map(|give_up| give_up.send(()));
+        self.own_commands.leader_changed();
         self.counts.new_leaders += u64::from(leader.is_some());
         if leader == Some(self.config.node_id()) {
             self.afterwards.push_back(Afterwards::Activate { epoch, before });

@@ -9,12 +9,14 @@
 //! *Non-obvious*
 //! * Acknowledgements travel with the next fetch, or by themselves when [`ShareConsumer::commit`] or
 //!   [`ShareConsumer::close`] asks for it.
+//! * A record whose lock is renewed (KIP-1222) is given out again by a later poll, and something is to be said of it again.
 //! * A session that a broker has lost gives its records back: what was to be said of them is dropped.
 
 mod acknowledgements;
 mod admin;
 mod consumer;
 mod member;
+mod renewals;
 mod session;
 mod settings;
 

@@ -18,6 +18,8 @@ use klamm_client::{
 
 #[path = "cluster/consumer_groups.rs"]
 mod consumer_groups;
+#[path = "cluster/share_groups.rs"]
+mod share_groups;
 #[path = "cluster/transactions.rs"]
 mod transactions;
 

@@ -24,7 +24,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{
     acknowledgements::{AcknowledgeType, Acknowledgements, GAP, Range},
     member::{IdPartition, Member},
-    session::Session,
+    renewals::Renewals,
+    session::{Said, Session},
     settings::Settings,
 };
 use crate::{
@@ -46,7 +47,13 @@ pub struct ShareRecord {
     pub delivery_count: i16,
     topic_id: Uuid,
     /// The broker that it was acquired from.
+    pub(super) node: i32,
+}
+
+/// A record that the last poll gave out.
+struct Open {
     node: i32,
+    is_acknowledged: bool,
 }
 
 /// What a task tells the consumer of a broker's answer.
@@ -72,10 +79,11 @@ pub struct ShareConsumer {
     heartbeats: Option<spawn::Task<()>>,
     brokers: BTreeMap<i32, Broker>,
     acknowledgements: Acknowledgements,
+    renewals: Renewals,
     /// Records for the next polls.
     buffered: VecDeque<Vec<ShareRecord>>,
-    /// Records that `poll` gave out and nothing was said of yet.
-    open: BTreeMap<(IdPartition, i64), i32>,
+    /// Records that the last poll gave out, as long as what was said of them can be changed.
+    open: BTreeMap<(IdPartition, i64), Open>,
     is_refreshing: bool,
     events: UnboundedReceiver<Event>,
     sender: UnboundedSender<Event>,
@@ -99,6 +107,7 @@ impl ShareConsumer {
             heartbeats: None,
             brokers: BTreeMap::new(),
             acknowledgements: Acknowledgements::default(),
+            renewals: Renewals::default(),
             buffered: VecDeque::new(),
             open: BTreeMap::new(),
             is_refreshing: false,
@@ -133,7 +142,8 @@ impl ShareConsumer {
             }
             if let Some(records) = self.buffered.pop_front() {
                 for record in &records {
-                    self.open.insert(record.key(), record.node);
+                    let open = Open { node: record.node, is_acknowledged: false };
+                    self.open.insert(record.key(), open);
                 }
                 return Ok(records);
             }
@@ -151,19 +161,21 @@ impl ShareConsumer {
         }
     }
 
-    /// Says what becomes of a record that the last poll gave out. It is said to the broker by the next poll or commit.
+    /// Says what becomes of a record that the last poll gave out. It is said to the broker by the next poll or commit;
+    /// until then the last word counts. A record whose lock is renewed is given out again by a later poll.
     ///
     /// # Errors
     /// If the record is not one of the last poll.
     pub fn acknowledge(&mut self, record: &ShareRecord, what: AcknowledgeType) -> Result<(), ClientError> {
         let (partition, offset) = record.key();
-        // The last word counts, as long as it is not sent.
-        let Some(node) = self.open.remove(&(partition, offset)) else {
+        let Some(open) = self.open.get_mut(&(partition, offset)) else {
             return Err(ClientError::Invalid(
                 "The record cannot be acknowledged: it is not one that the last poll gave out.".to_owned(),
             ));
         };
-        self.acknowledgements.add(node, partition, offset, what.code());
+        open.is_acknowledged = true;
+        self.acknowledgements.add(open.node, partition, offset, what.code());
+        self.renewals.note(record, what);
         Ok(())
     }
 
@@ -175,6 +187,7 @@ impl ShareConsumer {
         if self.settings.is_implicit {
             self.accept_open();
         }
+        self.open.retain(|_, open| !open.is_acknowledged);
         self.wait_for_brokers().await;
         let mut first_error = None;
         for node in self.acknowledgements.nodes() {
@@ -218,17 +231,34 @@ impl ShareConsumer {
     fn settle_last_poll(&mut self) -> Result<(), ClientError> {
         if self.settings.is_implicit {
             self.accept_open();
-        } else if !self.open.is_empty() {
+        } else if self.open.values().any(|open| !open.is_acknowledged) {
             return Err(ClientError::Invalid(
                 "All records must be acknowledged in explicit acknowledgement mode.".to_owned(),
             ));
         }
+        self.open.clear();
         Ok(())
     }
 
     fn accept_open(&mut self) {
-        for ((partition, offset), node) in std::mem::take(&mut self.open) {
-            self.acknowledgements.add(node, partition, offset, AcknowledgeType::Accept.code());
+        for ((partition, offset), open) in std::mem::take(&mut self.open) {
+            if !open.is_acknowledged {
+                self.acknowledgements.add(open.node, partition, offset, AcknowledgeType::Accept.code());
+            }
+        }
+    }
+
+    /// Takes out what is to be said to a broker.
+    fn take_said(&mut self, node: i32) -> Said {
+        self.renewals.sent(node);
+        self.acknowledgements.take(node)
+    }
+
+    /// Gives out again what is locked anew.
+    fn take_renewed(&mut self, node: i32, refused: &BTreeSet<IdPartition>) {
+        let renewed = self.renewals.answered(node, refused);
+        if !renewed.is_empty() {
+            self.buffered.push_back(renewed);
         }
     }
 
@@ -265,14 +295,16 @@ impl ShareConsumer {
             if partitions.is_empty() && !broker.session.is_open() {
                 // Whatever was acquired in a session that is gone is not ours any more.
                 self.acknowledgements.take(node);
+                self.renewals.lost(node);
                 continue;
             }
-            let said =
-                if broker.session.is_open() { self.acknowledgements.take(node) } else { BTreeMap::new() };
+            let is_open = broker.session.is_open();
+            let said = if is_open { self.take_said(node) } else { BTreeMap::new() };
             let count = offsets_of(&said);
             if count > 0 {
                 self.metrics.acknowledged(now, count);
             }
+            let broker = self.brokers.entry(node).or_default();
             let request = broker.session.fetch(&self.member, &self.settings, &partitions, &said);
             broker.is_busy = true;
             spawn::anywhere(fetch(self.cluster.clone(), node, request, self.sender.clone()));
@@ -336,7 +368,8 @@ impl ShareConsumer {
                 broker.failures += 1;
                 // What was acquired in the session has been given back.
                 self.acknowledgements.take(node);
-                self.open.retain(|_, of| *of != node);
+                self.renewals.lost(node);
+                self.open.retain(|_, open| open.node != node);
                 None
             }
         }
@@ -346,8 +379,12 @@ impl ShareConsumer {
         let metadata = self.cluster.metadata();
         let (mut records, mut bytes) = (Vec::new(), 0);
         let mut is_elsewhere = false;
+        let mut refused = BTreeSet::new();
         for topic in answer.responses {
             for data in topic.partitions {
+                if data.acknowledge_error_code != ErrorCode::None.code() {
+                    refused.insert((topic.topic_id, data.partition_index));
+                }
                 let code = ErrorCode::from_code(data.error_code);
                 if code != ErrorCode::None {
                     tracing::debug!(partition = data.partition_index, error = code.name(), "no records");
@@ -358,6 +395,7 @@ impl ShareConsumer {
                 bytes += self.take_partition(node, (topic.topic_id, name), data, &mut records);
             }
         }
+        self.take_renewed(node, &refused);
         if is_elsewhere {
             self.refresh();
             let pause = self.cluster.backoff().pause(0, self.cluster.entropy());
@@ -441,7 +479,7 @@ impl ShareConsumer {
     }
 
     async fn acknowledge_now(&mut self, node: i32, is_last: bool) -> Result<(), ClientError> {
-        let said = self.acknowledgements.take(node);
+        let said = self.take_said(node);
         let broker = self.brokers.entry(node).or_default();
         if !broker.session.is_open() || (said.is_empty() && !is_last) {
             return Ok(());
@@ -460,15 +498,24 @@ impl ShareConsumer {
             return Err(failure
                 .unwrap_or(ClientError::Broker { code: ErrorCode::ShareSessionNotFound, message: None }));
         };
-        for partition in answer.responses.iter().flat_map(|topic| &topic.partitions) {
-            ClientError::check(partition.error_code, partition.error_message.as_deref())?;
+        let mut refused = BTreeSet::new();
+        let mut first_error = None;
+        for topic in &answer.responses {
+            for partition in &topic.partitions {
+                let message = partition.error_message.as_deref();
+                if let Err(error) = ClientError::check(partition.error_code, message) {
+                    refused.insert((topic.topic_id, partition.partition_index));
+                    first_error.get_or_insert(error);
+                }
+            }
         }
-        Ok(())
+        self.take_renewed(node, &refused);
+        first_error.map_or(Ok(()), Err)
     }
 }
 
 impl ShareRecord {
-    fn key(&self) -> (IdPartition, i64) {
+    pub(super) fn key(&self) -> (IdPartition, i64) {
         ((self.topic_id, self.record.partition), self.record.offset)
     }
 }

@@ -75,17 +75,20 @@ impl Session {
             forgotten.entry(partition.0).or_default().push(partition.1);
         }
         self.partitions.clone_from(wanted);
+        // Who renews locks gets no records, so that the answer does not wait for any: brokers refuse limits other than 0.
+        let is_renew_ack = renews(said);
+        let unless_renewing = |limit: i32| if is_renew_ack { 0 } else { limit };
         ShareFetchRequest {
             group_id: Some(member.group.as_str().into()),
             member_id: Some(member.id.as_str().into()),
             share_session_epoch: self.epoch,
-            max_wait_ms: settings.fetch_wait_ms,
-            min_bytes: settings.fetch_bytes_min,
-            max_bytes: settings.fetch_bytes_max,
-            max_records: settings.poll_records_max,
-            batch_size: settings.poll_records_max,
+            max_wait_ms: unless_renewing(settings.fetch_wait_ms),
+            min_bytes: unless_renewing(settings.fetch_bytes_min),
+            max_bytes: unless_renewing(settings.fetch_bytes_max),
+            max_records: unless_renewing(settings.poll_records_max),
+            batch_size: unless_renewing(settings.poll_records_max),
             share_acquire_mode: settings.acquire_mode,
-            is_renew_ack: renews(said),
+            is_renew_ack,
             topics: topics
                 .into_iter()
                 .map(|(topic_id, partitions)| FetchTopic { topic_id, partitions, ..Default::default() })

@@ -320,7 +320,7 @@ impl Lifecycle {
             }
         }
         if was_serving && running.node.config.load().is_controller() {
-            leaving::outlast_brokers(&running.node, CONTROLLED_SHUTDOWN_MAX).await;
+            leaving::outlast_brokers(&running.node).await;
         }
         for task in self.tasks {
             task.abort();

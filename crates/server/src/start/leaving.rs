@@ -16,8 +16,12 @@ use crate::node::Node;
 /// for another moment, so that those who only vote go first: nobody has to be elected for a cluster that ends.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// Completes when no other broker is being let go, or after `limit`.
-pub(super) async fn outlast_brokers(node: &Node, limit: Duration) {
+/// How long a controller stays at most. A broker may take longer, if many partitions are to be led by others, but then there
+/// are others, with controllers that stay.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Completes when no other broker is being let go, or after [`LIMIT`].
+pub(super) async fn outlast_brokers(node: &Node) {
     let clock = node.world.clock;
     let is_needed = |image: &MetadataImage| others(image, node.id).any(|broker| !broker.fenced);
     if !is_needed(&node.metadata.load().image) {
@@ -27,8 +31,7 @@ pub(super) async fn outlast_brokers(node: &Node, limit: Duration) {
     let nobody_leaves = |image: &MetadataImage| !others(image, node.id).any(is_leaving);
     if !nobody_leaves(&node.metadata.load().image) {
         info!(node = node.id, "the controller stays until other brokers that leave are gone");
-        // If it takes longer than that the brokers have given up, too.
-        let _ = clock.timeout(limit, node.metadata.wait_until(nobody_leaves)).await;
+        let _ = clock.timeout(LIMIT, node.metadata.wait_until(nobody_leaves)).await;
     }
     let has_successors = node.metadata.load().voters.len() > 1;
     if has_successors && node.controller.leader_id() == node.id {

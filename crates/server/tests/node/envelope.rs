@@ -19,7 +19,7 @@ use klamm_protocol::{
 };
 
 use crate::{
-    harness::{Client, TestNode, beside_others, fresh_dir, request_frame},
+    harness::{Client, TestNode, beside_others, eventually, fresh_dir, request_frame},
     quotas::set,
 };
 
@@ -162,7 +162,7 @@ fn what_a_controller_does_not_get_done_the_next_one_does() {
     let code = ErrorCode::from_code(answer.topics[0].error_code);
     // The first may have got it into the log, where the next has found it.
     assert!(matches!(code, ErrorCode::None | ErrorCode::TopicAlreadyExists), "{answer:?}");
-    assert_eq!(client.metadata(Some(&["orders"])).topics[0].error_code, 0);
+    eventually("the topic is there", || client.metadata(Some(&["orders"])).topics[0].error_code == 0);
 }
 
 #[test]

@@ -174,4 +174,24 @@ mod tests {
         let again = session.fetch(&member, &settings, &partitions(&[0]), &none);
         assert_eq!(asked(&again), (0, vec![0], vec![]));
     }
+
+    #[test]
+    fn who_renews_locks_asks_for_no_records() {
+        let config = ClientConfig::new(ClientKind::Consumer, [("group.id", "g")]).unwrap();
+        let (settings, member) =
+            (Settings::new(&config).unwrap(), Member::new("g".to_owned(), Uuid::ZERO, None));
+        for what in [AcknowledgeType::Accept, AcknowledgeType::Renew] {
+            let said = BTreeMap::from([((Uuid::ZERO, 0), vec![(3, 4, what.code())])]);
+            let request = Session::default().fetch(&member, &settings, &BTreeSet::new(), &said);
+            let limits = [
+                request.max_wait_ms,
+                request.min_bytes,
+                request.max_bytes,
+                request.max_records,
+                request.batch_size,
+            ];
+            let renews = what == AcknowledgeType::Renew;
+            assert_eq!((request.is_renew_ack, limits.map(|limit| limit == 0)), (renews, [renews; 5]));
+        }
+    }
 }

@@ -92,6 +92,15 @@ fn decided(dir: &Path) -> Vec<MetadataRecord> {
     batches.filter(|batch| !batch.is_control()).flat_map(of_batch).collect()
 }
 
+/// How often a broker was put into controlled shutdown, by the metadata log of a node.
+fn shutdowns(dir: &Path, broker_id: i32) -> usize {
+    let goes = |record: &MetadataRecord| {
+        matches!(record, MetadataRecord::BrokerRegistrationChange(change)
+            if change.broker_id == broker_id && change.in_controlled_shutdown == 1)
+    };
+    decided(dir).iter().filter(|record| goes(record)).count()
+}
+
 #[test]
 fn an_acknowledged_batch_is_on_both_brokers_and_stays_when_one_goes() {
     let _guard = beside_others();
@@ -129,17 +138,25 @@ fn a_broker_asks_before_it_goes_unless_told_not_to() {
         // Each leads one of them; who leads nothing has nothing to ask for.
         one.create_replicated_topic("both", 2, 2, &[]);
         two.stop();
-        let records = decided(&one.dir());
-        let goes = |record: &MetadataRecord| {
-            matches!(record, MetadataRecord::BrokerRegistrationChange(change)
-                if change.broker_id == 2 && change.in_controlled_shutdown == 1)
-        };
-        assert_eq!(
-            records.iter().filter(|record| goes(record)).count(),
-            asked,
-            "controlled.shutdown.enable={enabled}"
-        );
+        assert_eq!(shutdowns(&one.dir(), 2), asked, "controlled.shutdown.enable={enabled}");
     }
+}
+
+#[test]
+fn a_broker_that_goes_waits_for_a_controller_that_comes_back() {
+    let _guard = beside_others();
+    let one = TestNode::start("parting-one", &[]);
+    let settings = [("controller.quorum.fetch.timeout.ms", "30000")];
+    let two = one.start_broker(fresh_dir("parting-two"), 2, &settings);
+    // It leads one of them.
+    one.create_topic("topic", 2, &[]);
+    let ports = (one.port, one.controller_port);
+    let dir = one.stop();
+    let stopping = std::thread::spawn(move || two.stop());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let one = TestNode::start_again(dir, ports, &[]);
+    stopping.join().unwrap();
+    assert_eq!(shutdowns(&one.dir(), 2), 1);
 }
 
 #[test]

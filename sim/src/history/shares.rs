@@ -19,6 +19,7 @@ struct Held {
     leader: Option<(i32, i32)>,
     /// No later than this its lock begins.
     asked_at: Duration,
+    count: i16,
 }
 
 /// What a member said of a record, and was answered that it is kept.
@@ -42,6 +43,8 @@ struct State {
     may_be_done: bool,
     /// A broker has given it out for the last time, whether that arrived or not.
     is_given_up: bool,
+    /// The highest number of a delivery, whether that arrived or not.
+    given_out: i16,
 }
 
 /// A delivery, as an answer has it.
@@ -113,12 +116,23 @@ impl Shares {
                 .push(format!("{at} at {offset}: delivered by {node} to {member} while {other} has it"));
         }
         state.deliveries = state.deliveries.max(*count);
-        state.held = Some(Held { member: member.clone(), leader: *leader, asked_at: *asked_at });
+        state.held =
+            Some(Held { member: member.clone(), leader: *leader, asked_at: *asked_at, count: *count });
     }
 
     /// A broker gives a record out, and the answer may get lost.
     pub fn acquired(&mut self, place: Place, count: i16) {
-        self.records.entry(place).or_default().is_given_up |= count >= DELIVERIES_MAX;
+        let state = self.records.entry(place).or_default();
+        state.is_given_up |= count >= DELIVERIES_MAX;
+        state.given_out = state.given_out.max(count);
+    }
+
+    /// Whether a member has a record, and nobody has been given it after.
+    pub fn has(&self, place: &Place, member: &str) -> bool {
+        self.records.get(place).is_some_and(|state| {
+            let held = state.held.as_ref().filter(|held| held.member == member);
+            held.is_some_and(|held| held.count >= state.given_out)
+        })
     }
 
     /// A member is about to say what it has done with a record.

@@ -285,6 +285,10 @@ impl Member<'_> {
         let at = TopicPartition::new(SHARED, index);
         let places: Vec<Place> = offsets.iter().map(|offset| (at.clone(), *offset)).collect();
         let asked_at = self.client.clock.now().since_start();
+        let had: BTreeSet<Place> = {
+            let history = self.client.history.lock();
+            places.iter().filter(|place| history.shares.has(place, name)).cloned().collect()
+        };
         if kind != RENEW {
             let mut history = self.client.history.lock();
             places.iter().for_each(|place| history.shares.gives_up(place, name));
@@ -305,14 +309,14 @@ impl Member<'_> {
             history.count("renewals");
             places.iter().for_each(|place| history.shares.renewed(place, name, asked_at));
         }
-        // What lies before the start offset may be said to be anything: if there was another leader in between, another
-        // member may have had it and been done with it. Then nobody knows what was kept.
+        // What lies before the start offset may be said to be anything: if there was another leader in between, or the lock
+        // has run out, another member may have had it and been done with it. Then nobody knows what was kept.
         let is_still_led = leader.is_some() && history.shares.leaders.get(&index).copied() == leader;
         let kept = if kind == ACCEPT { Kept::Accepted } else { Kept::Rejected };
-        let kept = is_still_led.then_some(kept);
+        let kept = |place: &Place| (is_still_led && had.contains(place)).then_some(kept);
         for place in places.iter().filter(|_| matches!(kind, ACCEPT | REJECT)) {
             match code {
-                Some(ErrorCode::None) => history.shares.done(place, node, now, kept),
+                Some(ErrorCode::None) => history.shares.done(place, node, now, kept(place)),
                 // It was not ours any more.
                 Some(
                     ErrorCode::InvalidRecordState

@@ -69,12 +69,11 @@ pub async fn run(
     }
     // Heartbeats name the offset that this broker has applied; it has to have seen its own registration.
     node.metadata.wait_for(node.broker_epoch()).await;
-    let mut life =
-        Life { node: Arc::clone(&node), failed: FailedDirs::default(), parting: None, trouble: None };
+    let mut life = Life::new(Arc::clone(&node));
     let mut directories = node.log_dirs.changes();
     loop {
-        if lacks_directories(&node) {
-            // The registration is from before the metadata version knew of directories.
+        // The registration may be from before the metadata version knew of directories.
+        if lacks_directories(&node) || std::mem::take(&mut life.is_replaced) {
             register(&node, &listeners).await;
         }
         let wanted = *wish.borrow_and_update();
@@ -104,6 +103,11 @@ struct Life {
     parting: Option<Instant>,
     /// What was last wrong with heartbeats; the log tells it once.
     trouble: Option<String>,
+    /// Whether it ever was unfenced.
+    has_served: bool,
+    /// Another registration has taken the place of this one before the broker was unfenced: that of a process before it,
+    /// which has ended, and whose request was long on its way.
+    is_replaced: bool,
 }
 
 /// Failed log directories, by id.
@@ -136,6 +140,17 @@ impl FailedDirs {
 }
 
 impl Life {
+    fn new(node: Arc<Node>) -> Self {
+        Self {
+            node,
+            failed: FailedDirs::default(),
+            parting: None,
+            trouble: None,
+            has_served: false,
+            is_replaced: false,
+        }
+    }
+
     /// Tells the controller how the broker is. Returns when to do so again, or nothing if its life is over.
     async fn heartbeat(&mut self, wanted: Wish, stage: &watch::Sender<Stage>) -> Option<Duration> {
         let node = Arc::clone(&self.node);
@@ -154,6 +169,7 @@ impl Life {
                     return None;
                 }
                 let now = if answer.is_fenced { Stage::Starting } else { Stage::Active };
+                self.has_served |= now == Stage::Active;
                 if stage.send_replace(now) != now {
                     let is_fenced = answer.is_fenced;
                     info!(broker = node.id, is_fenced, "broker's standing with the controller");
@@ -164,7 +180,12 @@ impl Life {
             }
             refused => {
                 let reason = match refused {
-                    Ok(answer) => ErrorCode::from_code(answer.error_code).name().to_owned(),
+                    Ok(answer) => {
+                        let error = ErrorCode::from_code(answer.error_code);
+                        // One that has served stays away: whoever has its id now may be alive.
+                        self.is_replaced = error == ErrorCode::StaleBrokerEpoch && !self.has_served;
+                        error.name().to_owned()
+                    }
                     Err(error) => error.to_string(),
                 };
                 self.warn(&reason);

@@ -127,12 +127,12 @@ impl Shares {
         state.given_out = state.given_out.max(count);
     }
 
-    /// Whether a member has a record, and nobody has been given it after.
-    pub fn has(&self, place: &Place, member: &str) -> bool {
-        self.records.get(place).is_some_and(|state| {
-            let held = state.held.as_ref().filter(|held| held.member == member);
-            held.is_some_and(|held| held.count >= state.given_out)
-        })
+    /// Up to when a member surely has a record, if nobody has been given it after.
+    pub fn held_until(&self, place: &Place, member: &str) -> Option<Duration> {
+        let state = self.records.get(place)?;
+        let held =
+            state.held.as_ref().filter(|held| held.member == member && held.count >= state.given_out)?;
+        Some(held.asked_at + LOCK)
     }
 
     /// A member is about to say what it has done with a record.
@@ -261,6 +261,20 @@ mod tests {
             shares.delivered(&given("b", 1, 2, 7));
             assert_eq!(!shares.of_two.is_empty(), is_noticed);
         }
+    }
+
+    #[test]
+    fn a_record_is_held_until_its_lock_runs_out_or_another_has_it() {
+        let mut shares = Shares::default();
+        shares.delivered(&given("a", 1, 1, 1));
+        assert_eq!(shares.held_until(&place(), "a"), Some(Duration::from_secs(1) + LOCK));
+        assert_eq!(shares.held_until(&place(), "b"), None);
+        shares.acquired(place(), 2);
+        assert_eq!(
+            shares.held_until(&place(), "a"),
+            None,
+            "another was given it, and may not have heard of it"
+        );
     }
 
     type Step<'a> = &'a dyn Fn(&mut Shares);

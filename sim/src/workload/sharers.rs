@@ -285,9 +285,10 @@ impl Member<'_> {
         let at = TopicPartition::new(SHARED, index);
         let places: Vec<Place> = offsets.iter().map(|offset| (at.clone(), *offset)).collect();
         let asked_at = self.client.clock.now().since_start();
-        let had: BTreeSet<Place> = {
+        let held: BTreeMap<Place, Duration> = {
             let history = self.client.history.lock();
-            places.iter().filter(|place| history.shares.has(place, name)).cloned().collect()
+            let until = |place: &Place| Some((place.clone(), history.shares.held_until(place, name)?));
+            places.iter().filter_map(until).collect()
         };
         if kind != RENEW {
             let mut history = self.client.history.lock();
@@ -313,7 +314,8 @@ impl Member<'_> {
         // has run out, another member may have had it and been done with it. Then nobody knows what was kept.
         let is_still_led = leader.is_some() && history.shares.leaders.get(&index).copied() == leader;
         let kept = if kind == ACCEPT { Kept::Accepted } else { Kept::Rejected };
-        let kept = |place: &Place| (is_still_led && had.contains(place)).then_some(kept);
+        let is_held = |place: &Place| held.get(place).is_some_and(|until| now < *until);
+        let kept = |place: &Place| (is_still_led && is_held(place)).then_some(kept);
         for place in places.iter().filter(|_| matches!(kind, ACCEPT | REJECT)) {
             match code {
                 Some(ErrorCode::None) => history.shares.done(place, node, now, kept(place)),

@@ -87,7 +87,7 @@ impl Described {
 
 /// Keys of a topic.
 pub fn topic(broker: &BrokerConfig, own: &BTreeMap<String, String>) -> Vec<Described> {
-    let known = table::TOPIC.iter().filter(|def| is_listed_of_topic(def, own));
+    let known = table::TOPIC.iter().filter(|def| is_listed_of_resource(def, own));
     let known = known.map(|def| {
         let behind = def.synonyms.first().map(|(name, _)| broker_synonyms(broker, name)).unwrap_or_default();
         resource_key(def, own, Source::Topic, broker_value(broker, def), behind)
@@ -97,7 +97,7 @@ pub fn topic(broker: &BrokerConfig, own: &BTreeMap<String, String>) -> Vec<Descr
 
 /// Keys of a group.
 pub fn group(broker: &BrokerConfig, own: &BTreeMap<String, String>) -> Vec<Described> {
-    let known = table::GROUP.iter().map(|def| {
+    let known = table::GROUP.iter().filter(|def| is_listed_of_resource(def, own)).map(|def| {
         let behind = match def.synonyms.first() {
             Some((name, _)) => broker_synonyms(broker, name),
             None => vec![DescribedSynonym {
@@ -147,7 +147,7 @@ pub fn created_topic(
     node: &BTreeMap<String, String>,
     own: &BTreeMap<String, String>,
 ) -> Vec<Described> {
-    let keys = table::TOPIC.iter().filter(|def| is_listed_of_topic(def, own));
+    let keys = table::TOPIC.iter().filter(|def| is_listed_of_resource(def, own));
     keys.map(|def| {
         let places = [
             (node, Source::DynamicBroker),
@@ -186,8 +186,8 @@ fn is_listed(def: &KeyDef) -> bool {
     !def.internal && table::is_of_kafka(def.name) && !is_dynamic_only(def.name)
 }
 
-/// Keys of topics that are listed: those that are not set only if they are Kafka's, whose clients count them.
-fn is_listed_of_topic(def: &KeyDef, own: &BTreeMap<String, String>) -> bool {
+/// Keys of topics and groups that are listed: those that are not set only if they are those of Kafka 4.3, whose clients count them.
+fn is_listed_of_resource(def: &KeyDef, own: &BTreeMap<String, String>) -> bool {
     own.contains_key(def.name) || (!def.internal && table::is_of_kafka(def.name))
 }
 

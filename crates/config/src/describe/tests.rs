@@ -89,6 +89,12 @@ fn groups_and_client_metrics() {
     let expected = "50000 8: consumer.session.timeout.ms=50000@8 group.consumer.session.timeout.ms=45000@5";
     assert_eq!(shown(&all, "consumer.session.timeout.ms"), expected);
     assert_eq!(shown(&all, "share.auto.offset.reset"), "latest 5: share.auto.offset.reset=latest@5");
+    // Clients of Kafka 4.3 do not know the keys of dead-letter queues.
+    let own = map(&[("klamm.errors.deadletterqueue.retry.backoff.ms", "5")]);
+    let all = group(&broker, &own);
+    let beyond: Vec<&str> =
+        all.iter().map(|key| &*key.name).filter(|name| name.contains("deadletter")).collect();
+    assert_eq!(beyond, ["klamm.errors.deadletterqueue.retry.backoff.ms"]);
     let all = client_metrics(&map(&[("metrics", "a,b")]));
     assert_eq!(shown(&all, "metrics"), "a,b 7: metrics=a,b@7");
     assert_eq!(shown(&all, "interval.ms"), "300000 5:");

@@ -98,7 +98,9 @@ impl Active {
 
     /// Whether records are on their way to the dead-letter queue, or may be when what is being written is written.
     fn has_dead_letters_to_come(&self) -> bool {
-        !self.copying.is_idle() || (self.settings.partition.has_dead_letters && !self.writes.is_idle())
+        !self.copying.is_idle()
+            || self.machine.has_unkept_dead_letters()
+            || (self.settings.partition.has_dead_letters && !self.writes.is_idle())
     }
 }
 

@@ -494,6 +494,27 @@ fn what_is_given_up_goes_to_the_dead_letter_queue_first() {
 }
 
 #[test]
+fn what_a_member_that_left_had_last_is_a_dead_letter_once_that_is_written() {
+    check(
+        "log 0
+         set limit=1
+         set dead-letters=yes
+         fetch m1 10 => 0x1
+         leave m1
+         unkept-letters false
+         after 30000
+         lost 0=archiving x1
+         letters =>
+         unkept-letters true
+         after 1000
+         unkept-letters false
+         kept 0=archiving x1
+         unkept-letters false
+         letters => 0x1(exceeded)",
+    );
+}
+
+#[test]
 fn what_failed_is_held_back_longer_each_time() {
     check(
         "log 0

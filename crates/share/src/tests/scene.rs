@@ -157,6 +157,10 @@ impl Scene {
                 assert_eq!(told, (words[1].to_owned(), words[3].to_owned()), "{context}");
             }
             "letters" | "copied" | "breaker" => self.dead_letters(&words, expected, context),
+            "unkept-letters" => {
+                let has_some = self.partition.has_unkept_dead_letters().to_string();
+                assert_eq!(has_some, words[1], "{context}");
+            }
             "nothing-to-keep" => assert!(self.writes.is_empty(), "{context}: {:?}", self.writes),
             "next" => {
                 assert_eq!(self.partition.next_fetch_offset(self.now).to_string(), words[1], "{context}");

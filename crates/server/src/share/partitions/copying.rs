@@ -293,11 +293,12 @@ impl Shard {
         noted.is_some()
     }
 
-    /// Nothing is left to be copied. A share partition whose group has nobody left here has only waited for that.
+    /// Gives up a share partition whose group has nobody left here, if nothing is left to be copied, and nothing will be when
+    /// it can be written.
     pub(super) fn leave_if_abandoned(&self, key: &Key, incarnation: u64) {
         let share = self.share();
         let is_over = share.with_active(key, incarnation, |active| {
-            active.is_abandoned && active.copying.is_idle() && active.writes.is_idle()
+            active.is_abandoned && !active.has_dead_letters_to_come() && active.writes.is_idle()
         });
         if is_over == Some(true) {
             give_up(&mut share.held.borrow_mut(), key);

@@ -67,5 +67,8 @@ impl Shard {
             active.waiting.wake_all();
         }
         self.follow_up(key, active);
+        let incarnation = active.incarnation;
+        drop(held);
+        self.leave_if_abandoned(key, incarnation);
     }
 }

@@ -481,7 +481,12 @@ impl ShareConsumer {
     async fn acknowledge_now(&mut self, node: i32, is_last: bool) -> Result<(), ClientError> {
         let said = self.take_said(node);
         let broker = self.brokers.entry(node).or_default();
-        if !broker.session.is_open() || (said.is_empty() && !is_last) {
+        if !broker.session.is_open() {
+            // Whatever was acquired in a session that is gone is not ours any more: none of it is renewed.
+            self.renewals.lost(node);
+            return Ok(());
+        }
+        if said.is_empty() && !is_last {
             return Ok(());
         }
         let count = offsets_of(&said);
@@ -564,3 +569,6 @@ async fn acknowledge(
 ) -> Result<ShareAcknowledgeResponse, ClientError> {
     cluster.call_node(node, &request).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -288,7 +288,7 @@ impl Shard {
             ShardRequest::ShareFetch(request) => self.visit(*request),
             ShardRequest::ShareAcknowledge(request) => self.acknowledge(*request),
             ShardRequest::ShareRelease(request) => self.release_member(&request),
-            ShardRequest::ShareForget { group } => self.share.forget_group(&group),
+            ShardRequest::ShareForget { group } => self.forget_group(&group),
             ShardRequest::Checkpoints { reply } => drop(reply.send(self.checkpoints())),
             ShardRequest::Cleanable { reply } => drop(reply.send(self.cleanable())),
             ShardRequest::Clean { at, request } => self.clean(&at, request),

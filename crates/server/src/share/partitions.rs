@@ -63,7 +63,7 @@ pub struct SharePartitions {
 
 /// How far a share partition is.
 enum Held {
-    /// Its state is being read; as long as it is abandoned, for its dead letters only.
+    /// Its state is being read; if it is abandoned, for its dead letters only.
     Loading { incarnation: u64, waiting: Watchers, is_abandoned: bool },
     /// It could not be read. Whoever waited is told; the next one to come has it tried again.
     Failed(ApiError),
@@ -118,19 +118,30 @@ impl SharePartitions {
         }
     }
 
-    /// Nobody of the group is left here. What is on its way to the dead-letter queue gets there still.
-    pub(crate) fn forget_group(&self, group: &str) {
+    /// Nobody of the group is left here. Gives up what is known here to have nothing on its way to the dead-letter queue.
+    /// Returns of which partitions that is not known, as they are not loaded.
+    fn forget_group(&self, group: &str) -> Vec<TopicPartition> {
         let mut held = self.held.borrow_mut();
         let keys: Vec<Key> = held.keys().filter(|key| key.group == *group).cloned().collect();
+        let mut unknown = Vec::new();
         for key in keys {
             match held.get_mut(&key) {
                 Some(Held::Active(active)) if active.has_dead_letters_to_come() => {
                     active.is_abandoned = true;
                     active.waiting.wake_all();
                 }
-                _ => give_up(&mut held, &key),
+                Some(Held::Loading { waiting, is_abandoned, .. }) => {
+                    *is_abandoned = true;
+                    waiting.wake_all();
+                }
+                Some(Held::Failed(_) | Held::Leaving { .. }) => {
+                    give_up(&mut held, &key);
+                    unknown.push(key.at);
+                }
+                Some(Held::Active(_)) | None => give_up(&mut held, &key),
             }
         }
+        unknown
     }
 
     /// Gives up a share partition whose state turned out to be another's, if it is still the same.
@@ -202,6 +213,13 @@ fn wake(held: Held) {
 }
 
 impl Shard {
+    /// Nobody of the group is left here. What is on its way to the dead-letter queue gets there still.
+    pub(crate) fn forget_group(self: &Rc<Self>, group: &str) {
+        for at in self.share().forget_group(group) {
+            self.seek_dead_letters_again(&at);
+        }
+    }
+
     /// Checks that this broker leads a partition of a topic.
     fn check_led(&self, at: &TopicPartition, topic_id: Uuid) -> Result<i32, ApiError> {
         let partitions = self.partitions.borrow();

@@ -206,16 +206,47 @@ fn no_batch_is_larger_than_a_segment_of_the_queue() {
 /// A group of which record 0 of 2 waits for a queue that there is not yet, and the last member has left.
 fn left_with_a_letter(name: &str) -> TestNode {
     let node = start(name);
-    configure_group(&node, &[(NAME, QUEUE)]);
-    let mut one = Consumer::new(&node, "one");
+    leave_with_a_letter(&node);
+    node
+}
+
+fn leave_with_a_letter(node: &TestNode) {
+    configure_group(node, &[(NAME, QUEUE)]);
+    let mut one = Consumer::new(node, "one");
     one.open();
-    produce(&node, 2);
+    produce(node, 2);
     assert_eq!(one.fetch(), [(0, 1, 1)]);
     assert_eq!(one.acknowledge(&[(0, 0, REJECT), (1, 1, ACCEPT)]), ErrorCode::None);
-    drop(one);
+    leave(one);
+}
+
+fn leave(member: Consumer) {
+    drop(member);
     // For the server to see that.
     std::thread::sleep(Duration::from_millis(300));
-    node
+}
+
+#[test]
+fn what_waits_for_the_queue_gets_there_though_the_group_leaves_while_its_state_is_read() {
+    let _turn = beside_others();
+    let node = TestNode::start("dead-letters-loading", SETTINGS);
+    // The states are on another broker, all else on the first.
+    let other = node.start_broker(fresh_dir("dead-letters-loading-2"), 2, SETTINGS);
+    create_on(&node, "__share_group_state", &[&[2], &[2], &[2]], &[]);
+    create_on(&node, TOPIC, &[&[1]], &[]);
+    eventually("the other broker to know of it", || {
+        other.connect().metadata(Some(&[TOPIC])).topics[0].error_code == 0
+    });
+    initialize(&other, 1);
+    leave_with_a_letter(&node);
+    let other = other.stop();
+    // Has the state read anew, which takes until it can be.
+    let mut two = Consumer::new(&node, "two");
+    two.open();
+    leave(two);
+    let _other = node.start_broker(other, 2, SETTINGS);
+    create_on(&node, QUEUE, &[&[1]], &[ENABLED]);
+    wait_for(&node, 0, &["- 0 x1 Offset rejected by client."]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use klamm_protocol::{ErrorCode, Uuid};
 use klamm_share::{Loaded, RecordState, SharePartition, StateBatch, UNINITIALIZED_START_OFFSET};
 use tracing::{error, warn};
 
-use super::{Active, Held, Key, Writes, keep::as_clients_know};
+use super::{Active, Held, Key, Writes, keep::as_clients_know, pending::is_no_answer};
 use crate::{
     error::ApiError,
     shard::{
@@ -38,8 +38,10 @@ impl Shard {
         let (shard, key) = (Rc::clone(self), key.clone());
         spawn::local(async move {
             let read = shard.read_state(&key, topic_id, leader_epoch).await;
+            let is_unanswered = read.as_ref().is_err_and(is_no_answer);
+            let read = read.map_err(as_clients_know);
             let loaded = read.and_then(|state| shard.take_up(&key, leader_epoch, settings, state));
-            shard.loaded(
+            let is_missed = shard.loaded(
                 &key,
                 incarnation,
                 loaded.map(|machine| Active {
@@ -54,6 +56,9 @@ impl Shard {
                     is_abandoned,
                 }),
             );
+            if is_missed && is_unanswered {
+                shard.seek_dead_letters_again(&key.at);
+            }
         });
         Held::Loading { incarnation, waiting: Watchers::default(), is_abandoned }
     }
@@ -63,7 +68,7 @@ impl Shard {
         let name = SharePartitionKey { group: key.group.clone(), topic_id, partition: key.at.index };
         let answers = contexts.share.persister.read(vec![(name, leader_epoch)]).await;
         let answer = answers.into_iter().next().map(|(_, answer)| answer);
-        answer.unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into())).map_err(as_clients_know)
+        answer.unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into()))
     }
 
     fn take_up(
@@ -112,19 +117,22 @@ impl Shard {
         if answer.offset < 0 { Err(ErrorCode::OffsetNotAvailable.into()) } else { Ok(answer.offset) }
     }
 
-    fn loaded(self: &Rc<Self>, key: &Key, incarnation: u64, loaded: Result<Active, ApiError>) {
+    /// Takes note of what came of loading. Returns whether it failed, and there is nobody who would try again.
+    fn loaded(self: &Rc<Self>, key: &Key, incarnation: u64, loaded: Result<Active, ApiError>) -> bool {
         let mut held = self.share().held.borrow_mut();
         // Given up meanwhile: whoever waited was told to come again.
         let Some(Held::Loading { incarnation: known, waiting, is_abandoned }) = held.get_mut(key) else {
-            return;
+            return false;
         };
         if *known != incarnation {
-            return;
+            return false;
         }
         let mut waiting = std::mem::take(waiting);
+        let is_abandoned = *is_abandoned;
+        let is_missed = is_abandoned && loaded.is_err();
         let now = match loaded {
             Ok(mut active) => {
-                active.is_abandoned = *is_abandoned;
+                active.is_abandoned = is_abandoned;
                 self.follow_up(key, &mut active);
                 Held::Active(Box::new(active))
             }
@@ -133,9 +141,14 @@ impl Shard {
                 Held::Failed(error)
             }
         };
-        held.insert(key.clone(), now);
+        if is_missed {
+            held.remove(key);
+        } else {
+            held.insert(key.clone(), now);
+        }
         drop(held);
         waiting.wake_all();
         self.leave_if_abandoned(key, incarnation);
+        is_missed
     }
 }

@@ -18,11 +18,11 @@ use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_share::RecordState;
 use tracing::{debug, info};
 
-use super::Key;
+use super::{Held, Key};
 use crate::{
     error::ApiError,
     shard::{requests::TopicPartition, run::Shard},
-    share::settings::ShareSettings,
+    share::{persister::Persister, settings::ShareSettings},
     topic_names,
 };
 
@@ -49,6 +49,14 @@ impl Shard {
         }
     }
 
+    /// What waits for dead-letter queues in a partition is to be found out once more.
+    pub(super) fn seek_dead_letters_again(self: &Rc<Self>, at: &TopicPartition) {
+        let topic_id = self.partitions.borrow().get(at).map(|partition| partition.topic_id());
+        if let Some(topic_id) = topic_id {
+            self.seek_dead_letters(at, topic_id);
+        }
+    }
+
     /// Loads what has dead letters. Returns for which partitions there was no answer.
     async fn load_with_dead_letters(self: &Rc<Self>, led: Led) -> Led {
         let Some(contexts) = self.contexts() else { return led };
@@ -59,51 +67,87 @@ impl Shard {
         };
         let mut unanswered = Led::new();
         for group in groups {
-            let here: Vec<(&TopicPartition, &Uuid)> =
-                led.iter().filter(|(at, id)| self.is_to_be_loaded(at, **id, &group)).collect();
-            for some in here.chunks(STATES_MAX) {
-                let key = |(at, topic_id): &(&TopicPartition, &Uuid)| SharePartitionKey {
-                    group: group.clone(),
-                    topic_id: **topic_id,
-                    partition: at.index,
+            unanswered.extend(self.load_with_letters_of(&group, &led, &contexts.share.persister).await);
+        }
+        unanswered
+    }
+
+    /// As [`Self::load_with_dead_letters`], of one group.
+    async fn load_with_letters_of(
+        self: &Rc<Self>,
+        group: &StrBytes,
+        led: &Led,
+        persister: &Persister,
+    ) -> Led {
+        let mut unanswered = Led::new();
+        let mut asked = Vec::new();
+        for (at, topic_id) in led {
+            if self.check_led(at, *topic_id).is_err() {
+                continue;
+            }
+            match self.standing(at, group) {
+                Standing::Open => asked.push((at, *topic_id)),
+                Standing::Leaving => drop(unanswered.insert(at.clone(), *topic_id)),
+                Standing::Here => {}
+            }
+        }
+        for some in asked.chunks(STATES_MAX) {
+            let key = |(at, topic_id): &(&TopicPartition, Uuid)| SharePartitionKey {
+                group: group.clone(),
+                topic_id: *topic_id,
+                partition: at.index,
+            };
+            // No leader epoch: it is too early to fence anybody.
+            let states = persister.read(some.iter().map(|one| (key(one), -1)).collect()).await;
+            for ((at, topic_id), (_, answer)) in some.iter().zip(states) {
+                let is_answered = match answer {
+                    Ok(state) if has_dead_letters(&state) => self.load_for_letters(at, *topic_id, group),
+                    Err(error) if is_no_answer(&error) => false,
+                    // Most groups do not read most partitions.
+                    Ok(_) | Err(_) => true,
                 };
-                // No leader epoch: it is too early to fence anybody.
-                let asked = some.iter().map(|one| (key(one), -1)).collect();
-                let answers = contexts.share.persister.read(asked).await;
-                for ((at, topic_id), (_, answer)) in some.iter().zip(answers) {
-                    match answer {
-                        Ok(state) if has_dead_letters(&state) => {
-                            self.load_for_letters(at, **topic_id, &group)
-                        }
-                        Err(error) if is_no_answer(&error) => {
-                            unanswered.insert((*at).clone(), **topic_id);
-                        }
-                        // Most groups do not read most partitions.
-                        Ok(_) | Err(_) => {}
-                    }
+                if !is_answered {
+                    unanswered.insert((*at).clone(), *topic_id);
                 }
             }
         }
         unanswered
     }
 
-    fn is_to_be_loaded(&self, at: &TopicPartition, topic_id: Uuid, group: &StrBytes) -> bool {
+    fn standing(&self, at: &TopicPartition, group: &StrBytes) -> Standing {
         let key = Key { at: at.clone(), group: group.clone() };
-        self.check_led(at, topic_id).is_ok() && !self.share().held.borrow().contains_key(&key)
+        match self.share().held.borrow().get(&key) {
+            None | Some(Held::Failed(_)) => Standing::Open,
+            Some(Held::Leaving { .. }) => Standing::Leaving,
+            Some(Held::Loading { .. } | Held::Active(_)) => Standing::Here,
+        }
     }
 
-    fn load_for_letters(self: &Rc<Self>, at: &TopicPartition, topic_id: Uuid, group: &StrBytes) {
-        let Ok(leader_epoch) = self.check_led(at, topic_id) else { return };
-        let key = Key { at: at.clone(), group: group.clone() };
-        let mut held = self.share().held.borrow_mut();
-        if held.contains_key(&key) {
-            return;
+    /// Loads a share partition, unless it is loaded already. Returns whether it could be.
+    fn load_for_letters(self: &Rc<Self>, at: &TopicPartition, topic_id: Uuid, group: &StrBytes) -> bool {
+        let Ok(leader_epoch) = self.check_led(at, topic_id) else { return true };
+        match self.standing(at, group) {
+            Standing::Open => {}
+            Standing::Leaving => return false,
+            Standing::Here => return true,
         }
         info!(topic = %at.topic, partition = at.index, %group, "records that wait for the dead-letter queue are copied");
         let settings = ShareSettings::of_group(self.node(), group);
+        let key = Key { at: at.clone(), group: group.clone() };
         let loading = self.load_share_partition(&key, topic_id, leader_epoch, settings, true);
-        held.insert(key, loading);
+        self.share().held.borrow_mut().insert(key, loading);
+        true
     }
+}
+
+/// How far a share partition is that may have dead letters.
+enum Standing {
+    /// It is not loaded, or could not be.
+    Open,
+    /// What is being written has to be done before it is loaded again.
+    Leaving,
+    /// It is there, or will be; if not, and its group has nobody left here, it is sought again.
+    Here,
 }
 
 /// Runs until everything that has begun to be led was asked for.
@@ -146,7 +190,8 @@ fn has_dead_letters(state: &ShareState) -> bool {
     state.state_batches.iter().any(|batch| batch.delivery_state == RecordState::Archiving.id())
 }
 
-fn is_no_answer(error: &ApiError) -> bool {
+/// Whether a failure to read tells nothing of the state.
+pub(super) fn is_no_answer(error: &ApiError) -> bool {
     matches!(
         error.code,
         ErrorCode::CoordinatorNotAvailable

@@ -173,7 +173,12 @@ impl Shard {
             Err(error) => return VisitAnswer::failed(error),
         };
         let mut held = share.held.borrow_mut();
-        if matches!(held.get(&key), Some(Held::Active(active)) if active.is_abandoned) {
+        let is_abandoned = match held.get(&key) {
+            Some(Held::Active(active)) => active.is_abandoned,
+            Some(Held::Loading { is_abandoned, .. }) => *is_abandoned,
+            _ => false,
+        };
+        if is_abandoned {
             // While nobody was here its state may have been deleted, altered or made anew. Records that are on their way to
             // the dead-letter queue may get there twice.
             give_up(&mut held, &key);
@@ -190,9 +195,6 @@ impl Shard {
             let key = Key { at, group: key.group.detached() };
             let loading = self.load_share_partition(&key, topic_id, leader_epoch, request.settings, false);
             held.insert(key, loading);
-        }
-        if let Some(Held::Loading { is_abandoned, .. }) = held.get_mut(&key) {
-            *is_abandoned = false;
         }
         match held.get_mut(&key) {
             Some(Held::Loading { waiting, .. } | Held::Leaving { waiting, .. }) => {

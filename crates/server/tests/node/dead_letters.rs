@@ -18,7 +18,7 @@ use crate::{
     harness::{TestNode, beside_others, eventually, fresh_dir, log_lines},
     share::{
         ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state,
-        find_coordinator, initialize, initialize_at, produce, start, write_dead_letters,
+        find_coordinator, initialize, initialize_at, produce, start, write_dead_letters, write_state,
     },
 };
 
@@ -273,6 +273,19 @@ fn what_waits_for_the_queue_gets_there_after_a_restart_though_nobody_comes() {
     one.open();
     produce(&node, 1);
     assert_eq!(one.fetch(), [(2, 2, 1)]);
+}
+
+/// Or what it writes after the new one has looked for dead letters would not be found.
+#[test]
+fn who_led_before_cannot_write_any_more_though_nobody_comes() {
+    let _turn = beside_others();
+    let node = start("dead-letters-fenced");
+    configure_group(&node, &[(NAME, QUEUE)]);
+    assert_eq!(write_state(&node, 0, 0, Vec::new()), ErrorCode::None);
+    let node = TestNode::start_in(node.stop(), SETTINGS);
+    eventually("the leader before to be fenced", || {
+        write_state(&node, 0, 0, Vec::new()) == ErrorCode::FencedLeaderEpoch
+    });
 }
 
 #[test]

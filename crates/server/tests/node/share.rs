@@ -99,8 +99,6 @@ pub(crate) fn delete_state(node: &TestNode) {
 
 /// What a leader of the partition writes that says that these records wait for the dead-letter queue.
 pub(crate) fn write_dead_letters(node: &TestNode, first_offset: i64, last_offset: i64) {
-    let mut client = node.connect();
-    let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
     let state_batches = vec![StateBatch {
         first_offset,
         last_offset,
@@ -108,16 +106,28 @@ pub(crate) fn write_dead_letters(node: &TestNode, first_offset: i64, last_offset
         delivery_count: 1,
         ..Default::default()
     }];
+    assert_eq!(write_state(node, -1, first_offset, state_batches), ErrorCode::None);
+}
+
+/// Writes a state as the leader of a leader epoch does.
+pub(crate) fn write_state(
+    node: &TestNode,
+    leader_epoch: i32,
+    start_offset: i64,
+    state_batches: Vec<StateBatch>,
+) -> ErrorCode {
+    let mut client = node.connect();
+    let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
     let partitions = vec![WrittenState {
         state_epoch: -1,
-        leader_epoch: -1,
-        start_offset: first_offset,
+        leader_epoch,
+        start_offset,
         state_batches,
         ..Default::default()
     }];
     let topics = vec![WriteStateData { topic_id, partitions, ..Default::default() }];
     let request = WriteShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
-    assert_eq!(client.call(&request, 1).results[0].partitions[0].error_code, 0);
+    ErrorCode::from_code(client.call(&request, 1).results[0].partitions[0].error_code)
 }
 
 pub(crate) fn configure_group(node: &TestNode, configs: &[(&str, &str)]) {

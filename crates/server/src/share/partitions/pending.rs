@@ -82,24 +82,21 @@ impl Shard {
         let mut unanswered = Led::new();
         let mut asked = Vec::new();
         for (at, topic_id) in led {
-            if self.check_led(at, *topic_id).is_err() {
-                continue;
-            }
+            let Ok(leader_epoch) = self.check_led(at, *topic_id) else { continue };
             match self.standing(at, group) {
-                Standing::Open => asked.push((at, *topic_id)),
+                Standing::Open => asked.push((at, *topic_id, leader_epoch)),
                 Standing::Leaving => drop(unanswered.insert(at.clone(), *topic_id)),
                 Standing::Here => {}
             }
         }
         for some in asked.chunks(STATES_MAX) {
-            let key = |(at, topic_id): &(&TopicPartition, Uuid)| SharePartitionKey {
-                group: group.clone(),
-                topic_id: *topic_id,
-                partition: at.index,
+            // This fences the leader before, which may be writing still: what comes after the look would be missed.
+            let key = |(at, topic_id, leader_epoch): &(&TopicPartition, Uuid, i32)| {
+                let (group, partition) = (group.clone(), at.index);
+                (SharePartitionKey { group, topic_id: *topic_id, partition }, *leader_epoch)
             };
-            // No leader epoch: it is too early to fence anybody.
-            let states = persister.read(some.iter().map(|one| (key(one), -1)).collect()).await;
-            for ((at, topic_id), (_, answer)) in some.iter().zip(states) {
+            let states = persister.read(some.iter().map(key).collect()).await;
+            for ((at, topic_id, _), (_, answer)) in some.iter().zip(states) {
                 let is_answered = match answer {
                     Ok(state) if has_dead_letters(&state) => self.load_for_letters(at, *topic_id, group),
                     Err(error) if is_no_answer(&error) => false,

@@ -230,6 +230,11 @@ impl Leader {
             return;
         }
         self.set_replicas(assignment);
+        for (id, follower) in &mut self.followers {
+            if self.isr.contains(*id) && !assignment.isr.contains(id) {
+                follower.left_isr();
+            }
+        }
         let is_known = assignment.partition_epoch == self.partition_epoch
             && assignment.leader_epoch == self.leader_epoch;
         // What the controller's answer has told already ends no proposal that was made since: the controller may have
@@ -314,7 +319,8 @@ impl Leader {
             .followers
             .iter()
             .filter(|(id, follower)| {
-                !self.isr.contains(**id)
+                follower.follows
+                    && !self.isr.contains(**id)
                     && self.may_join_isr(**id)
                     && has_registered(follower)
                     && self.has_what_counts(follower)

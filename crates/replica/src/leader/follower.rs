@@ -17,6 +17,8 @@ pub struct FollowerState {
     pub last_caught_up: Option<Duration>,
     /// Epoch of the broker that fetched; -1 if its version of Fetch does not say.
     pub broker_epoch: Option<i64>,
+    /// It has fetched since it was last in the ISR.
+    pub follows: bool,
 }
 
 impl FollowerState {
@@ -28,6 +30,7 @@ impl FollowerState {
         last_fetch: None,
         last_caught_up: None,
         broker_epoch: None,
+        follows: false,
     };
 
     /// Starts anew with a leader epoch. One that is in the ISR gets the benefit of the doubt for the lag time; the
@@ -39,6 +42,11 @@ impl FollowerState {
         } else {
             Self { last_fetch_leader_end: leader_end, last_fetch: since, last_caught_up: since, ..*self }
         };
+    }
+
+    /// It is no longer in the ISR: only a fetch shows that it still follows.
+    pub(super) const fn left_isr(&mut self) {
+        self.follows = false;
     }
 
     /// It has fetched from `fetch_offset` when the leader's log ended at `leader_end`.
@@ -67,6 +75,7 @@ impl FollowerState {
             last_fetch: Some(now),
             last_caught_up: caught_up,
             broker_epoch: Some(broker_epoch),
+            follows: true,
         };
     }
 

@@ -222,6 +222,21 @@ fn a_follower_that_waits_for_records_joins_when_it_may() {
 }
 
 #[test]
+fn who_has_left_the_isr_comes_back_by_a_fetch() {
+    check(
+        "t=100 lead replicas=1,2 isr=1,2 min=1 end=10 hw=10 brokers=1,2
+         > epoch 5 from 10
+         t=100 fetched 2 at=10
+         > lw 0
+         # Its log directory has failed: the broker is alive, and follows no more.
+         t=101 assigned epoch=5 version=1 replicas=1,2 isr=1
+         t=101 alive brokers=1,2
+         t=102 fetched 2 at=10
+         > alter version=1 isr 1@101 2@102",
+    );
+}
+
+#[test]
 fn too_few_replicas_in_sync() {
     check(
         "t=100 lead replicas=1,2,3 isr=1,2 min=2 end=10 hw=10 brokers=1,2,3

@@ -324,16 +324,20 @@ impl Serving {
             }
             match frames.next_frame() {
                 Ok(Some(frame)) => {
+                    if self.has_to_wait(&replies) {
+                        // Nobody else is to wait for what this client is made to wait for. It has been read already.
+                        drop(bytes.take());
+                    }
                     // A place in the queue is taken first, so that a client that does not read its responses cannot
                     // make us do more work for it.
                     let Ok(place) = replies.reserve().await else { return End::Closed };
                     self.answers_are_taken().await;
                     self.unmuted().await;
                     let begun = begun(&frame, self.clock.now());
+                    self.keep_memory(bytes.take(), begun.api_key);
                     if begun.api_key == ApiKey::ListOffsets as i16 {
                         self.all_answered().await;
                     }
-                    self.keep_memory(bytes.take(), begun.api_key);
                     let is_timed = self.connection.quotas.is_enabled(Kind::Request);
                     let meter = is_timed.then(|| Rc::new(Meter::new(self.clock)));
                     let frame = frame.freeze();
@@ -386,6 +390,12 @@ impl Serving {
         self.answers_are_taken().await;
         self.unmuted().await;
         Some(self.memory().take(size).await)
+    }
+
+    /// Whether the client is to wait before another of its requests is worked on.
+    fn has_to_wait(&self, replies: &mpsc::Sender<(Begun, Reply)>) -> bool {
+        let is_muted = self.connection.muted_until.get().is_some_and(|until| until > self.clock.now());
+        is_muted || replies.capacity() == 0 || self.queued_bytes.get() > QUEUED_BYTES_MAX
     }
 
     /// Only what Produce brings is kept as it was read; whatever else a request says is in memory of its own by the

@@ -32,8 +32,10 @@ pub fn alter_partition_reassignments(
                 .partitions
                 .iter()
                 .map(|partition| {
-                    let result = ApiError::check_record_count(records.len().saturating_add(1))
-                        .and_then(|()| alter(context, &topic.name, partition, allow));
+                    let result = alter(context, &topic.name, partition, allow).and_then(|record| {
+                        let count = records.len().saturating_add(usize::from(record.is_some()));
+                        ApiError::check_record_count(count).map(|()| record)
+                    });
                     let error = result.as_ref().err();
                     let response = ReassignablePartitionResponse {
                         partition_index: partition.partition_index,

@@ -20,7 +20,7 @@ use klamm_protocol::{
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::{log_dirs::LogDir, node::Node};
+use crate::{log_dirs::LogDir, node::Node, quorum::command::CommandError};
 
 const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 2;
@@ -74,7 +74,12 @@ pub async fn run(
     loop {
         // The registration may be from before the metadata version knew of directories.
         if lacks_directories(&node) || std::mem::take(&mut life.is_replaced) {
-            register(&node, &listeners).await;
+            tokio::select! {
+                biased;
+                // A node that goes does not wait for controllers that have gone.
+                _ = wish.wait_for(|wish| *wish == Wish::ShutDown) => {}
+                () = register(&node, &listeners) => {}
+            }
         }
         let wanted = *wish.borrow_and_update();
         directories.mark_unchanged();
@@ -179,6 +184,7 @@ impl Life {
                 }
             }
             refused => {
+                let is_silent = matches!(refused, Err(CommandError::Silent));
                 let reason = match refused {
                     Ok(answer) => {
                         let error = ErrorCode::from_code(answer.error_code);
@@ -189,7 +195,7 @@ impl Life {
                     Err(error) => error.to_string(),
                 };
                 self.warn(&reason);
-                if wanted == Wish::ShutDown && self.is_parting_in_vain() {
+                if wanted == Wish::ShutDown && self.is_parting_in_vain(is_silent) {
                     warn!(broker = node.id, "no controller lets the broker go: it goes without one");
                     stage.send_replace(Stage::Gone);
                     return None;
@@ -209,9 +215,9 @@ impl Life {
     }
 
     /// Whether the broker wants to go and has found no controller for so long that there will be none.
-    fn is_parting_in_vain(&mut self) -> bool {
+    fn is_parting_in_vain(&mut self, is_silent: bool) -> bool {
         let now = self.node.world.clock.now();
-        now - *self.parting.get_or_insert(now) >= parting_max(&self.node.config.load())
+        now - *self.parting.get_or_insert(now) >= parting_max(&self.node.config.load(), is_silent)
     }
 
     fn warn(&mut self, trouble: &str) {
@@ -227,10 +233,15 @@ impl Life {
 ///
 /// Kafka looks for one as long as a controlled shutdown may last at all, five minutes. When all nodes of a cluster are
 /// stopped at once the last of them would hang for that long, although there is nobody left to take anything over.
-fn parting_max(config: &BrokerConfig) -> Duration {
-    let ms = |value: i32| Duration::from_millis(u64::try_from(value).unwrap_or(0));
-    ms(config.get(&broker::CONTROLLER_QUORUM_FETCH_TIMEOUT_MS))
-        + 2 * ms(config.get(&broker::CONTROLLER_QUORUM_ELECTION_TIMEOUT_MS))
+///
+/// A controller that is there and silent may only be slow, as while it moves many leaderships: it gets the broker's session
+/// besides. When that is over it fences the broker, if it has not heard of it, which moves them too.
+fn parting_max(config: &BrokerConfig, is_silent: bool) -> Duration {
+    let ms = |key| Duration::from_millis(u64::try_from(config.get(key)).unwrap_or(0));
+    let session = if is_silent { ms(&broker::BROKER_SESSION_TIMEOUT_MS) } else { Duration::ZERO };
+    session
+        + ms(&broker::CONTROLLER_QUORUM_FETCH_TIMEOUT_MS)
+        + 2 * ms(&broker::CONTROLLER_QUORUM_ELECTION_TIMEOUT_MS)
 }
 
 fn heartbeat(node: &Node, wanted: Wish) -> BrokerHeartbeatRequest {

@@ -59,6 +59,8 @@ use super::{
 pub enum CommandError {
     /// This node is not the active controller.
     NotController,
+    /// The active controller has not answered in time.
+    Silent,
     /// The quorum did not commit in time.
     TimedOut,
     /// The node is going down.
@@ -75,7 +77,7 @@ impl CommandError {
     /// The code that a client gets.
     pub const fn code(self) -> ErrorCode {
         match self {
-            Self::NotController | Self::ShuttingDown => ErrorCode::NotController,
+            Self::NotController | Self::Silent | Self::ShuttingDown => ErrorCode::NotController,
             Self::TimedOut => ErrorCode::RequestTimedOut,
             Self::TooLarge => ErrorCode::RecordListTooLarge,
             Self::NotUnderstood | Self::NotServed => ErrorCode::UnknownServerError,
@@ -87,6 +89,7 @@ impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotController => "this is not the active controller",
+            Self::Silent => "the active controller has not answered in time",
             Self::TimedOut => "the quorum did not commit the change in time",
             Self::ShuttingDown => "the node is shutting down",
             Self::TooLarge => "the change is too large for a record of the metadata log",
@@ -181,9 +184,8 @@ macro_rules! commands {
                             answer = answer => answer,
                             () = given_up => Err(CommandError::NotController),
                         };
-                        if answer.as_ref().is_err_and(|error| *error == CommandError::NotController)
-                            && caller.is_some()
-                        {
+                        let is_open = matches!(answer, Err(CommandError::NotController | CommandError::Silent));
+                        if is_open && caller.is_some() {
                             return Some(Self::$name { request, version, caller, reply });
                         }
                         drop(reply.send(answer));
@@ -256,7 +258,7 @@ macro_rules! commands {
                     Err(_) => Err(CommandError::ShuttingDown),
                 };
                 let flag = match answer {
-                    Err(CommandError::NotController | CommandError::ShuttingDown) => disowned,
+                    Err(CommandError::NotController | CommandError::Silent | CommandError::ShuttingDown) => disowned,
                     Err(CommandError::NotServed) => outdated,
                     _ => None,
                 };

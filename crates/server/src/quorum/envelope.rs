@@ -31,23 +31,30 @@ pub(super) async fn pass_on<R: Request>(
     caller: Option<&Caller>,
 ) -> Result<R::Response, CommandError> {
     let Some(caller) = caller.filter(|_| R::KEY.is_forwardable()) else {
-        return peers.call_version(leader, request, version).await.map_err(fault);
+        return peers.call_version(leader, request, version).await.map_err(|error| fault(&error));
     };
-    let version = version.min(peers.highest_version::<R>(leader).await.map_err(fault)?);
+    let told = |error: ConnectionError| {
+        let fault = fault(&error);
+        // What a node asks for itself it asks again and again, and says so itself.
+        if fault == CommandError::NotUnderstood {
+            warn!(%error, "the active controller and this node do not understand each other");
+        }
+        fault
+    };
+    let version = version.min(peers.highest_version::<R>(leader).await.map_err(told)?);
     let envelope = seal(request, version, caller).ok_or(CommandError::NotUnderstood)?;
-    read::<R>(peers.call(leader, &envelope).await.map_err(fault)?, version)
+    read::<R>(peers.call(leader, &envelope).await.map_err(told)?, version)
 }
 
 /// What becomes of a request whose envelope is not answered. Whoever has only gone silent, or is on its way up or down, is
 /// asked again; what cannot be said or read now cannot be later either.
-fn fault(error: ConnectionError) -> CommandError {
-    let is_to_be_asked_again = error.is_retriable() || matches!(error, ConnectionError::Refused { .. });
-    if is_to_be_asked_again {
-        debug!(%error, "the active controller does not answer");
-        CommandError::NotController
-    } else {
-        warn!(%error, "the active controller and this node do not understand each other");
-        CommandError::NotUnderstood
+fn fault(error: &ConnectionError) -> CommandError {
+    debug!(%error, "the active controller does not answer");
+    match error {
+        ConnectionError::TimedOut { .. } => CommandError::Silent,
+        ConnectionError::Refused { .. } => CommandError::NotController,
+        error if error.is_retriable() => CommandError::NotController,
+        _ => CommandError::NotUnderstood,
     }
 }
 
@@ -114,7 +121,7 @@ mod tests {
             (ConnectionError::Closed { address: address(), reason: reason() }, CommandError::NotController),
             (
                 ConnectionError::TimedOut { address: address(), api: "Envelope", after: Duration::ZERO },
-                CommandError::NotController,
+                CommandError::Silent,
             ),
             (
                 ConnectionError::Refused { address: address(), code: ErrorCode::UnknownServerError },
@@ -131,7 +138,7 @@ mod tests {
             ),
         ] {
             let text = error.to_string();
-            assert_eq!(fault(error), expect, "{text}");
+            assert_eq!(fault(&error), expect, "{text}");
         }
     }
 

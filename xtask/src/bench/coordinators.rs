@@ -76,7 +76,7 @@ fn groups(node: &Node, figures: &mut Figures) -> Result<()> {
 /// what a broker can give out.
 fn share_groups(node: &Node, size: &Size, figures: &mut Figures) -> Result<()> {
     create(node, "share", "4")?;
-    produce(node, "share", size.records * 3, "100", "-1", &["batch.size=16384", "linger.ms=5"])?;
+    produce(node, "share", size.records * 10, "100", "-1", &["batch.size=16384", "linger.ms=5"])?;
     let pid = node.pid().context("the node runs")?;
     let names = [
         (

@@ -16,6 +16,7 @@ use klamm_io::spawn;
 use klamm_metadata::image::{MetadataImage, ResourceType};
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_share::RecordState;
+use tokio::sync::Semaphore;
 use tracing::{debug, info};
 
 use super::{Held, Key};
@@ -30,8 +31,10 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(500);
 /// After this time it is asked for again where there was no answer; that was tried for half a minute.
 const AGAIN: Duration = Duration::from_secs(10);
-/// States that are asked for, and in memory, at a time.
-const STATES_MAX: usize = 500;
+/// States of a group that are asked for, and in memory, at a time.
+const STATES_MAX: usize = 250;
+/// Groups whose states are asked for at a time.
+const GROUPS_MAX: usize = 32;
 
 /// Partitions by topic id.
 pub(super) type Led = BTreeMap<TopicPartition, Uuid>;
@@ -65,9 +68,21 @@ impl Shard {
             let has_states = published.image.topics.by_name(topic_names::SHARE_GROUP_STATE).is_some();
             if has_states { groups_with_queue(&published.image) } else { Vec::new() }
         };
+        // A share coordinator that is away holds up only whom it has the states of.
+        let (led, turns) = (Rc::new(led), Rc::new(Semaphore::new(GROUPS_MAX)));
+        let looks = groups.into_iter().map(|group| {
+            let (shard, contexts) = (Rc::clone(self), Rc::clone(&contexts));
+            let (led, turns) = (Rc::clone(&led), Rc::clone(&turns));
+            spawn::local(async move {
+                let _turn = turns.acquire().await;
+                shard.load_with_letters_of(&group, &led, &contexts.share.persister).await
+            })
+        });
+        let looks: Vec<_> = looks.collect();
         let mut unanswered = Led::new();
-        for group in groups {
-            unanswered.extend(self.load_with_letters_of(&group, &led, &contexts.share.persister).await);
+        for look in looks {
+            // There is none if the node ends.
+            unanswered.extend(look.await.unwrap_or_default());
         }
         unanswered
     }

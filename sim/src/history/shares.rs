@@ -161,10 +161,11 @@ impl Shares {
         state.may_be_done |= kept.is_none();
     }
 
-    /// A broker has renewed the lock of a record, which was asked for at `asked_at`.
-    pub fn renewed(&mut self, place: &Place, member: &str, asked_at: Duration) {
+    /// A broker has renewed the lock of a record, which was asked for and answered at these times. That of a record which
+    /// has been given up meanwhile, and lies before the start offset, is said to be renewed too.
+    pub fn renewed(&mut self, place: &Place, member: &str, (asked_at, answered_at): (Duration, Duration)) {
         let held = self.records.get_mut(place).and_then(|state| state.held.as_mut());
-        if let Some(held) = held.filter(|held| held.member == member) {
+        if let Some(held) = held.filter(|held| held.member == member && answered_at < held.asked_at + LOCK) {
             held.asked_at = held.asked_at.max(asked_at);
         }
     }
@@ -256,8 +257,10 @@ mod tests {
         for (renewed_at, is_noticed) in [(1, false), (4, true)] {
             let mut shares = Shares::default();
             shares.delivered(&given("a", 1, 1, 1));
-            shares.renewed(&place(), "b", Duration::from_secs(9));
-            shares.renewed(&place(), "a", Duration::from_secs(renewed_at));
+            let at = |second| (Duration::from_secs(second), Duration::from_secs(second));
+            shares.renewed(&place(), "b", at(5));
+            shares.renewed(&place(), "a", at(6));
+            shares.renewed(&place(), "a", at(renewed_at));
             shares.delivered(&given("b", 1, 2, 7));
             assert_eq!(!shares.of_two.is_empty(), is_noticed);
         }

@@ -308,7 +308,7 @@ impl Member<'_> {
         tracing::debug!(name, node, index, ?offsets, kind, ?code, "acknowledged");
         if kind == RENEW && code == Some(ErrorCode::None) {
             history.count("renewals");
-            places.iter().for_each(|place| history.shares.renewed(place, name, asked_at));
+            places.iter().for_each(|place| history.shares.renewed(place, name, (asked_at, now)));
         }
         // What lies before the start offset may be said to be anything: if there was another leader in between, or the lock
         // has run out, another member may have had it and been done with it. Then nobody knows what was kept.

@@ -57,11 +57,17 @@ fn a_replica_in_two_directories_is_noticed() {
 
 #[test]
 fn shares_that_are_given_out_too_early_and_too_often_are_noticed() {
-    let violated: Vec<_> =
-        (1..4).flat_map(|seed| report(&Plan::of(seed, Special::LooseShares)).violations).collect();
-    for invariant in ["one member has a shared record", "delivery limit of a share group"] {
-        assert!(violated.iter().any(|(name, _)| name == invariant), "{violated:?}");
+    let mut unnoticed = vec!["one member has a shared record", "delivery limit of a share group"];
+    // A run ends with the first violation, mostly that of the former.
+    for seed in 1..20 {
+        for (name, _) in report(&Plan::of(seed, Special::LooseShares)).violations {
+            unnoticed.retain(|invariant| *invariant != name);
+        }
+        if unnoticed.is_empty() {
+            return;
+        }
     }
+    panic!("not noticed: {unnoticed:?}");
 }
 
 #[test]

@@ -77,6 +77,10 @@ class Checks(unittest.TestCase):
         for last in (final(), final((0, 1))):
             self.assertFalse(any(run([send(1, None, "info"), last]).values()))
 
+    def test_an_unknown_transaction_that_was_aborted_is_still_in_the_log(self):
+        uncommitted = op("final", "ok", 9.0, "final", isolation="read_uncommitted", micro=[["poll", {7: [[0, 1]]}]])
+        self.assertFalse(any(run([send(1, 0, "info", kind="txn", commit=0.5), uncommitted, final()]).values()))
+
     def test_an_unknown_commit_may_count_or_not(self):
         for found in (5, 6):
             history = [op("commit", at=1.0, offsets={7: 5}), op("commit", "info", at=2.0, offsets={7: 6}),

@@ -10,7 +10,7 @@ class Facts:
         self.writer = {}
         #: key -> {offset -> set of values}, by acknowledgements of writes that took effect and by every poll.
         self.places = defaultdict(lambda: defaultdict(set))
-        #: (key, value) of everything that any poll has returned.
+        #: (key, value) of everything that any poll has returned as committed.
         self.seen = set()
         #: key -> {offset -> value} of the last reading of everything, read_committed.
         self.final = defaultdict(dict)
@@ -28,7 +28,8 @@ class Facts:
                 for key, records in micro[1].items():
                     for offset, value in records:
                         self.places[key][offset].add(value)
-                        self.seen.add((key, value))
+                        if operation.get("isolation") != "read_uncommitted":
+                            self.seen.add((key, value))
                         if is_final(operation):
                             self.final[key][offset] = value
 

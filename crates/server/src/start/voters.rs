@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use klamm_protocol::Uuid;
-use klamm_raft::{Config, QuorumState, VoterSet};
+use klamm_raft::{Config, METADATA_TOPIC, QuorumState, VoterSet};
 use tracing::warn;
 
 use super::StartError;
@@ -34,7 +34,7 @@ pub(super) fn check(
         Some(kept)
             if config.is_controller && !kept.is_empty() && !configured.is_empty() && *kept != configured =>
         {
-            let file = metadata_dir.join("__cluster_metadata-0").join(QuorumState::FILE_NAME);
+            let file = metadata_dir.join(format!("{METADATA_TOPIC}-0")).join(QuorumState::FILE_NAME);
             Err(StartError::Directory(format!(
                 "controller.quorum.voters names the voters {}, but by {} this node has voted with {}. With other voters \
                  than the other controllers have it could elect itself beside them. Name the same voters again; to have \

@@ -149,11 +149,13 @@ fn listen(sim: &Simulation, invariants: &Rc<RefCell<Invariants>>, history: &Shar
     let (invariants, keeps, history) = (Rc::clone(invariants), Rc::clone(&newest), history.clone());
     sim.listen(move |host, told| {
         let Some(observation) = told.downcast_ref::<Observation>() else { return };
-        if let Observation::Acquired { at, first_offset, last_offset, delivery_count } = observation {
+        if let Observation::Acquired { at, leader_epoch, first_offset, last_offset, delivery_count } =
+            observation
+        {
             let mut history = history.lock();
             for offset in *first_offset..=*last_offset {
                 let at = TopicPartition::new(&*at.topic, at.index);
-                history.shares.acquired((at, offset), *delivery_count);
+                history.shares.acquired((at, offset), *leader_epoch, *delivery_count);
             }
         }
         if let Observation::Published(published) = observation {

@@ -44,6 +44,8 @@ pub enum Observation {
     Acquired {
         /// The partition.
         at: TopicPartition,
+        /// The leader epoch of the share partition.
+        leader_epoch: i32,
         /// The first of the records.
         first_offset: i64,
         /// The last of them.
@@ -95,10 +97,11 @@ pub(crate) fn moved(at: &TopicPartition, topic_id: Uuid, directory: Uuid) {
 
 /// Tells of records that a member of a share group gets.
 #[inline]
-pub(crate) fn acquired(at: &TopicPartition, runs: &[AcquiredRecords]) {
+pub(crate) fn acquired(at: &TopicPartition, leader_epoch: i32, runs: &[AcquiredRecords]) {
     for run in runs {
         sim::tell(|| Observation::Acquired {
             at: at.clone(),
+            leader_epoch,
             first_offset: run.first_offset,
             last_offset: run.last_offset,
             delivery_count: run.delivery_count,

@@ -43,8 +43,9 @@ struct State {
     may_be_done: bool,
     /// A broker has given it out for the last time, whether that arrived or not.
     is_given_up: bool,
-    /// The highest number of a delivery, whether that arrived or not.
-    given_out: i16,
+    /// The newest leader epoch in which it was given out, and the highest number of a delivery in it, whether that arrived
+    /// or not. A new leader does not know of all deliveries of the one before.
+    given_out: Option<(i32, i16)>,
 }
 
 /// A delivery, as an answer has it.
@@ -121,18 +122,18 @@ impl Shares {
     }
 
     /// A broker gives a record out, and the answer may get lost.
-    pub fn acquired(&mut self, place: Place, count: i16) {
+    pub fn acquired(&mut self, place: Place, leader_epoch: i32, count: i16) {
         let state = self.records.entry(place).or_default();
         state.is_given_up |= count >= DELIVERIES_MAX;
-        state.given_out = state.given_out.max(count);
+        state.given_out = state.given_out.max(Some((leader_epoch, count)));
     }
 
     /// Up to when a member surely has a record, if nobody has been given it after.
     pub fn held_until(&self, place: &Place, member: &str) -> Option<Duration> {
         let state = self.records.get(place)?;
-        let held =
-            state.held.as_ref().filter(|held| held.member == member && held.count >= state.given_out)?;
-        Some(held.asked_at + LOCK)
+        let held = state.held.as_ref().filter(|held| held.member == member)?;
+        let (_, leader_epoch) = held.leader?;
+        (Some((leader_epoch, held.count)) >= state.given_out).then_some(held.asked_at + LOCK)
     }
 
     /// A member is about to say what it has done with a record.
@@ -268,16 +269,18 @@ mod tests {
 
     #[test]
     fn a_record_is_held_until_its_lock_runs_out_or_another_has_it() {
-        let mut shares = Shares::default();
-        shares.delivered(&given("a", 1, 1, 1));
-        assert_eq!(shares.held_until(&place(), "a"), Some(Duration::from_secs(1) + LOCK));
-        assert_eq!(shares.held_until(&place(), "b"), None);
-        shares.acquired(place(), 2);
-        assert_eq!(
-            shares.held_until(&place(), "a"),
-            None,
-            "another was given it, and may not have heard of it"
-        );
+        let until = Some(Duration::from_secs(1) + LOCK);
+        // Who else was given it may not have heard of it. What another leader gave out before does not count.
+        let cases = [((2, 1), until), ((2, 2), None), ((3, 1), None), ((1, 3), until)];
+        for ((leader_epoch, count), expected) in cases {
+            let mut shares = Shares::default();
+            shares.acquired(place(), 2, 1);
+            shares.delivered(&given("a", 2, 1, 1));
+            assert_eq!(shares.held_until(&place(), "a"), until);
+            assert_eq!(shares.held_until(&place(), "b"), None);
+            shares.acquired(place(), leader_epoch, count);
+            assert_eq!(shares.held_until(&place(), "a"), expected, "{leader_epoch} {count}");
+        }
     }
 
     type Step<'a> = &'a dyn Fn(&mut Shares);
@@ -286,7 +289,7 @@ mod tests {
     fn what_is_given_up_is_owed_until_it_is_in_the_queue() {
         let rejected = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Some(Kept::Rejected));
         let accepted = |shares: &mut Shares| shares.done(&place(), 1, Duration::ZERO, Some(Kept::Accepted));
-        let exceeded = |shares: &mut Shares| shares.acquired(place(), DELIVERIES_MAX);
+        let exceeded = |shares: &mut Shares| shares.acquired(place(), 1, DELIVERIES_MAX);
         let unknown = |shares: &mut Shares| shares.may_be_done(&place());
         let cases: [(&[Step<'_>], bool); 5] = [
             (&[&rejected], true),

@@ -288,7 +288,7 @@ impl Shard {
             let has_moved = active.machine.next_fetch_offset(now) != fetch_offset;
             return Ok(if has_moved { Tried::Again } else { Tried::Done(VisitAnswer::default()) });
         }
-        observe::acquired(&key.at, &acquired);
+        observe::acquired(&key.at, active.machine.leader_epoch(), &acquired);
         let records = batches.cut(&slice, &acquired);
         let bytes = records.as_ref().map_or(0, |records| records.len);
         let out = Traffic { bytes_out: u64::from(bytes), ..Traffic::default() };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use klamm_metadata::image::{ConfigResource, ResourceType};
+use klamm_metadata::image::{ConfigResource, ResourceType, Topic};
 use klamm_protocol::{MetadataRecord, StrBytes, Uuid};
 
 use crate::metadata::Published;
@@ -34,17 +34,45 @@ impl MetadataChange {
         !self.touched.everything && !self.touched.topics.is_empty() && self.touched.topics.iter().all(gone)
     }
 
+    /// The topics to act on, those that are gone first: one that was made anew under the same name must not find what is
+    /// kept for the other by name.
+    pub fn topics(&self) -> Vec<TopicChange<'_>> {
+        let mut changes: Vec<TopicChange<'_>> = self.gone().into_iter().map(TopicChange::Gone).collect();
+        let after = &self.after.image.topics;
+        match self.touched.everything {
+            true => changes.extend(after.iter().map(TopicChange::Here)),
+            false => {
+                let ids = self.touched.topics.iter();
+                changes.extend(ids.filter_map(|id| after.by_id(id)).map(TopicChange::Here));
+            }
+        }
+        changes
+    }
+
     /// The topics that are gone: name and id.
     pub fn deleted_topics(&self) -> Vec<(StrBytes, Uuid)> {
+        self.gone().into_iter().map(|topic| (topic.name.clone(), topic.id)).collect()
+    }
+
+    fn gone(&self) -> Vec<&Arc<Topic>> {
         let (before, after) = (&self.before.image.topics, &self.after.image.topics);
-        let named = |topic: &Arc<klamm_metadata::image::Topic>| (topic.name.clone(), topic.id);
-        if self.touched.everything {
-            before.iter().filter(|topic| after.by_id(&topic.id).is_none()).map(named).collect()
-        } else {
-            let gone = self.touched.topics.iter().filter(|id| after.by_id(id).is_none());
-            gone.filter_map(|id| before.by_id(id)).map(named).collect()
+        match self.touched.everything {
+            true => before.iter().filter(|topic| after.by_id(&topic.id).is_none()).collect(),
+            false => {
+                let gone = self.touched.topics.iter().filter(|id| after.by_id(id).is_none());
+                gone.filter_map(|id| before.by_id(id)).collect()
+            }
         }
     }
+}
+
+/// A topic that a change is about.
+#[derive(Debug, Clone, Copy)]
+pub enum TopicChange<'a> {
+    /// It is there no more.
+    Gone(&'a Arc<Topic>),
+    /// It may be new, or other than before.
+    Here(&'a Arc<Topic>),
 }
 
 /// What records have touched. Kept beside the image, since comparing two images of 100,000 partitions takes longer than
@@ -122,6 +150,46 @@ impl Touched {
             ResourceType::Topic => drop(self.topic_configs.insert(resource.name.clone())),
             ResourceType::Broker => self.broker_configs = true,
             ResourceType::BrokerLogger | ResourceType::ClientMetrics | ResourceType::Group => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_metadata::image::MetadataImage;
+    use klamm_protocol::metadata::{RemoveTopicRecord, TopicRecord};
+    use klamm_timeline::StateMachine;
+
+    use super::*;
+
+    #[test]
+    fn a_topic_that_was_made_anew_is_opened_after_the_other_is_dropped() {
+        let created = |id: u128| -> MetadataRecord {
+            let topic_id = Uuid::from_u128(id);
+            TopicRecord { name: "orders".into(), topic_id, ..Default::default() }.into()
+        };
+        let removed = |id: u128| -> MetadataRecord {
+            RemoveTopicRecord { topic_id: Uuid::from_u128(id), ..Default::default() }.into()
+        };
+        // Ids are drawn: either may come first.
+        for (old, new) in [(1, 2), (2, 1)] {
+            for everything in [false, true] {
+                let mut touched = Touched { everything, ..Touched::default() };
+                let mut image = MetadataImage::default();
+                image.replay(&created(old));
+                let before = Arc::new(Published { image: image.clone(), ..Published::default() });
+                for record in [removed(old), created(new)] {
+                    touched.add(&record);
+                    image.replay(&record);
+                }
+                let after = Arc::new(Published { image, ..Published::default() });
+                let change = MetadataChange::new(before, after, touched);
+                let [TopicChange::Gone(gone), TopicChange::Here(here)] = *change.topics() else {
+                    panic!("{old} and {new}: {:?}", change.topics())
+                };
+                assert_eq!((gone.id, here.id), (Uuid::from_u128(old), Uuid::from_u128(new)));
+                assert_eq!(change.deleted_topics(), [("orders".into(), Uuid::from_u128(old))]);
+            }
         }
     }
 }

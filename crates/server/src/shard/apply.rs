@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::{requests::TopicPartition, router::shard_of, run::Shard};
 use crate::{
     log_dirs::{Found, FoundPartition, LogDir, name_aside},
-    metadata_change::MetadataChange,
+    metadata_change::{MetadataChange, TopicChange},
     partition::{Effects, Lead, Partition},
     replication::{self, Cause},
     topic_settings::TopicSettings,
@@ -28,27 +28,15 @@ struct Place {
 
 impl Shard {
     pub(super) fn apply_metadata(self: &Rc<Self>, change: &MetadataChange) {
-        let (before, after) = (&change.before.image, &change.after.image);
         self.refresh_settings(change);
         if change.touched.brokers {
-            self.tell_leaders_of_brokers(after);
+            self.tell_leaders_of_brokers(&change.after.image);
         }
-        if change.touched.everything {
-            for topic in before.topics.iter().filter(|topic| after.topics.by_id(&topic.id).is_none()) {
-                self.drop_topic(topic);
+        for topic in change.topics() {
+            match topic {
+                TopicChange::Gone(topic) => self.drop_topic(topic),
+                TopicChange::Here(topic) => self.apply_topic(change, topic),
             }
-            for topic in after.topics.iter() {
-                self.apply_topic(change, topic);
-            }
-            return;
-        }
-        let ids = &change.touched.topics;
-        // What goes goes first: a topic that was made anew under the same name must not find the other's settings.
-        for id in ids.iter().filter(|id| after.topics.by_id(id).is_none()) {
-            before.topics.by_id(id).into_iter().for_each(|topic| self.drop_topic(topic));
-        }
-        for topic in ids.iter().filter_map(|id| after.topics.by_id(id)) {
-            self.apply_topic(change, topic);
         }
     }
 

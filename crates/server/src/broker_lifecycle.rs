@@ -73,7 +73,7 @@ pub async fn run(
     let mut directories = node.log_dirs.changes();
     loop {
         // The registration may be from before the metadata version knew of directories.
-        if lacks_directories(&node) || std::mem::take(&mut life.is_replaced) {
+        if lacks_directories(&node) || life.standing.take_replaced() {
             tokio::select! {
                 biased;
                 // A node that goes does not wait for controllers that have gone.
@@ -108,11 +108,33 @@ struct Life {
     parting: Option<Instant>,
     /// What was last wrong with heartbeats; the log tells it once.
     trouble: Option<String>,
-    /// Whether it ever was unfenced.
+    standing: Standing,
+}
+
+/// What the controller's answers make of a registration.
+#[derive(Debug, Default)]
+struct Standing {
+    /// Whether the broker ever was unfenced.
     has_served: bool,
     /// Another registration has taken the place of this one before the broker was unfenced: that of a process before it,
     /// which has ended, and whose request was long on its way.
     is_replaced: bool,
+}
+
+impl Standing {
+    const fn taken(&mut self, is_fenced: bool) {
+        self.has_served |= !is_fenced;
+    }
+
+    fn refused(&mut self, error: ErrorCode) {
+        // One that has served stays away: whoever has its id now may be alive.
+        self.is_replaced = error == ErrorCode::StaleBrokerEpoch && !self.has_served;
+    }
+
+    /// Whether the broker has to register again. Told once.
+    const fn take_replaced(&mut self) -> bool {
+        std::mem::replace(&mut self.is_replaced, false)
+    }
 }
 
 /// Failed log directories, by id.
@@ -151,8 +173,7 @@ impl Life {
             failed: FailedDirs::default(),
             parting: None,
             trouble: None,
-            has_served: false,
-            is_replaced: false,
+            standing: Standing::default(),
         }
     }
 
@@ -174,7 +195,7 @@ impl Life {
                     return None;
                 }
                 let now = if answer.is_fenced { Stage::Starting } else { Stage::Active };
-                self.has_served |= now == Stage::Active;
+                self.standing.taken(answer.is_fenced);
                 if stage.send_replace(now) != now {
                     let is_fenced = answer.is_fenced;
                     info!(broker = node.id, is_fenced, "broker's standing with the controller");
@@ -188,8 +209,7 @@ impl Life {
                 let reason = match refused {
                     Ok(answer) => {
                         let error = ErrorCode::from_code(answer.error_code);
-                        // One that has served stays away: whoever has its id now may be alive.
-                        self.is_replaced = error == ErrorCode::StaleBrokerEpoch && !self.has_served;
+                        self.standing.refused(error);
                         error.name().to_owned()
                     }
                     Err(error) => error.to_string(),
@@ -346,5 +366,31 @@ mod tests {
         failed.found(&[first, second], at(1000));
         assert!(!failed.is_overdue(at(1029), limit));
         assert!(failed.is_overdue(at(1030), limit), "each for itself");
+    }
+
+    #[test]
+    fn only_a_broker_that_has_not_served_registers_again() {
+        let (fenced, unfenced) = (Ok(true), Ok(false));
+        let stale = Err(ErrorCode::StaleBrokerEpoch);
+        let other = Err(ErrorCode::NotController);
+        let cases: [(&[Result<bool, ErrorCode>], bool); 6] = [
+            (&[fenced], false),
+            (&[stale], true),
+            (&[fenced, stale], true),
+            (&[other], false),
+            (&[unfenced, stale], false),
+            (&[unfenced, fenced, stale], false),
+        ];
+        for (answers, registers) in cases {
+            let mut standing = Standing::default();
+            for answer in answers {
+                match *answer {
+                    Ok(is_fenced) => standing.taken(is_fenced),
+                    Err(error) => standing.refused(error),
+                }
+            }
+            assert_eq!(standing.take_replaced(), registers, "{answers:?}");
+            assert!(!standing.take_replaced(), "{answers:?}: once is enough");
+        }
     }
 }

@@ -247,6 +247,9 @@ enum End {
     Refused(String),
 }
 
+/// Answers, in the order of their requests.
+type Replies = mpsc::Sender<(Begun, Reply)>;
+
 /// What the loops of one connection share.
 struct Serving {
     stream: Stream,
@@ -308,7 +311,7 @@ impl Serving {
         self.permit.touch(now);
     }
 
-    async fn read_loop(&self, replies: mpsc::Sender<(Begun, Reply)>) -> End {
+    async fn read_loop(&self, replies: Replies) -> End {
         let mut frames = FrameReader::new(self.options.request_bytes_max);
         let mut bytes = None;
         loop {
@@ -328,11 +331,7 @@ impl Serving {
                         // Nobody else is to wait for what this client is made to wait for. It has been read already.
                         drop(bytes.take());
                     }
-                    // A place in the queue is taken first, so that a client that does not read its responses cannot
-                    // make us do more work for it.
-                    let Ok(place) = replies.reserve().await else { return End::Closed };
-                    self.answers_are_taken().await;
-                    self.unmuted().await;
+                    let Some(place) = self.turn(&replies).await else { return End::Closed };
                     let begun = begun(&frame, self.clock.now());
                     self.keep_memory(bytes.take(), begun.api_key);
                     if begun.api_key == ApiKey::ListOffsets as i16 {
@@ -384,16 +383,23 @@ impl Serving {
 
     /// Waits for the memory that a request takes, before more of it than its size is read. A client that is to wait
     /// anyway takes none meanwhile. `None` if the connection is going down.
-    async fn take_memory(&self, size: usize, replies: &mpsc::Sender<(Begun, Reply)>) -> Option<PoolBytes> {
+    async fn take_memory(&self, size: usize, replies: &Replies) -> Option<PoolBytes> {
         // Only this loop fills the queue: the place that is given back here is still there later.
-        drop(replies.reserve().await.ok()?);
-        self.answers_are_taken().await;
-        self.unmuted().await;
+        drop(self.turn(replies).await?);
         Some(self.memory().take(size).await)
     }
 
+    /// Waits until the client may have another request worked on, and keeps a place in the queue for its answer: a client
+    /// that does not read its responses cannot make us do more work for it. `None` if the connection is going down.
+    async fn turn<'a>(&self, replies: &'a Replies) -> Option<mpsc::Permit<'a, (Begun, Reply)>> {
+        let place = replies.reserve().await.ok()?;
+        self.answers_are_taken().await;
+        self.unmuted().await;
+        Some(place)
+    }
+
     /// Whether the client is to wait before another of its requests is worked on.
-    fn has_to_wait(&self, replies: &mpsc::Sender<(Begun, Reply)>) -> bool {
+    fn has_to_wait(&self, replies: &Replies) -> bool {
         let is_muted = self.connection.muted_until.get().is_some_and(|until| until > self.clock.now());
         is_muted || replies.capacity() == 0 || self.queued_bytes.get() > QUEUED_BYTES_MAX
     }

@@ -51,7 +51,7 @@ pub(crate) const SHORT: Plan = Plan {
 };
 
 pub(crate) fn faults(product: Product, plan: &Plan) -> Result<Tally> {
-    setup::python()?;
+    setup::python_of_faults()?;
     let mut tally = Tally::default();
     if !plan.judge.is_empty() {
         for history in &plan.judge {
@@ -115,7 +115,7 @@ fn judge(history: &Path) -> Result<()> {
 
 /// A program of `tests/faults`.
 fn python(arguments: &[&str]) -> Command {
-    let mut python = command(&setup::clients().join("venv/bin/python").to_string_lossy(), arguments);
+    let mut python = command(&setup::clients().join("venv-faults/bin/python").to_string_lossy(), arguments);
     python.current_dir(root().join("tests/faults")).stdin(Stdio::null());
     python
 }

@@ -13,11 +13,12 @@ type Install = fn() -> Result<()>;
 
 /// Installs everything.
 pub(crate) fn setup() -> Result<()> {
-    let parts: [(&str, Install); 7] = [
+    let parts: [(&str, Install); 8] = [
         ("kafka", kafka),
         ("kcat", kcat),
         ("iproute2", iproute),
         ("python", python),
+        ("python of faults", python_of_faults),
         ("node", node),
         ("go", go),
         ("java", java_client),
@@ -69,7 +70,16 @@ fn package(program: &str, package: &str) -> Result<()> {
 
 /// confluent-kafka and aiokafka in a virtual environment.
 pub(crate) fn python() -> Result<()> {
-    once("venv", &root().join("tests/clients/python/requirements.txt"), |folder, requirements| {
+    virtual_environment("venv", "tests/clients/python/requirements.txt")
+}
+
+/// The clients of the tests under faults, whose requirements say why they are older ones.
+pub(crate) fn python_of_faults() -> Result<()> {
+    virtual_environment("venv-faults", "tests/faults/requirements.txt")
+}
+
+fn virtual_environment(name: &str, requirements: &str) -> Result<()> {
+    once(name, &root().join(requirements), |folder, requirements| {
         present("python3", "python3 with venv and pip")?;
         run(command("python3", &["-m", "venv"]).arg(folder))?;
         let mut install = Command::new(folder.join("bin/pip"));

@@ -32,6 +32,22 @@ pub fn usage() -> Option<Usage> {
     })
 }
 
+/// What the process had read from and written to block devices.
+#[derive(Debug, Clone, Copy)]
+pub struct DiskIo {
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written, or left to be written by the system.
+    pub written_bytes: u64,
+}
+
+/// What the process has read and written so far; `None` where the system does not tell as Linux does.
+pub fn disk_io() -> Option<DiskIo> {
+    let io = fs::read_to_string("/proc/self/io").ok()?;
+    let number = |name: &str| io.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    Some(DiskIo { read_bytes: number("read_bytes:")?, written_bytes: number("write_bytes:")? })
+}
+
 /// How many columns the terminal has that standard output goes to; `None` if it goes elsewhere.
 pub fn terminal_columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;

@@ -21,6 +21,11 @@ impl Raft {
         if let Role::Leader(leader) = &self.role { leader.change.is_some() } else { false }
     }
 
+    /// Whether the configuration names voters that do not count, since the log has its own (KIP-853).
+    pub fn ignores_static_voters(&self) -> bool {
+        self.config.static_voters.iter().next().is_some() && self.control.voters().is_some()
+    }
+
     /// Whom this node has voted for in this epoch.
     pub fn voted_id(&self) -> Option<i32> {
         self.voted.map(|voted| voted.id)

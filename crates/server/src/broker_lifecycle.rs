@@ -40,6 +40,24 @@ pub enum Stage {
     Outside(&'static str),
 }
 
+/// How far a broker is in its life, with Kafka's numbers. It does not go back when the broker is fenced for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BrokerState {
+    /// It has not begun.
+    NotRunning = 0,
+    /// It registers and catches up with the metadata.
+    Starting = 1,
+    /// It opens its partitions.
+    Recovery = 2,
+    /// It has been unfenced.
+    Running = 3,
+    /// It waits to be let go.
+    PendingControlledShutdown = 6,
+    /// It stops.
+    ShuttingDown = 7,
+}
+
 /// What the rest of the node wants of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -59,6 +77,7 @@ pub async fn run(
     stage: watch::Sender<Stage>,
 ) {
     let clock = node.world.clock;
+    node.measures.enter(BrokerState::Starting);
     let timeout_ms = node.config.load().get(&broker::INITIAL_BROKER_REGISTRATION_TIMEOUT_MS);
     let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     if clock.timeout(timeout, register(&node, &listeners)).await.is_none() {
@@ -69,6 +88,7 @@ pub async fn run(
     }
     // Heartbeats name the offset that this broker has applied; it has to have seen its own registration.
     node.metadata.wait_for(node.broker_epoch()).await;
+    node.measures.enter(BrokerState::Recovery);
     let mut life = Life::new(Arc::clone(&node));
     let mut directories = node.log_dirs.changes();
     loop {
@@ -181,6 +201,9 @@ impl Life {
     async fn heartbeat(&mut self, wanted: Wish, stage: &watch::Sender<Stage>) -> Option<Duration> {
         let node = Arc::clone(&self.node);
         let now = node.world.clock.now();
+        if wanted == Wish::ShutDown {
+            node.measures.enter(BrokerState::PendingControlledShutdown);
+        }
         let request = heartbeat(&node, wanted);
         let offline = request.offline_log_dirs.clone();
         self.failed.found(&offline, now);
@@ -196,6 +219,9 @@ impl Life {
                 }
                 let now = if answer.is_fenced { Stage::Starting } else { Stage::Active };
                 self.standing.taken(answer.is_fenced);
+                if now == Stage::Active && wanted != Wish::ShutDown {
+                    node.measures.enter(BrokerState::Running);
+                }
                 if stage.send_replace(now) != now {
                     let is_fenced = answer.is_fenced;
                     info!(broker = node.id, is_fenced, "broker's standing with the controller");

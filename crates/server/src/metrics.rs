@@ -13,6 +13,8 @@ pub mod coordinators;
 pub mod exposition;
 pub mod families;
 pub mod measures;
+pub mod node;
+pub mod quorum;
 pub mod requests;
 pub mod samples;
 pub mod traffic;

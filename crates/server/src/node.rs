@@ -21,7 +21,7 @@ use crate::{
     listener::{limits::ConnectionLimits, memory_pool::MemoryPool, queue::RequestQueue},
     log_dirs::LogDirs,
     metadata::Metadata,
-    metrics::cleaner::CleanerMeasures,
+    metrics::{cleaner::CleanerMeasures, node::NodeMeasures},
     quorum::ControllerHandle,
     quotas::Quotas,
     replication::throttle::Throttle,
@@ -125,6 +125,8 @@ pub struct Node {
     pub quotas: Arc<Quotas>,
     /// What log cleaners have seen.
     pub cleaning: Mutex<CleanerMeasures>,
+    /// What the node notes of itself for whoever reads metrics.
+    pub measures: NodeMeasures,
 }
 
 impl Node {

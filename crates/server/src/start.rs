@@ -30,7 +30,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 use crate::{
-    broker_lifecycle::{self, Stage, Wish},
+    broker_lifecycle::{self, BrokerState, Stage, Wish},
     cleaner, controller_lifecycle,
     handlers::{
         Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
@@ -42,7 +42,10 @@ use crate::{
     listener::{acceptor, limits::ConnectionLimits, memory_pool::MemoryPool, queue::RequestQueue},
     log_dirs::name_aside,
     metadata::Metadata,
-    metrics::exposition::{self, Exposition},
+    metrics::{
+        exposition::{self, Exposition},
+        node::NodeMeasures,
+    },
     node::{ListenerName, Node, World},
     producer_ids::ProducerIds,
     quorum::{
@@ -209,6 +212,7 @@ impl Running {
             controller_memory: MemoryPool::of(config, world.clock),
             quotas: Arc::new(Quotas::new(config, world.clock)),
             cleaning: Mutex::default(),
+            measures: NodeMeasures::default(),
             config: ArcSwap::from_pointee(config.clone()),
             world,
         });
@@ -318,6 +322,9 @@ impl Lifecycle {
             if running.node.world.clock.timeout(CONTROLLED_SHUTDOWN_MAX, gone).await.is_none() {
                 warn!("the controller did not let the broker go in time");
             }
+        }
+        if self.is_broker {
+            running.node.measures.enter(BrokerState::ShuttingDown);
         }
         if was_serving && running.node.config.load().is_controller() {
             leaving::outlast_brokers(&running.node).await;
@@ -449,6 +456,7 @@ fn start_quorum(
         crate::quorum::raft_config(config, directory_id, &node.cluster_id, world.entropy.next_u64());
     let kept = quorum_state.as_ref().map(|file| &file.voters);
     voters::check(&raft_config, control.voters().map(|(_, voters)| voters), kept, &metadata_dir)?;
+    let has_loaded_snapshot = snapshot.is_some();
     let loader = match snapshot {
         Some((id, content)) => {
             driver::load_snapshot(id, content).map_err(|reason| log.bad_snapshot(id, reason))?
@@ -470,6 +478,7 @@ fn start_quorum(
         log,
         raft,
         loader,
+        has_loaded_snapshot,
         bootstrap,
         handle: node.controller.clone(),
         commands,

@@ -12,16 +12,12 @@ use axum::{
 use klamm_config::{BrokerConfig, broker};
 use klamm_io::{
     net::{Listener, SocketOptions},
-    process, spawn,
+    spawn,
 };
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{
-    families::{PROCESS_CPU_SECONDS, PROCESS_OPEN_FILES, PROCESS_RESIDENT_BYTES, PROCESS_THREADS},
-    measures::ShardMeasures,
-    samples::{Samples, count},
-};
+use super::{measures::ShardMeasures, node, samples::Samples};
 use crate::{
     node::Node,
     shard::{ShardRequest, router::ShardSenders},
@@ -110,14 +106,9 @@ impl Source {
         }
         if let Some(quorum) = self.node.controller.measure().await {
             let wall_ms = self.node.world.clock.wall_ms();
-            quorum.sample(&published, config.is_controller(), wall_ms, &mut samples);
+            quorum.sample(&published, &config, wall_ms, &mut samples);
         }
-        if let Some(usage) = process::usage() {
-            samples.add(PROCESS_CPU_SECONDS, &[], usage.cpu.as_secs_f64());
-            samples.add(PROCESS_RESIDENT_BYTES, &[], count(usage.resident_bytes));
-            samples.add(PROCESS_OPEN_FILES, &[], count(usage.open_files));
-            samples.add(PROCESS_THREADS, &[], count(usage.threads));
-        }
+        node::sample(&self.node, &published, &mut samples);
         samples
     }
 }

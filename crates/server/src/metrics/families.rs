@@ -88,7 +88,17 @@ families! {
     CLEANER_LAST_RUN: Gauge = "kafka_log_logcleanermanager_time_since_last_run_ms", "Milliseconds since cleaners last looked for a log";
     CLEANER_UNCLEANABLE: Gauge = "kafka_log_logcleanermanager_uncleanable_partitions_count", "Logs that cannot be cleaned and are left alone";
     CLEANER_UNCLEANABLE_BYTES: Gauge = "kafka_log_logcleanermanager_uncleanable_bytes", "Bytes of logs that are left alone";
+
+    // kafka.log:type=LogManager
     OFFLINE_LOG_DIRECTORY_COUNT: Gauge = "kafka_log_logmanager_offlinelogdirectorycount", "Log directories that have failed";
+    CORDONED_LOG_DIRECTORY_COUNT: Gauge = "kafka_log_logmanager_cordonedlogdirectorycount", "Log directories that take no new partitions (cordoned.log.dirs)";
+    LOG_DIRECTORY_OFFLINE: Gauge = "kafka_log_logmanager_logdirectoryoffline", "1 if a log directory has failed";
+    LOG_DIRECTORY_CORDONED: Gauge = "kafka_log_logmanager_logdirectorycordoned", "1 if a log directory takes no new partitions";
+
+    // kafka.server:type=KafkaServer
+    BROKER_STATE: Gauge = "kafka_server_kafkaserver_brokerstate", "0: not begun, 1: the broker catches up with the metadata, 2: it opens its partitions, 3: it serves, 6: it waits to be let go, 7: it stops";
+    DISK_READ_BYTES: Gauge = "kafka_server_kafkaserver_linux_disk_read_bytes", "Bytes that the process has read from block devices";
+    DISK_WRITE_BYTES: Gauge = "kafka_server_kafkaserver_linux_disk_write_bytes", "Bytes that the process has written to block devices";
 
     // kafka.network:type=RequestMetrics
     REQUESTS: Counter = "kafka_network_requestmetrics_requests", "Requests that were answered";
@@ -154,6 +164,8 @@ families! {
     LAST_APPLIED_RECORD_LAG: Gauge = "kafka_controller_kafkacontroller_lastappliedrecordlagms", "Milliseconds since that time";
     TIMED_OUT_HEARTBEATS: Gauge = "kafka_controller_kafkacontroller_timedoutbrokerheartbeatcount", "Brokers that this controller has fenced for their silence";
     NEW_ACTIVE_CONTROLLERS: Gauge = "kafka_controller_kafkacontroller_newactivecontrollerscount", "Times that this node has seen a new active controller";
+    METADATA_ERRORS: Gauge = "kafka_controller_kafkacontroller_metadataerrorcount", "Changes of the metadata that this controller could not put into effect";
+    IGNORED_STATIC_VOTERS: Gauge = "kafka_controller_kafkacontroller_ignoredstaticvoters", "1 if controller.quorum.voters is set and does not count, since the quorum has its own voters";
     CONTROLLED_SHUTDOWN_BROKER_COUNT: Gauge = "kafka_controller_kafkacontroller_controlledshutdownbrokercount", "Brokers that are being let go";
     BROKER_REGISTRATION_STATE: Gauge = "kafka_controller_kafkacontroller_brokerregistrationstate", "10: a broker is fenced, 20: it is being let go, 30: it is active";
     BROKER_SILENCE: Gauge = "kafka_controller_kafkacontroller_timesincelastheartbeatreceivedms", "Milliseconds since a broker's last heartbeat, on the active controller";
@@ -172,10 +184,20 @@ families! {
     RAFT_LOG_END_EPOCH: Gauge = "kafka_server_raft_metrics_log_end_epoch", "Epoch of the last metadata record";
     RAFT_VOTERS: Gauge = "kafka_server_raft_metrics_number_of_voters", "Voters of the quorum";
 
-    // kafka.server:type=broker-metadata-metrics, MetadataLoader
+    // kafka.server:type=broker-metadata-metrics, MetadataLoader, SnapshotEmitter, node-metrics
     BROKER_METADATA_OFFSET: Gauge = "kafka_server_broker_metadata_metrics_last_applied_record_offset", "Last record of the metadata log that this broker has applied";
     BROKER_METADATA_TIMESTAMP: Gauge = "kafka_server_broker_metadata_metrics_last_applied_record_timestamp", "Its time, in milliseconds since 1970";
+    BROKER_METADATA_LAG: Gauge = "kafka_server_broker_metadata_metrics_last_applied_record_lag_ms", "Milliseconds since that time";
+    METADATA_APPLY_ERRORS: Gauge = "kafka_server_broker_metadata_metrics_metadata_apply_error_count", "Changes of the metadata that this broker could not put into effect";
+    BROKER_IGNORED_STATIC_VOTERS: Gauge = "kafka_server_broker_metadata_metrics_ignored_static_voters", "1 if controller.quorum.voters is set and does not count, since the quorum has its own voters";
     METADATA_VERSION: Gauge = "kafka_server_metadataloader_currentmetadataversion", "Level of metadata.version";
+    CURRENT_CONTROLLER_ID: Gauge = "kafka_server_metadataloader_currentcontrollerid", "Id of the active controller, -1 if unknown";
+    LOADED_SNAPSHOTS: Gauge = "kafka_server_metadataloader_handleloadsnapshotcount", "Snapshots of the metadata that were loaded since the start";
+    FINALIZED_LEVEL: Gauge = "kafka_server_metadataloader_finalizedlevel", "Level of a feature that the cluster has finalized";
+    SNAPSHOT_BYTES: Gauge = "kafka_server_snapshotemitter_latestsnapshotgeneratedbytes", "Bytes of the last snapshot of the metadata that this node has written, 0 if none since the start";
+    SNAPSHOT_AGE: Gauge = "kafka_server_snapshotemitter_latestsnapshotgeneratedagems", "Milliseconds since then, or since the start";
+    MAXIMUM_SUPPORTED_LEVEL: Gauge = "kafka_server_node_metrics_maximum_supported_level", "Highest level of a feature that this node supports";
+    MINIMUM_SUPPORTED_LEVEL: Gauge = "kafka_server_node_metrics_minimum_supported_level", "Lowest level of a feature that this node supports";
 
     // The process, as Prometheus' own client libraries tell it
     PROCESS_CPU_SECONDS: Counter = "process_cpu_seconds", "Processor time that the process has used, in seconds";

@@ -44,7 +44,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     dispatch::{Call, Origin},
-    metrics::measures::QuorumMeasures,
+    metrics::quorum::QuorumMeasures,
 };
 
 use super::{

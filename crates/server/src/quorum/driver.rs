@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     metadata_change::Touched,
-    metrics::measures::{ControllerCounts, QuorumMeasures},
+    metrics::quorum::{ControllerCounts, QuorumMeasures},
     node::World,
 };
 
@@ -71,6 +71,8 @@ pub struct QuorumStart {
     pub raft: Raft,
     /// The image that the latest snapshot holds, and where it stands.
     pub loader: Loader,
+    /// Whether there is such a snapshot.
+    pub has_loaded_snapshot: bool,
     /// The records that a new cluster starts with.
     pub bootstrap: Vec<MetadataRecord>,
     /// Shares the leader's id.
@@ -182,6 +184,7 @@ pub(super) struct Driver {
     left: Option<oneshot::Sender<()>>,
     failed: bool,
     pub(super) counts: ControllerCounts,
+    last_snapshot: snapshots::Last,
 }
 
 /// Runs the quorum until it is stopped.
@@ -263,7 +266,11 @@ impl Driver {
             afterwards: VecDeque::new(),
             left: Some(left),
             failed: false,
-            counts: ControllerCounts::default(),
+            counts: ControllerCounts {
+                loaded_snapshots: u64::from(start.has_loaded_snapshot),
+                ..ControllerCounts::default()
+            },
+            last_snapshot: snapshots::Last { bytes: 0, at: clock.now().since_start() },
         };
         (driver, start.commands, start.arrivals)
     }
@@ -309,7 +316,10 @@ impl Driver {
             voted: self.raft.voted_id(),
             observers: self.raft.observer_count(),
             is_changing_voters: self.raft.is_changing_voters(),
+            ignores_static_voters: self.raft.ignores_static_voters(),
             counts: self.counts,
+            snapshot_bytes: self.last_snapshot.bytes,
+            snapshot_age: self.monotonic().saturating_sub(self.last_snapshot.at),
             forwarding: self.forwarding.len(),
             silences: self
                 .active

@@ -101,6 +101,9 @@ fn apply_broker_configs(node: &Node, published: &Published) {
             node.log_dirs.cordon(&absolute(&node.world, &altered.cordoned_log_dirs()));
             node.config.store(Arc::new(altered));
         }
-        Err(errors) => warn!(%errors, "the altered config of this broker is not legal and does not count"),
+        Err(errors) => {
+            node.measures.apply_failed();
+            warn!(%errors, "the altered config of this broker is not legal and does not count");
+        }
     }
 }

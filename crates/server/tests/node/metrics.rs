@@ -5,17 +5,22 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
+use klamm_metadata::features::MetadataVersion;
 use klamm_protocol::{
+    ErrorCode,
     api::{
         find_coordinator::FindCoordinatorRequest,
         offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+        update_features::{FeatureUpdateKey, UpdateFeaturesRequest},
     },
     records::CompressionType,
 };
 
 use crate::{
     batches::{batch, produce},
-    harness::{Client, PATIENCE, TestNode, beside_others, eventually},
+    configs::{BROKER, SET, alter},
+    harness::{Client, PATIENCE, TestNode, beside_others, eventually, format, fresh_dir, remove},
+    storage::meta,
 };
 
 /// A port for a node's metrics.
@@ -86,6 +91,11 @@ fn what_a_node_does_can_be_read_by_http() {
         ("kafka_server_raft_metrics_current_state{state=\"leader\"}", 1.0),
         ("kafka_server_raft_metrics_current_leader", 1.0),
         ("kafka_server_raft_metrics_number_of_observers", 0.0),
+        ("kafka_server_kafkaserver_brokerstate", 3.0),
+        ("kafka_server_metadataloader_currentcontrollerid", 1.0),
+        ("kafka_server_metadataloader_handleloadsnapshotcount", 0.0),
+        ("kafka_server_snapshotemitter_latestsnapshotgeneratedbytes", 0.0),
+        ("kafka_log_logmanager_offlinelogdirectorycount", 0.0),
         ("kafka_controller_kafkacontroller_brokerregistrationstate{broker=\"1\"}", 30.0),
         ("kafka_controller_kafkacontroller_timedoutbrokerheartbeatcount", 0.0),
         ("kafka_controller_controllerstats_uncleanleaderelections_total", 0.0),
@@ -114,4 +124,128 @@ fn what_a_node_does_can_be_read_by_http() {
     assert!(value(&text, "process_resident_memory_bytes") > 1e6);
     assert_eq!(text.lines().last(), Some("# EOF"));
     assert!(get(port, "/other").0.starts_with("HTTP/1.1 404"));
+}
+
+/// A number that a node tells now.
+fn told(port: u16, series: &str) -> f64 {
+    value(&get(port, "/metrics").1, series)
+}
+
+#[test]
+fn cordoned_directories_and_configs_without_effect_are_told() {
+    let _shared = beside_others();
+    let port = free_port();
+    let listener = format!("127.0.0.1:{port}");
+    let dir = fresh_dir("metrics-directories");
+    let (first, second) = (dir.join("first"), dir.join("second"));
+    std::fs::create_dir_all(&first).unwrap();
+    format(&first, 1);
+    meta(&second, 1, "abcdefghijklmnopqrstuA");
+    let (first, second) = (first.display().to_string(), second.display().to_string());
+    let both = format!("{first},{second}");
+    let settings = [("log.dirs", both.as_str()), ("klamm.metrics.listener", &listener)];
+    let node = TestNode::start_in(dir, &settings);
+    let of = |dir: &str| format!("kafka_log_logmanager_logdirectorycordoned{{logdirectory=\"{dir}\"}}");
+    const CORDONED: &str = "kafka_log_logmanager_cordonedlogdirectorycount";
+    const NO_EFFECT: &str = "kafka_server_broker_metadata_metrics_metadata_apply_error_count";
+    assert_eq!((told(port, CORDONED), told(port, NO_EFFECT)), (0.0, 0.0));
+    let keys = &[("cordoned.log.dirs", SET, Some(second.as_str()))];
+    assert_eq!(alter(&mut node.connect(), BROKER, "1", keys).0, ErrorCode::None);
+    eventually("the directory is cordoned", || told(port, CORDONED) == 1.0);
+    assert_eq!((told(port, &of(&first)), told(port, &of(&second))), (0.0, 1.0));
+    assert_eq!(told(port, NO_EFFECT), 0.0);
+
+    // Without the directory, what was altered contradicts the properties file.
+    let dir = node.stop();
+    let port = free_port();
+    let listener = format!("127.0.0.1:{port}");
+    let settings = [("log.dirs", first.as_str()), ("klamm.metrics.listener", &listener)];
+    let _node = TestNode::start_in(dir, &settings);
+    assert!(told(port, NO_EFFECT) >= 1.0);
+    assert!(told(port, "kafka_controller_kafkacontroller_metadataerrorcount") >= 1.0);
+    assert_eq!(told(port, CORDONED), 0.0);
+}
+
+#[test]
+fn features_of_node_and_cluster_are_told() {
+    let _shared = beside_others();
+    let port = free_port();
+    let node =
+        TestNode::start("metrics-features", &[("klamm.metrics.listener", &format!("127.0.0.1:{port}"))]);
+    const IGNORED: [&str; 2] = [
+        "kafka_controller_kafkacontroller_ignoredstaticvoters",
+        "kafka_server_broker_metadata_metrics_ignored_static_voters",
+    ];
+    const KRAFT_VERSION: &str = "kafka_server_metadataloader_finalizedlevel{featurename=\"kraftVersion\"}";
+    let text = get(port, "/metrics").1;
+    let version = f64::from(MetadataVersion::LATEST_PRODUCTION.level());
+    for (series, expected) in [
+        ("kafka_server_metadataloader_finalizedlevel{featurename=\"metadataVersion\"}", version),
+        ("kafka_server_metadataloader_finalizedlevel{featurename=\"groupVersion\"}", 1.0),
+        ("kafka_server_node_metrics_maximum_supported_level{feature_name=\"metadata-version\"}", version),
+        ("kafka_server_node_metrics_minimum_supported_level{feature_name=\"metadata-version\"}", 7.0),
+        ("kafka_server_node_metrics_maximum_supported_level{feature_name=\"transaction-version\"}", 2.0),
+        (KRAFT_VERSION, 0.0),
+        (IGNORED[0], 0.0),
+        (IGNORED[1], 0.0),
+    ] {
+        assert_eq!(value(&text, series), expected, "{series}");
+    }
+    // The quorum gets voters of its own.
+    let update = FeatureUpdateKey {
+        feature: "kraft.version".into(),
+        max_version_level: 1,
+        upgrade_type: 1,
+        ..Default::default()
+    };
+    let request =
+        UpdateFeaturesRequest { feature_updates: vec![update], timeout_ms: 60_000, ..Default::default() };
+    let answer = node.connect().call(&request, 1);
+    assert_eq!(answer.error_code, 0, "{answer:?}");
+    eventually("the quorum has voters of its own", || told(port, KRAFT_VERSION) == 1.0);
+    assert_eq!(IGNORED.map(|series| told(port, series)), [1.0, 1.0]);
+}
+
+#[test]
+fn snapshots_that_are_written_and_loaded_are_told() {
+    let _shared = beside_others();
+    let begin = |dir: std::path::PathBuf| {
+        let port = free_port();
+        let listener = format!("127.0.0.1:{port}");
+        let between = "metadata.log.max.record.bytes.between.snapshots";
+        (port, TestNode::start_in(dir, &[(between, "2000"), ("klamm.metrics.listener", &listener)]))
+    };
+    let dir = fresh_dir("metrics-snapshots");
+    format(&dir, 1);
+    const LOADED: &str = "kafka_server_metadataloader_handleloadsnapshotcount";
+    const WRITTEN: &str = "kafka_server_snapshotemitter_latestsnapshotgeneratedbytes";
+    let (port, node) = begin(dir);
+    for topic in 0..15 {
+        node.create_topic(&format!("topic-{topic}"), 3, &[("retention.ms", "86400000")]);
+    }
+    eventually("a snapshot", || told(port, WRITTEN) > 1000.0);
+    assert!(told(port, "kafka_server_snapshotemitter_latestsnapshotgeneratedagems") < 60_000.0);
+    assert_eq!(told(port, LOADED), 0.0);
+    let (port, _node) = begin(node.stop());
+    assert_eq!(told(port, LOADED), 1.0);
+}
+
+#[test]
+fn a_broker_that_waits_to_be_let_go_says_so() {
+    let _shared = beside_others();
+    let port = free_port();
+    let listener = format!("127.0.0.1:{port}");
+    let settings = [
+        ("klamm.metrics.listener", listener.as_str()),
+        ("controller.quorum.fetch.timeout.ms", "3000"),
+        ("controller.quorum.election.timeout.ms", "100"),
+    ];
+    const STATE: &str = "kafka_server_kafkaserver_brokerstate";
+    let one = TestNode::start("metrics-parting", &[]);
+    let two = one.start_broker(fresh_dir("metrics-parting-two"), 2, &settings);
+    assert_eq!(told(port, STATE), 3.0);
+    one.stop();
+    let stopping = std::thread::spawn(move || two.stop());
+    eventually("the broker asks to be let go", || told(port, STATE) == 6.0);
+    remove(&stopping.join().unwrap());
 }

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::{Driver, carry_out::Afterwards};
 use crate::{
-    metrics::measures::ControllerCounts,
+    metrics::quorum::ControllerCounts,
     observe::Observation,
     quorum::{command::CommandError, decide},
 };

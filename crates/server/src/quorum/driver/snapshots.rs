@@ -18,6 +18,14 @@ use crate::{
 /// How often old snapshots are looked at. Kafka's value.
 pub(super) const CLEAN_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The last snapshot that this node has written.
+pub(super) struct Last {
+    /// Its size, 0 if there is none.
+    pub(super) bytes: u64,
+    /// When it was written, or the driver was made.
+    pub(super) at: Duration,
+}
+
 impl Driver {
     /// Puts the leader's snapshot in the place of everything that was here; nothing happens to that if the snapshot has
     /// been damaged on the way.
@@ -38,6 +46,7 @@ impl Driver {
         };
         self.log.install_snapshot(id, self.world.clock.wall_ms())?;
         self.loader = loader;
+        self.counts.loaded_snapshots += 1;
         self.snapshot_policy.reset(self.monotonic());
         self.touched = Touched::everything();
         self.publish();
@@ -78,6 +87,7 @@ impl Driver {
         match result {
             Ok(bytes) => {
                 info!(end_offset = id.offset, epoch = id.epoch, bytes, "metadata snapshot written");
+                self.last_snapshot = Last { bytes: bytes as u64, at: self.monotonic() };
             }
             Err(error) => {
                 error!(error, "a metadata snapshot cannot be written");

@@ -161,11 +161,6 @@ impl Delivery {
         self.is_dead_letter() && self.freed == Freed::Kept
     }
 
-    /// Whether it is to be copied, once that can be kept.
-    pub(crate) const fn is_unkept_as_dead_letter(&self) -> bool {
-        self.is_dead_letter() && self.is_unkept()
-    }
-
     /// Whether it is on its way to the dead-letter queue, as far as that is known here, and not there yet.
     pub(crate) const fn is_to_be_copied(&self) -> bool {
         matches!(self.state, RecordState::Archiving) && !self.is_copied
@@ -262,6 +257,11 @@ impl Delivery {
         self.freed = Freed::Unkept;
         self.member = None;
         self.locked_until = None;
+    }
+
+    /// Whether what is kept says how often it was delivered.
+    pub(crate) fn is_count_kept(&self) -> bool {
+        !self.is_with_member() && self.freed == Freed::Kept
     }
 
     /// Whether it was freed and that is neither kept nor being written.

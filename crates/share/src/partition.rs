@@ -145,7 +145,7 @@ pub struct SharePartition {
     /// When locks on which offsets run out, and when what is held back is not any more. There are more than there are locks: one that is given up stays.
     deadlines: BTreeSet<(Duration, i64, i64)>,
     next_write: u64,
-    /// When what a write has failed to keep, and the dead-letter queue waits for, is to be in another.
+    /// When what a write has failed to keep is to be in another.
     keep_again_at: Option<Duration>,
     breaker: Breaker,
 }

@@ -284,10 +284,13 @@ impl ShareSessions {
     pub fn disconnected(&mut self, key: &SessionKey, id: SessionId) -> Disconnected {
         let ended = if self.is_open(key, id) { self.close(key) } else { None };
         self.evictions += u64::from(ended.is_some());
-        let from = SessionKey { group: key.group.clone(), member: StrBytes::default() };
-        let next = self.sessions.range(from..).next();
-        let is_group_gone = next.is_none_or(|(next, _)| next.group != key.group);
-        Disconnected { ended, is_group_gone }
+        Disconnected { ended, is_group_gone: !self.has_group(&key.group) }
+    }
+
+    /// Whether some member of a group has a session.
+    pub fn has_group(&self, group: &StrBytes) -> bool {
+        let from = SessionKey { group: group.clone(), member: StrBytes::default() };
+        self.sessions.range(from..).next().is_some_and(|(next, _)| next.group == *group)
     }
 
     /// Ends all of them: share groups are not served any more.

@@ -87,7 +87,8 @@ struct Active {
     noted: Option<Duration>,
     /// What goes to the dead-letter queue.
     copying: Rc<Copying>,
-    /// Whether the group has nobody left here, and it is to be given up when nothing is being copied any more.
+    /// Whether the group has nobody left here, and it is to be given up when everything that has happened is kept, and
+    /// nothing is being copied any more.
     is_abandoned: bool,
 }
 
@@ -96,11 +97,10 @@ impl Active {
         SharePartitionKey { group: key.group.clone(), topic_id: self.topic_id, partition: key.at.index }
     }
 
-    /// Whether records are on their way to the dead-letter queue, or may be when what is being written is written.
-    fn has_dead_letters_to_come(&self) -> bool {
-        !self.copying.is_idle()
-            || self.machine.has_unkept_dead_letters()
-            || (self.settings.partition.has_dead_letters && !self.writes.is_idle())
+    /// Whether giving it up would lose something: a delivery that is not kept, or may not be, or a record on its way to the
+    /// dead-letter queue.
+    fn has_unfinished(&self) -> bool {
+        !self.copying.is_idle() || !self.writes.is_idle() || self.machine.has_unkept_deliveries()
     }
 }
 
@@ -116,32 +116,6 @@ impl SharePartitions {
                 wake(gone);
             }
         }
-    }
-
-    /// Nobody of the group is left here. Gives up what is known here to have nothing on its way to the dead-letter queue.
-    /// Returns of which partitions that is not known, as they are not loaded.
-    fn forget_group(&self, group: &str) -> Vec<TopicPartition> {
-        let mut held = self.held.borrow_mut();
-        let keys: Vec<Key> = held.keys().filter(|key| key.group == *group).cloned().collect();
-        let mut unknown = Vec::new();
-        for key in keys {
-            match held.get_mut(&key) {
-                Some(Held::Active(active)) if active.has_dead_letters_to_come() => {
-                    active.is_abandoned = true;
-                    active.waiting.wake_all();
-                }
-                Some(Held::Loading { waiting, is_abandoned, .. }) => {
-                    *is_abandoned = true;
-                    waiting.wake_all();
-                }
-                Some(Held::Failed(_) | Held::Leaving { .. }) => {
-                    give_up(&mut held, &key);
-                    unknown.push(key.at);
-                }
-                Some(Held::Active(_)) | None => give_up(&mut held, &key),
-            }
-        }
-        unknown
     }
 
     /// Gives up a share partition whose state turned out to be another's, if it is still the same.
@@ -213,10 +187,46 @@ fn wake(held: Held) {
 }
 
 impl Shard {
-    /// Nobody of the group is left here. What is on its way to the dead-letter queue gets there still.
-    pub(crate) fn forget_group(self: &Rc<Self>, group: &str) {
-        for at in self.share().forget_group(group) {
-            self.seek_dead_letters_again(&at);
+    /// Nobody of the group is left here. What is on its way to the dead-letter queue gets there still, and what was delivered
+    /// is kept before it is forgotten.
+    pub(crate) fn forget_group(self: &Rc<Self>, group: &StrBytes) {
+        // Somebody may have come since that was said.
+        if self.node().share_sessions().has_group(group) {
+            return;
+        }
+        let share = self.share();
+        let of_group = |key: &&Key| key.group == *group;
+        let keys: Vec<Key> = share.held.borrow().keys().filter(of_group).cloned().collect();
+        for key in keys {
+            self.abandon(&key);
+        }
+    }
+
+    fn abandon(self: &Rc<Self>, key: &Key) {
+        let mut held = self.share().held.borrow_mut();
+        match held.get_mut(key) {
+            Some(Held::Active(active)) => {
+                active.is_abandoned = true;
+                active.waiting.wake_all();
+                // Also of members that had it in no session any more.
+                if let Some(write) = active.machine.release_all(&active.settings.partition) {
+                    self.keep(key, active, write, None);
+                }
+                let incarnation = active.incarnation;
+                drop(held);
+                self.leave_if_abandoned(key, incarnation);
+            }
+            Some(Held::Loading { waiting, is_abandoned, .. }) => {
+                *is_abandoned = true;
+                waiting.wake_all();
+            }
+            Some(Held::Failed(_) | Held::Leaving { .. }) => {
+                // Whether it has anything on its way to the dead-letter queue is not known.
+                give_up(&mut held, key);
+                drop(held);
+                self.seek_dead_letters_again(&key.at);
+            }
+            None => {}
         }
     }
 

@@ -25,12 +25,6 @@ pub struct DeadLetter {
 }
 
 impl SharePartition {
-    /// Whether some records are to be copied as soon as it can be kept that they are given up, which has failed and is tried
-    /// again by [`Self::expire`]. What is kept says that they may be delivered still.
-    pub const fn has_unkept_dead_letters(&self) -> bool {
-        self.keep_again_at.is_some()
-    }
-
     /// Takes the records that are to be copied and are not being so already.
     pub fn take_dead_letters(&mut self, settings: &Settings) -> Vec<DeadLetter> {
         let mut taken: Vec<DeadLetter> = Vec::new();

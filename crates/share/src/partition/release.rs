@@ -24,15 +24,24 @@ pub struct Expired {
 impl SharePartition {
     /// A member is gone: what it has is free again once that is written.
     pub fn release(&mut self, member: &StrBytes, settings: &Settings) -> Option<StateWrite> {
+        self.release_of(|holder| holder == member, settings)
+    }
+
+    /// All members are gone.
+    pub fn release_all(&mut self, settings: &Settings) -> Option<StateWrite> {
+        self.release_of(|_| true, settings)
+    }
+
+    fn release_of(&mut self, is_gone: impl Fn(&StrBytes) -> bool, settings: &Settings) -> Option<StateWrite> {
         let mut gathered = self.new_write();
         let start = self.start_offset;
+        let is_theirs = |delivery: &Delivery| delivery.member.as_ref().is_some_and(&is_gone);
         for batch in self.batches.values_mut() {
-            explode_at_start(batch, start, |delivery| delivery.member.as_ref() == Some(member));
+            explode_at_start(batch, start, is_theirs);
             for (first, last, delivery) in batch.parts_mut() {
-                let is_members = delivery.member.as_ref() == Some(member)
-                    && delivery.state == RecordState::Acquired
-                    && !delivery.is_changing();
-                if is_members {
+                let is_released =
+                    is_theirs(delivery) && delivery.state == RecordState::Acquired && !delivery.is_changing();
+                if is_released {
                     let wanted = if last < start { RecordState::Archived } else { RecordState::Available };
                     delivery.begin(wanted, settings, gathered.id);
                     note(&mut gathered, first, last, delivery);

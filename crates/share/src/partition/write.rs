@@ -6,7 +6,7 @@ use super::release::note;
 use super::{Settings, SharePartition};
 use crate::{batch::InFlightBatch, delivery::RecordState};
 
-/// How long a write waits that is made only because one failed which the dead-letter queue waits for.
+/// How long a write waits that is made only because one failed.
 const KEEP_AGAIN: Duration = Duration::from_secs(1);
 
 /// Names a write.
@@ -67,6 +67,14 @@ impl Gathered {
 }
 
 impl SharePartition {
+    /// Whether some record has been delivered, and what is kept does not say so: who took over from that could deliver it
+    /// once more than the group's limit allows. True as long as a record is with a member, or it is not written what became
+    /// of one; if a write fails, [`Self::expire`] makes another.
+    pub fn has_unkept_deliveries(&self) -> bool {
+        let mut parts = self.batches.values().flat_map(InFlightBatch::parts);
+        parts.any(|(.., delivery)| !delivery.is_count_kept())
+    }
+
     pub(super) fn new_write(&mut self) -> Gathered {
         let id = WriteId(self.next_write);
         self.next_write += 1;
@@ -146,7 +154,7 @@ impl SharePartition {
                 let is_given_up_before = delivery.is_leaving_as_dead_letter();
                 let is_changed = delivery.end(id, is_kept, now, settings);
                 self.has_dead_letters |= delivery.is_kept_as_dead_letter();
-                is_any_unkept |= delivery.is_unkept_as_dead_letter();
+                is_any_unkept |= delivery.is_unkept();
                 if !is_changed {
                     continue;
                 }

@@ -88,6 +88,18 @@ impl Walk {
             _ if self.random.below(10) == 0 => self.crash(),
             _ => {}
         }
+        self.check_counts_kept();
+    }
+
+    /// Whoever is told that nothing is left to be kept may forget the partition, and no delivery with it.
+    fn check_counts_kept(&self) {
+        if self.partition.has_unkept_deliveries() || !self.writes.is_empty() {
+            return;
+        }
+        for (offset, known) in self.known.range(self.kept_start..) {
+            let kept = self.kept.get(offset).map_or(0, |(_, count)| *count);
+            assert_eq!(kept, known.deliveries, "{offset} was delivered more often than is kept");
+        }
     }
 
     fn produce(&mut self) {

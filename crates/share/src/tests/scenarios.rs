@@ -501,16 +501,71 @@ fn what_a_member_that_left_had_last_is_a_dead_letter_once_that_is_written() {
          set dead-letters=yes
          fetch m1 10 => 0x1
          leave m1
-         unkept-letters false
          after 30000
          lost 0=archiving x1
          letters =>
-         unkept-letters true
+         unkept true
          after 1000
-         unkept-letters false
+         unkept true
          kept 0=archiving x1
-         unkept-letters false
+         unkept false
          letters => 0x1(exceeded)",
+    );
+}
+
+#[test]
+fn a_delivery_is_told_of_until_that_is_kept() {
+    // The lock has run out when the write fails.
+    check(
+        "log 0-1
+         unkept false
+         set limit=2
+         fetch m1 10 => 0-1x1
+         unkept true
+         leave m1
+         unkept true
+         after 30000
+         lost 0-1=available x1
+         unkept true
+         after 999
+         nothing-to-keep
+         after 1
+         unkept true
+         lost 0-1=available x1
+         after 1000
+         kept 0-1=available x1
+         unkept false",
+    );
+    // It runs out later; it is the last delivery.
+    check(
+        "log 0-1
+         set limit=1
+         set dead-letters=yes
+         fetch m1 1 => 0-1x1
+         leave m1
+         after 29999
+         lost 0-1=archiving x1
+         state 0..1 | 0-1 acquired x1 m1
+         letters =>
+         unkept true
+         after 1
+         unkept true
+         kept 0-1=archiving x1
+         unkept false
+         letters => 0-1x1(exceeded)",
+    );
+    // Whoever is gone needs not be known by name.
+    check(
+        "log 0 1
+         fetch m1 1 => 0x1
+         fetch m2 1 => 1x1
+         ack m2 1 accept
+         leave all
+         kept 1=acked x1
+         unkept true
+         kept 0=available x1
+         unkept false
+         state 0..1 | 0 available x1 | 1 acked x1",
     );
 }
 

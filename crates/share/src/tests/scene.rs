@@ -5,8 +5,9 @@
 //! * `fetch m1 500 [size 10] => 0-9x1`: m1 wants 500 records; what it gets, and how often that was delivered
 //! * `limit m1 5 => 0-4x1`: the same with never more than 5 records
 //! * `ack m1 0-4 accept`, `ack m1 0-2 accept,release,gap ! INVALID_RECORD_STATE`
-//! * `leave m1`, `after 30000` (milliseconds pass, locks run out), `log-start 10`
+//! * `leave m1`, `leave all`, `after 30000` (milliseconds pass, locks run out), `log-start 10`
 //! * `kept 0-4=acked x1`, `lost`: the oldest write, what is in it, and whether it was kept
+//! * `unkept true`: whether what is kept does not say of each delivery that there was one
 //! * `keeps-from 5 done 3`: the start offset of the oldest write, and how many offsets from there are done with
 //! * `state 5..9 | 5-9 acquired x1 m1`: start and end offset, and the batches
 //! * `next 5`: where the next fetch begins
@@ -136,7 +137,10 @@ impl Scene {
             }
             "ack" => self.acknowledge(&words, context),
             "leave" => {
-                let write = self.partition.release(&words[1].into(), &self.settings);
+                let write = match words[1] {
+                    "all" => self.partition.release_all(&self.settings),
+                    member => self.partition.release(&member.into(), &self.settings),
+                };
                 self.writes.extend(write);
             }
             "after" => {
@@ -157,8 +161,8 @@ impl Scene {
                 assert_eq!(told, (words[1].to_owned(), words[3].to_owned()), "{context}");
             }
             "letters" | "copied" | "breaker" => self.dead_letters(&words, expected, context),
-            "unkept-letters" => {
-                let has_some = self.partition.has_unkept_dead_letters().to_string();
+            "unkept" => {
+                let has_some = self.partition.has_unkept_deliveries().to_string();
                 assert_eq!(has_some, words[1], "{context}");
             }
             "nothing-to-keep" => assert!(self.writes.is_empty(), "{context}: {:?}", self.writes),

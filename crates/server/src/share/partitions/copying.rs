@@ -293,13 +293,11 @@ impl Shard {
         noted.is_some()
     }
 
-    /// Gives up a share partition whose group has nobody left here, if nothing is left to be copied, and nothing will be when
-    /// it can be written.
+    /// Gives up a share partition whose group has nobody left here, if nothing would be lost by it.
     pub(super) fn leave_if_abandoned(&self, key: &Key, incarnation: u64) {
         let share = self.share();
-        let is_over = share.with_active(key, incarnation, |active| {
-            active.is_abandoned && !active.has_dead_letters_to_come() && active.writes.is_idle()
-        });
+        let is_over =
+            share.with_active(key, incarnation, |active| active.is_abandoned && !active.has_unfinished());
         if is_over == Some(true) {
             give_up(&mut share.held.borrow_mut(), key);
         }

@@ -141,7 +141,8 @@ impl Shard {
         let share = self.share();
         share.with_active(key, incarnation, |active| {
             active.copying.note_write(written.is_ok());
-            let mut is_news = false;
+            // Who has come to an abandoned one waits for it to be kept.
+            let mut is_news = active.is_abandoned;
             for (id, _) in &parts {
                 is_news |= active.machine.written(now, *id, written.is_ok(), &active.settings.partition);
             }

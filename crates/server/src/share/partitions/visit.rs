@@ -173,15 +173,19 @@ impl Shard {
             Err(error) => return VisitAnswer::failed(error),
         };
         let mut held = share.held.borrow_mut();
-        let is_abandoned = match held.get(&key) {
-            Some(Held::Active(active)) => active.is_abandoned,
-            Some(Held::Loading { is_abandoned, .. }) => *is_abandoned,
-            _ => false,
-        };
-        if is_abandoned {
+        match held.get_mut(&key) {
+            // What is kept does not say yet what was delivered.
+            Some(Held::Active(active)) if active.is_abandoned && active.machine.has_unkept_deliveries() => {
+                if let Some(watch) = &request.watch {
+                    active.waiting.add(watch);
+                }
+                return VisitAnswer::default();
+            }
             // While nobody was here its state may have been deleted, altered or made anew. Records that are on their way to
             // the dead-letter queue may get there twice.
-            give_up(&mut held, &key);
+            Some(Held::Active(active)) if active.is_abandoned => give_up(&mut held, &key),
+            Some(Held::Loading { is_abandoned: true, .. }) => give_up(&mut held, &key),
+            _ => {}
         }
         let is_stale = match held.get(&key) {
             None => true,

@@ -65,9 +65,9 @@ impl Replication {
     /// Starts what runs beside the shard's requests.
     pub(crate) fn start(shard: &Rc<Shard>) -> [spawn::Task<()>; 3] {
         [
-            spawn::local(run_timers(Rc::clone(shard))),
-            spawn::local(isr::run(Rc::clone(shard))),
-            spawn::local(directories::run(Rc::clone(shard))),
+            spawn::essential(run_timers(Rc::clone(shard))),
+            spawn::essential(isr::run(Rc::clone(shard))),
+            spawn::essential(directories::run(Rc::clone(shard))),
         ]
     }
 

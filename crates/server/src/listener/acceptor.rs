@@ -6,7 +6,7 @@ use klamm_io::{
     net::{Acceptor, Listener},
     spawn,
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::limits::ConnectionLimits;
 use crate::{listener::connection::NewConnection, node::ListenerName, shard::Shards};
@@ -22,8 +22,9 @@ pub async fn run(name: ListenerName, listener: Listener, limits: Arc<ConnectionL
     let acceptor: Acceptor = match listener.into_acceptor() {
         Ok(acceptor) => acceptor,
         Err(error) => {
-            warn!(listener = %name, %error, "cannot accept connections");
-            return;
+            // A node that nobody can reach would keep what it leads from everybody.
+            error!(listener = %name, %error, "cannot accept connections: the node ends");
+            spawn::exit(1);
         }
     };
     let mut turn = 0usize;

@@ -110,7 +110,7 @@ impl Markers {
         let entry = brokers.entry(broker).or_insert_with(|| {
             let queue = Rc::new(Queue::default());
             let task = send(Rc::downgrade(shard), Arc::clone(shard.node()), broker, Rc::clone(&queue));
-            Broker { queue, task: spawn::local(task) }
+            Broker { queue, task: spawn::essential(task) }
         });
         Rc::clone(&entry.queue)
     }

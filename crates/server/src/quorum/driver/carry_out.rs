@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use klamm_io::spawn;
 use klamm_raft::{Action, Input, RaftResponse};
+use tracing::error;
 
 use super::{Driver, Event};
 use crate::quorum::metadata_log::MetadataLogError;
@@ -51,9 +52,12 @@ impl Driver {
                     } else {
                         Some(handle.unsynced())
                     };
-                    if let Some(done) = done {
-                        let _ = events.send(Event::Synced(done));
-                    }
+                    // A quorum whose leader does not know what it has on disk would stand still, and nobody would know why.
+                    let Some(done) = done else {
+                        error!("a defect in syncing the metadata log: the node ends");
+                        spawn::abort();
+                    };
+                    let _ = events.send(Event::Synced(done));
                 });
             }
             Action::Truncate { end_offset } => self.log.truncate(end_offset, now_ms)?,

@@ -80,7 +80,7 @@ impl Outgoing {
         let is_idle = !queues.contains_key(&(broker, api));
         queues.entry((broker, api)).or_default().push(Waiting { key, request, reply });
         if is_idle {
-            spawn::local(Rc::clone(self).run(broker, api));
+            spawn::essential(Rc::clone(self).run(broker, api));
         }
         answer
     }

@@ -46,7 +46,7 @@ impl Outgoing {
             let is_idle = !queues.contains_key(&broker);
             queues.entry(broker).or_default().push(transaction, reply);
             if is_idle {
-                spawn::local(Rc::clone(self).run(broker));
+                spawn::essential(Rc::clone(self).run(broker));
             }
         }
         answer.await.unwrap_or(Err(ErrorCode::NetworkException))

@@ -1,5 +1,5 @@
-//! A group of many members: how long it takes from its start until all have their partitions, and again after one of
-//! them has left; by the consumer protocol (KIP-848) and by the classic one.
+//! A group of many members: how long it takes from its start until all have their partitions, and again each time that
+//! one of them has left; by the consumer protocol (KIP-848) and by the classic one.
 //!
 //! Speaks the protocol alone, and so measures Kafka as well. On a node with a topic `members` of as many partitions as
 //! there are members: `cargo run --release -p klamm-server --example group_members -- PORT consumer|classic [MEMBERS]`.
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use klamm_io::{Clock, spawn};
+use klamm_io::{Clock, Instant, spawn};
 use klamm_net::client::{Connection, ConnectionError, Settings};
 use klamm_protocol::api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatRequestTopicPartitions,
@@ -28,7 +28,17 @@ use klamm_protocol::consumer_protocol::ConsumerProtocolSubscription;
 use klamm_protocol::{ErrorCode, Message, StrBytes, Uuid, Writer};
 
 const TOPIC: &str = "members";
+/// What the coordinator tells its members by default, for the rest between two measurements only.
+const CONSUMER_HEARTBEAT: Duration = Duration::from_secs(5);
+
 const CLASSIC_HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// How many leave, one after the other.
+const LEAVING: usize = 5;
+
+/// All heartbeats come in the same moment, as all members began then: each time one leaves in another part of the
+/// interval between them, or the times would tell that part alone.
+const REST: Duration = Duration::from_secs(10);
 
 /// What the members know.
 struct Group {
@@ -112,23 +122,33 @@ async fn run(port: u16, is_classic: bool, size: usize) -> Result<(), ConnectionE
     for (member, connection) in connections.into_iter().enumerate() {
         spawn::local(live(connection, member, is_classic, Rc::clone(&group)));
     }
-    for what in ["from start to stable", "after one has left"] {
-        let began = if what == "from start to stable" { started } else { clock.now() };
-        while !group.is_stable() {
-            clock.sleep(Duration::from_millis(5)).await;
-        }
-        let ms = clock.now().saturating_since(began).as_secs_f64() * 1e3;
-        println!("{size} members, {what}: {ms:.0} ms, {} requests", group.requests.replace(0));
-        // At rest, heartbeats are all there is.
-        clock.sleep(Duration::from_secs(10)).await;
-        println!("  at rest, 10 s: {} requests", group.requests.replace(0));
-        group.size.set(size - 1);
-        group.leaving.set(Some(size / 2));
-        while group.leaving.get().is_some() && what == "from start to stable" {
+    until_stable(&group, started, "from start to stable").await;
+    for turn in 0..LEAVING {
+        let heartbeats = if is_classic { CLASSIC_HEARTBEAT } else { CONSUMER_HEARTBEAT };
+        let part = heartbeats.mul_f64((turn as f64 + 0.5) / LEAVING as f64);
+        clock.sleep(REST + part).await;
+        println!("  at rest, {:.1} s: {} requests", (REST + part).as_secs_f64(), group.requests.replace(0));
+        group.size.set(group.size.get() - 1);
+        group.leaving.set(Some(first_to_leave(size) + turn));
+        while group.leaving.get().is_some() {
             clock.sleep(Duration::from_millis(1)).await;
         }
+        until_stable(&group, clock.now(), "after one has left").await;
     }
     Ok(())
+}
+
+async fn until_stable(group: &Group, began: Instant, what: &str) {
+    while !group.is_stable() {
+        group.clock.sleep(Duration::from_millis(5)).await;
+    }
+    let ms = group.clock.now().saturating_since(began).as_secs_f64() * 1e3;
+    println!("{} members, {what}: {ms:.0} ms, {} requests", group.size.get(), group.requests.replace(0));
+}
+
+/// The first of the members that leave; the next ones follow it.
+const fn first_to_leave(size: usize) -> usize {
+    size / 2
 }
 
 async fn wait_for_coordinator(connection: &Connection, group: &Group) -> Result<(), ConnectionError> {
@@ -217,7 +237,8 @@ async fn live_consumer(connection: &Connection, member: usize, group: &Group) ->
 /// The member that leaves does so at once.
 async fn pause(group: &Group, member: usize, interval: Duration) {
     let until = group.clock.now() + interval;
-    if member == group.partitions / 2 {
+    let first = first_to_leave(group.partitions);
+    if (first..first + LEAVING).contains(&member) {
         while group.leaving.get() != Some(member) && group.clock.now() < until {
             group.clock.sleep(Duration::from_millis(1)).await;
         }

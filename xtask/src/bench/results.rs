@@ -72,7 +72,7 @@ fn about(part: Part, size: &Size) -> String {
              other, 10 s after 10 s of warming up. A group of a thousand members, each with a connection of its own (`cargo run \
              --release -p klamm-server --example group_members`): a member hears of a change with its next heartbeat, every \
              5 s (3 s in a classic group), and all of them began together, so that a figure of \"after one has left\" is \
-             mostly the time until then; a classic group's start is mostly `group.initial.rebalance.delay.ms`. Share groups: \
+             mostly the time until then, and five leave, each in another part of that interval; a classic group's start is mostly `group.initial.rebalance.delay.ms`. Share groups: \
              Java consumers in one JVM (`TestClient share`) read {} records of 100 bytes in 4 partitions, 10 s from the moment \
              on at which each of them has got some.",
             records * 3

@@ -168,7 +168,7 @@ struct Running {
     senders: ShardSenders,
     shards: Vec<spawn::Thread>,
     quorum: Quorum,
-    _metrics: Option<Exposition>,
+    metrics: Option<Exposition>,
     /// Listeners that are bound and nobody accepts on yet.
     bound: std::cell::RefCell<Vec<(ListenerName, Listener)>>,
 }
@@ -224,11 +224,14 @@ impl Running {
         node.log_dirs.begin();
         let shards = start_shards(&node, &senders, queues)?;
         let metrics = exposition::start(config, &node, &senders)?;
-        Ok(Self { node, senders, shards, quorum, _metrics: metrics, bound: bound.into() })
+        Ok(Self { node, senders, shards, quorum, metrics, bound: bound.into() })
     }
 
     async fn stop(self) {
         stop(&self.node, &self.senders, self.shards, self.quorum).await;
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
         info!(node = self.node.id, "node stopped");
     }
 }

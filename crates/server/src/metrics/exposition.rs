@@ -30,7 +30,16 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Metrics can be read for as long as this lives.
 #[derive(Debug)]
 pub struct Exposition {
-    _stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    thread: spawn::Thread,
+}
+
+impl Exposition {
+    /// Ends it, and lets go of the node: its directories are locked for as long as somebody has it.
+    pub async fn stop(self) {
+        drop(self.stop);
+        self.thread.join().await;
+    }
 }
 
 /// Where numbers come from.
@@ -66,7 +75,7 @@ pub fn start(
     info!(address = %listener.local_addr().map_err(failed)?, "metrics can be read at /metrics");
     let source = Arc::new(Source { node: Arc::clone(node), shards: shards.clone() });
     let (stop, stopped) = oneshot::channel::<()>();
-    spawn::thread("klamm-metrics", move || async move {
+    let thread = spawn::thread("klamm-metrics", move || async move {
         let pages = Router::new().route("/metrics", get(metrics)).with_state(source);
         let acceptor = match listener.into_acceptor() {
             Ok(acceptor) => acceptor,
@@ -85,7 +94,7 @@ pub fn start(
             _ = stopped => {}
         }
     })?;
-    Ok(Some(Exposition { _stop: stop }))
+    Ok(Some(Exposition { stop, thread }))
 }
 
 async fn metrics(State(source): State<Arc<Source>>) -> Response {

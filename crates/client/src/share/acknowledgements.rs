@@ -47,6 +47,11 @@ impl Acknowledgements {
         self.0.keys().copied().collect()
     }
 
+    /// Whether anything is to be said to a broker.
+    pub(super) fn has_some(&self, node: i32) -> bool {
+        self.0.contains_key(&node)
+    }
+
     /// Takes out what is to be said to a broker, in ranges as long as can be.
     pub(super) fn take(&mut self, node: i32) -> BTreeMap<IdPartition, Vec<Range>> {
         let of_node = self.0.remove(&node).unwrap_or_default();

@@ -3,6 +3,8 @@
 //! One owner calls [`ShareConsumer::poll`]. Heartbeats and requests to brokers run in tasks of their own; at each broker
 //! one request is under way at a time, in a share session.
 
+mod acknowledging;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -14,15 +16,17 @@ use klamm_io::{Instant, spawn};
 use klamm_protocol::{
     ErrorCode, Records, Uuid,
     api::{
-        share_acknowledge::{ShareAcknowledgeRequest, ShareAcknowledgeResponse},
+        share_acknowledge::ShareAcknowledgeResponse,
         share_fetch::{PartitionData, ShareFetchRequest, ShareFetchResponse},
     },
     records::{BatchIter, TimestampType},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use acknowledging::offsets_of;
+
 use super::{
-    acknowledgements::{AcknowledgeType, Acknowledgements, GAP, Range},
+    acknowledgements::{AcknowledgeType, Acknowledgements, GAP},
     member::{IdPartition, Member},
     renewals::Renewals,
     session::{Said, Session},
@@ -59,6 +63,7 @@ struct Open {
 /// What a task tells the consumer of a broker's answer.
 enum Event {
     Fetched(i32, Duration, Result<ShareFetchResponse, ClientError>),
+    Acknowledged(i32, Result<ShareAcknowledgeResponse, ClientError>),
     Refreshed,
 }
 
@@ -140,7 +145,12 @@ impl ShareConsumer {
             if let Some(error) = self.member.take_error() {
                 return Err(error);
             }
+            while let Ok(event) = self.events.try_recv() {
+                self.take(event);
+            }
             if let Some(records) = self.buffered.pop_front() {
+                // No fetch takes along what was said of earlier ones, and their locks run out meanwhile.
+                self.send_acknowledgements();
                 for record in &records {
                     let open = Open { node: record.node, is_acknowledged: false };
                     self.open.insert(record.key(), open);
@@ -341,6 +351,11 @@ impl ShareConsumer {
                     None => self.refresh(),
                 }
             }
+            Event::Acknowledged(node, result) => {
+                if let Err(error) = self.acknowledged(node, result) {
+                    tracing::debug!(node, %error, "what was said of records came too late");
+                }
+            }
         }
     }
 
@@ -477,46 +492,6 @@ impl ShareConsumer {
             }
         }
     }
-
-    async fn acknowledge_now(&mut self, node: i32, is_last: bool) -> Result<(), ClientError> {
-        let said = self.take_said(node);
-        let broker = self.brokers.entry(node).or_default();
-        if !broker.session.is_open() {
-            // Whatever was acquired in a session that is gone is not ours any more: none of it is renewed.
-            self.renewals.lost(node);
-            return Ok(());
-        }
-        if said.is_empty() && !is_last {
-            return Ok(());
-        }
-        let count = offsets_of(&said);
-        if count > 0 {
-            self.metrics.acknowledged(self.cluster.clock().now(), count);
-        }
-        let request = broker.session.acknowledge(&self.member, &said, is_last);
-        let result = acknowledge(&self.cluster, node, request).await;
-        let failure = result.as_ref().err().cloned();
-        let answer = self.answered(node, result, |answer| {
-            ClientError::check(answer.error_code, answer.error_message.as_deref())
-        });
-        let Some(answer) = answer else {
-            return Err(failure
-                .unwrap_or(ClientError::Broker { code: ErrorCode::ShareSessionNotFound, message: None }));
-        };
-        let mut refused = BTreeSet::new();
-        let mut first_error = None;
-        for topic in &answer.responses {
-            for partition in &topic.partitions {
-                let message = partition.error_message.as_deref();
-                if let Err(error) = ClientError::check(partition.error_code, message) {
-                    refused.insert((topic.topic_id, partition.partition_index));
-                    first_error.get_or_insert(error);
-                }
-            }
-        }
-        self.take_renewed(node, &refused);
-        first_error.map_or(Ok(()), Err)
-    }
 }
 
 impl ShareRecord {
@@ -543,12 +518,6 @@ fn u128_of(entropy: &klamm_io::Entropy) -> [u8; 16] {
     bytes
 }
 
-/// How many offsets something is said of.
-fn offsets_of(said: &BTreeMap<IdPartition, Vec<Range>>) -> usize {
-    let count = |(first, last, _): &Range| usize::try_from(last - first + 1).unwrap_or(0);
-    said.values().flatten().map(count).sum()
-}
-
 async fn fetch(cluster: Cluster, node: i32, request: ShareFetchRequest, events: UnboundedSender<Event>) {
     let start = cluster.clock().now();
     let result = async {
@@ -560,14 +529,6 @@ async fn fetch(cluster: Cluster, node: i32, request: ShareFetchRequest, events: 
     let result = result.await;
     let latency = cluster.clock().now() - start;
     let _ = events.send(Event::Fetched(node, latency, result));
-}
-
-async fn acknowledge(
-    cluster: &Cluster,
-    node: i32,
-    request: ShareAcknowledgeRequest,
-) -> Result<ShareAcknowledgeResponse, ClientError> {
-    cluster.call_node(node, &request).await
 }
 
 #[cfg(test)]

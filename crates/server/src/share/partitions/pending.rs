@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    future::Future,
     rc::{Rc, Weak},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use klamm_metadata::image::{MetadataImage, ResourceType};
 use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 use klamm_share::RecordState;
 use tokio::sync::Semaphore;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use super::{Held, Key};
 use crate::{
@@ -72,19 +73,14 @@ impl Shard {
         let (led, turns) = (Rc::new(led), Rc::new(Semaphore::new(GROUPS_MAX)));
         let looks = groups.into_iter().map(|group| {
             let (shard, contexts) = (Rc::clone(self), Rc::clone(&contexts));
-            let (led, turns) = (Rc::clone(&led), Rc::clone(&turns));
-            spawn::local(async move {
+            let (led, turns, of) = (Rc::clone(&led), Rc::clone(&turns), group.clone());
+            let look = async move {
                 let _turn = turns.acquire().await;
-                shard.load_with_letters_of(&group, &led, &contexts.share.persister).await
-            })
+                shard.load_with_letters_of(&of, &led, &contexts.share.persister).await
+            };
+            (group, look)
         });
-        let looks: Vec<_> = looks.collect();
-        let mut unanswered = Led::new();
-        for look in looks {
-            // There is none if the node ends.
-            unanswered.extend(look.await.unwrap_or_default());
-        }
-        unanswered
+        each_apart(looks).await.into_iter().flatten().collect()
     }
 
     /// As [`Self::load_with_dead_letters`], of one group.
@@ -162,6 +158,22 @@ enum Standing {
     Here,
 }
 
+/// Runs what is done for some groups beside each other. One that comes upon a defect loses nothing for the others, and
+/// is not tried again, since it would come upon it again.
+async fn each_apart<T: 'static>(
+    all: impl Iterator<Item = (StrBytes, impl Future<Output = T> + 'static)>,
+) -> Vec<T> {
+    let tasks: Vec<_> = all.map(|(group, one)| (group, spawn::local(one))).collect();
+    let mut done = Vec::with_capacity(tasks.len());
+    for (group, task) in tasks {
+        match task.await {
+            Some(output) => done.push(output),
+            None => error!(%group, "a defect: it is not known where records wait for the dead-letter queue"),
+        }
+    }
+    done
+}
+
 /// Runs until everything that has begun to be led was asked for.
 async fn seek(shard: Weak<Shard>) {
     let mut pause = GATHER;
@@ -174,7 +186,13 @@ async fn seek(shard: Weak<Shard>) {
             shard.share().is_seeking.set(false);
             return;
         }
-        let unanswered = shard.load_with_dead_letters(led).await;
+        let look = Rc::clone(&shard);
+        let look = spawn::local(async move { look.load_with_dead_letters(led).await });
+        // Or nobody would ever look again.
+        let unanswered = look.await.unwrap_or_else(|| {
+            error!("a defect: it is not known where records wait for dead-letter queues");
+            Led::new()
+        });
         pause = if unanswered.is_empty() { GATHER } else { AGAIN };
         if !unanswered.is_empty() {
             debug!(
@@ -212,4 +230,21 @@ pub(super) fn is_no_answer(error: &ApiError) -> bool {
             | ErrorCode::NetworkException
             | ErrorCode::RequestTimedOut
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_in_one_groups_look_loses_nothing_for_the_others() {
+        let looks = ["a", "b", "c"].map(|group| {
+            let look = async move {
+                assert_ne!(group, "b", "a defect");
+                group
+            };
+            (StrBytes::from_static(group), look)
+        });
+        assert_eq!(spawn::block_on(each_apart(looks.into_iter())).unwrap(), ["a", "c"]);
+    }
 }

@@ -37,10 +37,16 @@ impl Shard {
         let incarnation = self.share().incarnation();
         let (shard, key) = (Rc::clone(self), key.clone());
         spawn::local(async move {
-            let read = shard.read_state(&key, topic_id, leader_epoch).await;
-            let is_unanswered = read.as_ref().is_err_and(is_no_answer);
-            let read = read.map_err(as_clients_know);
-            let loaded = read.and_then(|state| shard.take_up(&key, leader_epoch, settings, state));
+            let (reader, of) = (Rc::clone(&shard), key.clone());
+            let read = spawn::local(async move {
+                let read = reader.read_state(&of, topic_id, leader_epoch).await;
+                let is_unanswered = read.as_ref().is_err_and(is_no_answer);
+                let read = read.map_err(as_clients_know);
+                (is_unanswered, read.and_then(|state| reader.take_up(&of, leader_epoch, settings, state)))
+            });
+            // Whoever waits is told also of a defect.
+            let unread = || (false, Err(ErrorCode::UnknownServerError.into()));
+            let (is_unanswered, loaded) = read.await.unwrap_or_else(unread);
             let is_missed = shard.loaded(
                 &key,
                 incarnation,
@@ -98,12 +104,13 @@ impl Shard {
 
     /// Where a group starts that has not been here.
     fn first_offset(&self, key: &Key, leader_epoch: i32, reset: OffsetReset) -> Result<i64, ApiError> {
-        let timestamp = match reset {
-            OffsetReset::Earliest => EARLIEST,
-            OffsetReset::Latest => LATEST,
+        let (timestamp, isolation) = match reset {
+            OffsetReset::Earliest => (EARLIEST, Isolation::Uncommitted),
+            OffsetReset::Latest => (LATEST, Isolation::Uncommitted),
             OffsetReset::ByDuration(age) => {
                 let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-                self.node().world.clock.wall_ms().saturating_sub(age_ms).max(0)
+                // As in Kafka, it may be a record that not all replicas have yet.
+                (self.node().world.clock.wall_ms().saturating_sub(age_ms).max(0), Isolation::LogEnd)
             }
         };
         let query = OffsetQuery {
@@ -111,7 +118,7 @@ impl Shard {
             current_leader_epoch: leader_epoch,
             of_any: false,
             timestamp,
-            isolation: Isolation::Uncommitted,
+            isolation,
         };
         let answer = self.list_offset(&query)?;
         if answer.offset < 0 { Err(ErrorCode::OffsetNotAvailable.into()) } else { Ok(answer.offset) }

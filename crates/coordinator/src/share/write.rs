@@ -27,7 +27,17 @@ impl ShareCoordinator {
         if write.state_batches.iter().any(|batch| batch.first_offset > batch.last_offset) {
             return Err(StateRefusal::invalid("A state batch ends before it begins."));
         }
-        let record = self.state_record(context, key, state, state.leader_epoch, write);
+        let record = if write.start_offset != -1 && write.start_offset < state.start_offset {
+            // A later write has overtaken it, as over another connection. Kafka goes back, and has forgotten what lies between.
+            let late = StateWrite {
+                start_offset: state.start_offset,
+                delivery_complete_count: state.delivery_complete_count,
+                ..write.clone()
+            };
+            self.state_record(context, key, state, state.leader_epoch, &late)
+        } else {
+            self.state_record(context, key, state, state.leader_epoch, write)
+        };
         Ok((Some(record), ShareStateReply::Done(Ok(()))))
     }
 

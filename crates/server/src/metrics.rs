@@ -12,6 +12,7 @@ pub mod cleaner;
 pub mod coordinators;
 pub mod exposition;
 pub mod families;
+pub mod lately;
 pub mod measures;
 pub mod node;
 pub mod quorum;

@@ -178,7 +178,7 @@ impl Running {
         let directories = directories::open(config, &world)?;
         let bound = bind(config)?;
         let shard_count = shard_count(config);
-        let (handle, commands) = ControllerHandle::channel();
+        let (handle, commands) = ControllerHandle::channel(world.clock);
         let (quorum_arrivals, arrivals) = mpsc::unbounded_channel();
         let node = Arc::new(Node {
             id: config.node_id(),
@@ -438,7 +438,7 @@ struct Quorum {
 fn start_quorum(
     node: &Arc<Node>,
     config: &BrokerConfig,
-    commands: mpsc::UnboundedReceiver<crate::quorum::command::Command>,
+    commands: mpsc::UnboundedReceiver<(klamm_io::Instant, crate::quorum::command::Command)>,
     arrivals: mpsc::UnboundedReceiver<driver::Arrival>,
     senders: ShardSenders,
     directory_id: Uuid,

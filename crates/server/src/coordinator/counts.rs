@@ -2,17 +2,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
+    collections::BTreeMap,
 };
 
 use klamm_coordinator::{
     ConsumerRecord, GroupRecord, Request, ShareGroupRequest, ShareRecord, StreamsRecord, TimerKey,
 };
-use klamm_io::Instant;
 
-/// For how long it is told how long partitions took to load, and share states to be written.
-const RECENT: Duration = Duration::from_secs(60);
+use crate::metrics::lately::Durations;
 
 /// What group coordinators count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -125,63 +122,6 @@ pub struct ShareStateCounts {
     pub pruned: RefCell<BTreeMap<i32, i64>>,
 }
 
-/// How long something took lately.
-#[derive(Debug, Default)]
-pub struct Durations {
-    recent: RefCell<VecDeque<(Instant, Recent)>>,
-}
-
-/// Several durations.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Recent {
-    /// How many.
-    pub count: u32,
-    /// All of them together.
-    pub total: Duration,
-    /// The longest.
-    pub max: Duration,
-}
-
-impl Recent {
-    /// Takes in others.
-    pub fn add(&mut self, other: Self) {
-        self.count += other.count;
-        self.total += other.total;
-        self.max = self.max.max(other.max);
-    }
-
-    /// Their mean; zero if there are none.
-    pub fn mean(&self) -> Duration {
-        self.total.checked_div(self.count).unwrap_or_default()
-    }
-}
-
-impl Durations {
-    /// Notes that something took so long. What ends in the same second is kept as one.
-    pub fn note(&self, now: Instant, took: Duration) {
-        let one = Recent { count: 1, total: took, max: took };
-        let mut recent = self.recent.borrow_mut();
-        match recent.back_mut() {
-            Some((since, last)) if now.saturating_since(*since) < Duration::from_secs(1) => last.add(one),
-            _ => {
-                recent.push_back((now, one));
-                while recent.front().is_some_and(|(at, _)| now.saturating_since(*at) > RECENT) {
-                    recent.pop_front();
-                }
-            }
-        }
-    }
-
-    /// What was noted lately.
-    pub fn recent(&self, now: Instant) -> Recent {
-        let mut all = Recent::default();
-        let recent = self.recent.borrow();
-        let late = recent.iter().filter(|(at, _)| now.saturating_since(*at) <= RECENT);
-        late.for_each(|(_, one)| all.add(*one));
-        all
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,20 +160,5 @@ mod tests {
         counts.count(Cause::Member, &[gone]);
         counts.count(Cause::Other, &[epoch()]);
         assert_eq!(counts, GroupCounts { consumer_rebalances: 1, ..GroupCounts::default() });
-    }
-
-    #[test]
-    fn durations_are_those_of_the_last_minute() {
-        let at = |seconds| Instant::from_start(Duration::from_secs(seconds));
-        let durations = Durations::default();
-        assert_eq!(durations.recent(at(0)).mean(), Duration::ZERO);
-        durations.note(at(0), Duration::from_millis(500));
-        durations.note(at(30), Duration::from_millis(10));
-        durations.note(at(30), Duration::from_millis(20));
-        let told =
-            |now| (durations.recent(at(now)).max.as_millis(), durations.recent(at(now)).mean().as_millis());
-        assert_eq!(told(31), (500, 176));
-        assert_eq!(told(70), (20, 15));
-        assert_eq!(told(91), (0, 0));
     }
 }

@@ -18,10 +18,10 @@ use klamm_protocol::{
 use tokio::sync::Notify;
 use tracing::{error, info};
 
-use super::{cluster::TopicHashes, counts::Durations, load};
+use super::{cluster::TopicHashes, load};
 use crate::{
     metadata_change::MetadataChange,
-    metrics::coordinators::SeatCounts,
+    metrics::{coordinators::SeatCounts, lately::Durations},
     node::Node,
     shard::{
         append::Terms,

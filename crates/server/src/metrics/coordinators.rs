@@ -14,12 +14,10 @@ use super::{
         SHARE_STATE_WRITE_MAX, SHARE_STATE_WRITES, STREAMS_GROUP_COUNT, STREAMS_REBALANCES,
         TRANSACTION_COORDINATOR_PARTITIONS, TRANSACTION_LOAD_AVG, TRANSACTION_LOAD_MAX,
     },
+    lately::Recent,
     samples::{Family, Samples, count, signed},
 };
-use crate::{
-    coordinator::counts::{GroupCounts, Recent},
-    topic_names,
-};
+use crate::{coordinator::counts::GroupCounts, topic_names};
 
 /// How far coordinators of a kind are.
 #[derive(Debug, Clone, Copy, Default)]

@@ -111,6 +111,10 @@ families! {
     CONNECTIONS: Gauge = "kafka_server_socket_server_metrics_connection_count", "Open connections of clients";
 
     // kafka.server:type=ForwardingManager
+    FORWARDING_QUEUE_P99: Gauge = "kafka_server_forwardingmanager_queuetimems_p99", "Milliseconds that such requests wait to be sent, of all but one in a hundred";
+    FORWARDING_QUEUE_P999: Gauge = "kafka_server_forwardingmanager_queuetimems_p999", "The same of all but one in a thousand";
+    FORWARDING_REMOTE_P99: Gauge = "kafka_server_forwardingmanager_remotetimems_p99", "Milliseconds until the other controller has answered, of all but one in a hundred";
+    FORWARDING_REMOTE_P999: Gauge = "kafka_server_forwardingmanager_remotetimems_p999", "The same of all but one in a thousand";
     FORWARDING_QUEUE: Gauge = "kafka_server_forwardingmanager_queuelength", "Requests of clients that another controller has not answered";
 
     // kafka.coordinator.group:type=GroupMetadataManager, group-coordinator-metrics
@@ -169,6 +173,10 @@ families! {
     CONTROLLED_SHUTDOWN_BROKER_COUNT: Gauge = "kafka_controller_kafkacontroller_controlledshutdownbrokercount", "Brokers that are being let go";
     BROKER_REGISTRATION_STATE: Gauge = "kafka_controller_kafkacontroller_brokerregistrationstate", "10: a broker is fenced, 20: it is being let go, 30: it is active";
     BROKER_SILENCE: Gauge = "kafka_controller_kafkacontroller_timesincelastheartbeatreceivedms", "Milliseconds since a broker's last heartbeat, on the active controller";
+    CONTROLLER_OPERATIONS: Gauge = "kafka_controller_kafkacontroller_eventqueueoperationsstartedcount", "Requests that this node has worked on as the active controller";
+    CONTROLLER_QUEUE_TIME: Quantiles = "kafka_controller_controllereventmanager_eventqueuetimems", "Milliseconds that they waited for the controller's thread";
+    CONTROLLER_PROCESSING_TIME: Quantiles = "kafka_controller_controllereventmanager_eventqueueprocessingtimems", "Milliseconds until they were decided, or not";
+    CONTROLLER_IDLE: Gauge = "kafka_controller_controllereventmanager_avgidleratio", "Part of the last minute in which the controller's thread, which is the quorum's, had nothing to do, from 0 to 1";
     UNCLEAN_LEADER_ELECTIONS: Counter = "kafka_controller_controllerstats_uncleanleaderelections", "Leaders that this controller has elected although they were not in sync";
     ELR_ELECTIONS: Counter = "kafka_controller_controllerstats_electionfromeligibleleaderreplicas", "Leaders that this controller has elected from the eligible replicas (KIP-966)";
 
@@ -183,6 +191,13 @@ families! {
     RAFT_LOG_END_OFFSET: Gauge = "kafka_server_raft_metrics_log_end_offset", "The offset that the next metadata record gets";
     RAFT_LOG_END_EPOCH: Gauge = "kafka_server_raft_metrics_log_end_epoch", "Epoch of the last metadata record";
     RAFT_VOTERS: Gauge = "kafka_server_raft_metrics_number_of_voters", "Voters of the quorum";
+    RAFT_COMMIT_AVG: Gauge = "kafka_server_raft_metrics_commit_latency_avg", "Milliseconds until a record of this leader was committed, on average in the last minute";
+    RAFT_COMMIT_MAX: Gauge = "kafka_server_raft_metrics_commit_latency_max", "Milliseconds that it took at most";
+    RAFT_ELECTION_AVG: Gauge = "kafka_server_raft_metrics_election_latency_avg", "Milliseconds from this node's candidacy until there was a leader, on average in the last minute";
+    RAFT_ELECTION_MAX: Gauge = "kafka_server_raft_metrics_election_latency_max", "Milliseconds that it took at most";
+    RAFT_APPEND_RATE: Gauge = "kafka_server_raft_metrics_append_records_rate", "Metadata records that this node wrote as leader, in a second of the last minute";
+    RAFT_FETCH_RATE: Gauge = "kafka_server_raft_metrics_fetch_records_rate", "Metadata records that this node got from the leader, in a second of the last minute";
+    RAFT_IDLE: Gauge = "kafka_server_raft_metrics_poll_idle_ratio_avg", "Part of the last minute in which the quorum's thread had nothing to do, from 0 to 1";
 
     // kafka.server:type=broker-metadata-metrics, MetadataLoader, SnapshotEmitter, node-metrics
     BROKER_METADATA_OFFSET: Gauge = "kafka_server_broker_metadata_metrics_last_applied_record_offset", "Last record of the metadata log that this broker has applied";

@@ -1,15 +1,12 @@
 //! How many requests of each API a shard has answered, and how long that took.
 
-use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use hdrhistogram::Histogram;
 use klamm_io::Instant;
 use klamm_protocol::ApiKey;
 
-/// Latencies are kept for one to two of these.
-const PERIOD: Duration = Duration::from_secs(60);
-/// Significant digits of a latency.
-const DIGITS: u8 = 2;
+use super::lately::Times;
 
 /// A request on its way through the node.
 #[derive(Debug, Clone, Copy)]
@@ -31,39 +28,17 @@ pub struct Requests(RefCell<BTreeMap<i16, OfApi>>);
 pub struct OfApi {
     /// How many were answered, by version.
     pub versions: BTreeMap<i16, u64>,
-    /// Microseconds of the running period.
-    recent: Histogram<u32>,
-    /// Of the period before.
-    before: Histogram<u32>,
-    /// When the running period began.
-    since: Instant,
+    times: Times,
 }
 
 impl OfApi {
     fn new(now: Instant) -> Option<Self> {
-        let empty = Histogram::new(DIGITS).ok()?;
-        Some(Self { versions: BTreeMap::new(), recent: empty.clone(), before: empty, since: now })
-    }
-
-    fn turn(&mut self, now: Instant) {
-        let passed = now.since_start().saturating_sub(self.since.since_start());
-        if passed < PERIOD {
-            return;
-        }
-        std::mem::swap(&mut self.recent, &mut self.before);
-        self.recent.reset();
-        if passed >= 2 * PERIOD {
-            self.before.reset();
-        }
-        self.since = now;
+        Some(Self { versions: BTreeMap::new(), times: Times::new(now)? })
     }
 
     /// Microseconds that requests took lately.
     pub fn latencies(&self) -> Histogram<u32> {
-        let mut both = self.recent.clone();
-        // Both are of the same precision and grow as they have to.
-        let _ = both.add(&self.before);
-        both
+        self.times.microseconds()
     }
 
     /// Adds what another shard has counted.
@@ -71,8 +46,7 @@ impl OfApi {
         for (version, count) in &other.versions {
             *self.versions.entry(*version).or_default() += count;
         }
-        let _ = self.recent.add(&other.recent);
-        let _ = self.before.add(&other.before);
+        self.times.add(&other.times);
     }
 }
 
@@ -89,22 +63,22 @@ impl Requests {
         }) else {
             return;
         };
-        api.turn(now);
         *api.versions.entry(begun.version).or_default() += 1;
-        let took = now.since_start().saturating_sub(begun.at.since_start());
-        let _ = api.recent.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1));
+        api.times.note(now, now.saturating_since(begun.at));
     }
 
     /// A copy of what was counted.
     pub fn measure(&self, now: Instant) -> BTreeMap<i16, OfApi> {
         let mut apis = self.0.borrow_mut();
-        apis.values_mut().for_each(|api| api.turn(now));
+        apis.values_mut().for_each(|api| api.times.turn(now));
         apis.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(seconds: u64) -> Instant {

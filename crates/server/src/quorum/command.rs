@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use klamm_io::{Clock, Instant};
 use klamm_protocol::{
     ErrorCode, StrBytes,
     api::{
@@ -252,7 +253,7 @@ macro_rules! commands {
             ) -> Result<$response, CommandError> {
                 let (reply, answer) = oneshot::channel();
                 let Asker { version, caller, disowned, outdated } = asker.into();
-                let sent = self.commands.send(Command::$name { request, version, caller, reply });
+                let sent = self.commands.send((self.clock.now(), Command::$name { request, version, caller, reply }));
                 let answer = match sent {
                     Ok(()) => answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
                     Err(_) => Err(CommandError::ShuttingDown),
@@ -354,16 +355,17 @@ raft_commands! {
 /// Talks to the controller's thread. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ControllerHandle {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::UnboundedSender<(Instant, Command)>,
+    clock: Clock,
     quorum: Option<mpsc::UnboundedSender<Arrival>>,
     leader: Arc<AtomicI32>,
 }
 
 impl ControllerHandle {
-    /// A handle, and the queue that the controller's thread takes commands from.
-    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Command>) {
+    /// A handle, and the queue that the controller's thread takes commands from, each with the time when it was sent.
+    pub fn channel(clock: Clock) -> (Self, mpsc::UnboundedReceiver<(Instant, Command)>) {
         let (commands, queue) = mpsc::unbounded_channel();
-        (Self { commands, quorum: None, leader: Arc::new(AtomicI32::new(-1)) }, queue)
+        (Self { commands, clock, quorum: None, leader: Arc::new(AtomicI32::new(-1)) }, queue)
     }
 
     /// The same handle, that can also reach the quorum's protocol and tell of connections.
@@ -417,7 +419,7 @@ mod tests {
             (CommandError::NotUnderstood, false, false),
             (CommandError::NotServed, false, true),
         ] {
-            let (handle, mut commands) = ControllerHandle::channel();
+            let (handle, mut commands) = ControllerHandle::channel(Clock::here());
             let flags = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
             let asker = Asker {
                 version: 7,
@@ -427,7 +429,7 @@ mod tests {
             };
             let answer = spawn::block_on(async move {
                 let asked = handle.create_topics(CreateTopicsRequest::default(), asker);
-                let refused = async { commands.recv().await.unwrap().refuse(error) };
+                let refused = async { commands.recv().await.unwrap().1.refuse(error) };
                 tokio::join!(asked, refused).0
             });
             assert_eq!(answer.unwrap(), Err(error));

@@ -11,6 +11,7 @@
 mod active;
 mod carry_out;
 mod departures;
+mod measured;
 mod own_commands;
 mod replay;
 mod snapshots;
@@ -22,7 +23,7 @@ use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 
 use klamm_config::{BrokerConfig, broker};
 use klamm_controller::Random;
-use klamm_io::spawn;
+use klamm_io::{Instant, spawn};
 use klamm_metadata::{SnapshotPolicy, image::Loader};
 use klamm_protocol::{MetadataRecord, StrBytes};
 use klamm_raft::{Input, Now, OffsetAndEpoch, Raft, RaftRequest, RaftResponse, RequestFailure};
@@ -30,7 +31,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-use self::{carry_out::Afterwards, own_commands::OwnCommands};
+use self::{carry_out::Afterwards, measured::Measured, own_commands::OwnCommands};
 use super::{
     command::{AnswerSender, Command, CommandError, ControllerHandle, RaftCommand},
     decide,
@@ -78,7 +79,7 @@ pub struct QuorumStart {
     /// Shares the leader's id.
     pub handle: ControllerHandle,
     /// What is asked of the controller.
-    pub commands: mpsc::UnboundedReceiver<Command>,
+    pub commands: mpsc::UnboundedReceiver<(Instant, Command)>,
     /// What comes by the controllers' listeners.
     pub arrivals: mpsc::UnboundedReceiver<Arrival>,
     /// Where committed images go.
@@ -109,7 +110,8 @@ pub enum Arrival {
 
 /// Everything that happens to the quorum.
 enum Event {
-    Command(Command),
+    /// A command, and when it was sent here.
+    Command(Instant, Box<Command>),
     /// A client's command has been answered by another node, or has not and is to be sent again.
     Forwarded(Option<Box<Command>>),
     /// A client's command, asked at that time, that this node was to decide and has not.
@@ -185,6 +187,7 @@ pub(super) struct Driver {
     failed: bool,
     pub(super) counts: ControllerCounts,
     last_snapshot: snapshots::Last,
+    measured: Measured,
 }
 
 /// Runs the quorum until it is stopped.
@@ -206,10 +209,12 @@ pub async fn run(start: QuorumStart, endings: Endings) {
             }
             Some(event) = happened.recv() => event,
             Some(arrival) = arrivals.recv() => Event::Arrival(arrival),
-            Some(command) = commands.recv() => Event::Command(command),
-            () = clock.sleep_until_any(deadline.map(klamm_io::Instant::from_start)) => Event::Deadline,
+            Some((sent, command)) = commands.recv() => Event::Command(sent, Box::new(command)),
+            () = clock.sleep_until_any(deadline.map(Instant::from_start)) => Event::Deadline,
         };
+        let begun = clock.now();
         driver.handle(event);
+        driver.measured.worked(begun, clock.now());
     }
     driver.resign(CommandError::ShuttingDown);
     if let Err(error) = driver.log.close() {
@@ -223,7 +228,7 @@ impl Wanted for Command {
     }
 }
 
-type Commands = mpsc::UnboundedReceiver<Command>;
+type Commands = mpsc::UnboundedReceiver<(Instant, Command)>;
 type Arrivals = mpsc::UnboundedReceiver<Arrival>;
 
 impl Driver {
@@ -270,6 +275,7 @@ impl Driver {
                 loaded_snapshots: u64::from(start.has_loaded_snapshot),
                 ..ControllerCounts::default()
             },
+            measured: Measured::new(clock.now()),
             last_snapshot: snapshots::Last { bytes: 0, at: clock.now().since_start() },
         };
         (driver, start.commands, start.arrivals)
@@ -277,8 +283,9 @@ impl Driver {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Command(command) => self.command(command),
+            Event::Command(sent, command) => self.timed_command(sent, *command),
             Event::Forwarded(unanswered) => {
+                self.measured.forwarded(self.world.clock.now());
                 self.forwarding.returned(self.monotonic(), unanswered.map(|it| *it))
             }
             Event::Undecided(asked_at, command) => {
@@ -300,32 +307,6 @@ impl Driver {
             Event::Leave => self.step(Input::Shutdown { timeout: SHUTDOWN_TIMEOUT }),
         }
         self.forward();
-    }
-
-    fn measure(&self) -> QuorumMeasures {
-        QuorumMeasures {
-            role: self.raft.role_name(),
-            is_voter: self.raft.is_voter(),
-            leader: self.raft.leader_id(),
-            epoch: self.raft.epoch(),
-            high_watermark: self.raft.high_watermark(),
-            log_end_offset: self.raft.log().end_offset(),
-            log_end_epoch: self.raft.log().last_epoch(),
-            voters: self.raft.voters().iter().count(),
-            is_active_controller: self.active.is_some(),
-            voted: self.raft.voted_id(),
-            observers: self.raft.observer_count(),
-            is_changing_voters: self.raft.is_changing_voters(),
-            ignores_static_voters: self.raft.ignores_static_voters(),
-            counts: self.counts,
-            snapshot_bytes: self.last_snapshot.bytes,
-            snapshot_age: self.monotonic().saturating_sub(self.last_snapshot.at),
-            forwarding: self.forwarding.len(),
-            silences: self
-                .active
-                .as_ref()
-                .map_or_else(Vec::new, |active| active.heartbeats.silences(self.monotonic()).collect()),
-        }
     }
 
     fn now(&self) -> Now {
@@ -395,6 +376,15 @@ impl Driver {
         }
     }
 
+    fn timed_command(&mut self, sent: Instant, command: Command) {
+        let begun = self.world.clock.now();
+        self.command(command);
+        if self.active.is_some() {
+            self.counts.operations += 1;
+            self.measured.carried_out(sent, begun, self.world.clock.now());
+        }
+    }
+
     fn command(&mut self, command: Command) {
         let is_to_wait = command.caller().is_some_and(|caller| !caller.asks_controller);
         if self.active.is_some() && !(is_to_wait && self.forwarding.is_busy()) {
@@ -428,7 +418,8 @@ impl Driver {
             self.decide_for_client(asked_at, command);
         }
         let Some(leader) = self.raft.leader_server() else { return };
-        let Some(command) = self.forwarding.take(now) else { return };
+        let Some((asked_at, command)) = self.forwarding.take(now) else { return };
+        self.measured.forwards(Instant::from_start(asked_at), Instant::from_start(now));
         let (give_up, told) = oneshot::channel();
         self.give_up = Some(give_up);
         let (peers, events, clock) = (self.clients_commands.clone(), self.events.clone(), self.world.clock);
@@ -478,6 +469,7 @@ impl Driver {
     fn step(&mut self, input: Input) {
         let mut actions = Vec::new();
         self.raft.step(self.now(), input, &mut actions);
+        self.measured.plays(self.world.clock.now(), self.raft.role_name(), self.raft.epoch());
         self.carry_out(actions);
     }
 

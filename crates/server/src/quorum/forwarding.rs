@@ -71,14 +71,14 @@ impl<T: Wanted> Forwarding<T> {
         self.waiting.pop_front().map(|(_, request)| request)
     }
 
-    /// The next request to be sent, unless another is under way or it is too early to try again.
-    pub(super) fn take(&mut self, now: Duration) -> Option<T> {
+    /// The next request to be sent and when it was asked, unless another is under way or it is too early to try again.
+    pub(super) fn take(&mut self, now: Duration) -> Option<(Duration, T)> {
         let (asked_at, request) = self.take_for_good(now)?;
         self.under_way = Some(asked_at);
-        Some(request)
+        Some((asked_at, request))
     }
 
-    /// As [`Self::take`], if the next one need not wait for this one's answer. Tells when it was asked.
+    /// As [`Self::take`], if the next one need not wait for this one's answer.
     pub(super) fn take_for_good(&mut self, now: Duration) -> Option<(Duration, T)> {
         if self.under_way.is_some() || now < self.rest_until {
             return None;
@@ -120,6 +120,10 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn sent(queue: &mut Forwarding<&'static str>, now: Duration) -> Option<&'static str> {
+        queue.take(now).map(|(_, request)| request)
+    }
+
     impl Wanted for &str {
         fn is_wanted(&self) -> bool {
             !self.is_empty()
@@ -133,7 +137,7 @@ mod tests {
             queue.push(ms(0), name);
         }
         for name in ["a", "b"] {
-            assert_eq!(queue.take(ms(1)), Some(name));
+            assert_eq!(sent(&mut queue, ms(1)), Some(name));
             queue.returned(ms(1), None);
         }
         for number in 0..10_000 {
@@ -149,15 +153,15 @@ mod tests {
         for name in ["a", "b"] {
             queue.push(ms(0), name);
         }
-        assert_eq!(queue.take(ms(0)), Some("a"));
-        assert_eq!(queue.take(ms(1)), None, "one at a time");
+        assert_eq!(sent(&mut queue, ms(0)), Some("a"));
+        assert_eq!(sent(&mut queue, ms(1)), None, "one at a time");
         queue.returned(ms(100), Some("a"));
-        assert_eq!(queue.take(ms(149)), None, "not at once");
+        assert_eq!(sent(&mut queue, ms(149)), None, "not at once");
         assert_eq!(queue.next_deadline(true), Some(ms(150)));
         assert_eq!(queue.next_deadline(false), Some(GIVE_UP_AFTER));
-        assert_eq!(queue.take(ms(150)), Some("a"), "before what came later");
+        assert_eq!(sent(&mut queue, ms(150)), Some("a"), "before what came later");
         queue.returned(ms(160), None);
-        assert_eq!(queue.take(ms(160)), Some("b"));
+        assert_eq!(sent(&mut queue, ms(160)), Some("b"));
         queue.returned(ms(170), None);
         assert!(!queue.is_busy());
         assert_eq!(queue.next_deadline(true), None);
@@ -173,9 +177,9 @@ mod tests {
         for (asked_at, name) in taken {
             queue.put_back(ms(100), asked_at, name);
         }
-        assert_eq!(queue.take(ms(149)), None, "not at once");
+        assert_eq!(sent(&mut queue, ms(149)), None, "not at once");
         for name in ["a", "b", "c"] {
-            assert_eq!(queue.take(ms(150)), Some(name));
+            assert_eq!(sent(&mut queue, ms(150)), Some(name));
             queue.returned(ms(150), None);
         }
     }
@@ -185,7 +189,7 @@ mod tests {
         let mut queue = Forwarding::default();
         queue.push(ms(0), "a");
         queue.push(ms(500), "b");
-        assert_eq!(queue.take(ms(0)), Some("a"));
+        assert_eq!(sent(&mut queue, ms(0)), Some("a"));
         assert_eq!(queue.expired(GIVE_UP_AFTER), None, "not while it is under way");
         queue.returned(GIVE_UP_AFTER, Some("a"));
         assert_eq!(queue.expired(GIVE_UP_AFTER), Some("a"));

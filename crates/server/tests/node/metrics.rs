@@ -63,6 +63,58 @@ fn commit_offset(client: &mut Client, group: &str, topic: &str) {
     });
 }
 
+/// What a node tells that has one topic with three records, one group with one offset, and no other nodes.
+const TOLD: &[(&str, f64)] = &[
+    ("kafka_server_brokertopicmetrics_messagesin_total", 4.0),
+    ("kafka_server_brokertopicmetrics_messagesin_total{topic=\"measured\"}", 3.0),
+    ("kafka_server_brokertopicmetrics_totalproducerequests_total{topic=\"measured\"}", 1.0),
+    ("kafka_log_log_logendoffset{topic=\"measured\",partition=\"0\"}", 3.0),
+    ("kafka_cluster_partition_insyncreplicascount{topic=\"measured\",partition=\"1\"}", 1.0),
+    ("kafka_server_replicamanager_leadercount", 6.0),
+    ("kafka_server_replicamanager_underreplicatedpartitions", 0.0),
+    ("kafka_controller_kafkacontroller_activecontrollercount", 1.0),
+    ("kafka_controller_kafkacontroller_globalpartitioncount", 6.0),
+    ("kafka_controller_kafkacontroller_activebrokercount", 1.0),
+    ("kafka_server_raft_metrics_current_state{state=\"leader\"}", 1.0),
+    ("kafka_server_raft_metrics_current_leader", 1.0),
+    ("kafka_server_raft_metrics_number_of_observers", 0.0),
+    ("kafka_server_kafkaserver_brokerstate", 3.0),
+    ("kafka_server_metadataloader_currentcontrollerid", 1.0),
+    ("kafka_server_metadataloader_handleloadsnapshotcount", 0.0),
+    ("kafka_server_snapshotemitter_latestsnapshotgeneratedbytes", 0.0),
+    ("kafka_log_logmanager_offlinelogdirectorycount", 0.0),
+    ("kafka_controller_kafkacontroller_brokerregistrationstate{broker=\"1\"}", 30.0),
+    ("kafka_controller_kafkacontroller_timedoutbrokerheartbeatcount", 0.0),
+    ("kafka_controller_controllerstats_uncleanleaderelections_total", 0.0),
+    ("kafka_server_replicafetchermanager_maxlag{clientid=\"Replica\"}", 0.0),
+    ("kafka_log_logcleanermanager_max_dirty_percent", 0.0),
+    ("kafka_coordinator_group_groupmetadatamanager_numgroups", 1.0),
+    ("kafka_coordinator_group_groupmetadatamanager_numoffsets", 1.0),
+    ("kafka_server_group_coordinator_metrics_group_count{protocol=\"classic\"}", 1.0),
+    ("kafka_server_group_coordinator_metrics_group_count{protocol=\"consumer\"}", 0.0),
+    ("kafka_server_group_coordinator_metrics_consumer_group_count{state=\"stable\"}", 0.0),
+    ("kafka_server_group_coordinator_metrics_num_partitions{state=\"active\"}", 4.0),
+    ("kafka_server_group_coordinator_metrics_offset_commit_count", 1.0),
+    ("kafka_server_group_coordinator_metrics_offset_expiration_count", 0.0),
+    ("kafka_server_group_coordinator_metrics_consumer_group_rebalance_count", 0.0),
+    ("kafka_server_share_coordinator_metrics_write_total", 0.0),
+    ("kafka_server_transaction_coordinator_metrics_partition_load_time_max", 0.0),
+    ("kafka_network_requestchannel_requestqueuesize", 0.0),
+    ("kafka_server_forwardingmanager_queuelength", 0.0),
+    ("kafka_server_forwardingmanager_remotetimems_p99", 0.0),
+    ("kafka_server_raft_metrics_fetch_records_rate", 0.0),
+    ("kafka_server_raft_metrics_election_latency_max", 0.0),
+];
+
+/// What depends on how fast it is.
+const MORE_THAN_ZERO: &[&str] = &[
+    "kafka_server_raft_metrics_append_records_rate",
+    "kafka_server_raft_metrics_commit_latency_avg",
+    "kafka_server_raft_metrics_commit_latency_max",
+    "kafka_controller_controllereventmanager_eventqueuetimems{quantile=\"0.5\"}",
+    "kafka_controller_controllereventmanager_eventqueueprocessingtimems{quantile=\"0.99\"}",
+];
+
 #[test]
 fn what_a_node_does_can_be_read_by_http() {
     let _shared = beside_others();
@@ -77,51 +129,25 @@ fn what_a_node_does_can_be_read_by_http() {
     let (head, text) = get(port, "/metrics");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("application/openmetrics-text"), "{head}");
-    for (series, expected) in [
-        ("kafka_server_brokertopicmetrics_messagesin_total", 4.0),
-        ("kafka_server_brokertopicmetrics_messagesin_total{topic=\"measured\"}", 3.0),
-        ("kafka_server_brokertopicmetrics_totalproducerequests_total{topic=\"measured\"}", 1.0),
-        ("kafka_log_log_logendoffset{topic=\"measured\",partition=\"0\"}", 3.0),
-        ("kafka_cluster_partition_insyncreplicascount{topic=\"measured\",partition=\"1\"}", 1.0),
-        ("kafka_server_replicamanager_leadercount", 6.0),
-        ("kafka_server_replicamanager_underreplicatedpartitions", 0.0),
-        ("kafka_controller_kafkacontroller_activecontrollercount", 1.0),
-        ("kafka_controller_kafkacontroller_globalpartitioncount", 6.0),
-        ("kafka_controller_kafkacontroller_activebrokercount", 1.0),
-        ("kafka_server_raft_metrics_current_state{state=\"leader\"}", 1.0),
-        ("kafka_server_raft_metrics_current_leader", 1.0),
-        ("kafka_server_raft_metrics_number_of_observers", 0.0),
-        ("kafka_server_kafkaserver_brokerstate", 3.0),
-        ("kafka_server_metadataloader_currentcontrollerid", 1.0),
-        ("kafka_server_metadataloader_handleloadsnapshotcount", 0.0),
-        ("kafka_server_snapshotemitter_latestsnapshotgeneratedbytes", 0.0),
-        ("kafka_log_logmanager_offlinelogdirectorycount", 0.0),
-        ("kafka_controller_kafkacontroller_brokerregistrationstate{broker=\"1\"}", 30.0),
-        ("kafka_controller_kafkacontroller_timedoutbrokerheartbeatcount", 0.0),
-        ("kafka_controller_controllerstats_uncleanleaderelections_total", 0.0),
-        ("kafka_server_replicafetchermanager_maxlag{clientid=\"Replica\"}", 0.0),
-        ("kafka_log_logcleanermanager_max_dirty_percent", 0.0),
-        ("kafka_coordinator_group_groupmetadatamanager_numgroups", 1.0),
-        ("kafka_coordinator_group_groupmetadatamanager_numoffsets", 1.0),
-        ("kafka_server_group_coordinator_metrics_group_count{protocol=\"classic\"}", 1.0),
-        ("kafka_server_group_coordinator_metrics_group_count{protocol=\"consumer\"}", 0.0),
-        ("kafka_server_group_coordinator_metrics_consumer_group_count{state=\"stable\"}", 0.0),
-        ("kafka_server_group_coordinator_metrics_num_partitions{state=\"active\"}", 4.0),
-        ("kafka_server_group_coordinator_metrics_offset_commit_count", 1.0),
-        ("kafka_server_group_coordinator_metrics_offset_expiration_count", 0.0),
-        ("kafka_server_group_coordinator_metrics_consumer_group_rebalance_count", 0.0),
-        ("kafka_server_share_coordinator_metrics_write_total", 0.0),
-        ("kafka_server_transaction_coordinator_metrics_partition_load_time_max", 0.0),
-        ("kafka_network_requestchannel_requestqueuesize", 0.0),
-        ("kafka_server_forwardingmanager_queuelength", 0.0),
-    ] {
-        assert_eq!(value(&text, series), expected, "{series}");
+    for (series, expected) in TOLD {
+        assert_eq!(value(&text, series), *expected, "{series}");
     }
     assert!(value(&text, "kafka_server_brokertopicmetrics_bytesin_total") >= sent.len() as f64);
     assert!(
         value(&text, "kafka_network_requestmetrics_totaltimems{request=\"Produce\",quantile=\"0.99\"}") > 0.0
     );
     assert!(value(&text, "process_resident_memory_bytes") > 1e6);
+    for more_than_zero in MORE_THAN_ZERO {
+        assert!(value(&text, more_than_zero) > 0.0, "{more_than_zero}");
+    }
+    // A registration of the broker and one of the controller, a heartbeat, two topics.
+    assert!(value(&text, "kafka_controller_kafkacontroller_eventqueueoperationsstartedcount") >= 5.0);
+    for idle in [
+        "kafka_server_raft_metrics_poll_idle_ratio_avg",
+        "kafka_controller_controllereventmanager_avgidleratio",
+    ] {
+        assert!((0.1..1.0).contains(&value(&text, idle)), "{idle}");
+    }
     assert_eq!(text.lines().last(), Some("# EOF"));
     assert!(get(port, "/other").0.starts_with("HTTP/1.1 404"));
 }
@@ -248,4 +274,27 @@ fn a_broker_that_waits_to_be_let_go_says_so() {
     let stopping = std::thread::spawn(move || two.stop());
     eventually("the broker asks to be let go", || told(port, STATE) == 6.0);
     remove(&stopping.join().unwrap());
+}
+
+#[test]
+fn a_broker_tells_how_long_the_controller_takes() {
+    let _shared = beside_others();
+    let port = free_port();
+    let one = TestNode::start("metrics-forwarding", &[]);
+    let settings = [("klamm.metrics.listener", &*format!("127.0.0.1:{port}"))];
+    let two = one.start_broker(fresh_dir("metrics-forwarding-two"), 2, &settings);
+    const ANSWERED: &str = "kafka_server_forwardingmanager_remotetimems_p99";
+    assert_eq!(told(port, ANSWERED), 0.0);
+    two.create_topic("forwarded", 1, &[]);
+    let text = get(port, "/metrics").1;
+    for more_than_zero in [
+        ANSWERED,
+        "kafka_server_forwardingmanager_remotetimems_p999",
+        "kafka_server_forwardingmanager_queuetimems_p99",
+        "kafka_server_raft_metrics_fetch_records_rate",
+    ] {
+        assert!(value(&text, more_than_zero) > 0.0, "{more_than_zero}");
+    }
+    assert_eq!(value(&text, "kafka_server_raft_metrics_append_records_rate"), 0.0);
+    assert!(!text.contains("kafka_controller_"), "it is no controller");
 }

@@ -95,6 +95,7 @@ impl Driver {
     }
 
     pub(super) fn resign(&mut self, error: CommandError) {
+        self.measured.resigned();
         if let Some(active) = self.active.take() {
             for (_, finish) in active.waiting {
                 finish(Err(error));
@@ -132,6 +133,7 @@ impl Driver {
                     active.index.update(&before, active.timeline.tentative(), records);
                     active.waiting.push_back((end, finish));
                 }
+                self.measured.proposed(self.world.clock.now(), end, records.len());
                 self.set_idle_deadline();
             }
             Err(error) => {

@@ -43,7 +43,9 @@ impl Driver {
         let now_ms = self.world.clock.wall_ms();
         match action {
             Action::PersistQuorumState { content, .. } => self.log.write_quorum_state(&content)?,
-            Action::Append { batches, sync, .. } => {
+            Action::Append { batches, base_offset, end_offset, sync } => {
+                let now = self.world.clock.now();
+                self.measured.appends(now, self.raft.is_leader(), end_offset - base_offset);
                 let handle = self.log.append(batches, now_ms)?;
                 let events = self.events.clone();
                 spawn::local(async move {
@@ -86,7 +88,10 @@ impl Driver {
                 klamm_raft::finish_fetch_snapshot(&mut response, file);
                 self.respond(token, RaftResponse::FetchSnapshot(response));
             }
-            Action::HighWatermark { offset } => self.committed(offset)?,
+            Action::HighWatermark { offset } => {
+                self.measured.committed(self.world.clock.now(), offset);
+                self.committed(offset)?;
+            }
             Action::LeaderChanged { epoch, leader } => self.leader_changed(epoch, leader),
             Action::WriteSnapshot { id, position, bytes } => {
                 self.log.write_snapshot_part(id, position, &bytes)?

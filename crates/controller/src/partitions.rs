@@ -15,6 +15,6 @@ pub use change::{Change, Election};
 pub use create::create_partitions;
 pub use directories::assign_replicas_to_dirs;
 pub(crate) use elect::elect_leader;
-pub use elect::elect_leaders;
+pub use elect::{elect_leaders, refuse_elections};
 pub use reassign::{alter_partition_reassignments, list_partition_reassignments};
 pub(crate) use updates::{Affected, leader_and_isr_updates};

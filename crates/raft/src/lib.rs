@@ -60,6 +60,7 @@ mod role;
 mod snapshot_transfer;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod voter_change;
 mod voter_update;
 mod voters;
@@ -74,6 +75,7 @@ pub use message::{
 };
 pub use quorum_state::{QuorumState, QuorumStateError, QuorumStateFile};
 pub use recovery::{ControlState, Recovery};
+pub use versions::fetch_in_version;
 pub use voters::{ReplicaKey, Voter, VoterSet};
 
 use klamm_protocol::Uuid;

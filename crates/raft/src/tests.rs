@@ -6,4 +6,5 @@ mod files;
 mod node;
 mod scenarios;
 mod snapshots;
+mod versions;
 mod voter_changes;

@@ -2,6 +2,7 @@
 
 pub mod acceptor;
 pub mod connection;
+mod guard;
 pub mod limits;
 pub mod memory_pool;
 pub mod queue;

@@ -71,6 +71,29 @@ pub fn elect_leaders(
     ))
 }
 
+/// The answer to a request that is refused as a whole: every partition that it names has the error, since v0 has no
+/// other place for it.
+pub fn refuse_elections(request: &ElectLeadersRequest, error: &ApiError) -> ElectLeadersResponse {
+    let refused = |partition_id: &i32| PartitionResult {
+        partition_id: *partition_id,
+        error_code: error.code.code(),
+        error_message: error.wire_message(),
+        ..Default::default()
+    };
+    let topics = request.topic_partitions.iter().flatten();
+    ElectLeadersResponse {
+        error_code: error.code.code(),
+        replica_election_results: topics
+            .map(|topic| ReplicaElectionResult {
+                topic: topic.topic.clone(),
+                partition_result: topic.partitions.iter().map(refused).collect(),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    }
+}
+
 /// The record of one election.
 pub(crate) fn elect_leader(
     context: &Context<'_>,

@@ -32,7 +32,8 @@ macro_rules! raft_handler {
             request: $request,
         ) -> $response {
             let listener = call.connection.listener.as_str().into();
-            match cx.node.controller.quorum(listener, klamm_raft::RaftRequest::$variant(request)).await {
+            let request = klamm_raft::RaftRequest::$variant(request);
+            match cx.node.controller.quorum(listener, call.api_version, request).await {
                 Some(klamm_raft::RaftResponse::$variant(response)) => response,
                 _ => $response {
                     error_code: klamm_protocol::ErrorCode::BrokerNotAvailable.code(),

@@ -14,16 +14,13 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    future::{Future, poll_fn},
     net::IpAddr,
-    panic::AssertUnwindSafe,
     pin::pin,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
     time::Duration,
 };
 
@@ -36,9 +33,10 @@ use klamm_net::frame::FrameReader;
 use klamm_protocol::{ApiKey, StrBytes};
 use klamm_share::session::{SessionId, SessionKey};
 use tokio::sync::{Notify, mpsc};
-use tracing::{debug, error, info};
+use tracing::{debug, info};
 
 use super::{
+    guard::{guarded, settled, settled_now},
     limits::Permit,
     memory_pool::{MemoryPool, PoolBytes},
 };
@@ -229,6 +227,7 @@ pub async fn serve(
         End::Idle => debug!(%peer, "connection closed: idle for longer than connections.max.idle.ms"),
         End::Evicted => debug!(%peer, "connection closed: there are more than max.connections"),
         End::Lost(error) => debug!(%peer, %error, "connection lost"),
+        End::Defect(reason) => info!(%peer, reason, "connection closed: a request has no answer"),
         End::Refused(reason) => {
             let listener = &serving.connection.listener;
             info!(%peer, %listener, reason, "connection closed: the client sent what cannot be served");
@@ -245,6 +244,8 @@ enum End {
     Evicted,
     Lost(std::io::Error),
     Refused(String),
+    /// There is no response to what was asked, nor to anything that was asked after it.
+    Defect(String),
 }
 
 /// Answers, in the order of their requests.
@@ -300,7 +301,7 @@ impl Serving {
                 let _ = self.clock.timeout(DRAIN_MAX, writing).await;
                 end
             }
-            End::Closed | End::Idle | End::Evicted | End::Lost(_) => end,
+            End::Closed | End::Idle | End::Evicted | End::Lost(_) | End::Defect(_) => end,
         }
     }
 
@@ -454,19 +455,27 @@ impl Serving {
                 },
             };
             let mut queued_bytes = next.queued_bytes();
-            let mut chunks = next.settle().await.chunks;
+            let mut chunks = match settled(next).await {
+                Ok(frame) => frame.chunks,
+                Err(Refused { reason }) => return End::Defect(reason),
+            };
             answered.push(begun);
+            let mut defect = None;
             // Whatever else is ready goes out in the same write.
             while let Ok((begun, mut reply)) = responses.try_recv() {
                 let bytes = reply.queued_bytes();
-                match reply.poll_now() {
-                    Some(frame) => {
+                match settled_now(&mut reply) {
+                    Ok(Some(frame)) => {
                         chunks.extend(frame.chunks);
                         answered.push(begun);
                         queued_bytes += bytes;
                     }
-                    None => {
+                    Ok(None) => {
                         pending = Some((begun, reply));
+                        break;
+                    }
+                    Err(Refused { reason }) => {
+                        defect = Some(reason);
                         break;
                     }
                 }
@@ -483,6 +492,9 @@ impl Serving {
             let now = self.clock.now();
             self.touch();
             answered.drain(..).for_each(|begun| self.requests.answered(begun, now));
+            if let Some(reason) = defect {
+                return End::Defect(reason);
+            }
         }
     }
 
@@ -511,33 +523,6 @@ fn begun(frame: &[u8], at: Instant) -> Begun {
         }
         None => Begun { api_key: -1, version: -1, at },
     }
-}
-
-/// Runs a request; a panic in it closes this connection and no other (a poison request must not stop the node).
-async fn guarded(
-    request: impl Future<Output = Result<Reply, Refused>>,
-    meter: Option<&Meter>,
-) -> Result<Reply, Refused> {
-    let mut request = pin!(request);
-    let mut step = |cx: &mut std::task::Context<'_>| {
-        meter.inspect(|meter| meter.start());
-        let poll = request.as_mut().poll(cx);
-        meter.inspect(|meter| meter.stop());
-        poll
-    };
-    poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| step(cx))) {
-        Ok(poll) => poll,
-        Err(panic) => {
-            let what = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            error!(panic = what, "a request handler failed");
-            Poll::Ready(Err(Refused { reason: "a defect of the server in handling the request".to_owned() }))
-        }
-    })
-    .await
 }
 
 /// Writes chunks; `progressed` is called whenever the client has taken some.

@@ -379,11 +379,17 @@ impl ControllerHandle {
         self.quorum.as_ref().map(|arrivals| Presence::new(node_id, arrivals.clone()))
     }
 
-    /// Hands a request of the quorum's protocol to this node's part in it. `None` if the node is going down.
-    pub async fn quorum(&self, listener: StrBytes, request: RaftRequest) -> Option<RaftResponse> {
+    /// Hands a request of the quorum's protocol to this node's part in it. The answer is as `version` can say it. `None`
+    /// if the node is going down.
+    pub async fn quorum(
+        &self,
+        listener: StrBytes,
+        version: i16,
+        request: RaftRequest,
+    ) -> Option<RaftResponse> {
         let (reply, answer) = oneshot::channel();
         self.quorum.as_ref()?.send(Arrival::Request(QuorumRequest { listener, request, reply })).ok()?;
-        answer.await.ok()
+        answer.await.ok().map(|answer: RaftResponse| answer.in_version(version))
     }
 
     /// How the quorum is. `None` if the node is going down.

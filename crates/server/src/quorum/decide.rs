@@ -17,8 +17,7 @@ use klamm_protocol::{
         allocate_producer_ids::AllocateProducerIdsResponse, alter_partition::AlterPartitionResponse,
         assign_replicas_to_dirs::AssignReplicasToDirsResponse, broker_heartbeat::BrokerHeartbeatResponse,
         broker_registration::BrokerRegistrationResponse,
-        controller_registration::ControllerRegistrationResponse, elect_leaders::ElectLeadersResponse,
-        unregister_broker::UnregisterBrokerResponse,
+        controller_registration::ControllerRegistrationResponse, unregister_broker::UnregisterBrokerResponse,
     },
 };
 use tracing::{debug, info};
@@ -226,7 +225,9 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
         }
         Command::ElectLeaders { request, reply, .. } => {
             let outcome = with_context(driver, |cx| partitions::elect_leaders(cx, &request));
-            settle_or_refuse(driver, outcome, reply);
+            let outcome = outcome
+                .unwrap_or_else(|error| Outcome::unchanged(partitions::refuse_elections(&request, &error)));
+            settle(driver, outcome, reply);
         }
         Command::AssignReplicasToDirs { request, reply, .. } => {
             let outcome = with_context(driver, |cx| partitions::assign_replicas_to_dirs(cx, &request));
@@ -257,7 +258,6 @@ refusals! {
     ControllerRegistrationResponse error_message;
     AllocateProducerIdsResponse;
     AlterPartitionResponse;
-    ElectLeadersResponse;
     AssignReplicasToDirsResponse;
 }
 

@@ -4,7 +4,10 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use klamm_io::Clock;
 use klamm_net::client::{Connection, ConnectionError, Settings};
-use klamm_protocol::{ErrorCode, Request, StrBytes};
+use klamm_protocol::{
+    ErrorCode, Request, StrBytes,
+    api::fetch::{FetchRequest, FetchResponse},
+};
 use klamm_raft::{RaftRequest, RaftResponse, RequestFailure, Server};
 use rustc_hash::FxHashMap;
 use tracing::warn;
@@ -115,7 +118,7 @@ impl Peers {
     pub async fn send(&self, to: &Server, request: RaftRequest) -> Result<RaftResponse, RequestFailure> {
         let answer = match request {
             RaftRequest::Fetch(request) => {
-                self.call(to, &*request).await.map(|answer| RaftResponse::Fetch(Box::new(answer)))
+                self.fetch(to, *request).await.map(|answer| RaftResponse::Fetch(Box::new(answer)))
             }
             RaftRequest::FetchSnapshot(request) => {
                 self.call(to, &request).await.map(RaftResponse::FetchSnapshot)
@@ -159,6 +162,13 @@ impl Peers {
                 .map_or(RequestFailure::Disconnected, |error| failure(&error))),
             Err(error) => Err(failure(&error)),
         }
+    }
+
+    async fn fetch(&self, to: &Server, mut request: FetchRequest) -> Result<FetchResponse, ConnectionError> {
+        let connection = self.connection(to).await?;
+        let version = connection.version_of::<FetchRequest>()?;
+        klamm_raft::fetch_in_version(&mut request, version);
+        connection.call_version(&request, version, Duration::ZERO).await
     }
 
     /// Says so, now and then, when a server belongs to another cluster: nothing will come of asking it.

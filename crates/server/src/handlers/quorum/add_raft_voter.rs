@@ -20,7 +20,7 @@ pub async fn handle(cx: &QuorumContext, call: &Call, request: AddRaftVoterReques
         };
     }
     let listener = call.connection.listener.as_str().into();
-    match controller.quorum(listener, RaftRequest::AddRaftVoter(request)).await {
+    match controller.quorum(listener, call.api_version, RaftRequest::AddRaftVoter(request)).await {
         Some(RaftResponse::AddRaftVoter(response)) => response,
         _ => refused(CommandError::ShuttingDown),
     }

@@ -44,7 +44,7 @@ async fn ask(cx: &QuorumContext, call: &Call, request: DescribeQuorumRequest) ->
         };
     }
     let listener = call.connection.listener.as_str().into();
-    match controller.quorum(listener, RaftRequest::DescribeQuorum(request)).await {
+    match controller.quorum(listener, call.api_version, RaftRequest::DescribeQuorum(request)).await {
         Some(RaftResponse::DescribeQuorum(response)) => response,
         _ => {
             DescribeQuorumResponse { error_code: ErrorCode::BrokerNotAvailable.code(), ..Default::default() }

@@ -22,7 +22,7 @@ pub async fn handle(
         };
     }
     let listener = call.connection.listener.as_str().into();
-    match controller.quorum(listener, RaftRequest::RemoveRaftVoter(request)).await {
+    match controller.quorum(listener, call.api_version, RaftRequest::RemoveRaftVoter(request)).await {
         Some(RaftResponse::RemoveRaftVoter(response)) => response,
         _ => refused(CommandError::ShuttingDown),
     }

@@ -99,7 +99,8 @@ async fn fetch_metadata_log(cx: &RecordsContext, call: &Call, request: FetchRequ
     // It may wait for records as any other fetch, and must not hold up what comes behind it.
     Made(Ok(Reply::Later(Box::pin(async move {
         let listener = call.connection.listener.as_str().into();
-        let response = match node.controller.quorum(listener, RaftRequest::Fetch(Box::new(request))).await {
+        let request = RaftRequest::Fetch(Box::new(request));
+        let response = match node.controller.quorum(listener, call.api_version, request).await {
             Some(RaftResponse::Fetch(response)) => *response,
             _ => FetchResponse { error_code: ErrorCode::BrokerNotAvailable.code(), ..Default::default() },
         };

@@ -202,8 +202,48 @@ impl Peers {
 
 fn failure(error: &ConnectionError) -> RequestFailure {
     match error {
-        ConnectionError::UnsupportedVersion { .. } => RequestFailure::UnsupportedVersion,
+        // A pre-vote, for one, cannot be said to a voter that knows only votes.
+        ConnectionError::UnsupportedVersion { .. } | ConnectionError::Encode { .. } => {
+            RequestFailure::UnsupportedVersion
+        }
         ConnectionError::Connect { nobody_listens: true, .. } => RequestFailure::Refused,
         _ => RequestFailure::Disconnected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_know_what_is_to_be_said_is_told_from_one_that_is_away() {
+        let (address, api) = ("voter:1".to_owned(), "Vote");
+        let reason = "pre_vote".to_owned();
+        for (error, expect) in [
+            (
+                ConnectionError::UnsupportedVersion { address: address.clone(), api },
+                RequestFailure::UnsupportedVersion,
+            ),
+            (ConnectionError::Encode { api, reason: reason.clone() }, RequestFailure::UnsupportedVersion),
+            (
+                ConnectionError::Connect {
+                    address: address.clone(),
+                    reason: reason.clone(),
+                    nobody_listens: true,
+                },
+                RequestFailure::Refused,
+            ),
+            (
+                ConnectionError::Connect {
+                    address: address.clone(),
+                    reason: reason.clone(),
+                    nobody_listens: false,
+                },
+                RequestFailure::Disconnected,
+            ),
+            (ConnectionError::Closed { address, reason }, RequestFailure::Disconnected),
+        ] {
+            assert_eq!(failure(&error), expect, "{error}");
+        }
     }
 }

@@ -75,8 +75,15 @@ impl TransactionLoader {
         step.send_markers(decided.map(|(id, _)| id.clone()).collect());
         step.set_timer(TransactionTimer::AbortLate, settings.abort_interval_ms);
         step.set_timer(TransactionTimer::Expire, settings.expiration_interval_ms);
-        let coordinator =
-            TransactionCoordinator { settings, coordinator_epoch, timeline, unacknowledged: BTreeMap::new() };
+        let loaded_end_offset = timeline.tentative_end_offset();
+        let unacknowledged = BTreeMap::new();
+        let coordinator = TransactionCoordinator {
+            settings,
+            coordinator_epoch,
+            timeline,
+            loaded_end_offset,
+            unacknowledged,
+        };
         (coordinator, step.finish())
     }
 }
@@ -87,6 +94,8 @@ pub struct TransactionCoordinator {
     settings: TransactionSettings,
     coordinator_epoch: i32,
     timeline: Timeline<TransactionsState>,
+    /// The end of what was loaded.
+    loaded_end_offset: i64,
     /// Decided transactions whose markers are not all written.
     unacknowledged: BTreeMap<StrBytes, Unacknowledged>,
 }
@@ -162,6 +171,12 @@ impl TransactionCoordinator {
     /// What the high watermark has passed.
     pub fn committed_state(&self) -> &TransactionsState {
         self.timeline.committed()
+    }
+
+    /// Whether some of what was loaded is not known to be committed. A new leader's high watermark lags behind what its
+    /// predecessor has answered for.
+    const fn is_behind(&self) -> bool {
+        self.timeline.committed_end_offset() < self.loaded_end_offset
     }
 
     /// What a transactional id is, once no record of it is under way.

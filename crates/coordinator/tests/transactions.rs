@@ -253,6 +253,11 @@ impl Harness {
     }
 
     fn load(&mut self) {
+        self.load_with(self.log.len());
+    }
+
+    /// Loads all of the log, of which so many records are known to be committed.
+    fn load_with(&mut self, committed: usize) {
         self.epoch += 1;
         let mut loader = TransactionLoader::new(self.settings, 0);
         let end = self.log.len() as i64;
@@ -263,7 +268,11 @@ impl Harness {
                 TransactionRecord::decode(&key, value.as_ref()).expect("decodable").expect("known")
             };
             self.log = self.log.iter().map(read).collect();
-            loader.replay(&self.log, end, end);
+            let (known, new) = self.log.split_at(committed);
+            loader.replay(known, committed as i64, committed as i64);
+            if !new.is_empty() {
+                loader.replay(new, end, committed as i64);
+            }
         }
         self.timers.clear();
         self.uncommitted.clear();
@@ -362,6 +371,10 @@ impl Harness {
             "hold" => self.hold = true,
             "release" => self.commit(),
             "fail" => self.fail_with = Some(error_code(words[1])),
+            "reload" if words.get(1) == Some(&"behind") => {
+                self.hold = true;
+                self.load_with(self.log.len() - 1);
+            }
             "reload" => self.load(),
             "exhaust" => self.exhaust(&id, pair(words[2])),
             other => panic!("unknown command {other}"),

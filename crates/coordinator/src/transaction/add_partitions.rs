@@ -14,6 +14,11 @@ impl TransactionCoordinator {
             return Err(ErrorCode::InvalidRequest);
         }
         let current = self.settled(&request.id)?.ok_or(ErrorCode::InvalidProducerIdMapping)?;
+        if current.state.is_decided() {
+            // Before the id and the epoch are looked at: a producer may have been told already what it is to be when the
+            // markers are written.
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
         current.check(request)?;
         let is_ongoing = current.state == TransactionState::Ongoing;
         if is_ongoing && request.partitions.is_subset(&current.partitions) {
@@ -32,10 +37,13 @@ impl TransactionCoordinator {
         Ok(())
     }
 
-    /// Whether partitions take part in the transaction. What is under way does not count, and is looked for again.
+    /// Whether partitions take part in the transaction. What is under way does not count, and is looked for again; of
+    /// what a predecessor left under way, nobody knows yet whether it counts.
     pub(super) fn verify(&self, request: &Partitions) -> Vec<(TxnPartition, ErrorCode)> {
         let checked = if request.id.is_empty() {
             Err(ErrorCode::InvalidRequest)
+        } else if self.is_behind() {
+            Err(ErrorCode::CoordinatorLoadInProgress)
         } else {
             let current = self.committed_state().get(&request.id);
             current

@@ -56,13 +56,14 @@ impl TransactionCoordinator {
             Some(current) => current,
             None => Arc::new(Transaction::new(step.producer_id()?, timeout_ms)),
         };
+        if current.state.is_decided() {
+            // Before the id is looked at: a producer may have been told already which one it is to have then.
+            return Err(ErrorCode::ConcurrentTransactions.into());
+        }
         if !request.expected.is_none_or(|expected| current.may_go_on_as(expected)) {
             return Err(ErrorCode::ProducerFenced.into());
         }
         match current.state {
-            TransactionState::PrepareCommit | TransactionState::PrepareAbort => {
-                Err(ErrorCode::ConcurrentTransactions.into())
-            }
             TransactionState::Ongoing => {
                 // The client has to come again, and gets another epoch then: this one is nobody's.
                 let fenced = current.fence(step)?;
@@ -73,7 +74,7 @@ impl TransactionCoordinator {
                 step.send_markers(vec![request.id.clone()]);
                 Ok(Err(ErrorCode::ConcurrentTransactions))
             }
-            TransactionState::Empty | TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
+            _ => {
                 let mut next = current.initialised(request.expected, step)?;
                 next.timeout_ms = timeout_ms;
                 let granted = (next.producer_id, next.producer_epoch);

@@ -73,6 +73,7 @@ impl Hosted for GroupDriver {
     const TOPIC: &'static str = topic_names::GROUP_METADATA;
     const KIND: &'static str = "group";
     const IS_OF_ONE_EPOCH: bool = false;
+    const ACKS: i16 = 1;
     type Loading = Loader;
     type Record = LogRecord;
     type Counts = Cell<GroupCounts>;

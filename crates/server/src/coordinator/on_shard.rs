@@ -58,6 +58,9 @@ pub trait Hosted: AtWork + Sized + 'static {
     const KIND: &'static str;
     /// Whether another leader epoch of the same broker makes another coordinator.
     const IS_OF_ONE_EPOCH: bool;
+    /// How its records are appended, in a producer's terms. All of them wait for the high watermark; with -1 they are
+    /// refused besides while there are less than `min.insync.replicas`, and with 1 they are not.
+    const ACKS: i16;
     /// A coordinator that is being loaded.
     type Loading;
     /// A record that it loads.
@@ -97,6 +100,8 @@ pub struct Place {
     pub at: TopicPartition,
     /// In which it was loaded.
     pub leader_epoch: i32,
+    /// See [`Hosted::ACKS`].
+    pub acks: i16,
 }
 
 impl Place {
@@ -107,7 +112,7 @@ impl Place {
     pub fn append(&self, batch: Bytes, transactional: Transactional) -> Result<i64, ErrorCode> {
         let Some(shard) = self.shard.upgrade() else { return Err(ErrorCode::NotLeaderOrFollower) };
         let origin = AppendOrigin::Coordinator;
-        let terms = Terms { acks: -1, api_version: i16::MAX, origin, transactional };
+        let terms = Terms { acks: self.acks, api_version: i16::MAX, origin, transactional };
         let answer = shard.append_to(&self.at, batch, terms);
         answer.map(|appended| appended.base_offset).map_err(|refusal| refusal.error.code)
     }
@@ -299,6 +304,7 @@ impl<D: Hosted> Coordinators<D> {
             shard: Rc::downgrade(shard),
             at: TopicPartition { topic: StrBytes::from(D::TOPIC), index: partition },
             leader_epoch,
+            acks: D::ACKS,
         };
         spawn::local(load_coordinator::<D>(place, attempt));
     }

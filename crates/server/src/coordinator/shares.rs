@@ -97,6 +97,7 @@ impl Hosted for ShareDriver {
     const TOPIC: &'static str = topic_names::SHARE_GROUP_STATE;
     const KIND: &'static str = "share";
     const IS_OF_ONE_EPOCH: bool = false;
+    const ACKS: i16 = 1;
     type Loading = ShareLoader;
     type Record = PlacedRecord;
     type Counts = ShareStateCounts;

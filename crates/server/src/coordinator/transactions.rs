@@ -78,6 +78,7 @@ impl Hosted for TransactionDriver {
     const KIND: &'static str = "transaction";
     // Markers carry the epoch, and partitions take none of an older coordinator.
     const IS_OF_ONE_EPOCH: bool = true;
+    const ACKS: i16 = -1;
     type Loading = TransactionLoader;
     type Record = TransactionRecord;
     type Counts = ();

@@ -12,6 +12,7 @@ use klamm_protocol::{
         describe_topic_partitions::{DescribeTopicPartitionsRequest, TopicRequest},
         elect_leaders::{ElectLeadersRequest, TopicPartitions},
         metadata::MetadataResponsePartition,
+        offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
     },
     metadata::MetadataRecord,
     records::{BatchIter, CompressionType, RecordBatch},
@@ -20,7 +21,7 @@ use klamm_protocol::{
 use crate::{
     batches::{batch, produce},
     configs::{BROKER, SET, TOPIC, alter},
-    harness::{PATIENCE, TestNode, beside_others, eventually, fresh_dir},
+    harness::{Client, PATIENCE, TestNode, beside_others, eventually, fresh_dir},
 };
 
 const VERSION: i16 = 12;
@@ -60,6 +61,20 @@ fn produce_to_leader(nodes: &[(i32, &TestNode)], topic: &str, acks: i16) -> Erro
         assert!(Instant::now() < until, "no leader");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+}
+
+/// Commits an offset without being a member of the group.
+fn commit_offset(client: &mut Client) -> ErrorCode {
+    let request = OffsetCommitRequest {
+        group_id: "group".into(),
+        topics: vec![OffsetCommitRequestTopic {
+            name: "topic".into(),
+            partitions: vec![OffsetCommitRequestPartition { committed_offset: 3, ..Default::default() }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    ErrorCode::from_code(client.call(&request, 7).topics[0].partitions[0].error_code)
 }
 
 /// Deletes the records before an offset. Returns the error and the low watermark.
@@ -127,6 +142,26 @@ fn an_acknowledged_batch_is_on_both_brokers_and_stays_when_one_goes() {
 
     // DeleteRecords is answered when both have deleted.
     assert_eq!(delete_before(&one, "both", 4), (0, 4));
+}
+
+#[test]
+fn a_commit_waits_for_replicas_that_come_back_in_time() {
+    let _guard = beside_others();
+    let settings = [("broker.session.timeout.ms", "60000"), ("min.insync.replicas", "2")];
+    let one = TestNode::start("commit-one", &settings);
+    let dir = fresh_dir("commit-two");
+    let two = one.start_broker(dir.clone(), 2, &settings);
+    one.create_topic("topic", 1, &[]);
+    let offsets = "__consumer_offsets";
+    one.create_replicated_topic(offsets, 1, 2, &[("cleanup.policy", "compact")]);
+    let mut client = one.connect();
+    eventually("the group has a coordinator", || commit_offset(&mut client) == ErrorCode::None);
+    two.stop_keeping();
+    wait_for(&one, offsets, "node 1 leads alone", |found| found.leader_id == 1 && found.isr_nodes == [1]);
+    // Alone, it cannot commit: the other has five seconds to come back.
+    let answer = std::thread::spawn(move || commit_offset(&mut client));
+    let _two = one.start_broker(dir, 2, &settings);
+    assert_eq!(answer.join().unwrap(), ErrorCode::None);
 }
 
 #[test]

@@ -16,13 +16,9 @@ pub struct InterBroker {
 }
 
 impl InterBroker {
-    /// No connections yet; for transactions.
-    pub fn new(node: Arc<Node>) -> Rc<Self> {
-        Self::named(node, "transactions")
-    }
-
-    /// No connections yet. `purpose` is what the other brokers hear.
-    pub fn named(node: Arc<Node>, purpose: &str) -> Rc<Self> {
+    /// No connections yet. `purpose` is what the other brokers hear. A broker answers what comes on a connection one after
+    /// the other, so that what waits for nobody is not to share one with what does.
+    pub fn new(node: Arc<Node>, purpose: &str) -> Rc<Self> {
         let timeout_ms = node.config.load().get(&broker::REQUEST_TIMEOUT_MS);
         let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(30_000));
         let client_id = format!("broker-{}-{purpose}", node.id);

@@ -517,11 +517,12 @@ fn start_shards(
         let (creator, producer_ids) = (Arc::clone(&creator), Arc::clone(&producer_ids));
         let contexts_node = Arc::clone(&node);
         let contexts = Box::new(move |shards: Rc<Shards>| {
-            let inter_broker = InterBroker::new(Arc::clone(&contexts_node));
+            let inter_broker = |purpose| InterBroker::new(Arc::clone(&contexts_node), purpose);
+            let share_state = inter_broker("share-state");
             let persister = Persister::new(
                 Arc::clone(&contexts_node),
                 Rc::clone(&shards),
-                Rc::clone(&inter_broker),
+                Rc::clone(&share_state),
                 Arc::clone(&creator),
             );
             let persister = Rc::new(persister);
@@ -535,7 +536,7 @@ fn start_shards(
                     shards: Rc::clone(&shards),
                     creator,
                     persister: Rc::clone(&persister),
-                    inter_broker: Rc::clone(&inter_broker),
+                    inter_broker: share_state,
                 },
                 brokers: BrokersContext { node: Arc::clone(&contexts_node) },
                 quorum: QuorumContext { node: Arc::clone(&contexts_node) },
@@ -549,11 +550,11 @@ fn start_shards(
                 }),
                 topics: TopicsContext { node: Arc::clone(&contexts_node) },
                 transactions: TransactionsContext {
+                    verifications: Outgoing::new(inter_broker("verifications")),
+                    inter_broker: inter_broker("markers"),
                     node: contexts_node,
                     shards,
                     producer_ids,
-                    verifications: Outgoing::new(Rc::clone(&inter_broker)),
-                    inter_broker,
                 },
             }
         });

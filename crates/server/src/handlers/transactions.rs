@@ -36,7 +36,7 @@ pub struct TransactionsContext {
     pub shards: Rc<Shards>,
     /// Ids for producers.
     pub producer_ids: Arc<ProducerIds>,
-    /// The way to other brokers.
+    /// The way to other brokers, for markers alone: they wait for the replicas.
     pub inter_broker: Rc<InterBroker>,
     /// What is asked of coordinators on other brokers before the first batch of a transaction.
     pub verifications: Rc<verification::Outgoing>,

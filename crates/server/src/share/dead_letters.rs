@@ -56,7 +56,7 @@ pub struct DeadLetterQueues {
 impl DeadLetterQueues {
     /// With connections of its own, since a produce request may wait for replicas and what comes behind it with it.
     pub fn new(node: Arc<Node>, shards: Rc<Shards>, creator: Arc<TopicsCreator>) -> Rc<Self> {
-        let inter_broker = InterBroker::named(Arc::clone(&node), "dead-letters");
+        let inter_broker = InterBroker::new(Arc::clone(&node), "dead-letters");
         let (turns, making) = (Turns::default(), Semaphore::new(MAKING_MAX));
         Rc::new(Self { node, shards, inter_broker, creator, turns, making })
     }

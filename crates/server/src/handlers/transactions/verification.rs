@@ -153,7 +153,10 @@ async fn ask_coordinator(
     let leader = {
         let published = cx.node.metadata.load();
         let partition = published.image.topics.partition(topic_names::TRANSACTION_STATE, index);
-        partition.map_or(-1, |partition| partition.leader)
+        let leader = partition.map_or(-1, |partition| partition.leader);
+        // One that is gone is about to be replaced: nobody is to wait for it.
+        let is_there = published.image.cluster.brokers.get(&leader).is_some_and(|broker| !broker.fenced);
+        if is_there { leader } else { -1 }
     };
     if leader < 0 {
         return Err(ErrorCode::CoordinatorNotAvailable);

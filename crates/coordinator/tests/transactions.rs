@@ -256,6 +256,12 @@ impl Harness {
         self.load_with(self.log.len());
     }
 
+    /// The last record may not be known to be committed yet.
+    fn reload(&mut self, is_behind: bool) {
+        self.hold = is_behind;
+        self.load_with(self.log.len() - usize::from(is_behind));
+    }
+
     /// Loads all of the log, of which so many records are known to be committed.
     fn load_with(&mut self, committed: usize) {
         self.epoch += 1;
@@ -371,11 +377,7 @@ impl Harness {
             "hold" => self.hold = true,
             "release" => self.commit(),
             "fail" => self.fail_with = Some(error_code(words[1])),
-            "reload" if words.get(1) == Some(&"behind") => {
-                self.hold = true;
-                self.load_with(self.log.len() - 1);
-            }
-            "reload" => self.load(),
+            "reload" => self.reload(words.get(1) == Some(&"behind")),
             "exhaust" => self.exhaust(&id, pair(words[2])),
             other => panic!("unknown command {other}"),
         }

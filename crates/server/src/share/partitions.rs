@@ -208,6 +208,7 @@ impl Shard {
             Some(Held::Active(active)) => {
                 active.is_abandoned = true;
                 active.waiting.wake_all();
+                active.settings = ShareSettings::of_group(self.node(), &key.group);
                 // Also of members that had it in no session any more.
                 if let Some(write) = active.machine.release_all(&active.settings.partition) {
                     self.keep(key, active, write, None);

@@ -409,6 +409,39 @@ fn locks_run_out_unless_they_are_renewed() {
 }
 
 #[test]
+fn what_a_group_is_configured_to_counts_at_once() {
+    let _turn = beside_others();
+    let node = start("share-configured");
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    produce(&node, 2);
+    assert_eq!(one.fetch(), [(0, 1, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 1, RENEW)]), ErrorCode::None);
+    // Also though nobody fetches any more.
+    configure_group(&node, &[("share.renew.acknowledge.enable", "false")]);
+    eventually("no renewal", || one.acknowledge(&[(0, 1, RENEW)]) == ErrorCode::InvalidRecordState);
+    // And for a fetch that waits already.
+    let waiting = std::thread::spawn(move || {
+        let got = one.fetch();
+        (one, got)
+    });
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    configure_group(
+        &node,
+        &[("share.partition.max.record.locks", "100"), ("share.delivery.count.limit", "2")],
+    );
+    produce(&node, 1);
+    let (mut one, got) = waiting.join().unwrap();
+    assert_eq!(got, [(2, 2, 1)]);
+    assert_eq!(one.acknowledge(&[(2, 2, RELEASE)]), ErrorCode::None);
+    assert_eq!(one.fetch(), [(2, 2, 2)]);
+    // It was the last time.
+    assert_eq!(one.acknowledge(&[(2, 2, RELEASE)]), ErrorCode::None);
+    one.max_wait_ms = 500;
+    assert_eq!(one.fetch(), []);
+}
+
+#[test]
 fn what_was_acknowledged_survives_the_node() {
     let _turn = beside_others();
     let node = start("share-restart");

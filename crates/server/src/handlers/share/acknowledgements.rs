@@ -11,7 +11,10 @@ use crate::{
     error::ApiError,
     handlers::records::ByShard,
     shard::{ShardRequest, requests::TopicPartition},
-    share::partitions::acknowledge::{AcknowledgeRequest, AcknowledgedRange, PartitionAcknowledgement},
+    share::{
+        partitions::acknowledge::{AcknowledgeRequest, AcknowledgedRange, PartitionAcknowledgement},
+        settings::ShareSettings,
+    },
 };
 
 /// Says that the lock is renewed (KIP-1222).
@@ -119,11 +122,12 @@ pub(super) fn begin(cx: &ShareContext, key: &SessionKey, named: Vec<Named>, allo
     if !asked.is_empty() {
         outcomes.extend(silent.into_iter().map(|partition| (partition, Ok(()))));
     }
+    let settings = ShareSettings::of_group(&cx.node, &key.group);
     let mut waiting = Vec::new();
     for (shard, places, partitions) in work.into_parts() {
         let (reply, answers) = oneshot::channel();
         let (group, member) = (key.group.clone(), key.member.clone());
-        let request = AcknowledgeRequest { group, member, partitions, reply };
+        let request = AcknowledgeRequest { group, member, partitions, settings, reply };
         cx.shards.send(shard, ShardRequest::ShareAcknowledge(Box::new(request)));
         let named = places.into_iter().filter_map(|place| asked.get(place).copied());
         waiting.push((named.collect(), answers));

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     handlers::records::ByShard,
+    node::Node,
     shard::{ShardRequest, Shards, requests::TopicPartition, watch::FetchWatch},
     share::{
         partitions::visit::{Budget, VisitAnswer, VisitRequest, Wanted},
@@ -20,6 +21,7 @@ use crate::{
 
 /// See the module.
 pub(super) struct Gather<'a> {
+    pub(super) node: &'a Node,
     pub(super) shards: &'a Shards,
     pub(super) key: SessionKey,
     /// The partitions, in the order in which the limit of records is spent.
@@ -38,14 +40,16 @@ impl Gather<'_> {
     pub(super) async fn run(&self) -> Vec<(TopicIdPartition, VisitAnswer)> {
         let clock = self.shards.clock();
         let deadline = clock.now() + self.wait_max;
+        let mut settings = self.settings;
         let mut is_first = true;
         loop {
             let left = deadline.since_start().saturating_sub(clock.now().since_start());
             let watch = (!left.is_zero()).then(|| FetchWatch::new(i64::from(self.bytes_min.max(1))));
-            let is_enough = self.bytes_min <= 1 || watch.is_none() || self.has_enough(is_first, &watch).await;
+            let is_enough =
+                self.bytes_min <= 1 || watch.is_none() || self.has_enough(is_first, settings, &watch).await;
             if is_enough {
                 // A fetch that has looked for enough bytes has been everywhere once.
-                let answers = self.acquire(is_first && self.bytes_min <= 1, &watch).await;
+                let answers = self.acquire(is_first && self.bytes_min <= 1, settings, &watch).await;
                 let is_news = |answer: &VisitAnswer| answer.error.is_some() || !answer.acquired.is_empty();
                 if watch.is_none() || answers.iter().any(is_news) {
                     return self.wanted.iter().map(|(partition, _)| *partition).zip(answers).collect();
@@ -55,15 +59,25 @@ impl Gather<'_> {
                 let _ = clock.timeout(left, watch.woken()).await;
             }
             is_first = false;
+            // What the group is configured to may have changed meanwhile; only what it sees is as it was, as in Kafka.
+            let isolation = settings.isolation;
+            settings = ShareSettings { isolation, ..ShareSettings::of_group(self.node, &self.key.group) };
         }
     }
 
     /// Whether there are as many bytes as the fetch wants at least, or something went wrong that it has to hear of.
-    async fn has_enough(&self, is_first: bool, watch: &Option<Arc<FetchWatch>>) -> bool {
+    async fn has_enough(
+        &self,
+        is_first: bool,
+        settings: ShareSettings,
+        watch: &Option<Arc<FetchWatch>>,
+    ) -> bool {
         let wanted = Wanted::Bytes { bytes_max: self.bytes_max, counted_max: self.part(self.wanted.len()) };
         let waiting: Vec<_> = self
             .by_shard()
-            .map(|(shard, _, partitions)| self.visit(shard, partitions, wanted, is_first, watch.clone()))
+            .map(|(shard, _, partitions)| {
+                self.visit(shard, partitions, wanted, (is_first, settings), watch.clone())
+            })
             .collect();
         let mut found = Vec::new();
         for answers in waiting {
@@ -75,7 +89,12 @@ impl Gather<'_> {
     }
 
     /// Acquires records at one shard after the other, as long as more are wanted.
-    async fn acquire(&self, is_first: bool, watch: &Option<Arc<FetchWatch>>) -> Vec<VisitAnswer> {
+    async fn acquire(
+        &self,
+        is_first: bool,
+        settings: ShareSettings,
+        watch: &Option<Arc<FetchWatch>>,
+    ) -> Vec<VisitAnswer> {
         let mut answers = vec![VisitAnswer::default(); self.wanted.len()];
         let mut left = i64::from(self.records_max);
         let partitions = u32::try_from(self.wanted.len()).unwrap_or(u32::MAX);
@@ -90,7 +109,7 @@ impl Gather<'_> {
                 batch_size: self.batch_size,
                 mode: self.mode,
             };
-            let found = self.visit(shard, partitions, wanted, is_first, watch.clone()).await;
+            let found = self.visit(shard, partitions, wanted, (is_first, settings), watch.clone()).await;
             let mut found = found.unwrap_or_default().into_iter();
             for place in places {
                 let answer = found.next().unwrap_or_else(|| ErrorCode::NotLeaderOrFollower.into());
@@ -109,7 +128,7 @@ impl Gather<'_> {
         shard: usize,
         partitions: Vec<(TopicPartition, klamm_protocol::Uuid)>,
         wanted: Wanted,
-        is_first: bool,
+        (is_first, settings): (bool, ShareSettings),
         watch: Option<Arc<FetchWatch>>,
     ) -> oneshot::Receiver<Vec<VisitAnswer>> {
         let (reply, answers) = oneshot::channel();
@@ -117,7 +136,7 @@ impl Gather<'_> {
             group: self.key.group.clone(),
             member: self.key.member.clone(),
             partitions,
-            settings: self.settings,
+            settings,
             wanted,
             is_first,
             watch,

@@ -6,7 +6,7 @@ use super::ShareContext;
 use crate::{
     handlers::records::ByShard,
     shard::{ShardRequest, requests::TopicPartition},
-    share::partitions::acknowledge::ReleaseRequest,
+    share::{partitions::acknowledge::ReleaseRequest, settings::ShareSettings},
 };
 
 /// Closes a member's session.
@@ -38,8 +38,10 @@ fn release(cx: &ShareContext, ended: Ended) {
         let at = TopicPartition { topic: topic.name.clone(), index: partition.index };
         work.push(cx.shards.of(&at.topic, at.index), 0, at);
     }
+    let settings = ShareSettings::of_group(&cx.node, &ended.key.group);
     for (shard, _, partitions) in work.into_parts() {
         let (group, member) = (ended.key.group.clone(), ended.key.member.clone());
-        cx.shards.send(shard, ShardRequest::ShareRelease(ReleaseRequest { group, member, partitions }));
+        let request = ReleaseRequest { group, member, partitions, settings };
+        cx.shards.send(shard, ShardRequest::ShareRelease(request));
     }
 }

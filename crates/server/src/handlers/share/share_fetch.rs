@@ -206,6 +206,7 @@ async fn fetch(
         return answers;
     }
     let gather = Gather {
+        node,
         shards: &cx.shards,
         key: SessionKey { group: key.group.detached(), member: key.member.detached() },
         wanted,

@@ -14,6 +14,7 @@ use crate::{
         requests::{Reply, TopicPartition},
         run::Shard,
     },
+    share::settings::ShareSettings,
 };
 
 /// What a member says of a range of records.
@@ -47,6 +48,8 @@ pub struct AcknowledgeRequest {
     pub member: StrBytes,
     /// By partition.
     pub partitions: Vec<PartitionAcknowledgement>,
+    /// What the group is configured to.
+    pub settings: ShareSettings,
     /// Answers in the same order, when everything is kept.
     pub reply: Reply<Vec<Result<(), ApiError>>>,
 }
@@ -60,17 +63,19 @@ pub struct ReleaseRequest {
     pub member: StrBytes,
     /// Where it may have any.
     pub partitions: Vec<TopicPartition>,
+    /// What the group is configured to.
+    pub settings: ShareSettings,
 }
 
 impl Shard {
     /// Takes acknowledgements and answers when they are kept.
     pub(crate) fn acknowledge(self: &Rc<Self>, request: AcknowledgeRequest) {
-        let AcknowledgeRequest { group, member, partitions, reply } = request;
+        let AcknowledgeRequest { group, member, partitions, settings, reply } = request;
         let mut answers = Vec::with_capacity(partitions.len());
         let mut waiting = Vec::new();
         for partition in &partitions {
             let key = Key { at: partition.at.clone(), group: group.clone() };
-            let answer = match self.acknowledge_one(&key, &member, partition) {
+            let answer = match self.acknowledge_one(&key, &member, partition, settings) {
                 Ok(Some(kept)) => {
                     waiting.push((answers.len(), kept));
                     Ok(())
@@ -103,6 +108,7 @@ impl Shard {
         key: &Key,
         member: &StrBytes,
         partition: &PartitionAcknowledgement,
+        settings: ShareSettings,
     ) -> Result<Option<oneshot::Receiver<Result<(), ApiError>>>, ApiError> {
         let share = self.share();
         let mut held = share.held.borrow_mut();
@@ -121,6 +127,7 @@ impl Shard {
             })
             .collect();
         let now = self.node().world.clock.now().since_start();
+        active.settings = settings;
         let taken = active.machine.acknowledge(now, member, &ranges, &active.settings.partition);
         // A refusal frees what ran out while it was tried.
         self.follow_up(key, active);
@@ -163,6 +170,7 @@ impl Shard {
             let key = Key { at: at.clone(), group: request.group.clone() };
             let Some(Held::Active(active)) = held.get_mut(&key) else { continue };
             let active: &mut Active = active;
+            active.settings = request.settings;
             if let Some(write) = active.machine.release(&request.member, &active.settings.partition) {
                 self.keep(&key, active, write, None);
             }

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 use klamm_io::Instant;
 
 use super::{Active, Held, Key, SharePartitions};
-use crate::shard::run::Shard;
+use crate::{shard::run::Shard, share::settings::ShareSettings};
 
 impl SharePartitions {
     /// Notes when a share partition has something to do next.
@@ -58,6 +58,7 @@ impl Shard {
         let mut held = share.held.borrow_mut();
         let Some(Held::Active(active)) = held.get_mut(key) else { return };
         active.noted = None;
+        active.settings = ShareSettings::of_group(self.node(), &key.group);
         let expired = active.machine.expire(now.since_start(), &active.settings.partition);
         share.counts.borrow_mut().lock_timeouts += u64::from(expired.is_any_over);
         if let Some(write) = expired.write {

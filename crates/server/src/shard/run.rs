@@ -112,6 +112,7 @@ pub async fn run(start: ShardStart) {
     });
     let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
     *shard.contexts.borrow_mut() = Some(Rc::new(contexts(router)));
+    let _bound = Bound(Rc::clone(&shard));
     let upkeep = spawn::essential(upkeep::run(Rc::clone(&shard)));
     let tasks = [
         spawn::essential(Coordinators::<GroupDriver>::run_timers(Rc::clone(&shard))),
@@ -140,8 +141,17 @@ pub async fn run(start: ShardStart) {
     if let Some(reply) = stop {
         drop(reply.send(shard.close().await));
     }
-    // The router, the shard and the contexts refer to each other.
-    shard.contexts.borrow_mut().take();
+}
+
+/// The router, the shard and the contexts refer to each other: until this is dropped, which it is in a simulation too when
+/// its process is killed.
+struct Bound(Rc<Shard>);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let contexts = self.0.contexts.try_borrow_mut().ok().and_then(|mut contexts| contexts.take());
+        drop(contexts);
+    }
 }
 
 impl Shard {

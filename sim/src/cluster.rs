@@ -309,6 +309,10 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
         ("group.share.min.record.lock.duration.ms", "1000"),
         ("group.share.record.lock.duration.ms", &*lock_ms),
         ("group.share.delivery.count.limit", &*deliveries),
+        ("group.streams.min.session.timeout.ms", "5000"),
+        ("group.streams.session.timeout.ms", "10000"),
+        ("group.streams.min.heartbeat.interval.ms", "1000"),
+        ("group.streams.heartbeat.interval.ms", "2000"),
         ("auto.create.topics.enable", "false"),
         ("group.initial.rebalance.delay.ms", "0"),
         // Files are kept in memory whole, several times.
@@ -317,5 +321,12 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
         ("log.segment.bytes", "1048576"),
         ("replica.lag.time.max.ms", "10000"),
     ];
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    let short = [
+        ("log.roll.ms", "4000"),
+        ("log.cleaner.backoff.ms", "1000"),
+        ("log.cleaner.min.cleanable.ratio", "0.1"),
+        ("log.segment.delete.delay.ms", "2000"),
+    ];
+    let short = short.iter().filter(|_| plan.rolls_often);
+    pairs.iter().chain(short).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }

@@ -2,6 +2,7 @@
 
 mod owners;
 pub mod shares;
+mod streams;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +12,7 @@ use std::{
 use klamm_client::TopicPartition;
 pub use owners::{Given, Owners};
 pub use shares::{Delivery, Kept, Place, Shares};
+pub use streams::{Streams, Task};
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -72,6 +74,8 @@ pub struct History {
     pub group_read: BTreeMap<TopicPartition, BTreeSet<i64>>,
     /// Who owned which of its partitions.
     pub owners: Owners,
+    /// What members of the streams group have.
+    pub streams: Streams,
     /// Transactions by writer and number: how many records each has, and how it ended.
     pub transactions: BTreeMap<(usize, u64), (u64, Ending)>,
     /// What readers of what is committed have seen while things went wrong.

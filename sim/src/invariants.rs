@@ -19,6 +19,7 @@ mod share_dead_letters;
 mod share_done;
 mod share_limit;
 mod share_one_member;
+mod streams_roles;
 mod topics_kept;
 mod transactions;
 mod voters;
@@ -27,7 +28,7 @@ use std::collections::BTreeMap;
 
 use klamm_server::observe::Observation;
 
-use crate::{disks::Batches, history::History};
+use crate::{disks::Batches, history::History, plan::Plan};
 
 /// How a node's process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +82,13 @@ pub struct Invariants {
     pub violations: Vec<(&'static str, String)>,
 }
 
-impl Default for Invariants {
-    fn default() -> Self {
+impl Invariants {
+    /// Those of a run.
+    pub fn of(plan: &Plan) -> Self {
         let all: Vec<Box<dyn Invariant>> = vec![
             Box::<election_safety::ElectionSafety>::default(),
             Box::<committed_metadata::CommittedMetadata>::default(),
-            Box::<log_matching::LogMatching>::default(),
+            Box::new(log_matching::LogMatching { cleans: plan.rolls_often }),
             Box::<one_leader::OneLeader>::default(),
             Box::<high_watermark::HighWatermark>::default(),
             Box::<isr_caught_up::IsrCaughtUp>::default(),
@@ -98,6 +100,7 @@ impl Default for Invariants {
             Box::<transactions::Transactions>::default(),
             Box::<exactly_once::ExactlyOnce>::default(),
             Box::<group_ownership::GroupOwnership>::default(),
+            Box::<streams_roles::StreamsRoles>::default(),
             Box::<one_directory::OneDirectory>::default(),
             Box::<moves_announced::MovesAnnounced>::default(),
             Box::<voters::Voters>::default(),
@@ -109,9 +112,7 @@ impl Default for Invariants {
         ];
         Self { all, violations: Vec::new() }
     }
-}
 
-impl Invariants {
     fn each(&mut self, mut ask: impl FnMut(&mut dyn Invariant) -> Result<(), String>) {
         for invariant in &mut self.all {
             if let Err(what) = ask(invariant.as_mut())

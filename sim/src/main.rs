@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use klamm_sim::{
     logging,
-    plan::{Plan, Special},
+    plan::{GroupProtocol, Plan, Special},
     run::{Report, run},
 };
 
@@ -102,7 +102,10 @@ fn plan(options: &Options, seed: u64) -> Plan {
         (false, true) => Plan::of(seed, Special::Blackout),
         (false, false) => Plan::of(seed, Special::None),
     };
-    Plan { has_consumer_protocol: options.consumer_protocol || plan.has_consumer_protocol, ..plan }
+    match options.consumer_protocol {
+        true => Plan { protocol: GroupProtocol::Consumer, ..plan },
+        false => plan,
+    }
 }
 
 /// Prints a report. Whether all was well.

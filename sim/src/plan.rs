@@ -27,6 +27,18 @@ pub enum Special {
     UnsentLetters,
 }
 
+/// By which protocol members of the consumer group take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum GroupProtocol {
+    /// The classic one.
+    #[default]
+    Classic,
+    /// That of KIP-848.
+    Consumer,
+    /// Each time that one joins it draws which, so that the group goes from one to the other and back.
+    Either,
+}
+
 /// Which kinds of faults a run has. A run with few of them gets further into each than one with all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Kinds {
@@ -83,10 +95,18 @@ pub struct Plan {
     pub sharers: usize,
     /// What the share group gives up goes to a dead-letter queue.
     pub has_dead_letters: bool,
+    /// Members of a streams group.
+    pub streams_members: usize,
+    /// The streams group has copies of its tasks with state.
+    pub has_standby_tasks: bool,
     /// Voters leave the quorum and come back.
     pub changes_voters: bool,
-    /// Members of the group are of the consumer protocol (KIP-848).
-    pub has_consumer_protocol: bool,
+    /// Of the members of the consumer group.
+    pub protocol: GroupProtocol,
+    /// Members of the consumer group are static (KIP-345).
+    pub has_static_members: bool,
+    /// Segments are short, so that logs have many, and those of offsets and transactions are cleaned.
+    pub rolls_often: bool,
     /// Log directories of each node.
     pub log_dirs: usize,
     /// Topics are created and deleted.
@@ -129,9 +149,19 @@ impl Plan {
         let kinds = Kinds { log_dir: log_dirs > 1, ..kinds };
         let entropy_of_groups = Entropy::seeded(seed ^ 0x6772_6f75);
         let group = |percent: u64| entropy_of_groups.below(100) < percent;
-        let has_consumer_protocol = group(50);
+        let mut protocol = if group(50) { GroupProtocol::Consumer } else { GroupProtocol::Classic };
+        let entropy_of_protocols = Entropy::seeded(seed ^ 0x6569_7468);
+        let members = below(&entropy_of_protocols, 2);
+        if entropy_of_protocols.below(100) < 30 && !arranged {
+            protocol = GroupProtocol::Either;
+        }
+        let has_static_members = entropy_of_protocols.below(100) < 25 && !arranged;
+        let entropy_of_segments = Entropy::seeded(seed ^ 0x7365_676d);
+        let rolls_often = entropy_of_segments.below(100) < 40 && !arranged;
         let has_shares =
             group(40) && !arranged || matches!(special, Special::LooseShares | Special::UnsentLetters);
+        let entropy_of_streams = Entropy::seeded(seed ^ 0x7374_7265);
+        let has_streams = entropy_of_streams.below(100) < 35 && !arranged;
         let entropy_of_letters = Entropy::seeded(seed ^ 0x6465_6164);
         let has_dead_letters = has_shares && entropy_of_letters.below(100) < 70 && !arranged
             || special == Special::UnsentLetters;
@@ -145,13 +175,17 @@ impl Plan {
             producers: 1 + below(&entropy, 3),
             in_flight: if chance(50) { 1 } else { 5 },
             readers: 1 + below(&entropy, 2),
-            members: below(&entropy, 3),
+            members: below(&entropy, 3).max(if protocol == GroupProtocol::Either { 2 + members } else { 0 }),
             writers: if has_transactions { 1 + below(&entropy_of_more, 2) } else { 0 },
             has_copier: has_transactions && (more(60) || arranged),
             sharers: if has_shares { 2 + below(&entropy_of_groups, 2) } else { 0 },
             has_dead_letters,
+            streams_members: if has_streams { 2 + below(&entropy_of_streams, 2) } else { 0 },
+            has_standby_tasks: has_streams && entropy_of_streams.below(100) < 50,
             changes_voters: more(30) && !arranged,
-            has_consumer_protocol,
+            protocol,
+            has_static_members,
+            rolls_often,
             log_dirs,
             has_churn: chance(50),
             has_reassignments: nodes > 3 && chance(60),

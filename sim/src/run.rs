@@ -73,7 +73,7 @@ fn note_panics() {
 pub fn run(plan: &Plan) -> Result<Report> {
     note_panics();
     let sim = Simulation::new(plan.seed);
-    let invariants = Rc::new(RefCell::new(Invariants::default()));
+    let invariants = Rc::new(RefCell::new(Invariants::of(plan)));
     let history = Shared::default();
     let newest = listen(&sim, &invariants, &history);
     let mut cluster = Cluster::format(plan)?;
@@ -211,6 +211,7 @@ fn expected_clients(plan: &Plan) -> Vec<String> {
     }
     expected.extend(numbered("writer", plan.writers));
     expected.extend(numbered("sharer", plan.sharers));
+    expected.extend(numbered("streams member", plan.streams_members));
     if plan.has_dead_letters {
         expected.push("dead letters".to_owned());
     }

@@ -10,6 +10,7 @@ mod producers;
 mod readers;
 mod reassignments;
 mod sharers;
+mod streams;
 mod topics;
 mod transactions;
 mod voters;
@@ -119,6 +120,9 @@ impl Start<'_> {
         }
         if self.plan.has_dead_letters {
             self.one(dead_letters::read);
+        }
+        for index in 0..self.plan.streams_members {
+            self.one(move |client| streams::take_part(client, index));
         }
         if self.plan.changes_voters {
             self.one(voters::change);

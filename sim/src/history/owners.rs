@@ -20,8 +20,8 @@ pub struct Given {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// Partition, generation and member of the last record that was given.
-    last: BTreeMap<TopicPartition, (i32, String)>,
+    /// The newest generation in which a record of a partition was given.
+    newest: BTreeMap<TopicPartition, i32>,
     by_generation: BTreeMap<(TopicPartition, i32), String>,
     /// The largest offset whose commit was answered.
     committed: BTreeMap<TopicPartition, i64>,
@@ -30,18 +30,27 @@ pub struct Owners {
 }
 
 impl Owners {
+    /// A member has a partition in a generation.
+    pub fn owned(&mut self, at: &TopicPartition, generation: i32, member: &str) {
+        let owner = self.by_generation.entry((at.clone(), generation)).or_insert_with(|| member.to_owned());
+        if owner != member {
+            self.contradictions
+                .push(format!("{at}: in generation {generation} {owner} owns it, and {member} has it"));
+        }
+    }
+
     /// A member was given a record.
     pub fn given(&mut self, given: &Given) {
         let Given { at, generation, member, offset } = given;
-        let owner = self.by_generation.entry((at.clone(), *generation)).or_insert_with(|| member.clone());
-        if owner != member {
-            self.contradictions
-                .push(format!("{at}: in generation {generation} {owner} owns it, and {member} reads it"));
+        self.owned(at, *generation, member);
+        // One that has not heard of its successor goes on from where it was, and its commits are refused.
+        let newest = self.newest.entry(at.clone()).or_insert(i32::MIN);
+        if generation <= newest {
+            return;
         }
-        let now = (*generation, member.clone());
-        let is_new = self.last.insert(at.clone(), now.clone()).is_none_or(|before| before != now);
+        *newest = *generation;
         let committed = self.committed.get(at).copied().unwrap_or(0);
-        if is_new && *offset < committed {
+        if *offset < committed {
             self.contradictions.push(format!(
                 "{at}: {member} begins at {offset} in generation {generation}, {committed} was committed"
             ));

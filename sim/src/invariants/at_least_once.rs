@@ -1,4 +1,4 @@
-//! A consumer group whose members commit what they have processed passes over no record.
+//! A consumer group whose members commit what they have processed passes over no record, and no more does a streams group.
 
 use super::{Invariant, Logs};
 use crate::history::History;
@@ -13,7 +13,7 @@ impl Invariant for AtLeastOnce {
     }
 
     fn finish(&mut self, history: &History, _logs: &Logs) -> Result<(), String> {
-        for (at, read) in &history.group_read {
+        for (at, read) in history.group_read.iter().chain(&history.streams.read) {
             let Some((records, last)) = history.read.get(at).zip(read.last()) else { continue };
             let missed = records.range(..=last).find(|(offset, _)| !read.contains(offset));
             if let Some((missed, _)) = missed {

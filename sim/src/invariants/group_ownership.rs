@@ -1,4 +1,5 @@
-//! In one generation of a consumer group a partition has one owner, and who gets it begins where the last commit was.
+//! In one generation of a consumer group a partition has one owner, in one of a streams group a task; and who gets it begins
+//! where the last commit was.
 
 use super::{Invariant, Logs};
 use crate::history::History;
@@ -13,7 +14,8 @@ impl Invariant for GroupOwnership {
     }
 
     fn finish(&mut self, history: &History, _logs: &Logs) -> Result<(), String> {
-        match history.owners.contradictions.first() {
+        let both = [&history.owners, &history.streams.owners];
+        match both.iter().find_map(|owners| owners.contradictions.first()) {
             Some(what) => Err(what.clone()),
             None => Ok(()),
         }
@@ -39,6 +41,7 @@ mod tests {
         let cases = [
             (vec![given(1, "a", 0), given(1, "a", 1), given(2, "b", 2)], true),
             (vec![given(1, "a", 0), given(2, "b", 0)], false),
+            (vec![given(1, "a", 0), given(2, "b", 1), given(2, "b", 2), given(1, "a", 1)], true),
             (vec![given(1, "a", 0), given(1, "b", 1)], false),
             (vec![given(1, "a", 0), given(2, "a", 0)], false),
         ];

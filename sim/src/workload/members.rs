@@ -9,13 +9,13 @@ use super::{
     readers::{all_written, wait_for_topics},
     topic_names,
 };
-use crate::history::Given;
+use crate::{history::Given, plan::GroupProtocol};
 
 /// Consumes until everything that was written has been given to some member.
 pub(super) async fn consume(client: Client, index: usize) {
     wait_for_topics(&client).await;
     while !is_everything_read(&client) {
-        let Some(mut consumer) = consumer(&client) else { return };
+        let Some(mut consumer) = consumer(&client, index) else { return };
         if let Err(error) = session(&client, &mut consumer).await {
             tracing::warn!(%error, "a member of the group ends");
             client.pause(500).await;
@@ -28,19 +28,31 @@ pub(super) async fn consume(client: Client, index: usize) {
     client.history.done(format!("member {index}"));
 }
 
-fn consumer(client: &Client) -> Option<Consumer> {
-    let pairs = [
+fn consumer(client: &Client, index: usize) -> Option<Consumer> {
+    let instance = format!("member-{index}");
+    let mut pairs = vec![
         ("group.id", "members"),
         ("auto.offset.reset", "earliest"),
         ("enable.auto.commit", "false"),
-        match client.plan.has_consumer_protocol {
+        match is_of_consumer_protocol(client) {
             true => ("group.protocol", "consumer"),
             false => ("session.timeout.ms", "10000"),
         },
     ];
+    if client.plan.has_static_members {
+        pairs.push(("group.instance.id", &instance));
+    }
     let mut consumer = Consumer::new(&client.config(ClientKind::Consumer, &pairs).ok()?).ok()?;
     consumer.subscribe(topic_names(&client.plan)).ok()?;
     Some(consumer)
+}
+
+fn is_of_consumer_protocol(client: &Client) -> bool {
+    match client.plan.protocol {
+        GroupProtocol::Classic => false,
+        GroupProtocol::Consumer => true,
+        GroupProtocol::Either => client.entropy.below(2) == 0,
+    }
 }
 
 /// Processes and commits; for a while, or until there is nothing more to come.
@@ -51,12 +63,18 @@ async fn session(client: &Client, consumer: &mut Consumer) -> Result<(), ClientE
             break;
         }
         let identity = consumer.group_metadata()?;
+        if let Some(first) = records.first() {
+            let (generation, member) = (identity.generation_id, &identity.member_id);
+            tracing::debug!(member, generation, %first.topic, first.partition, first.offset, count = records.len(), "given");
+        }
         let mut next = BTreeMap::new();
         {
             let mut history = client.history.lock();
             for record in &records {
                 let at = TopicPartition::new(&*record.topic, record.partition);
-                let (generation, member) = (identity.generation_id, identity.member_id.clone());
+                let generation = identity.generation_id;
+                // The next one with the same name may take its place within a generation.
+                let member = identity.group_instance_id.as_ref().unwrap_or(&identity.member_id).clone();
                 history.owners.given(&Given { at: at.clone(), generation, member, offset: record.offset });
                 next.insert(at.clone(), record.offset + 1);
                 history.group_read.entry(at).or_default().insert(record.offset);
@@ -64,7 +82,10 @@ async fn session(client: &Client, consumer: &mut Consumer) -> Result<(), ClientE
             }
         }
         if !records.is_empty() {
+            let (generation, member) = (identity.generation_id, &identity.member_id);
+            tracing::debug!(member, generation, ?next, "commits");
             consumer.commit().await?;
+            tracing::debug!(member, generation, ?next, "has committed");
             let mut history = client.history.lock();
             next.iter().for_each(|(at, offset)| history.owners.committed(at, *offset));
         }

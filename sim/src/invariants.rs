@@ -146,3 +146,6 @@ impl Invariants {
         self.each(|invariant| invariant.finish(history, logs));
     }
 }
+
+#[cfg(test)]
+mod tests;

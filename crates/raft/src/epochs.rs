@@ -135,12 +135,13 @@ impl Raft {
     }
 
     pub(crate) fn poll_leader(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let half = self.config.fetch_timeout / 2;
+        let fetch_timeout = self.config.fetch_timeout;
+        let half = fetch_timeout / 2;
         // A leader that was removed goes on until that is committed, maybe by one other voter.
         let alone = self.voters().is_only_voter(&self.config.replica_key());
         let Role::Leader(leader) = &mut self.role else { return };
         leader.forget_idle_observers(now.monotonic);
-        if leader.resign || (!alone && now.monotonic >= leader.check_quorum_deadline) {
+        if leader.resign || leader.has_lost_quorum(alone, now.monotonic, fetch_timeout) {
             return self.become_resigned(now, actions);
         }
         self.expire_fetches(now, actions);

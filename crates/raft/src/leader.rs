@@ -97,7 +97,8 @@ pub(crate) struct Leader {
     next_offset: i64,
     /// Voters that have fetched since the check was last passed.
     fetched: BTreeSet<i32>,
-    pub(crate) check_quorum_deadline: Duration,
+    /// `None` while nobody else votes.
+    check_quorum_deadline: Option<Duration>,
     pub(crate) begin_epoch_deadline: Duration,
     pub(crate) announced: bool,
     pub(crate) resign: bool,
@@ -130,7 +131,7 @@ impl Leader {
             queue_base: log_end,
             next_offset: log_end,
             fetched: BTreeSet::new(),
-            check_quorum_deadline: now + check_quorum_timeout(fetch_timeout),
+            check_quorum_deadline: Some(now + check_quorum_timeout(fetch_timeout)),
             begin_epoch_deadline: now,
             announced: false,
             resign: false,
@@ -210,8 +211,24 @@ impl Leader {
         let own_vote = usize::from(self.voters.get(&self.own.id).is_some_and(|own| self.is_own(&own.key)));
         if self.fetched.len() + own_vote > self.voters.len() / 2 {
             self.fetched.clear();
-            self.check_quorum_deadline = now + check_quorum_timeout(fetch_timeout);
+            self.check_quorum_deadline = Some(now + check_quorum_timeout(fetch_timeout));
         }
+    }
+
+    /// Whether a majority has not fetched for too long. The only voter is a majority by itself: once another votes, that
+    /// one has all the time that there is from then on.
+    pub(crate) fn has_lost_quorum(&mut self, alone: bool, now: Duration, fetch_timeout: Duration) -> bool {
+        if alone {
+            self.check_quorum_deadline = None;
+            return false;
+        }
+        now >= *self.check_quorum_deadline.get_or_insert(now + check_quorum_timeout(fetch_timeout))
+    }
+
+    /// When something is to be done for or against the other voters.
+    pub(crate) fn voters_deadline(&self) -> Duration {
+        let begin = self.begin_epoch_deadline;
+        self.check_quorum_deadline.map_or(begin, |deadline| deadline.min(begin))
     }
 
     /// Our own log has become durable up to `end`. Returns whether the high watermark moved.

@@ -217,7 +217,7 @@ impl Raft {
             Role::Leader(leader) => {
                 let parked = leader.parked.iter().map(|fetch| fetch.deadline).min();
                 let others = !self.voters().is_only_voter(&self.config.replica_key());
-                let quorum = others.then(|| leader.check_quorum_deadline.min(leader.begin_epoch_deadline));
+                let quorum = others.then(|| leader.voters_deadline());
                 let change = leader.change.as_ref().map(VoterChange::deadline);
                 parked.into_iter().chain(quorum).chain(change).min()
             }

@@ -104,6 +104,19 @@ fn voters_are_added_one_after_the_other_and_outlive_the_first() {
     assert_eq!(cluster.node(next).committed_records(), ["a", "b"]);
 }
 
+/// Nobody but itself counted until then: how long it has led says nothing about the voter that is new.
+#[test]
+fn the_only_voter_goes_on_leading_when_it_gets_a_second_one() {
+    let mut cluster = three();
+    cluster.run(10 * SECOND);
+    assert_eq!(ask(&mut cluster, 1, add(2, directory(2))), Some(ErrorCode::None));
+    cluster.run(5 * SECOND);
+    assert_eq!(cluster.node(1).leader, (1, Some(1)));
+    cluster.crash(2);
+    cluster.run(5 * SECOND);
+    assert!(!cluster.node(1).raft.is_leader(), "it needs the other one now");
+}
+
 #[test]
 fn a_change_that_cannot_be_is_refused() {
     let mut cluster = three();

@@ -33,8 +33,8 @@ impl Raft {
         }
         if version < current {
             return Err(format!(
-                "Invalid upgrade of kraft.version from version {current} to {version} because the new version is a \
-                 downgrade"
+                "Invalid upgrade of kraft.version from version KRAFT_VERSION_{current} to KRAFT_VERSION_{version} \
+                 because the new version is a downgrade"
             ));
         }
         for voter in self.voters().iter() {
@@ -45,7 +45,10 @@ impl Raft {
             }
             if let Some(told) = leader.told.voter(id) {
                 if !(told.kraft_versions.0..=told.kraft_versions.1).contains(&version) {
-                    return Err(format!("Voter {id} does not support kraft.version {version}."));
+                    return Err(format!(
+                        "Invalid upgrade of kraft.version to KRAFT_VERSION_{version} because not all of the voters \
+                         support it"
+                    ));
                 }
                 voters.insert(told.clone());
                 continue;

@@ -244,16 +244,12 @@ impl Raft {
         request: &snapshot::FetchSnapshotRequest,
         actions: &mut Vec<Action>,
     ) {
-        let refuse = |error: ErrorCode| Action::Respond {
-            token,
-            response: RaftResponse::FetchSnapshot(snapshot::FetchSnapshotResponse {
-                error_code: error.code(),
-                ..Default::default()
-            }),
-        };
         let partition = match self.partition_of(request) {
             Ok(partition) => partition,
-            Err(error) => return actions.push(refuse(error)),
+            Err(error) => {
+                let response = RaftResponse::FetchSnapshot(self.refused_snapshot(listener, request, error));
+                return actions.push(Action::Respond { token, response });
+            }
         };
         let id =
             OffsetAndEpoch { offset: partition.snapshot_id.end_offset, epoch: partition.snapshot_id.epoch };
@@ -275,6 +271,29 @@ impl Raft {
         } else {
             actions.push(Action::Respond { token, response: RaftResponse::FetchSnapshot(response) });
         }
+    }
+
+    /// Refuses the request as a whole, or, if it is about a partition that there is not, for that one.
+    fn refused_snapshot(
+        &self,
+        listener: &str,
+        request: &snapshot::FetchSnapshotRequest,
+        error: ErrorCode,
+    ) -> snapshot::FetchSnapshotResponse {
+        let asked = request.topics.first().and_then(|topic| Some((topic, topic.partitions.first()?)));
+        let Some((topic, partition)) = asked.filter(|_| error == ErrorCode::InvalidRequest) else {
+            return snapshot::FetchSnapshotResponse { error_code: error.code(), ..Default::default() };
+        };
+        let none = OffsetAndEpoch { offset: 0, epoch: 0 };
+        let mut response = self.snapshot_response(listener, none, 0, ErrorCode::UnknownTopicOrPartition);
+        for answer in &mut response.topics {
+            answer.name = topic.name.clone();
+            for answer in &mut answer.partitions {
+                answer.index = partition.partition;
+                answer.current_leader = snapshot::LeaderIdAndEpoch::default();
+            }
+        }
+        response
     }
 
     fn snapshot_response(

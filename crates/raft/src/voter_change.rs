@@ -86,34 +86,44 @@ impl Raft {
     /// Whether the cluster and the leader are the right ones.
     fn check_change(&self, cluster_id: Option<&StrBytes>) -> Result<(), Refusal> {
         if let Some(id) = cluster_id.filter(|id| **id != self.config.cluster_id) {
-            let message = format!("This is cluster {}, not {id}.", self.config.cluster_id);
+            let message =
+                format!("The given id \"{id}\" doesn't match the cluster id \"{}\"", self.config.cluster_id);
             return Err((ErrorCode::InconsistentClusterId, message));
         }
         self.check_leader_request(self.epoch).map_err(|error| (error, error.default_message().to_owned()))
     }
 
-    /// The voters as they are, if they may be changed now.
-    fn changeable_voters(&self) -> Result<VoterSet, Refusal> {
+    /// The voters as they are, if they may be changed now; `what` is being done, for Kafka's words.
+    fn changeable_voters(&self, what: &str) -> Result<VoterSet, Refusal> {
         let Role::Leader(leader) = &self.role else {
             return Err((ErrorCode::NotLeaderOrFollower, String::new()));
         };
-        let wait = |what: &str| Err((ErrorCode::RequestTimedOut, what.to_owned()));
+        let wait =
+            |why: &str| Err((ErrorCode::RequestTimedOut, format!("Request timed out waiting for {why}")));
         if leader.change.is_some() {
-            return wait("Another change of the voters is under way.");
+            return wait("leader to handle previous voter change request");
         }
         let Some(high_watermark) = leader.high_watermark else {
-            return wait("The leader has not committed anything in its epoch yet.");
+            return wait("leader to establish HWM and fence previous voter changes");
         };
         let version = self.control.kraft_version();
         if version == 0 {
-            let message = format!("The voters cannot be changed while {KRAFT_VERSION_FEATURE} is {version}.");
+            let message = format!(
+                "Cluster doesn't support {what} voter because the {KRAFT_VERSION_FEATURE} feature is {version}"
+            );
             return Err((ErrorCode::UnsupportedVersion, message));
         }
         match self.control.voters() {
             Some((offset, voters)) if offset < high_watermark && leader.voters_end <= high_watermark => {
                 Ok(voters.clone())
             }
-            _ => wait("The last change of the voters is not committed yet."),
+            entry => {
+                let at = entry.map_or_else(
+                    || "Optional.empty".to_owned(),
+                    |(offset, _)| format!("Optional[{}]", offset.max(leader.voters_end - 1)),
+                );
+                wait(&format!("voters to commit the latest voter change at {at} with HWM {high_watermark}"))
+            }
         }
     }
 
@@ -139,7 +149,7 @@ impl Raft {
         self.check_change(request.cluster_id.as_ref())?;
         let key = ReplicaKey::from_wire(request.voter_id, request.voter_directory_id);
         if key.id < 0 || key.directory_id.is_none() {
-            let message = "A new voter needs an id and a directory id.".to_owned();
+            let message = "Add voter request didn't include a valid voter".to_owned();
             return Err((ErrorCode::InvalidRequest, message));
         }
         let endpoints: Vec<Endpoint> = endpoints_of!(request.listeners).collect();
@@ -148,15 +158,19 @@ impl Raft {
             let message = format!("The new voter has no endpoint for the listener {}.", self.config.listener);
             return Err((ErrorCode::InvalidRequest, message));
         };
-        let voters = self.changeable_voters()?;
-        if let Some(voter) = voters.voter(key.id) {
-            let message = format!("Node {} is a voter already: {}.", key.id, voter.key);
+        let voters = self.changeable_voters("adding")?;
+        if voters.voter(key.id).is_some() {
+            let message = format!(
+                "The voter id for {} is already part of the set of voters {}.",
+                named(&key),
+                all_named(&voters)
+            );
             return Err((ErrorCode::DuplicateVoter, message));
         }
         let server = Server { id: key.id, host: endpoint.host.clone(), port: endpoint.port };
         let ask = |_: &Self| RaftRequest::ApiVersions(Box::default());
         let Some(request_id) = self.send(now, server, ask, actions) else {
-            let message = format!("The new voter {key} does not answer.");
+            let message = format!("New voter {} is not ready to receive requests", named(&key));
             return Err((ErrorCode::RequestTimedOut, message));
         };
         let ack_when_committed = request.ack_when_committed;
@@ -220,15 +234,15 @@ impl Raft {
         version: i16,
         result: Result<&ApiVersionsResponse, RequestFailure>,
     ) -> Result<(i16, i16), Refusal> {
-        let response = match result {
-            Ok(response) if response.error_code == 0 => response,
-            Ok(response) => {
-                let error = ErrorCode::from_code(response.error_code);
-                return Err((ErrorCode::RequestTimedOut, format!("The new voter {key} answers {error:?}.")));
-            }
-            Err(_) => {
-                return Err((ErrorCode::RequestTimedOut, format!("The new voter {key} cannot be reached.")));
-            }
+        let error = match result {
+            Ok(response) => ErrorCode::from_code(response.error_code),
+            Err(_) => ErrorCode::BrokerNotAvailable,
+        };
+        let Some(response) = result.ok().filter(|_| error == ErrorCode::None) else {
+            let name = error.name();
+            let message =
+                format!("Aborted add voter operation for since API_VERSIONS returned an error {name}");
+            return Err((ErrorCode::RequestTimedOut, message));
         };
         let range = response
             .supported_features
@@ -237,8 +251,11 @@ impl Raft {
             .map_or((0, 0), |feature| (feature.min_version, feature.max_version));
         if !(range.0..=range.1).contains(&version) {
             let message = format!(
-                "The new voter {key} supports {KRAFT_VERSION_FEATURE} {} to {}, but the quorum is at {version}.",
-                range.0, range.1
+                "Aborted add voter operation for {} since the {KRAFT_VERSION_FEATURE} range (min: {}, max: {}) doesn't \
+                 support the finalized version {version}",
+                named(key),
+                range.0,
+                range.1
             );
             return Err((ErrorCode::InvalidRequest, message));
         }
@@ -246,7 +263,8 @@ impl Raft {
             return Err((ErrorCode::NotLeaderOrFollower, String::new()));
         };
         if !leader.is_caught_up(key, now.wall_ms - CAUGHT_UP_WITHIN_MS) {
-            let message = format!("The new voter {key} has not caught up with the leader yet.");
+            let message =
+                format!("Aborted add voter operation for {} since it is lagging behind", named(key));
             return Err((ErrorCode::RequestTimedOut, message));
         }
         Ok(range)
@@ -283,15 +301,15 @@ impl Raft {
         self.check_change(request.cluster_id.as_ref())?;
         let key = ReplicaKey::from_wire(request.voter_id, request.voter_directory_id);
         if key.id < 0 || key.directory_id.is_none() {
-            let message = "The voter to remove needs an id and a directory id.".to_owned();
+            let message = "Remove voter request didn't include a valid voter".to_owned();
             return Err((ErrorCode::InvalidRequest, message));
         }
-        let mut voters = self.changeable_voters()?;
-        if voters.voter(key.id).is_none_or(|voter| voter.key != key) {
-            return Err((ErrorCode::VoterNotFound, format!("There is no voter {key}.")));
-        }
-        if voters.len() == 1 {
-            return Err((ErrorCode::VoterNotFound, format!("{key} is the only voter: it has to stay.")));
+        let mut voters = self.changeable_voters("removing")?;
+        // The only voter has to stay.
+        if voters.voter(key.id).is_none_or(|voter| voter.key != key) || voters.len() == 1 {
+            let message =
+                format!("Cannot remove voter {} from the set of voters {}", named(&key), all_named(&voters));
+            return Err((ErrorCode::VoterNotFound, message));
         }
         voters.remove(key.id);
         Ok(self.propose_voters(now, &voters, actions))
@@ -348,7 +366,7 @@ impl Raft {
         if key.id < 0 || key.directory_id.is_none() || !has_listener || range.0 < 0 || range.1 < range.0 {
             return Err(ErrorCode::InvalidRequest);
         }
-        let voters = match self.changeable_voters() {
+        let voters = match self.changeable_voters("updating") {
             Ok(voters) => Some(voters),
             // Without voters in the log the leader keeps what it is told, for the day of the upgrade.
             Err((ErrorCode::UnsupportedVersion, _)) => None,
@@ -422,6 +440,17 @@ impl VoterChange {
     pub(crate) const fn deadline(&self) -> Duration {
         self.deadline
     }
+}
+
+/// A replica in the words of Kafka's messages.
+fn named(key: &ReplicaKey) -> String {
+    let directory_id = key.directory_id.map_or_else(|| "<undefined>".to_owned(), |id| id.to_string());
+    format!("ReplicaKey(id={}, directoryId={directory_id})", key.id)
+}
+
+fn all_named(voters: &VoterSet) -> String {
+    let voters: Vec<_> = voters.iter().map(|voter| named(&voter.key)).collect();
+    format!("[{}]", voters.join(", "))
 }
 
 fn abandon_change(leader: &mut Leader, error: ErrorCode, actions: &mut Vec<Action>) {

@@ -8,7 +8,7 @@ use klamm_protocol::api::end_quorum_epoch as end;
 use klamm_protocol::api::fetch::{FetchPartition, FetchRequest, FetchTopic, ReplicaState};
 use klamm_protocol::api::fetch_snapshot as snapshot;
 use klamm_protocol::api::vote::{VoteRequest, VoteRequestPartitionData, VoteRequestTopicData};
-use klamm_protocol::{EncodeError, Message, Request, VersionRange, Writer};
+use klamm_protocol::{EncodeError, ErrorCode, Message, Request, VersionRange, Writer};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -144,6 +144,36 @@ fn a_leader_answers_every_request_in_every_version() {
             );
         }
     }
+}
+
+#[test]
+fn a_snapshot_of_something_else_is_refused_by_its_partition() {
+    let mut cluster = Cluster::standalone(1, bootstrap(1));
+    cluster.run(SECOND);
+    for (name, index) in [("other", 0), (METADATA_TOPIC, 1)] {
+        let partition = snapshot::FetchSnapshotRequestPartitionSnapshot {
+            partition: index,
+            current_leader_epoch: 1,
+            ..Default::default()
+        };
+        let topic = snapshot::FetchSnapshotRequestTopicSnapshot {
+            name: name.into(),
+            partitions: vec![partition],
+            ..Default::default()
+        };
+        let request = snapshot::FetchSnapshotRequest { topics: vec![topic], ..Default::default() };
+        cluster.ask(1, RaftRequest::FetchSnapshot(request));
+        let Some(RaftResponse::FetchSnapshot(answer)) = cluster.answers.pop() else { panic!("an answer") };
+        assert_eq!(answer.error_code, 0);
+        let topic = &answer.topics[0];
+        let partition = &topic.partitions[0];
+        assert_eq!((topic.name.as_str(), partition.index), (name, index));
+        assert_eq!(partition.error_code, ErrorCode::UnknownTopicOrPartition.code());
+        assert_eq!(answer.node_endpoints[0].node_id, 1);
+    }
+    cluster.ask(1, RaftRequest::FetchSnapshot(snapshot::FetchSnapshotRequest::default()));
+    let Some(RaftResponse::FetchSnapshot(answer)) = cluster.answers.pop() else { panic!("an answer") };
+    assert_eq!(answer.error_code, ErrorCode::InvalidRequest.code(), "it asks for nothing");
 }
 
 #[test]

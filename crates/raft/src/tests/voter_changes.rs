@@ -143,6 +143,62 @@ fn a_change_that_cannot_be_is_refused() {
     assert_eq!(ask(&mut fixed, 1, add(2, directory(2))), Some(ErrorCode::UnsupportedVersion));
 }
 
+fn ask_why(cluster: &mut Cluster, request: RaftRequest) -> String {
+    cluster.ask(1, request);
+    cluster.run(SECOND / 2);
+    let message = match cluster.answers.pop() {
+        Some(RaftResponse::AddRaftVoter(answer)) => answer.error_message,
+        Some(RaftResponse::RemoveRaftVoter(answer)) => answer.error_message,
+        other => panic!("{other:?}"),
+    };
+    message.expect("a reason").as_str().to_owned()
+}
+
+/// As tools show it; scripts look for these.
+#[test]
+fn a_refusal_says_why_in_the_words_of_kafka() {
+    let mut cluster = three();
+    let own = format!("ReplicaKey(id=1, directoryId={})", directory(1));
+    let other = format!("ReplicaKey(id=1, directoryId={})", directory(9));
+    let silent = format!("ReplicaKey(id=2, directoryId={})", directory(9));
+    let absent = format!("ReplicaKey(id=3, directoryId={})", directory(3));
+    for (request, expect) in [
+        (add(2, Uuid::ZERO), "Add voter request didn't include a valid voter".to_owned()),
+        (
+            add(1, directory(9)),
+            format!("The voter id for {other} is already part of the set of voters [{own}]."),
+        ),
+        (
+            add(2, directory(9)),
+            format!("Aborted add voter operation for {silent} since it is lagging behind"),
+        ),
+        (
+            add(7, directory(7)),
+            "Aborted add voter operation for since API_VERSIONS returned an error BROKER_NOT_AVAILABLE"
+                .to_owned(),
+        ),
+        (remove(1, Uuid::ZERO), "Remove voter request didn't include a valid voter".to_owned()),
+        (remove(3, directory(3)), format!("Cannot remove voter {absent} from the set of voters [{own}]")),
+        (remove(1, directory(1)), format!("Cannot remove voter {own} from the set of voters [{own}]")),
+    ] {
+        assert_eq!(ask_why(&mut cluster, request.clone()), expect, "{request:?}");
+    }
+
+    let mut fixed = Cluster::new(&[1], &[], 0);
+    fixed.run(SECOND);
+    for (request, what) in [(add(2, directory(2)), "adding"), (remove(1, directory(1)), "removing")] {
+        let expect = format!("Cluster doesn't support {what} voter because the kraft.version feature is 0");
+        assert_eq!(ask_why(&mut fixed, request), expect);
+    }
+
+    let mut busy = three_voters();
+    busy.vanish(2);
+    busy.vanish(3);
+    busy.ask(1, remove(3, directory(3)));
+    let expect = "Request timed out waiting for leader to handle previous voter change request";
+    assert_eq!(ask_why(&mut busy, remove(2, directory(2))), expect);
+}
+
 #[test]
 fn a_leader_that_is_removed_commits_that_and_goes() {
     let mut cluster = three_voters();

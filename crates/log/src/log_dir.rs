@@ -1,6 +1,6 @@
 //! A log directory (`log.dirs`): the partitions' directories in it and the files they share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use klamm_io::disk::{DirectoryLock, Disk};
@@ -44,6 +44,15 @@ pub struct LoadedLogDir {
     pub high_watermarks: BTreeMap<TopicPartition, i64>,
     /// Up to where logs were compacted.
     pub cleaner_offsets: BTreeMap<TopicPartition, i64>,
+}
+
+impl LoadedLogDir {
+    /// The partitions of which a checkpoint says something.
+    pub fn names(&self) -> BTreeSet<TopicPartition> {
+        let maps =
+            [&self.recovery_points, &self.log_start_offsets, &self.high_watermarks, &self.cleaner_offsets];
+        maps.into_iter().flat_map(BTreeMap::keys).cloned().collect()
+    }
 }
 
 /// A log directory that this process has locked.

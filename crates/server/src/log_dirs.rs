@@ -1,9 +1,10 @@
 //! The log directories of a node: which there are, which of them work, what was found in them at the start, and where a
 //! new partition goes.
 
+pub mod checkpoints;
+
 use std::{
-    collections::BTreeMap,
-    hash::{Hash, Hasher},
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -11,18 +12,13 @@ use std::{
     },
 };
 
-use klamm_log::{
-    DirPurpose, TopicPartition,
-    checkpoints::{CLEANER_OFFSET_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE},
-    log_dir::LoadedLogDir,
-    names,
-};
+use klamm_log::{DirPurpose, TopicPartition, log_dir::LoadedLogDir, names};
 use klamm_protocol::Uuid;
-use rustc_hash::FxHasher;
 use tokio::sync::watch;
 use tracing::error;
 
-use crate::{node::World, shard::requests::PartitionOffsets};
+use self::checkpoints::Passes;
+use crate::node::World;
 
 /// One log directory.
 #[derive(Debug)]
@@ -176,6 +172,8 @@ pub struct LogDirs {
     preferred: Mutex<BTreeMap<TopicPartition, usize>>,
     /// Index of the one that holds the metadata log.
     metadata: Option<usize>,
+    /// How far the checkpoint files are.
+    passes: Passes,
     /// Rung when a directory fails or is cordoned or no longer.
     changes: watch::Sender<()>,
 }
@@ -187,7 +185,9 @@ impl LogDirs {
         let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let mut deleted = Vec::new();
         let mut moves = BTreeMap::new();
+        let mut gone = BTreeSet::new();
         for (log_dir, loaded) in loaded {
+            let mut named = loaded.names();
             for dir in &loaded.partitions {
                 let at = &dir.partition;
                 match dir.purpose {
@@ -206,6 +206,7 @@ impl LogDirs {
                     }
                     DirPurpose::Stray => continue,
                 }
+                named.remove(at);
                 let offset = |of: &BTreeMap<_, i64>| of.get(at).copied().unwrap_or(0);
                 let partition = FoundPartition {
                     log_dir,
@@ -218,6 +219,7 @@ impl LogDirs {
                 };
                 found.entry(at.clone()).or_default().push(partition);
             }
+            gone.extend(named);
         }
         let changes = watch::Sender::new(());
         Self {
@@ -227,6 +229,7 @@ impl LogDirs {
             moves: Mutex::new(moves),
             preferred: Mutex::default(),
             metadata,
+            passes: Passes::without(gone),
             changes,
         }
     }
@@ -385,20 +388,13 @@ impl LogDirs {
         }
     }
 
-    /// For a stop before all partitions were opened: what the checkpoints said of those that were not stays true, and a
-    /// directory whose logs still have to be checked must not count as properly closed.
-    pub fn keep_what_was_not_opened(&self, offsets: &mut BTreeMap<TopicPartition, PartitionOffsets>) {
-        for (at, found) in self.take_rest() {
+    /// For a stop before all partitions were opened: a directory whose logs still have to be checked must not count as
+    /// properly closed.
+    pub fn leave_what_was_not_opened(&self) {
+        for (_, found) in self.take_rest() {
             if !found.clean_shutdown {
                 self.not_closed(found.log_dir);
             }
-            offsets.entry(at).or_insert(PartitionOffsets {
-                log_dir: found.log_dir,
-                recovery_point: found.recovery_point,
-                log_start_offset: found.log_start_offset,
-                high_watermark: found.high_watermark,
-                cleaner_checkpoint: found.cleaner_checkpoint,
-            });
         }
     }
 
@@ -406,53 +402,6 @@ impl LogDirs {
     pub fn not_closed(&self, index: usize) {
         if let Some(dir) = self.dirs.get(index) {
             dir.unchecked.store(true, Ordering::Release);
-        }
-    }
-
-    /// Writes the checkpoint files of every directory that works and whose partitions have moved since the last time.
-    pub fn write_checkpoints(&self, partitions: &BTreeMap<TopicPartition, PartitionOffsets>) {
-        for (index, dir) in self.dirs.iter().enumerate().filter(|(_, dir)| !dir.is_metadata_only) {
-            let Some(files) = dir.files.as_ref().filter(|_| !dir.is_offline()) else { continue };
-            let here = || partitions.iter().filter(|(_, offsets)| offsets.log_dir == index);
-            let mut hasher = FxHasher::default();
-            here().for_each(|entry| entry.hash(&mut hasher));
-            let digest = hasher.finish();
-            if dir.checkpointed.load(Ordering::Acquire) == digest {
-                continue;
-            }
-            let map = |of: fn(&PartitionOffsets) -> i64| -> BTreeMap<_, i64> {
-                here().map(|(at, offsets)| (at.clone(), of(offsets))).collect()
-            };
-            let written = files
-                .write_checkpoint(RECOVERY_POINT_FILE, &map(|offsets| offsets.recovery_point))
-                .and_then(|()| {
-                    // As Kafka: only logs that no longer start at their first segment need an entry.
-                    let starts = map(|offsets| offsets.log_start_offset);
-                    let starts = starts.into_iter().filter(|(_, offset)| *offset > 0).collect();
-                    files.write_checkpoint(LOG_START_OFFSET_FILE, &starts)
-                })
-                .and_then(|()| {
-                    files.write_checkpoint(HIGH_WATERMARK_FILE, &map(|offsets| offsets.high_watermark))
-                })
-                .and_then(|()| {
-                    let cleaned =
-                        here().filter_map(|(at, offsets)| Some((at.clone(), offsets.cleaner_checkpoint?)));
-                    let cleaned: BTreeMap<_, _> = cleaned.collect();
-                    let mut hasher = FxHasher::default();
-                    cleaned.hash(&mut hasher);
-                    // Seldom there is anything new.
-                    let digest = hasher.finish();
-                    if dir.cleaner_checkpointed.load(Ordering::Acquire) == digest {
-                        return Ok(());
-                    }
-                    files.write_checkpoint(CLEANER_OFFSET_FILE, &cleaned)?;
-                    dir.cleaner_checkpointed.store(digest, Ordering::Release);
-                    Ok(())
-                });
-            match written {
-                Ok(()) => dir.checkpointed.store(digest, Ordering::Release),
-                Err(error) => self.fail(index, &error),
-            }
         }
     }
 
@@ -574,9 +523,8 @@ mod tests {
             let dirs = dirs(&disk, 2);
             let (path, metadata) = (dirs[1].path.clone(), dirs[0].path.clone());
             let log_dirs = LogDirs::new(dirs, vec![(1, loaded(clean, &path))], &metadata);
-            let mut offsets = BTreeMap::new();
-            log_dirs.keep_what_was_not_opened(&mut offsets);
-            log_dirs.write_checkpoints(&offsets);
+            log_dirs.write_checkpoints(&log_dirs.begin_pass());
+            log_dirs.leave_what_was_not_opened();
             log_dirs.write_clean_shutdown(7);
             drop(log_dirs);
             let files = klamm_log::log_dir::LogDir::lock(&disk, &path).unwrap().unwrap();

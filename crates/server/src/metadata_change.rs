@@ -28,6 +28,13 @@ impl MetadataChange {
         Self { before, after, touched }
     }
 
+    /// The same as far as these topics go.
+    #[must_use]
+    pub fn of_topics(&self, topics: BTreeSet<Uuid>) -> Self {
+        let touched = Touched { topics, ..Touched::default() };
+        Self { before: Arc::clone(&self.before), after: Arc::clone(&self.after), touched }
+    }
+
     /// Whether all that happens to topics is that some go.
     pub fn only_removes_topics(&self) -> bool {
         let gone = |id: &Uuid| self.after.image.topics.by_id(id).is_none();

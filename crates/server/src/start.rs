@@ -40,7 +40,7 @@ use crate::{
     },
     inter_broker::InterBroker,
     listener::{acceptor, limits::ConnectionLimits, memory_pool::MemoryPool, queue::RequestQueue},
-    log_dirs::name_aside,
+    log_dirs::{checkpoints, name_aside},
     metadata::Metadata,
     metrics::{
         exposition::{self, Exposition},
@@ -251,6 +251,9 @@ impl Lifecycle {
         let (stage, stages) = watch::channel(Stage::Starting);
         let is_broker = config.is_broker();
         let mut lifecycle = Self { wish, stages, tasks: Vec::new(), is_broker };
+        // Followers may have to wait for it before they fetch, and the broker for them before it serves.
+        let checkpoints = checkpoint_loop(Arc::clone(node), running.senders.clone());
+        lifecycle.tasks.push(spawn::essential(checkpoints));
         // Controllers listen from the start: brokers wait for them, not the other way round.
         let mut bound = running.bound.borrow_mut();
         for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(config, name)) {
@@ -309,7 +312,6 @@ impl Lifecycle {
             self.accept(running, name, listener, &node.limits);
         }
         self.tasks.push(spawn::essential(remove_deleted(Arc::clone(node))));
-        self.tasks.push(spawn::essential(checkpoint_loop(Arc::clone(node), running.senders.clone())));
         if self.is_broker {
             self.tasks.push(spawn::essential(cleaner::run(Arc::clone(node), running.senders.clone())));
         }
@@ -343,16 +345,15 @@ async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, q
     // While connections are still served, since the successor may need our vote.
     drop(quorum.leave);
     let _ = quorum.left.await;
-    let mut offsets = std::collections::BTreeMap::new();
-    for closed in senders.ask_all(|reply| ShardRequest::Stop { reply }).await {
-        offsets.extend(closed);
-    }
+    let closed = senders.ask_all(|reply| ShardRequest::Stop { reply }).await;
     for shard in shards {
         shard.join().await;
     }
     if node.config.load().is_broker() {
-        node.log_dirs.keep_what_was_not_opened(&mut offsets);
-        node.log_dirs.write_checkpoints(&offsets);
+        let mut pass = node.log_dirs.begin_pass();
+        closed.into_iter().for_each(|offsets| pass.extend(offsets));
+        node.log_dirs.write_checkpoints(&pass);
+        node.log_dirs.leave_what_was_not_opened();
         let epoch = node.broker_epoch();
         // A run that never was registered leaves the word of the one before it.
         node.log_dirs.write_clean_shutdown(if epoch < 0 { node.previous_broker_epoch } else { epoch });
@@ -572,6 +573,7 @@ fn set_strays_aside(node: &Arc<Node>) {
         let to = found.path.with_file_name(&name);
         match node.world.disk.rename(&found.path, &to) {
             Ok(()) => {
+                node.log_dirs.free(&at);
                 warn!(topic = %at.topic, partition = at.index, name, "partition is not placed on this broker: set aside")
             }
             Err(error) => {
@@ -601,17 +603,12 @@ async fn wait_until_visible(node: &Node) {
     }
 }
 
-/// Writes the checkpoint files from time to time.
+/// Writes the checkpoint files from time to time, and when somebody waits for it.
 async fn checkpoint_loop(node: Arc<Node>, senders: ShardSenders) {
     let interval = node.config.load().get(&broker::REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS);
     let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(5000));
     loop {
-        node.world.clock.sleep(interval).await;
-        let mut offsets = std::collections::BTreeMap::new();
-        for shard in senders.ask_all(|reply| ShardRequest::Checkpoints { reply }).await {
-            offsets.extend(shard);
-        }
-        let node = Arc::clone(&node);
-        spawn::blocking(move || node.log_dirs.write_checkpoints(&offsets)).await;
+        let _ = node.world.clock.timeout(interval, node.log_dirs.pass_wanted()).await;
+        checkpoints::write(&node, &senders).await;
     }
 }

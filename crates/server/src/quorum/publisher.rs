@@ -2,7 +2,7 @@
 //!
 //! Runs beside the quorum's driver. Images that arrive while the shards are busy are applied together.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use klamm_config::BrokerConfig;
 use klamm_metadata::image::ConfigResource;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
-    log_dirs::absolute,
+    log_dirs::{absolute, checkpoints},
     metadata::Published,
     metadata_change::{MetadataChange, Touched},
     node::Node,
@@ -79,10 +79,23 @@ async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
         node.metadata.publish(Arc::clone(&update.published));
     }
     if !change.touched.is_empty() {
-        shards.ask_all(|reply| ShardRequest::ApplyMetadata { change: Arc::clone(&change), reply }).await;
+        apply_to_shards(node, shards, change).await;
     }
     if !only_removes {
         node.metadata.publish(update.published);
+    }
+}
+
+async fn apply_to_shards(node: &Arc<Node>, shards: &ShardSenders, mut change: Arc<MetadataChange>) {
+    loop {
+        let reply = |reply| ShardRequest::ApplyMetadata { change: Arc::clone(&change), reply };
+        let postponed: BTreeSet<_> = shards.ask_all(reply).await.into_iter().flatten().collect();
+        if postponed.is_empty() {
+            return;
+        }
+        // Their names may have been those of other logs.
+        checkpoints::write(node, shards).await;
+        change = Arc::new(change.of_topics(postponed));
     }
 }
 

@@ -1,6 +1,12 @@
 //! Bringing the partitions of a shard in line with the metadata: opening, changing roles, dropping.
 
-use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use klamm_log::{DirPurpose, Log, OpenLog};
 use klamm_metadata::image::{self, MetadataImage, Topic, directory};
@@ -26,8 +32,19 @@ struct Place {
     is_new: bool,
 }
 
+/// What came of opening a partition.
+enum Opened {
+    Partition(Box<Partition>),
+    /// It cannot be opened.
+    Nothing,
+    /// Not before the checkpoint files were written.
+    Later,
+}
+
 impl Shard {
-    pub(super) fn apply_metadata(self: &Rc<Self>, change: &MetadataChange) {
+    /// Returns the topics of which partitions are to be opened once the checkpoint files were written.
+    pub(super) fn apply_metadata(self: &Rc<Self>, change: &MetadataChange) -> BTreeSet<Uuid> {
+        let mut postponed = BTreeSet::new();
         self.refresh_settings(change);
         if change.touched.brokers {
             self.tell_leaders_of_brokers(&change.after.image);
@@ -35,9 +52,14 @@ impl Shard {
         for topic in change.topics() {
             match topic {
                 TopicChange::Gone(topic) => self.drop_topic(topic),
-                TopicChange::Here(topic) => self.apply_topic(change, topic),
+                TopicChange::Here(topic) => {
+                    if !self.apply_topic(change, topic) {
+                        postponed.insert(topic.id);
+                    }
+                }
             }
         }
+        postponed
     }
 
     /// The settings of a topic's partitions here.
@@ -97,7 +119,9 @@ impl Shard {
         }
     }
 
-    fn apply_topic(self: &Rc<Self>, change: &MetadataChange, topic: &Arc<Topic>) {
+    /// Returns whether no partition is left to be opened later.
+    fn apply_topic(self: &Rc<Self>, change: &MetadataChange, topic: &Arc<Topic>) -> bool {
+        let mut is_done = true;
         let shards = self.shard_count();
         for (index, partition) in topic.partitions.iter() {
             if shard_of(&topic.name, *index, shards) != self.index() {
@@ -110,20 +134,22 @@ impl Shard {
                 continue;
             }
             if partition.replicas.contains(&self.node.id) {
-                self.host(change, topic, &at, partition);
+                is_done &= self.host(change, topic, &at, partition);
             } else {
                 self.drop_partition(&at, topic.id);
             }
         }
+        is_done
     }
 
+    /// Returns whether the partition need not be opened later.
     fn host(
         self: &Rc<Self>,
         change: &MetadataChange,
         topic: &Arc<Topic>,
         at: &TopicPartition,
         registered: &image::Partition,
-    ) {
+    ) -> bool {
         let known_id = self.partitions.borrow().get(at).map(Partition::topic_id);
         match known_id {
             Some(id) if id == topic.id => {}
@@ -137,8 +163,9 @@ impl Shard {
                     is_new: self.is_new(change, topic, at),
                 };
                 match self.open(&change.after.image, topic, at, place) {
-                    Some(partition) => self.partitions.borrow_mut().insert(partition),
-                    None => return,
+                    Opened::Partition(partition) => self.partitions.borrow_mut().insert(*partition),
+                    Opened::Nothing => return true,
+                    Opened::Later => return false,
                 }
                 if let Some(copy) = self.node.log_dirs.take_move(at) {
                     self.remove_dir(copy.path, Duration::ZERO);
@@ -147,6 +174,7 @@ impl Shard {
             }
         }
         self.take_role(&change.after.image, at, registered);
+        true
     }
 
     /// Has a partition lead or follow as the metadata says.
@@ -254,40 +282,37 @@ impl Shard {
         topic: &Topic,
         at: &TopicPartition,
         place: Place,
-    ) -> Option<Partition> {
+    ) -> Opened {
+        if !self.node.log_dirs.is_free(at) {
+            return Opened::Later;
+        }
         // The partition outlives the record that named it.
         let at = &TopicPartition { topic: at.topic.detached(), index: at.index };
         let settings = self.settings_of(image, topic);
-        let found = self.find(at, place, &settings);
-        let found = match found {
+        let opened = match self.find(at, place, &settings) {
             Some(found) => match self.open_log(at, &settings, &found) {
                 Some(log) if log.topic_id().is_some_and(|id| id != topic.id) => {
                     self.set_aside(log, found.log_dir, DirPurpose::Stray);
-                    None
+                    return Opened::Later;
                 }
-                Some(log) => Some((found, log)),
-                None => return None,
+                log => log.map(|log| (found, log)),
             },
-            None => None,
-        };
-        let (found, mut log) = match found {
-            Some(opened) => opened,
-            None => {
-                let fresh = self.fresh(at, place)?;
+            None => self.fresh(at, place).and_then(|fresh| {
                 let log = self.open_log(at, &settings, &fresh)?;
-                (fresh, log)
-            }
+                Some((fresh, log))
+            }),
         };
+        let Some((found, mut log)) = opened else { return Opened::Nothing };
         if let Err(error) = log.assign_topic_id(topic.id) {
             self.node.log_dirs.fail(found.log_dir, &error);
-            return None;
+            return Opened::Nothing;
         }
         log.set_high_watermark(found.high_watermark);
         log.set_cleaner_checkpoint(found.cleaner_checkpoint);
         if let Some(dir) = self.node.log_dirs.dir(found.log_dir) {
             dir.count(true);
         }
-        Some(Partition::new(at.clone(), topic.id, found.log_dir, log, settings))
+        Opened::Partition(Box::new(Partition::new(at.clone(), topic.id, found.log_dir, log, settings)))
     }
 
     /// The one directory of a partition that counts, should there be any: a move may have been interrupted.
@@ -308,6 +333,7 @@ impl Shard {
         for other in others {
             let to = other.path.with_file_name(name_aside(&self.node.world, at, purpose));
             warn!(partition = %at, dir = %other.path.display(), kept = %chosen.path.display(), "partition found in two log directories");
+            self.node.log_dirs.free(at);
             if let Err(error) = self.node.world.disk.rename(&other.path, &to) {
                 self.node.log_dirs.fail(other.log_dir, &error);
             } else if purpose == DirPurpose::Delete {
@@ -412,7 +438,10 @@ impl Shard {
     fn set_aside(&self, mut log: Log, log_dir: usize, purpose: DirPurpose) -> Option<PathBuf> {
         let name = name_aside(&self.node.world, log.partition(), purpose);
         match log.rename_dir(&name) {
-            Ok(()) => Some(log.dir().to_path_buf()),
+            Ok(()) => {
+                self.node.log_dirs.free(log.partition());
+                Some(log.dir().to_path_buf())
+            }
             Err(error) => {
                 self.node.log_dirs.fail(log_dir, &error);
                 None

@@ -145,6 +145,9 @@ impl Shard {
         if node.move_throttle.is_exceeded(&node.config.load(), now) {
             return Next::Wait;
         }
+        if is_accepted && !node.log_dirs.is_free(&moving.at) {
+            return Next::Wait;
+        }
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = moving.partition(&mut partitions) else { return Next::Done };
         let done = match partition.next_piece(PIECE_BYTES, now_ms) {
@@ -255,8 +258,10 @@ impl Shard {
                 }
             }
         }
-        // It is to be flushed.
+        // It is to be flushed, and the checkpoint files name it where it was.
         self.partitions.borrow_mut().note(at);
+        log_dirs.free(at);
+        log_dirs.want_pass();
         let (shard, old, log_dir) = (Rc::clone(self), old.dir().to_path_buf(), moving.log_dir);
         spawn::essential(async move {
             // The new name has to last before what the old one named goes.

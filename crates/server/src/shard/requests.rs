@@ -1,6 +1,10 @@
 //! What can be asked of a shard.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 pub use klamm_log::TopicPartition;
@@ -104,8 +108,9 @@ pub enum ShardRequest {
     ApplyMetadata {
         /// What changed.
         change: Arc<MetadataChange>,
-        /// Answered when it is done.
-        reply: Reply<()>,
+        /// Answered when it is done, with the topics of which partitions are not opened yet: the checkpoint files may still
+        /// say something of other logs of their names.
+        reply: Reply<BTreeSet<Uuid>>,
     },
     /// Has the group coordinator of a partition of `__consumer_offsets` carry out a request.
     Coordinate {

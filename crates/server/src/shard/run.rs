@@ -278,13 +278,13 @@ impl Shard {
             }
             ShardRequest::Measure { reply } => drop(reply.send(self.measure())),
             ShardRequest::ApplyMetadata { change, reply } => {
-                self.apply_metadata(&change);
+                let postponed = self.apply_metadata(&change);
                 self.groups.apply_metadata(self, &change);
                 self.groups.forget_deleted_topics(&change);
                 self.transactions.apply_metadata(self, &change);
                 self.shares.apply_metadata(self, &change);
                 self.shares.forget_deleted_topics(&change);
-                let _ = reply.send(());
+                drop(reply.send(postponed));
             }
             ShardRequest::Coordinate { partition, asked } => self.groups.ask(partition, *asked),
             ShardRequest::CoordinatedPartitions { reply } => drop(reply.send(self.groups.partitions())),

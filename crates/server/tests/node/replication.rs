@@ -78,7 +78,7 @@ fn commit_offset(client: &mut Client) -> ErrorCode {
 }
 
 /// Deletes the records before an offset. Returns the error and the low watermark.
-fn delete_before(node: &TestNode, topic: &str, offset: i64) -> (i16, i64) {
+pub(crate) fn delete_before(node: &TestNode, topic: &str, offset: i64) -> (i16, i64) {
     let request = DeleteRecordsRequest {
         topics: vec![DeleteRecordsTopic {
             name: topic.into(),

@@ -283,6 +283,50 @@ fn a_topic_that_is_deleted_and_made_anew_starts_empty() {
     eventually("deleted directories go", || true);
 }
 
+/// Copies a directory as it is: what a node leaves that is killed now.
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_dir(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn a_topic_that_is_made_anew_keeps_its_records_when_the_node_is_killed() {
+    let _shared = beside_others();
+    let node = TestNode::start("anew-killed", &[]);
+    let records = || batch(3, CompressionType::None);
+    for topic in ["again", "kept"] {
+        node.create_topic(topic, 1, &[]);
+        for _ in 0..4 {
+            assert_eq!(partition_error(&mut node.connect(), topic, records()), ErrorCode::None);
+        }
+        assert_eq!(crate::replication::delete_before(&node, topic, 10), (0, 10));
+    }
+    let dir = node.stop();
+    // What the checkpoint files say is of the topic as it was, and they are not written again for five seconds.
+    let node = TestNode::start_in(dir, &[]);
+    for _ in 0..2 {
+        node.delete_topic("again");
+        node.create_topic("again", 1, &[]);
+        assert_eq!(partition_error(&mut node.connect(), "again", records()), ErrorCode::None);
+    }
+    let killed = fresh_dir("anew-killed-copy");
+    copy_dir(&node.dir(), &killed);
+    drop(node);
+    let node = TestNode::start_in(killed, &[]);
+    let mut client = node.connect();
+    for (topic, expect) in [("again", 3), ("kept", 12)] {
+        let response = client.call(&produce(topic, Some(records()), -1), 12);
+        assert_eq!(response.responses[0].partition_responses[0].base_offset, expect, "{topic}");
+    }
+}
+
 #[test]
 fn a_topic_that_is_made_anew_has_nothing_of_its_predecessors_configs() {
     let _shared = beside_others();

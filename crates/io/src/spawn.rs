@@ -51,6 +51,14 @@ impl Thread {
 }
 
 impl<T> Task<T> {
+    /// Whether the task's work is over, be it by a panic.
+    pub fn is_finished(&self) -> bool {
+        match &self.0 {
+            Running::Real(task) => task.is_finished(),
+            Running::Simulated(join) => join.is_finished(),
+        }
+    }
+
     /// Ends the task where it waits next.
     pub fn abort(&self) {
         match &self.0 {
@@ -97,6 +105,13 @@ where
             runtime.shutdown_background();
         })
         .map(|thread| Thread(Running::Real(thread)))
+}
+
+/// How long tasks have run on the caller's runtime, made with [`thread`], since it began; the rest of the time it was idle.
+/// `None` in a simulation, where nothing takes any time of its own.
+pub fn busy() -> Option<std::time::Duration> {
+    let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| sim::current().is_none())?;
+    Some(runtime.metrics().worker_total_busy_duration(0))
 }
 
 /// Runs a task on the current thread, beside the caller.
@@ -228,5 +243,35 @@ pub fn cores() -> usize {
     match sim::current() {
         Some(core) => core.cores(),
         None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_panics_is_finished_and_work_takes_time() {
+        let done = thread("test", || async {
+            let waits = local(std::future::pending::<()>());
+            let panics = local(async { panic!("as meant") });
+            let before = busy();
+            for _ in 0..3 {
+                yield_now().await;
+            }
+            assert!(panics.is_finished() && !waits.is_finished());
+            let clock = crate::Clock::real();
+            let until = clock.now() + std::time::Duration::from_millis(20);
+            while clock.now() < until {
+                std::hint::spin_loop();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            let worked = busy().zip(before).map(|(after, before)| after.saturating_sub(before).as_millis());
+            assert!(worked.is_some_and(|ms| ms >= 19), "{worked:?}");
+        });
+        // A panic of the thread's own future would have ended the process.
+        while !done.as_ref().is_ok_and(Thread::is_finished) {
+            std::thread::yield_now();
+        }
     }
 }

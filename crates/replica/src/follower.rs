@@ -156,6 +156,11 @@ impl Follower {
         self.leader_high_watermark.is_some_and(|high_watermark| high_watermark <= log.log_end())
     }
 
+    /// Whether nothing more is fetched in this leader epoch: the leader has been replaced, or the log has failed.
+    pub fn has_failed(&self) -> bool {
+        self.state == State::Failed
+    }
+
     /// Offsets that the leader has called committed and that are not here yet; 0 before it has told.
     pub fn lag(&self, log: &impl FollowerLog) -> i64 {
         self.leader_high_watermark.map_or(0, |high_watermark| (high_watermark - log.log_end()).max(0))

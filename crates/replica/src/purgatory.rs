@@ -66,6 +66,11 @@ impl<K: Ord + Clone, T> Purgatory<K, T> {
         self.waiting.len()
     }
 
+    /// Under how many keys they wait, counting a key once for each of them.
+    pub fn watch_count(&self) -> usize {
+        self.waiting.values().map(|waiting| waiting.keys.len()).sum()
+    }
+
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()

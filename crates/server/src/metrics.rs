@@ -16,6 +16,7 @@ pub mod lately;
 pub mod measures;
 pub mod node;
 pub mod quorum;
+pub mod replication;
 pub mod requests;
 pub mod samples;
 pub mod traffic;

@@ -25,6 +25,7 @@ use crate::{
     quorum::ControllerHandle,
     quotas::Quotas,
     replication::throttle::Throttle,
+    shard::requests::TopicPartition,
 };
 
 /// What a node waits for its own metadata to catch up with a change that it has asked for.
@@ -155,6 +156,13 @@ impl Node {
     /// lags answers all the same.
     pub async fn applied(&self, is_there: impl Fn(&MetadataImage) -> bool) {
         let _ = self.world.clock.timeout(APPLY_WAIT, self.metadata.wait_until(is_there)).await;
+    }
+
+    /// Whether a partition is being moved to this broker among others.
+    pub fn is_added_replica(&self, at: &TopicPartition, broker: i32) -> bool {
+        let published = self.metadata.load();
+        let partition = published.image.topics.partition(&at.topic, at.index);
+        partition.is_some_and(|partition| partition.adding_replicas.contains(&broker))
     }
 
     /// The broker epoch; -1 before the broker is registered.

@@ -22,7 +22,7 @@ pub use replica::{Lead, LogView};
 
 use crate::{
     metrics::{
-        measures::{LedMeasures, PartitionMeasures},
+        measures::{FollowedMeasures, LedMeasures, PartitionMeasures},
         traffic::Traffic,
     },
     shard::{
@@ -222,8 +222,8 @@ impl Partition {
         }
     }
 
-    /// Its numbers.
-    pub fn measure(&self) -> PartitionMeasures {
+    /// Its numbers. If it is followed here, by the fetcher of this number.
+    pub fn measure(&self, fetcher: u64) -> PartitionMeasures {
         PartitionMeasures {
             at: self.at.clone(),
             traffic: self.traffic,
@@ -238,11 +238,17 @@ impl Partition {
                 lso_lag: self.log.high_watermark() - self.log.last_stable_offset(),
             }),
             followed: match &self.role {
-                Role::Follower { leader: Some(leader), follower } => {
-                    Some((*leader, follower.lag(&LogView(&self.log))))
-                }
+                Role::Follower { leader: Some(leader), follower } => Some(FollowedMeasures {
+                    leader: *leader,
+                    fetcher,
+                    lag: follower.lag(&LogView(&self.log)),
+                    has_failed: follower.has_failed(),
+                }),
                 Role::Follower { leader: None, .. } | Role::Leader(_) | Role::None => None,
             },
+            copy_lag: self.future.as_ref().map(|copy| {
+                self.log.log_end_offset() - copy.log.log_end_offset().max(self.log.log_start_offset())
+            }),
             producers: self.log.producer_state().producers().count(),
             open_since_ms: {
                 let producers = self.log.producer_state().producers();

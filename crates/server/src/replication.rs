@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     error::ApiError,
+    metrics::replication::ReplicationMeasures,
     partition::Effects,
     shard::{
         requests::{AppendAnswer, Reply, TopicPartition},
@@ -79,6 +80,20 @@ impl Replication {
     /// Fetches a partition from its leader from now on, or not any more.
     pub(crate) fn follow(&self, shard: &Rc<Shard>, at: &TopicPartition, leader: Option<i32>) {
         self.fetchers.follow(shard, at, leader);
+    }
+
+    /// The number of the fetcher that a partition has, if it is followed here.
+    pub(crate) fn fetcher_of(shard: &Shard, at: &TopicPartition) -> u64 {
+        Fetchers::number_of(shard, at)
+    }
+
+    /// What there is to tell of fetchers, of what waits and of directories.
+    pub(crate) fn measure(&self, shard: &Shard) -> ReplicationMeasures {
+        ReplicationMeasures {
+            fetchers: self.fetchers.measure(shard),
+            untold_directories: self.directories.queued(),
+            ..self.waiting.measure()
+        }
     }
 
     /// Divides the partitions among fetchers anew, as the config has it now.

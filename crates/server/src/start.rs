@@ -541,7 +541,11 @@ fn start_shards(
                 },
                 brokers: BrokersContext { node: Arc::clone(&contexts_node) },
                 quorum: QuorumContext { node: Arc::clone(&contexts_node) },
-                records: RecordsContext { node: Arc::clone(&contexts_node), shards: Rc::clone(&shards) },
+                records: RecordsContext {
+                    node: Arc::clone(&contexts_node),
+                    shards: Rc::clone(&shards),
+                    fetches: Rc::default(),
+                },
                 security: SecurityContext { node: Arc::clone(&contexts_node) },
                 share: Rc::new(ShareContext {
                     node: Arc::clone(&contexts_node),

@@ -169,6 +169,7 @@ fn refusals() {
         let Ask::Fetch(asked) = follower.ask(NOW, &log) else { panic!("nothing asked") };
         follower.step(NOW, Input::Fetched { asked, answer: FetchAnswer::Error(code) }, &log, &mut actions);
         assert_eq!(follower.ask(NOW, &log), expect, "{code:?}");
+        assert_eq!(follower.has_failed(), expect == Ask::Never, "{code:?}");
         assert_eq!(actions, [], "{code:?}");
     }
 }

@@ -17,6 +17,7 @@ use klamm_protocol::{ErrorCode, StrBytes};
 use crate::{
     error::ApiError,
     handlers::cluster::alive_endpoint_of,
+    metrics::replication::FetchWaits,
     node::{ListenerName, Node},
     shard::Shards,
 };
@@ -27,6 +28,8 @@ pub struct RecordsContext {
     pub node: Arc<Node>,
     /// The way to the partitions.
     pub shards: Rc<Shards>,
+    /// Fetches that wait.
+    pub fetches: Rc<FetchWaits>,
 }
 
 /// Leaders that a response hints at, because the client has asked the wrong broker, and where they listen (KIP-951).

@@ -1,6 +1,6 @@
 //! `klamm.metrics.listener`: metrics by HTTP, on a thread of their own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Router,
@@ -17,7 +17,13 @@ use klamm_io::{
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{measures::ShardMeasures, node, samples::Samples};
+use super::{
+    families::{NETWORK_PROCESSOR_IDLE, REQUEST_HANDLER_IDLE},
+    lately::Idleness,
+    measures::ShardMeasures,
+    node,
+    samples::Samples,
+};
 use crate::{
     node::Node,
     shard::{ShardRequest, router::ShardSenders},
@@ -47,6 +53,7 @@ impl Exposition {
 struct Source {
     node: Arc<Node>,
     shards: ShardSenders,
+    idleness: Mutex<Idleness>,
 }
 
 /// Begins to serve `/metrics`, if the config asks for it.
@@ -73,7 +80,8 @@ pub fn start(
     let failed = |source| StartError::Listen { listener: format!("klamm.metrics.listener {wanted}"), source };
     let listener = Listener::bind(host, port, BACKLOG, SocketOptions::default()).map_err(failed)?;
     info!(address = %listener.local_addr().map_err(failed)?, "metrics can be read at /metrics");
-    let source = Arc::new(Source { node: Arc::clone(node), shards: shards.clone() });
+    let source =
+        Arc::new(Source { node: Arc::clone(node), shards: shards.clone(), idleness: Mutex::default() });
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = spawn::thread("klamm-metrics", move || async move {
         let pages = Router::new().route("/metrics", get(metrics)).with_state(source);
@@ -105,6 +113,16 @@ async fn metrics(State(source): State<Arc<Source>>) -> Response {
 }
 
 impl Source {
+    /// A shard's thread is what Kafka has two pools for: it serves connections and handles requests.
+    fn sample_idleness(&self, shards: &[ShardMeasures], samples: &mut Samples) {
+        let Some(worked) = shards.iter().map(|shard| shard.busy).sum() else { return };
+        let threads = u32::try_from(shards.len()).unwrap_or(u32::MAX);
+        let now = self.node.world.clock.now();
+        let idle = self.idleness.lock().unwrap_or_else(PoisonError::into_inner).look(now, threads, worked);
+        samples.add(REQUEST_HANDLER_IDLE, &[], idle);
+        samples.add(NETWORK_PROCESSOR_IDLE, &[], idle);
+    }
+
     async fn gather(&self) -> Samples {
         let mut samples = Samples::default();
         let config = self.node.config.load();
@@ -112,6 +130,7 @@ impl Source {
         if config.is_broker() {
             let shards = self.shards.ask_all(|reply| ShardRequest::Measure { reply }).await;
             ShardMeasures::sample(&shards, &self.node, &published, &mut samples);
+            self.sample_idleness(&shards, &mut samples);
         }
         if let Some(quorum) = self.node.controller.measure().await {
             let wall_ms = self.node.world.clock.wall_ms();

@@ -22,6 +22,8 @@ families! {
     BYTES_OUT: Counter = "kafka_server_brokertopicmetrics_bytesout", "Bytes of batches that consumers read";
     REPLICATION_BYTES_IN: Counter = "kafka_server_brokertopicmetrics_replicationbytesin", "Bytes of batches that this broker got as a follower";
     REPLICATION_BYTES_OUT: Counter = "kafka_server_brokertopicmetrics_replicationbytesout", "Bytes of batches that followers read";
+    REASSIGNMENT_BYTES_IN: Counter = "kafka_server_brokertopicmetrics_reassignmentbytesin", "Bytes of batches of partitions that are being moved to this broker";
+    REASSIGNMENT_BYTES_OUT: Counter = "kafka_server_brokertopicmetrics_reassignmentbytesout", "Bytes of batches of partitions that are being moved to other brokers";
     PRODUCE_REQUESTS: Counter = "kafka_server_brokertopicmetrics_totalproducerequests", "Partitions that were asked to append";
     FAILED_PRODUCE_REQUESTS: Counter = "kafka_server_brokertopicmetrics_failedproducerequests", "Partitions that refused to append";
     FETCH_REQUESTS: Counter = "kafka_server_brokertopicmetrics_totalfetchrequests", "Partitions that were read";
@@ -64,9 +66,26 @@ families! {
     PRODUCER_ID_COUNT: Gauge = "kafka_server_replicamanager_produceridcount", "Producer ids that the replicas here know";
     LATE_TRANSACTIONS: Gauge = "kafka_server_replicamanager_partitionswithlatetransactionscount", "Partitions with a transaction that should have ended five minutes ago";
 
-    // kafka.server:type=ReplicaFetcherManager, FetcherLagMetrics
+    // kafka.server:type=ReplicaFetcherManager, ReplicaAlterLogDirsManager, FetcherLagMetrics, FetcherStats
     FETCHER_MAX_LAG: Gauge = "kafka_server_replicafetchermanager_maxlag", "Committed records that the follower here that lags most does not have";
+    FETCHER_MIN_RATE: Gauge = "kafka_server_replicafetchermanager_minfetchrate", "Fetches in a second of the last minute, of the slowest fetcher";
+    FETCHER_FAILED_PARTITIONS: Gauge = "kafka_server_replicafetchermanager_failedpartitionscount", "Followers here that fetch nothing more until there is another leader epoch";
+    FETCHER_DEAD: Gauge = "kafka_server_replicafetchermanager_deadthreadcount", "Fetchers that a defect has ended";
+    MOVE_MAX_LAG: Gauge = "kafka_server_replicaalterlogdirsmanager_maxlag", "Records that the copy of a replica that moves to another log directory does not have";
+    FETCHER_REQUESTS: Counter = "kafka_server_fetcherstats_requests", "Fetches that a fetcher has sent";
+    FETCHER_BYTES: Counter = "kafka_server_fetcherstats_bytes", "Bytes of batches that a fetcher has got";
     FETCHER_LAG: Gauge = "kafka_server_fetcherlagmetrics_consumerlag", "Committed records that a follower here does not have";
+
+    // kafka.server:type=AssignmentsManager, DelayedOperationPurgatory and what expires there, FetchSessionCache
+    QUEUED_DIRECTORIES: Gauge = "kafka_server_assignmentsmanager_queuedreplicatodirassignments", "Replicas of which the controller does not know the log directory yet";
+    PURGATORY_SIZE: Gauge = "kafka_server_delayedoperationpurgatory_purgatorysize", "Partitions that waiting requests watch";
+    DELAYED_OPERATIONS: Gauge = "kafka_server_delayedoperationpurgatory_numdelayedoperations", "Requests that wait";
+    EXPIRED_PRODUCES: Counter = "kafka_server_delayedproducemetrics_expires", "Partitions whose replicas did not have in time what a producer sent";
+    EXPIRED_DELETIONS: Counter = "kafka_server_delayeddeleterecordsmetrics_expires", "Partitions whose replicas did not delete records in time";
+    EXPIRED_FETCHES: Counter = "kafka_server_delayedfetchmetrics_expires", "Fetches for which too little came in time";
+    FETCH_SESSIONS: Gauge = "kafka_server_fetchsessioncache_numincrementalfetchsessions", "Fetch sessions of clients and followers";
+    FETCH_SESSION_PARTITIONS: Gauge = "kafka_server_fetchsessioncache_numincrementalfetchpartitionscached", "Partitions of these sessions";
+    FETCH_SESSION_EVICTIONS: Counter = "kafka_server_fetchsessioncache_incrementalfetchsessionevictions", "Fetch sessions that had to make room for others";
 
     // kafka.cluster:type=Partition
     PARTITION_UNDER_REPLICATED: Gauge = "kafka_cluster_partition_underreplicated", "1 if a follower is out of sync";
@@ -108,6 +127,8 @@ families! {
     MEMORY_POOL_USED: Gauge = "kafka_network_socketserver_memorypoolused", "Bytes of queued.max.request.bytes that requests take";
     MEMORY_POOL_DEPLETED_PERCENT: Gauge = "kafka_server_socket_server_metrics_memorypoolavgdepletedpercent", "Part of the last minute in which requests waited for queued.max.request.bytes, from 0 to 1";
     MEMORY_POOL_DEPLETED_TIME: Counter = "kafka_server_socket_server_metrics_memorypooldepletedtime", "Milliseconds in which requests waited for queued.max.request.bytes";
+    REQUEST_HANDLER_IDLE: Gauge = "kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent", "Part of the last minute or so in which the shards' threads had nothing to do, from 0 to 1";
+    NETWORK_PROCESSOR_IDLE: Gauge = "kafka_network_socketserver_networkprocessoravgidle_percent", "The same: a shard's thread serves its connections too";
     CONNECTIONS: Gauge = "kafka_server_socket_server_metrics_connection_count", "Open connections of clients";
 
     // kafka.server:type=ForwardingManager

@@ -96,6 +96,30 @@ impl Rate {
     }
 }
 
+/// Which part of their time threads were idle, by looking at how long they have worked.
+#[derive(Debug, Default)]
+pub struct Idleness {
+    looks: VecDeque<(Instant, Duration)>,
+}
+
+impl Idleness {
+    /// The part from 0 to 1, since about a minute ago, of so many threads that have worked so long together since the
+    /// start. The fewer look, the further back it goes.
+    pub fn look(&mut self, now: Instant, threads: u32, worked: Duration) -> f64 {
+        while self.looks.get(1).is_some_and(|(at, _)| now.saturating_since(*at) >= RECENT) {
+            self.looks.pop_front();
+        }
+        let start = (Instant::from_start(Duration::ZERO), Duration::ZERO);
+        let since = self.looks.front().copied().filter(|_| now.since_start() >= RECENT).unwrap_or(start);
+        if self.looks.back().is_none_or(|(at, _)| now.saturating_since(*at) >= Duration::from_secs(1)) {
+            self.looks.push_back((now, worked));
+        }
+        let time = now.saturating_since(since.0).as_secs_f64() * f64::from(threads.max(1));
+        let worked = worked.saturating_sub(since.1).as_secs_f64();
+        (1.0 - worked / time.max(f64::EPSILON)).clamp(0.0, 1.0)
+    }
+}
+
 /// How the durations of something were distributed, in the last one to two minutes.
 #[derive(Debug, Clone)]
 pub struct Times {
@@ -166,6 +190,29 @@ mod tests {
         assert_eq!(told(31), (500, 176));
         assert_eq!(told(70), (20, 15));
         assert_eq!(told(91), (0, 0));
+    }
+
+    #[test]
+    fn idleness_is_that_since_a_minute_ago_or_since_the_look_before() {
+        let at = |seconds| Instant::from_start(Duration::from_secs(seconds));
+        let mut idleness = Idleness::default();
+        for (now, worked, expected) in [
+            (10, 5, 0.75),
+            (40, 20, 0.75),
+            // Since 10.
+            (70, 65, 0.5),
+            // Since 40.
+            (100, 80, 0.5),
+            // Since 100.
+            (500, 80, 1.0),
+        ] {
+            assert_eq!(idleness.look(at(now), 2, Duration::from_secs(worked)), expected, "at {now}");
+        }
+        assert_eq!(
+            Idleness::default().look(at(500), 1, Duration::from_secs(125)),
+            0.75,
+            "never looked at before"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A shard only copies; everything that takes time happens on the thread that asked.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 
 use klamm_config::broker;
 use klamm_protocol::ApiKey;
@@ -10,14 +10,15 @@ use klamm_protocol::ApiKey;
 use super::{
     coordinators::{self, CoordinatorMeasures},
     families::{
-        AT_MIN_ISR_PARTITION_COUNT, CONNECTIONS, FAILED_ISR_UPDATES, FETCHER_LAG, FETCHER_MAX_LAG,
-        ISR_EXPANDS, ISR_SHRINKS, LATE_TRANSACTIONS, LEADER_COUNT, LOG_END_OFFSET, LOG_SEGMENTS, LOG_SIZE,
-        LOG_START_OFFSET, MEMORY_POOL_AVAILABLE, MEMORY_POOL_DEPLETED_PERCENT, MEMORY_POOL_DEPLETED_TIME,
-        MEMORY_POOL_USED, OFFLINE_REPLICA_COUNT, PARTITION_AT_MIN_ISR, PARTITION_COUNT,
-        PARTITION_IN_SYNC_REPLICAS, PARTITION_LSO_LAG, PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR,
-        PARTITION_UNDER_REPLICATED, PRODUCER_ID_COUNT, REASSIGNING_PARTITIONS, REQUEST_QUEUE_SIZE,
-        REQUEST_TOTAL_TIME, REQUESTS, UNDER_MIN_ISR_PARTITION_COUNT, UNDER_REPLICATED_PARTITIONS,
+        AT_MIN_ISR_PARTITION_COUNT, CONNECTIONS, FAILED_ISR_UPDATES, FETCHER_LAG, ISR_EXPANDS, ISR_SHRINKS,
+        LATE_TRANSACTIONS, LEADER_COUNT, LOG_END_OFFSET, LOG_SEGMENTS, LOG_SIZE, LOG_START_OFFSET,
+        MEMORY_POOL_AVAILABLE, MEMORY_POOL_DEPLETED_PERCENT, MEMORY_POOL_DEPLETED_TIME, MEMORY_POOL_USED,
+        OFFLINE_REPLICA_COUNT, PARTITION_AT_MIN_ISR, PARTITION_COUNT, PARTITION_IN_SYNC_REPLICAS,
+        PARTITION_LSO_LAG, PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR, PARTITION_UNDER_REPLICATED,
+        PRODUCER_ID_COUNT, REASSIGNING_PARTITIONS, REQUEST_QUEUE_SIZE, REQUEST_TOTAL_TIME, REQUESTS,
+        UNDER_MIN_ISR_PARTITION_COUNT, UNDER_REPLICATED_PARTITIONS,
     },
+    replication::{self, ReplicationMeasures, fetcher_name},
     requests::OfApi,
     samples::{Samples, count, signed},
     traffic::Traffic,
@@ -49,6 +50,10 @@ pub struct ShardMeasures {
     pub share: ShareMeasures,
     /// Its coordinators.
     pub coordinators: CoordinatorMeasures,
+    /// Its part in the replication.
+    pub replication: ReplicationMeasures,
+    /// How long it has worked since the start, where that can be told.
+    pub busy: Option<Duration>,
 }
 
 /// How often in-sync replicas changed.
@@ -91,12 +96,27 @@ pub struct PartitionMeasures {
     pub log_end_offset: i64,
     /// What only a leader knows.
     pub led: Option<LedMeasures>,
-    /// What only a follower knows: who leads, and how many committed records are missing here.
-    pub followed: Option<(i32, i64)>,
+    /// What only a follower knows.
+    pub followed: Option<FollowedMeasures>,
+    /// Records that its copy in another log directory does not have, while it moves there.
+    pub copy_lag: Option<i64>,
     /// Producers that are known.
     pub producers: usize,
     /// When a producer with a transaction under way last wrote, in milliseconds since 1970.
     pub open_since_ms: Option<i64>,
+}
+
+/// What a follower tells of its partition.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowedMeasures {
+    /// Who leads.
+    pub leader: i32,
+    /// Number of its fetcher.
+    pub fetcher: u64,
+    /// Committed records that are missing here.
+    pub lag: i64,
+    /// Whether nothing more is fetched in this leader epoch.
+    pub has_failed: bool,
 }
 
 /// What a leader tells of its partition.
@@ -137,6 +157,7 @@ impl ShardMeasures {
         }
         coordinators::sample(shards.iter().map(|shard| &shard.coordinators), samples);
         sample_producers(shards, node, samples);
+        replication::sample(shards, node, samples);
         node.cleaning().sample(node, node.world.clock.now().since_start(), samples);
         sample_requests(&apis, samples);
         sample_replicas(shards, node, published, samples);
@@ -156,9 +177,13 @@ impl PartitionMeasures {
         samples.add(LOG_SEGMENTS, labels, count(self.segments as u64));
         samples.add(LOG_START_OFFSET, labels, signed(self.log_start_offset));
         samples.add(LOG_END_OFFSET, labels, signed(self.log_end_offset));
-        if let Some((leader, lag)) = self.followed {
-            let client = format!("ReplicaFetcherThread-0-{leader}");
-            samples.add(FETCHER_LAG, &[&[("clientid", client.as_str())], labels].concat(), signed(lag));
+        if let Some(followed) = &self.followed {
+            let client = fetcher_name(followed.fetcher, followed.leader);
+            samples.add(
+                FETCHER_LAG,
+                &[&[("clientid", client.as_str())], labels].concat(),
+                signed(followed.lag),
+            );
         }
         let Some(led) = self.led else { return };
         samples.add(PARTITION_REPLICAS, labels, count(led.replicas as u64));
@@ -192,8 +217,6 @@ fn sample_producers(shards: &[ShardMeasures], node: &Node, samples: &mut Samples
     let late = node.world.clock.wall_ms() - longest - LATE_AFTER_MS;
     let is_late = |one: &&PartitionMeasures| one.open_since_ms.is_some_and(|since| since < late);
     samples.add(LATE_TRANSACTIONS, &[], count(partitions().filter(is_late).count() as u64));
-    let lags = partitions().filter_map(|one| one.followed).map(|(_, lag)| lag);
-    samples.add(FETCHER_MAX_LAG, &[("clientid", "Replica")], signed(lags.max().unwrap_or(0)));
 }
 
 fn sample_memory(memory: &MemoryPool, samples: &mut Samples) {

@@ -1,7 +1,12 @@
 //! Telling the controller which log directory each replica of this shard is in, where it does not know (KIP-858): a broker
 //! with several chooses one itself for a new replica.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 
 use klamm_protocol::{
     ErrorCode, Uuid,
@@ -38,6 +43,8 @@ struct Told {
 #[derive(Default)]
 pub(super) struct Directories {
     pending: RefCell<BTreeMap<Replica, Told>>,
+    /// How many the controller is being told of.
+    under_way: Cell<usize>,
     changed: Notify,
 }
 
@@ -50,6 +57,11 @@ impl Directories {
         let (waiter, answer) = oneshot::channel();
         self.add((topic_id, index), Told { directory, waiter: Some(waiter) });
         answer
+    }
+
+    /// Replicas of which the controller has not taken note.
+    pub(super) fn queued(&self) -> usize {
+        self.pending.borrow().len() + self.under_way.get()
     }
 
     fn add(&self, replica: Replica, told: Told) {
@@ -87,7 +99,9 @@ pub(super) async fn run(shard: Rc<Shard>) {
         }
         let told = std::mem::take(&mut *directories.pending.borrow_mut());
         let request = request(shard.node(), &told);
+        directories.under_way.set(told.len());
         let answer = shard.node().controller.assign_replicas_to_dirs(request, VERSION).await;
+        directories.under_way.set(0);
         let failed = match answer {
             Ok(answer) if answer.error_code == ErrorCode::None.code() => {
                 settle(told, &answer);

@@ -225,6 +225,9 @@ impl Shard {
         if bytes > 0 && partition.is_throttled_follower() {
             self.node().follower_throttle.record(clock.now().since_start(), bytes as u64);
         }
+        if bytes > 0 && !partition.has_caught_up() && self.node().is_added_replica(at, self.node().id) {
+            self.reassignment_bytes_in.set(self.reassignment_bytes_in.get() + bytes as u64);
+        }
         let answered = partition.leader_answered(input, records, clock.now().since_start(), clock.wall_ms());
         if let Err(error) = answered {
             self.node().log_dirs.fail(partition.log_dir(), &error);

@@ -29,6 +29,7 @@ use tracing::{debug, warn};
 
 use super::{exchange, exchange::Plan, fetch_backoff};
 use crate::{
+    metrics::{lately::Rate, replication::FetcherMeasures},
     node::Node,
     shard::{requests::TopicPartition, run::Shard},
 };
@@ -65,6 +66,13 @@ struct Followed {
     changed: Notify,
     /// Whether there are partitions that the request under way does not know of.
     has_new: Cell<bool>,
+    /// Where the leader listens, once it was connected to.
+    address: RefCell<Option<(String, u16)>>,
+    /// Fetches that were sent, since the fetcher began and lately.
+    requests: Cell<u64>,
+    rate: Rate,
+    /// Bytes of batches that came.
+    bytes: Cell<u64>,
 }
 
 impl Fetchers {
@@ -119,6 +127,29 @@ impl Fetchers {
         }
     }
 
+    /// The number of a partition's fetcher among those of its leader on all shards.
+    pub(super) fn number_of(shard: &Shard, at: &TopicPartition) -> u64 {
+        number(shard.node(), shard.index(), lane_of(at, lanes_per_leader(shard.node())))
+    }
+
+    /// What each fetcher has done.
+    pub(super) fn measure(&self, shard: &Shard) -> Vec<FetcherMeasures> {
+        let now = shard.node().world.clock.now();
+        let measure = |((leader, lane), fetcher): (&Lane, &Fetcher)| {
+            let followed = &fetcher.followed;
+            FetcherMeasures {
+                leader: *leader,
+                number: number(shard.node(), shard.index(), *lane),
+                address: followed.address.borrow().clone(),
+                requests: followed.requests.get(),
+                requests_per_second: followed.rate.per_second(now),
+                bytes: followed.bytes.get(),
+                is_dead: fetcher.task.is_finished(),
+            }
+        };
+        self.lanes.borrow().iter().map(measure).collect()
+    }
+
     /// Ends all fetching.
     pub(super) fn stop(&self) {
         for (_, fetcher) in std::mem::take(&mut *self.lanes.borrow_mut()) {
@@ -131,6 +162,10 @@ impl Fetchers {
 fn lanes_per_leader(node: &Node) -> u64 {
     let wanted = node.config.load().get(&broker::NUM_REPLICA_FETCHERS);
     u64::try_from(wanted).unwrap_or(1).div_ceil(node.shard_count.max(1) as u64).max(1)
+}
+
+fn number(node: &Node, shard: usize, lane: u64) -> u64 {
+    lane * node.shard_count as u64 + shard as u64
 }
 
 /// Which of its leader's fetchers has a partition.
@@ -265,6 +300,8 @@ impl Round {
         }
         let request = plan.fetch_request(&self.node, config, &mut self.session);
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+        self.followed.requests.set(self.followed.requests.get() + 1);
+        self.followed.rate.note(self.node.world.clock.now(), 1);
         let response = tokio::select! {
             biased;
             response = connection.call_version(&request, version, wait) => response?,
@@ -285,7 +322,9 @@ impl Round {
         }
         let mut bytes = 0;
         for (at, input, records) in exchange::answers(plan, response) {
-            bytes += records.as_ref().map_or(0, bytes::Bytes::len);
+            let size = records.as_ref().map_or(0, bytes::Bytes::len);
+            bytes += size;
+            self.followed.bytes.set(self.followed.bytes.get() + size as u64);
             {
                 let shard = self.shard.upgrade().ok_or(Failed::Ended)?;
                 shard.take_leaders_answer(&at, input, records);
@@ -330,6 +369,7 @@ impl Round {
         };
         let connection = Connection::open(&host, port, Arc::new(settings), self.node.world.clock).await?;
         self.connection = Some(connection.clone());
+        self.followed.address.replace(Some((host, port)));
         Ok(connection)
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::{
     error::ApiError,
+    metrics::replication::{ReplicationMeasures, WaitCounts},
     shard::{
         requests::{AppendAnswer, Reply, TopicPartition},
         run::Shard,
@@ -41,6 +42,9 @@ struct Deletion {
 pub(super) struct Waiting {
     produces: RefCell<Purgatory<TopicPartition, DelayedProduce<TopicPartition, Produce>>>,
     deletions: RefCell<Purgatory<TopicPartition, Deletion>>,
+    /// Partitions for which produces, and deletions, have waited in vain.
+    expired_produces: Cell<u64>,
+    expired_deletions: Cell<u64>,
     /// When the timers look next.
     wakes_at: Cell<Option<Instant>>,
     changed: Notify,
@@ -129,11 +133,27 @@ impl Waiting {
     pub(super) fn expire(&self, now: Instant) -> Option<Instant> {
         let now = now.since_start();
         let produces = self.produces.borrow_mut().expire(now);
+        let late: usize = produces.iter().map(missing).sum();
+        self.expired_produces.set(self.expired_produces.get() + late as u64);
         produces.into_iter().for_each(finish);
         let deletions = self.deletions.borrow_mut().expire(now);
+        let late: usize = deletions.iter().map(|deletion| deletion.missing.len()).sum();
+        self.expired_deletions.set(self.expired_deletions.get() + late as u64);
         deletions.into_iter().for_each(Deletion::finish);
         let next = [self.produces.borrow().next_deadline(), self.deletions.borrow().next_deadline()];
         next.into_iter().flatten().min().map(Instant::from_start)
+    }
+
+    /// What waits, and has waited in vain.
+    pub(super) fn measure(&self) -> ReplicationMeasures {
+        let (produces, deletions) = (self.produces.borrow(), self.deletions.borrow());
+        ReplicationMeasures {
+            produces: WaitCounts { waiting: produces.len(), watches: produces.watch_count() },
+            deletions: WaitCounts { waiting: deletions.len(), watches: deletions.watch_count() },
+            expired_produces: self.expired_produces.get(),
+            expired_deletions: self.expired_deletions.get(),
+            ..ReplicationMeasures::default()
+        }
     }
 
     /// Notes when [`Waiting::expire`] is called next.
@@ -152,6 +172,11 @@ impl Waiting {
             self.changed.notify_one();
         }
     }
+}
+
+/// For how many partitions a produce still waits.
+fn missing(produce: &DelayedProduce<TopicPartition, Produce>) -> usize {
+    produce.reply.places.iter().filter(|(_, at)| produce.error(at) == ErrorCode::RequestTimedOut).count()
 }
 
 /// Answers a produce; what is still missing has timed out.

@@ -47,6 +47,13 @@ impl Shard {
             Some(partition) => self.read_one(partition, read, how, watch),
             None => (PartitionReadAnswer::failed(self.missing(&read.at)), Effects::default()),
         };
+        if let (Reader::Follower { id, .. }, Some(partition)) = (how.reader, &partition)
+            && answer.bytes() > 0
+            && partition.leader().is_some_and(|leader| !leader.isr().contains(&id))
+            && self.node.is_added_replica(&read.at, id)
+        {
+            self.reassignment_bytes_out.set(self.reassignment_bytes_out.get() + u64::from(answer.bytes()));
+        }
         let counted = counted(&answer, how.reader);
         self.traffic.borrow_mut().add(&counted);
         if let Some(partition) = partition {

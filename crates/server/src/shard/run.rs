@@ -31,7 +31,8 @@ use crate::{
     listener::connection::{self, ConnectionOptions},
     metrics::{
         coordinators::CoordinatorMeasures,
-        measures::{IsrChangeCounts, ShardMeasures},
+        measures::{IsrChangeCounts, PartitionMeasures, ShardMeasures},
+        replication::{FetchCounts, ReplicationMeasures},
         requests::Requests,
         traffic::Traffic,
     },
@@ -64,6 +65,9 @@ pub struct Shard {
     requests: Rc<Requests>,
     /// How often in-sync replicas changed.
     pub(crate) isr_changes: Cell<IsrChangeCounts>,
+    /// Bytes that came as partitions are moved here, and went as they are moved to others.
+    pub(crate) reassignment_bytes_in: Cell<u64>,
+    pub(super) reassignment_bytes_out: Cell<u64>,
 }
 
 impl std::fmt::Debug for Shard {
@@ -108,6 +112,8 @@ pub async fn run(start: ShardStart) {
         traffic: RefCell::default(),
         requests: Rc::default(),
         isr_changes: Cell::default(),
+        reassignment_bytes_in: Cell::default(),
+        reassignment_bytes_out: Cell::default(),
         node,
     });
     let router = Rc::new(Shards::local(senders, Rc::clone(&shard), clock));
@@ -327,12 +333,32 @@ impl Shard {
 
     fn measure(&self) -> ShardMeasures {
         ShardMeasures {
-            partitions: self.partitions.borrow().iter().map(Partition::measure).collect(),
+            partitions: self.measure_partitions(),
             traffic: self.traffic(),
             requests: self.requests.measure(self.node.world.clock.now()),
             isr_changes: self.isr_changes.get(),
             share: self.share.measure(self.node.world.clock.now().since_start()),
             coordinators: self.measure_coordinators(),
+            replication: self.measure_replication(),
+            busy: spawn::busy(),
+        }
+    }
+
+    fn measure_partitions(&self) -> Vec<PartitionMeasures> {
+        let partitions = self.partitions.borrow();
+        let measure =
+            |partition: &Partition| partition.measure(Replication::fetcher_of(self, partition.at()));
+        partitions.iter().map(measure).collect()
+    }
+
+    fn measure_replication(&self) -> ReplicationMeasures {
+        let fetches =
+            self.contexts().map_or_else(FetchCounts::default, |contexts| contexts.records.fetches.get());
+        ReplicationMeasures {
+            reassignment_bytes_in: self.reassignment_bytes_in.get(),
+            reassignment_bytes_out: self.reassignment_bytes_out.get(),
+            fetches,
+            ..self.replication.measure(self)
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn produce(topic: &str, records: Option<Vec<u8>>, acks: i16) -> Produ
     }
 }
 
-fn fetch(topic: &str, topic_id: Uuid, max_wait_ms: i32) -> FetchRequest {
+pub(crate) fn fetch(topic: &str, topic_id: Uuid, max_wait_ms: i32) -> FetchRequest {
     FetchRequest {
         max_wait_ms,
         min_bytes: 1,

@@ -22,6 +22,7 @@ mod moving;
 mod names;
 mod quotas;
 mod replication;
+mod replication_metrics;
 mod security;
 mod share;
 mod share_groups;

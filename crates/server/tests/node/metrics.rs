@@ -153,7 +153,7 @@ fn what_a_node_does_can_be_read_by_http() {
 }
 
 /// A number that a node tells now.
-fn told(port: u16, series: &str) -> f64 {
+pub(crate) fn told(port: u16, series: &str) -> f64 {
     value(&get(port, "/metrics").1, series)
 }
 

@@ -18,9 +18,9 @@ use crate::{
     storage::meta,
 };
 
-const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
+pub(crate) const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
-fn move_to(client: &mut Client, topic: &str, path: &Path) -> ErrorCode {
+pub(crate) fn move_to(client: &mut Client, topic: &str, path: &Path) -> ErrorCode {
     let topic = AlterReplicaLogDirTopic { name: topic.into(), partitions: vec![0], ..Default::default() };
     let path = path.to_str().unwrap().into();
     let dir = AlterReplicaLogDir { path, topics: vec![topic], ..Default::default() };
@@ -29,7 +29,7 @@ fn move_to(client: &mut Client, topic: &str, path: &Path) -> ErrorCode {
 }
 
 /// The directories that a topic is in, and whether each holds the copy of a move.
-fn places(client: &mut Client, topic: &str) -> Vec<(String, bool)> {
+pub(crate) fn places(client: &mut Client, topic: &str) -> Vec<(String, bool)> {
     let answer = client.call(&DescribeLogDirsRequest { topics: None, ..Default::default() }, 4);
     let each = answer.results.iter().flat_map(|dir| {
         let topics = dir.topics.iter().filter(|found| found.name == topic);
@@ -41,7 +41,7 @@ fn places(client: &mut Client, topic: &str) -> Vec<(String, bool)> {
     each.collect()
 }
 
-fn base_offset(client: &mut Client, topic: &str) -> i64 {
+pub(crate) fn base_offset(client: &mut Client, topic: &str) -> i64 {
     let request = produce(topic, Some(large(900_000, CompressionType::None)), -1);
     let answer = client.call(&request, 12).responses[0].partition_responses[0].clone();
     assert_eq!(answer.error_code, 0);

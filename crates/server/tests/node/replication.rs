@@ -268,7 +268,7 @@ fn every_partition_is_followed_however_many_fetchers_there_are() {
 }
 
 /// Asks for these replicas of the first partition of a topic.
-fn reassign(node: &TestNode, topic: &str, replicas: &[i32]) {
+pub(crate) fn reassign(node: &TestNode, topic: &str, replicas: &[i32]) {
     let partition =
         ReassignablePartition { partition_index: 0, replicas: Some(replicas.to_vec()), ..Default::default() };
     let topic = ReassignableTopic { name: topic.into(), partitions: vec![partition], ..Default::default() };

@@ -28,6 +28,7 @@ use super::{ByShard, LeaderHints, RecordsContext};
 use crate::{
     dispatch::Call,
     handlers::Made,
+    metrics::replication::FetchWaits,
     node::Node,
     quotas::Kind,
     reply::{Frame, Reply},
@@ -58,8 +59,9 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: FetchRequest) -> 
         call.exempt();
     }
     let (node, shards, call) = (Arc::clone(&cx.node), Rc::clone(&cx.shards), call.clone());
+    let fetches = Rc::clone(&cx.fetches);
     Made(Ok(Reply::Later(Box::pin(async move {
-        let answers = fetch.run(&shards).await;
+        let answers = fetch.run(&shards, &fetches).await;
         let held_back = answers.iter().filter(|answer| answer.is_throttled).map(PartitionReadAnswer::bytes);
         let bytes: u64 = held_back.map(u64::from).sum();
         if bytes > 0 {
@@ -162,7 +164,7 @@ impl Fetch {
     }
 
     /// Reads, waits if there is too little, reads again.
-    async fn run(&self, shards: &Shards) -> Vec<PartitionReadAnswer> {
+    async fn run(&self, shards: &Shards, fetches: &FetchWaits) -> Vec<PartitionReadAnswer> {
         let may_wait = !self.wait_max.is_zero() && self.reads.iter().any(Result::is_ok);
         let watch = may_wait.then(|| FetchWatch::new(i64::from(self.bytes_min)));
         let answers = self.read(shards, self.reader, watch.as_ref()).await;
@@ -177,7 +179,9 @@ impl Fetch {
         if found >= u64::from(self.bytes_min) || has_news {
             return answers;
         }
-        let _ = shards.clock().timeout(self.wait_max, watch.woken()).await;
+        let wait = fetches.wait(self.reads.iter().filter(|read| read.is_ok()).count());
+        let is_late = shards.clock().timeout(self.wait_max, watch.woken()).await.is_none();
+        wait.end(is_late, matches!(self.reader, Reader::Follower { .. }));
         let reader = match self.reader {
             Reader::Follower { id, broker_epoch, .. } => {
                 Reader::Follower { id, broker_epoch, is_news: false }

@@ -157,12 +157,14 @@ fn update_feature(
             // The level is raft's to write; the record gives the request something to be committed with.
             _ => match &quorum.upgrade {
                 Ok(()) => Ok(Some(NoOpRecord::default().into())),
-                Err(why) => refuse(why),
+                Err(why) => Err(ApiError::new(ErrorCode::InvalidUpdateVersion, why.clone())),
             },
         };
     } else if let Some(feature) = Feature::from_name(name) {
         let finalized = |name: &str| proposed.get(name).copied();
         feature.validate_level(level, finalized).map_err(|message| invalid(name, level, &message))?;
+    } else {
+        return refuse(&format!("Feature {name} not found."));
     }
     Ok(Some(record.into()))
 }

@@ -287,6 +287,12 @@ fn features_move_within_what_all_nodes_support() {
         ),
         (
             "nonsense",
+            0,
+            2,
+            Some("Invalid update version 0 for feature nonsense. Feature nonsense not found."),
+        ),
+        (
+            "nonsense",
             1,
             1,
             Some(
@@ -349,4 +355,10 @@ fn features_move_within_what_all_nodes_support() {
         assert_eq!(why, expect, "{feature} {level}");
     }
     assert_eq!(world.image.features.metadata_version, Some(MetadataVersion::V4_3_IV0));
+    let update =
+        FeatureUpdateKey { feature: "kraft.version".into(), max_version_level: 1, ..Default::default() };
+    let request = UpdateFeaturesRequest { feature_updates: vec![update], ..Default::default() };
+    let quorum = features::Quorum { kraft_version: 0, ids: vec![3000], upgrade: Err("raft says no".into()) };
+    let response = features::update_features(&world.context(), &request, 2, &quorum).response;
+    assert!(response.error_message.is_some_and(|message| message.ends_with("had an error: raft says no")));
 }

@@ -202,7 +202,7 @@ pub fn replacing(
 
 /// The keys of a topic that is being created, checked.
 pub fn creation(config: &BrokerConfig, own: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    own.iter().try_for_each(|(name, value)| check_size(name, value))?;
+    own.values().try_for_each(|value| check_size(value))?;
     topic::check(config, &BTreeMap::new(), own)
 }
 
@@ -239,14 +239,14 @@ fn apply(target: Target<'_>, alteration: &KeyAlteration) -> Result<Option<String
     Ok(Some(items.join(",")))
 }
 
-/// Longest value that a record can hold.
-const VALUE_BYTES_MAX: usize = 32_767;
+/// Longest value, in UTF-16 units, whatever Kafka's message says.
+const VALUE_LENGTH_MAX: usize = 32_767;
 
-fn check_size(name: &str, value: &str) -> Result<(), Refusal> {
-    if value.len() > VALUE_BYTES_MAX {
+fn check_size(value: &str) -> Result<(), Refusal> {
+    if value.encode_utf16().nth(VALUE_LENGTH_MAX).is_some() {
         return Err(Refusal::InvalidConfig(format!(
-            "The value of {name} has {} bytes and exceeds the maximum value size of {VALUE_BYTES_MAX} bytes.",
-            value.len()
+            "The configuration value cannot be added because it exceeds the maximum value size of \
+             {VALUE_LENGTH_MAX} bytes."
         )));
     }
     Ok(())
@@ -265,7 +265,7 @@ fn check(
         }
         match value {
             Some(value) => {
-                check_size(name, value)?;
+                check_size(value)?;
                 own.insert(name.clone(), value.clone());
             }
             None => drop(own.remove(name)),

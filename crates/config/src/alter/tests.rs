@@ -99,13 +99,21 @@ fn topics() {
         "leader.replication.throttled.replicas=0",
         "INVALID_CONFIG Invalid value [0] for configuration leader.",
     );
-    check(
-        "",
-        &format!("compression.type={}", "x".repeat(40_000)),
-        "INVALID_CONFIG The value of compression.type has",
-    );
     let nameless = alter(ResourceKind::Topic, "", "", "retention.ms=5");
     assert_eq!(nameless, "INVALID_REQUEST Default topic resources are not allowed.");
+}
+
+#[test]
+fn a_value_may_be_so_long() {
+    let too_long = "INVALID_CONFIG The configuration value cannot be added because it exceeds the maximum value size of \
+                    32767 bytes.";
+    for (unit, count, expected) in
+        [("0", 32_767, false), ("0", 32_768, true), ("é", 32_767, false), ("😀", 16_384, true)]
+    {
+        let text = format!("compression.type={}", unit.repeat(count));
+        let result = alter(ResourceKind::Topic, "t", "", &text);
+        assert_eq!(result == too_long, expected, "{count} of {unit}");
+    }
 }
 
 #[test]

@@ -168,11 +168,7 @@ impl MetadataLog {
         })?;
         log.assign_topic_id(METADATA_TOPIC_ID)?;
         let latest = snapshot.as_ref().map(|(id, _)| *id);
-        let end = OffsetAndEpoch {
-            offset: log.log_end_offset(),
-            epoch: log.leader_epochs().latest_epoch().unwrap_or(0),
-        };
-        if let Some(id) = latest.filter(|id| *id != BOOTSTRAP_SNAPSHOT && *id > end) {
+        if let Some(id) = latest.filter(|id| *id != BOOTSTRAP_SNAPSHOT && contradicts(*id, &log)) {
             // A crash came between putting a fetched snapshot in place and starting the log anew behind it.
             log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
         }
@@ -443,6 +439,16 @@ impl MetadataLog {
     }
 }
 
+/// Whether a log lacks what a snapshot stands for, or has something else there. A snapshot is committed, the end of a log
+/// need not be: not even one of a newer epoch.
+fn contradicts(id: OffsetAndEpoch, log: &Log) -> bool {
+    let epochs = log.leader_epochs();
+    let is_behind = id.epoch > epochs.latest_epoch().unwrap_or(0) || id.offset > log.log_end_offset();
+    let covers_end = id.offset > log.log_start_offset();
+    let epoch = epochs.epoch_for_offset(id.offset - 1).filter(|_| covers_end);
+    is_behind || epoch.is_some_and(|epoch| epoch > id.epoch)
+}
+
 fn snapshot_name(id: OffsetAndEpoch) -> String {
     checkpoint::file_name(id.offset, id.epoch)
 }
@@ -476,7 +482,7 @@ fn latest_snapshot(disk: &Disk, dir: &Path) -> Result<Option<(OffsetAndEpoch, By
 }
 
 /// What the snapshot says that `storage format` leaves beside the log for a new cluster to begin with:
-/// `bootstrap.checkpoint`. Nothing if there is none.
+/// `bootstrap.checkpoint`. The latest released `metadata.version` if there is none.
 ///
 /// # Errors
 /// If there is one that cannot be read, or is damaged: a cluster that began without it would be of the oldest level, and
@@ -484,7 +490,7 @@ fn latest_snapshot(disk: &Disk, dir: &Path) -> Result<Option<(OffsetAndEpoch, By
 pub fn read_bootstrap(disk: &Disk, metadata_log_dir: &Path) -> Result<Vec<MetadataRecord>, MetadataLogError> {
     let path = metadata_log_dir.join(bootstrap::FILE_NAME);
     match disk.read_file(&path, SNAPSHOT_BYTES_MAX) {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) if error.is_not_found() => Ok(bootstrap::without_file()),
         Err(error) => Err(error.into()),
         Ok(content) => bootstrap::decode(content.into())
             .map_err(|error| MetadataLogError::Bootstrap { path, reason: error.to_string() }),

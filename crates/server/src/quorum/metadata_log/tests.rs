@@ -110,6 +110,29 @@ fn a_snapshot_replaces_a_longer_log_of_another_history() {
     }
 }
 
+/// A crash between the two steps of an installation leaves a tail that was never committed, whatever its epoch: what a
+/// snapshot says is.
+#[test]
+fn a_log_that_a_snapshot_contradicts_is_begun_anew() {
+    for (name, snapshot_at, epoch, rest) in [
+        ("the snapshot goes on where the log ends", 20, 6, false),
+        ("the log has other records there", 12, 6, false),
+        ("the log has these records", 12, 7, true),
+        ("the log has these records, and later ones", 8, 5, true),
+    ] {
+        let disk = disk();
+        let mut log = open(&disk).unwrap().log;
+        append(&mut log, 0..10, 5);
+        append(&mut log, 10..15, 7);
+        let id = OffsetAndEpoch { offset: snapshot_at, epoch };
+        log.snapshot_file(id).write(&snapshot(0)).unwrap();
+        log.close().unwrap();
+        let state = open(&disk).unwrap().state;
+        let expect = if rest { OffsetAndEpoch { offset: 15, epoch: 7 } } else { id };
+        assert_eq!(state.end(), expect, "{name}");
+    }
+}
+
 /// A file that was well, damaged.
 fn damaged(content: &[u8], how: &str) -> Vec<u8> {
     let mut content = content.to_vec();
@@ -128,7 +151,7 @@ fn damaged(content: &[u8], how: &str) -> Vec<u8> {
 fn a_cluster_does_not_begin_with_less_than_it_was_given() {
     let (disk, dir) = (disk(), Path::new("/metadata"));
     disk.create_dir_all(dir).unwrap();
-    assert_eq!(read_bootstrap(&disk, dir).unwrap(), [], "none was given");
+    assert_eq!(read_bootstrap(&disk, dir).unwrap(), bootstrap::without_file(), "none was given");
     let records = [MetadataRecord::from(FeatureLevelRecord {
         name: "metadata.version".into(),
         feature_level: 30,

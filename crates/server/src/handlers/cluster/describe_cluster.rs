@@ -31,7 +31,7 @@ pub async fn handle(
 ) -> DescribeClusterResponse {
     let here = if call.connection.is_controller_listener { CONTROLLERS } else { BROKERS };
     let published = cx.node.metadata.load();
-    if let Some(refusal) = refused(request.endpoint_type, here, &published.image) {
+    if let Some(refusal) = refused(request.endpoint_type, here, call.api_version, &published.image) {
         return refusal;
     }
     let cluster = &published.image.cluster;
@@ -100,7 +100,7 @@ pub async fn handle(
 }
 
 /// Why nodes of that kind are not described here, if they are not.
-fn refused(wanted: i8, here: i8, image: &MetadataImage) -> Option<DescribeClusterResponse> {
+fn refused(wanted: i8, here: i8, api_version: i16, image: &MetadataImage) -> Option<DescribeClusterResponse> {
     let name = |kind| if kind == BROKERS { "BROKER" } else { "CONTROLLER" };
     let version = image.features.metadata_version_or_minimum();
     let (code, message) = match wanted {
@@ -118,11 +118,39 @@ fn refused(wanted: i8, here: i8, image: &MetadataImage) -> Option<DescribeCluste
                 name(wanted)
             ),
         ),
-        _ => (ErrorCode::UnsupportedEndpointType, format!("endpoint type {wanted} is not known")),
+        _ => (ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {wanted}")),
     };
+    // v0 knows neither kinds of endpoints nor their errors.
+    let is_of_kinds = matches!(code, ErrorCode::MismatchedEndpointType | ErrorCode::UnsupportedEndpointType);
+    let code = if api_version == 0 && is_of_kinds { ErrorCode::InvalidRequest } else { code };
     Some(DescribeClusterResponse {
         error_code: code.code(),
         error_message: Some(message.into()),
         ..Default::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_metadata::features::MetadataVersion;
+
+    use super::*;
+
+    #[test]
+    fn nodes_of_another_kind_are_refused_as_the_version_can_say_it() {
+        let mut image = MetadataImage::default();
+        image.features.metadata_version = Some(MetadataVersion::V3_7_IV0);
+        for (wanted, here, version, expect) in [
+            (BROKERS, BROKERS, 0, None),
+            (BROKERS, CONTROLLERS, 0, Some(ErrorCode::InvalidRequest)),
+            (BROKERS, CONTROLLERS, 1, Some(ErrorCode::MismatchedEndpointType)),
+            (CONTROLLERS, BROKERS, 2, Some(ErrorCode::MismatchedEndpointType)),
+            (7, BROKERS, 1, Some(ErrorCode::UnsupportedEndpointType)),
+            (CONTROLLERS, CONTROLLERS, 1, None),
+        ] {
+            let refusal = refused(wanted, here, version, &image);
+            let code = refusal.map(|refusal| ErrorCode::from_code(refusal.error_code));
+            assert_eq!(code, expect, "{wanted} of {here} in v{version}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod measured;
 mod own_commands;
 mod replay;
 mod snapshots;
+mod turns;
 
 pub(super) use active::{Active, Finish};
 pub use replay::{decode_records, load_snapshot};
@@ -31,7 +32,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-use self::{carry_out::Afterwards, measured::Measured, own_commands::OwnCommands};
+use self::{carry_out::Afterwards, measured::Measured, own_commands::OwnCommands, turns::Turns};
 use super::{
     command::{AnswerSender, Command, CommandError, ControllerHandle, RaftCommand},
     decide,
@@ -198,11 +199,15 @@ pub async fn run(start: QuorumStart, endings: Endings) {
     let (mut driver, mut commands, mut arrivals) = Driver::new(start, events, left);
     driver.step(Input::Tick);
     let mut leaving = false;
+    let mut turns = Turns::default();
     while !driver.failed {
         let deadline = driver.next_deadline();
+        let is_past = deadline.is_some_and(|deadline| deadline <= driver.monotonic());
+        let is_deadlines = turns.is_deadlines(is_past, || happened.len() + arrivals.len() + commands.len());
         let event = tokio::select! {
             biased;
             _ = &mut stop => break,
+            () = std::future::ready(()), if is_deadlines => Event::Deadline,
             _ = &mut leave, if !leaving => {
                 leaving = true;
                 Event::Leave
@@ -213,6 +218,7 @@ pub async fn run(start: QuorumStart, endings: Endings) {
             () = clock.sleep_until_any(deadline.map(Instant::from_start)) => Event::Deadline,
         };
         let begun = clock.now();
+        turns.took(matches!(event, Event::Deadline));
         driver.handle(event);
         driver.measured.worked(begun, clock.now());
     }

@@ -151,7 +151,7 @@ impl Shard {
             let is_here = self.partitions.borrow().get(at).is_some();
             let lost = if is_here { ErrorCode::NotLeaderOrFollower } else { self.missing(at) };
             replication.waiting.resigned(at, lost);
-            self.share().resigned(at);
+            self.resign_share_partitions(at);
         }
         if effects.high_watermark {
             replication.waiting.high_watermark_moved(self, at);

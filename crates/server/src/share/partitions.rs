@@ -105,17 +105,13 @@ impl Active {
 }
 
 impl SharePartitions {
-    /// The partition is not led here any more: everything that is known of its share partitions is void.
-    pub(crate) fn resigned(&self, at: &TopicPartition) {
+    /// Takes out what is known of a partition's share partitions.
+    fn take_all_of(&self, at: &TopicPartition) -> Vec<(Key, Held)> {
         let mut held = self.held.borrow_mut();
         let from = Key { at: at.clone(), group: StrBytes::default() };
         let keys: Vec<Key> =
             held.range(from..).map(|(key, _)| key.clone()).take_while(|key| key.at == *at).collect();
-        for key in keys {
-            if let Some(gone) = held.remove(&key) {
-                wake(gone);
-            }
-        }
+        keys.into_iter().filter_map(|key| held.remove(&key).map(|gone| (key, gone))).collect()
     }
 
     /// Gives up a share partition whose state turned out to be another's, if it is still the same.
@@ -187,6 +183,24 @@ fn wake(held: Held) {
 }
 
 impl Shard {
+    /// The partition is not led here any more: everything that is known of its share partitions is void. The last that is
+    /// written is what members have, so that the next leader, unless it has read already, knows of these deliveries.
+    pub(crate) fn resign_share_partitions(self: &Rc<Self>, at: &TopicPartition) {
+        let is_here = self.partitions.borrow().get(at).is_some();
+        for (key, mut gone) in self.share().take_all_of(at) {
+            if let Held::Active(active) = &mut gone
+                && is_here
+                && active.machine.has_unkept_deliveries()
+            {
+                active.settings = ShareSettings::of_group(self.node(), &key.group);
+                if let Some(write) = active.machine.release_all(&active.settings.partition) {
+                    self.keep(&key, active, write, None);
+                }
+            }
+            wake(gone);
+        }
+    }
+
     /// Nobody of the group is left here. What is on its way to the dead-letter queue gets there still, and what was delivered
     /// is kept before it is forgotten.
     pub(crate) fn forget_group(self: &Rc<Self>, group: &StrBytes) {

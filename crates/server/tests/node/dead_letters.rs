@@ -90,7 +90,7 @@ fn wait_for(node: &TestNode, index: i32, expected: &[&str]) {
 }
 
 /// Creates a topic, each partition on these brokers, as soon as they are all there.
-fn create_on(node: &TestNode, name: &str, brokers: &[&[i32]], configs: &[(&str, &str)]) {
+pub(crate) fn create_on(node: &TestNode, name: &str, brokers: &[&[i32]], configs: &[(&str, &str)]) {
     let on = |(index, brokers): (i32, &&[i32])| CreatableReplicaAssignment {
         partition_index: index,
         broker_ids: brokers.to_vec(),

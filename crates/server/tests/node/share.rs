@@ -24,7 +24,10 @@ use klamm_protocol::{
     records::{BatchBuilder, BatchIter, BatchOptions},
 };
 
-use crate::harness::{Client, TestNode, beside_others, eventually};
+use crate::{
+    dead_letters::create_on,
+    harness::{Client, TestNode, beside_others, eventually, fresh_dir},
+};
 
 pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("share.coordinator.state.topic.replication.factor", "1"),
@@ -439,6 +442,39 @@ fn what_a_group_is_configured_to_counts_at_once() {
     assert_eq!(one.acknowledge(&[(2, 2, RELEASE)]), ErrorCode::None);
     one.max_wait_ms = 500;
     assert_eq!(one.fetch(), []);
+}
+
+/// With Kafka it does not, and a record may come once more than the group's limit allows.
+#[test]
+fn a_leader_that_takes_over_knows_what_the_one_before_had_given_out() {
+    let _turn = beside_others();
+    let node = TestNode::start("share-moved", SETTINGS);
+    // All but the records is on the first broker.
+    find_coordinator(&node, Uuid::from_u128(1));
+    let other = node.start_broker(fresh_dir("share-moved-2"), 2, SETTINGS);
+    create_on(&node, TOPIC, &[&[2, 1]], &[]);
+    eventually("both to be in sync", || {
+        let answer = node.connect().metadata(Some(&[TOPIC]));
+        let partition = answer.topics.first().and_then(|topic| topic.partitions.first());
+        partition.is_some_and(|partition| partition.leader_id == 2 && partition.isr_nodes.len() == 2)
+    });
+    initialize(&node, 1);
+    configure_group(&node, &[("share.delivery.count.limit", "2")]);
+    eventually("the other broker to know of it", || {
+        other.connect().metadata(Some(&[TOPIC])).topics[0].error_code == 0
+    });
+    let mut one = Consumer::new(&other, "one");
+    one.open();
+    produce(&other, 1);
+    assert_eq!(one.fetch(), [(0, 0, 1)]);
+    drop(other.stop());
+    let mut two = Consumer::new(&node, "two");
+    let mut got = Vec::new();
+    eventually("the record", || {
+        got = two.fetch();
+        !got.is_empty()
+    });
+    assert_eq!(got, [(0, 0, 2)]);
 }
 
 #[test]

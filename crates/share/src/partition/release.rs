@@ -24,15 +24,18 @@ pub struct Expired {
 impl SharePartition {
     /// A member is gone: what it has is free again once that is written.
     pub fn release(&mut self, member: &StrBytes, settings: &Settings) -> Option<StateWrite> {
-        self.release_of(|holder| holder == member, settings)
+        let gathered = self.release_of(|holder| holder == member, settings);
+        self.write(gathered)
     }
 
-    /// All members are gone.
+    /// All members are gone, or this leader is. The write also tells what earlier ones have failed to.
     pub fn release_all(&mut self, settings: &Settings) -> Option<StateWrite> {
-        self.release_of(|_| true, settings)
+        let gathered = self.release_of(|_| true, settings);
+        let write = self.write_with_freed(gathered);
+        Some(write).filter(|write| !write.batches.is_empty())
     }
 
-    fn release_of(&mut self, is_gone: impl Fn(&StrBytes) -> bool, settings: &Settings) -> Option<StateWrite> {
+    fn release_of(&mut self, is_gone: impl Fn(&StrBytes) -> bool, settings: &Settings) -> Gathered {
         let mut gathered = self.new_write();
         let start = self.start_offset;
         let is_theirs = |delivery: &Delivery| delivery.member.as_ref().is_some_and(&is_gone);
@@ -48,7 +51,7 @@ impl SharePartition {
                 }
             }
         }
-        self.write(gathered)
+        gathered
     }
 
     /// Frees records whose lock has run out, or that were held back. They are free at once, whatever comes of the write.

@@ -567,6 +567,22 @@ fn a_delivery_is_told_of_until_that_is_kept() {
          unkept false
          state 0..1 | 0 available x1 | 1 acked x1",
     );
+    check(
+        "log 0 1
+         fetch m1 1 => 0x1
+         ack m1 0 release
+         fetch m2 1 => 1x1
+         after 30000
+         lost 0=available x1
+         kept 1=available x1
+         fetch m2 1 => 0x2
+         fetch m2 1 => 1x2
+         after 30000
+         lost 0-1=available x2
+         leave all
+         kept 0-1=available x2
+         unkept false",
+    );
 }
 
 #[test]

@@ -20,3 +20,4 @@ pub mod replication;
 pub mod requests;
 pub mod samples;
 pub mod traffic;
+pub mod transactions;

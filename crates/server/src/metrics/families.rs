@@ -165,6 +165,11 @@ families! {
     TRANSACTION_LOAD_MAX: Gauge = "kafka_server_transaction_coordinator_metrics_partition_load_time_max", "Milliseconds that loading a partition of __transaction_state took at most in the last minute";
     TRANSACTION_LOAD_AVG: Gauge = "kafka_server_transaction_coordinator_metrics_partition_load_time_avg", "Milliseconds that it took on average";
 
+    // kafka.coordinator.transaction:type=TransactionMarkerChannelManager, kafka.server:type=AddPartitionsToTxnManager
+    UNKNOWN_DESTINATIONS: Gauge = "kafka_coordinator_transaction_transactionmarkerchannelmanager_unknowndestinationqueuesize", "Ended transactions whose markers wait for partitions to get a leader";
+    VERIFICATION_FAILURES: Counter = "kafka_server_addpartitionstotxnmanager_verificationfailurerate", "Partitions whose batches were refused since their transaction's coordinator has not confirmed them";
+    VERIFICATION_TIME: Quantiles = "kafka_server_addpartitionstotxnmanager_verificationtimems", "Milliseconds until the coordinator of a transaction has said whether a partition takes part";
+
     // kafka.server:type=share-coordinator-metrics
     SHARE_COORDINATOR_PARTITIONS: Gauge = "kafka_server_share_coordinator_metrics_num_partitions", "Partitions of __share_group_state led here, by state of their coordinator";
     SHARE_LOAD_MAX: Gauge = "kafka_server_share_coordinator_metrics_partition_load_time_max", "Milliseconds that loading a partition of __share_group_state took at most in the last minute";

@@ -22,6 +22,7 @@ use super::{
     requests::OfApi,
     samples::{Samples, count, signed},
     traffic::Traffic,
+    transactions::{self, TransactionMeasures},
 };
 use crate::{
     listener::memory_pool::MemoryPool,
@@ -52,6 +53,8 @@ pub struct ShardMeasures {
     pub coordinators: CoordinatorMeasures,
     /// Its part in the replication.
     pub replication: ReplicationMeasures,
+    /// Its part in transactions.
+    pub transactions: TransactionMeasures,
     /// How long it has worked since the start, where that can be told.
     pub busy: Option<Duration>,
 }
@@ -158,6 +161,7 @@ impl ShardMeasures {
         coordinators::sample(shards.iter().map(|shard| &shard.coordinators), samples);
         sample_producers(shards, node, samples);
         replication::sample(shards, node, samples);
+        transactions::sample(shards.iter().map(|shard| &shard.transactions), samples);
         node.cleaning().sample(node, node.world.clock.now().since_start(), samples);
         sample_requests(&apis, samples);
         sample_replicas(shards, node, published, samples);

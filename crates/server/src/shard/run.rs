@@ -35,6 +35,7 @@ use crate::{
         replication::{FetchCounts, ReplicationMeasures},
         requests::Requests,
         traffic::Traffic,
+        transactions::TransactionMeasures,
     },
     node::Node,
     partition::Partition,
@@ -340,6 +341,7 @@ impl Shard {
             share: self.share.measure(self.node.world.clock.now().since_start()),
             coordinators: self.measure_coordinators(),
             replication: self.measure_replication(),
+            transactions: self.measure_transactions(),
             busy: spawn::busy(),
         }
     }
@@ -349,6 +351,17 @@ impl Shard {
         let measure =
             |partition: &Partition| partition.measure(Replication::fetcher_of(self, partition.at()));
         partitions.iter().map(measure).collect()
+    }
+
+    fn measure_transactions(&self) -> TransactionMeasures {
+        let now = self.node.world.clock.now();
+        let contexts = self.contexts();
+        TransactionMeasures {
+            verifications: contexts
+                .map(|contexts| contexts.transactions.verifications.measure(now))
+                .unwrap_or_default(),
+            unknown_destinations: self.markers.without_leader(&self.node),
+        }
     }
 
     fn measure_replication(&self) -> ReplicationMeasures {

@@ -17,7 +17,10 @@ use klamm_protocol::{
     records::{BatchBuilder, BatchIter, BatchOptions},
 };
 
-use crate::harness::{TestNode, beside_others, eventually, fresh_dir};
+use crate::{
+    harness::{TestNode, beside_others, eventually, free_port, fresh_dir},
+    metrics::told,
+};
 
 const SETTINGS: &[(&str, &str)] = &[
     ("transaction.state.log.replication.factor", "1"),
@@ -349,4 +352,43 @@ fn transactions_go_on_after_a_restart() {
     assert_eq!(producer.end(true), ErrorCode::None);
     eventually("all of it", || cluster.values(1).len() == 4);
     eventually("its offsets", || cluster.committed_offset("readers") == 5);
+}
+
+#[test]
+fn verifications_and_markers_that_find_no_leader_are_told() {
+    let _guard = beside_others();
+    const UNKNOWN: &str =
+        "kafka_coordinator_transaction_transactionmarkerchannelmanager_unknowndestinationqueuesize";
+    const FAILED: &str = "kafka_server_addpartitionstotxnmanager_verificationfailurerate_total";
+    const TIME: &str = "kafka_server_addpartitionstotxnmanager_verificationtimems{quantile=\"0.5\"}";
+    let ports = [free_port(), free_port()];
+    let listeners = ports.map(|port| format!("127.0.0.1:{port}"));
+    let settings = |node: usize| [SETTINGS, &[("klamm.metrics.listener", listeners[node].as_str())]].concat();
+    let node = TestNode::start("txn-told", &settings(0));
+    let alone = Cluster(vec![(1, &node)]);
+    // All coordinators are here.
+    alone.coordinator("writer", 1);
+    let dir = fresh_dir("txn-told-2");
+    let other = node.start_broker(dir.clone(), 2, &settings(1));
+    node.create_topic(TOPIC, PARTITIONS, &[]);
+    let cluster = Cluster(vec![(1, &node), (2, &other)]);
+    let partition = (0..PARTITIONS).find(|partition| cluster.leader(*partition).port == other.port).unwrap();
+    let fenced = Producer::new(&cluster, "writer");
+    let mut producer = Producer::new(&cluster, "writer");
+    assert_eq!(told(ports[1], FAILED), 0.0);
+    assert_eq!(fenced.write_in(fenced.epoch, partition, 0, "late"), ErrorCode::InvalidProducerEpoch);
+    assert_eq!(told(ports[1], FAILED), 1.0);
+    producer.write(partition, "in time");
+    assert_eq!(told(ports[1], FAILED), 1.0);
+    assert!(told(ports[1], TIME) > 0.0);
+
+    // The partition's only broker goes, and comes back.
+    let Producer { transactional_id, id, epoch, sequences, .. } = producer;
+    let mut producer = Producer { cluster: &alone, transactional_id, id, epoch, sequences };
+    other.stop_keeping();
+    assert_eq!(told(ports[0], UNKNOWN), 0.0);
+    assert_eq!(producer.end(true), ErrorCode::None);
+    eventually("the marker finds no leader", || told(ports[0], UNKNOWN) == 1.0);
+    let _other = node.start_broker(dir, 2, SETTINGS);
+    eventually("the marker is written", || told(ports[0], UNKNOWN) == 0.0);
 }

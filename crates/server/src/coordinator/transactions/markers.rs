@@ -7,7 +7,7 @@
 //! The queues outlive coordinators. What was ordered by one that is gone is dropped: its successor orders it again.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::{Rc, Weak},
     sync::Arc,
@@ -56,6 +56,9 @@ pub struct Markers {
     ordered: RefCell<Vec<Ordered>>,
     added: Notify,
     brokers: RefCell<BTreeMap<i32, Broker>>,
+    /// Orders that wait for a moment before their leaders are looked for again, by a number of their own.
+    late: RefCell<BTreeMap<u64, Ordered>>,
+    next_late: Cell<u64>,
 }
 
 struct Broker {
@@ -92,7 +95,9 @@ impl Markers {
             markers.added.notified().await;
             for ordered in markers.ordered.take() {
                 if ordered.order.is_retry {
-                    spawn::local(route_later(Rc::downgrade(&shard), ordered));
+                    let number = markers.next_late.replace(markers.next_late.get() + 1);
+                    markers.late.borrow_mut().insert(number, ordered);
+                    spawn::local(route_later(Rc::downgrade(&shard), number));
                 } else {
                     route(&shard, ordered);
                 }
@@ -102,7 +107,16 @@ impl Markers {
 
     /// Ends all sending.
     pub fn stop(&self) {
+        self.late.take();
         self.brokers.take().into_values().for_each(|broker| broker.task.abort());
+    }
+
+    /// Orders with partitions that have no leader at present.
+    pub fn without_leader(&self, node: &Node) -> usize {
+        let has_none = |ordered: &&Ordered| {
+            ordered.order.partitions.iter().any(|at| matches!(leader(node, at), To::Nobody))
+        };
+        self.late.borrow().values().filter(has_none).count()
     }
 
     fn queue(&self, shard: &Rc<Shard>, broker: i32) -> Rc<Queue> {
@@ -116,10 +130,12 @@ impl Markers {
     }
 }
 
-async fn route_later(shard: Weak<Shard>, ordered: Ordered) {
+async fn route_later(shard: Weak<Shard>, number: u64) {
     let Some(clock) = shard.upgrade().map(|shard| shard.node().world.clock) else { return };
     clock.sleep(RETRY).await;
-    if let Some(shard) = shard.upgrade() {
+    let Some(shard) = shard.upgrade() else { return };
+    let ordered = shard.markers().late.borrow_mut().remove(&number);
+    if let Some(ordered) = ordered {
         route(&shard, ordered);
     }
 }

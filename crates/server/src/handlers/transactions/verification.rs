@@ -100,7 +100,10 @@ async fn verify_once(
         topics: topics(&unknown),
         ..Default::default()
     };
+    let clock = cx.node.world.clock;
+    let asked = clock.now();
     let answer = ask_coordinator(cx, transaction).await;
+    let mut failures = 0;
     for (batch, verified) in batches.iter().zip(&mut verified) {
         let error = match &answer {
             Ok(result) => find(result, batch),
@@ -108,8 +111,10 @@ async fn verify_once(
         };
         if matches!(verified, Ok(Some(_))) && error != ErrorCode::None {
             *verified = Err(as_producers_know(error, support));
+            failures += 1;
         }
     }
+    cx.verifications.outcomes.borrow_mut().note(clock.now(), asked, failures);
     verified
 }
 

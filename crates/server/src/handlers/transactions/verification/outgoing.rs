@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, mem, rc::Rc};
 
-use klamm_io::spawn;
+use klamm_io::{Instant, spawn};
 use klamm_protocol::{
     ErrorCode, StrBytes,
     api::add_partitions_to_txn::{
@@ -16,7 +16,7 @@ use klamm_protocol::{
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use crate::inter_broker::InterBroker;
+use crate::{inter_broker::InterBroker, metrics::transactions::VerificationMeasures};
 
 /// What a coordinator says of one transaction, or why it says nothing.
 pub(super) type Answer = Result<AddPartitionsToTxnResult, ErrorCode>;
@@ -26,12 +26,19 @@ pub struct Outgoing {
     inter_broker: Rc<InterBroker>,
     /// What waits while something is under way, by broker; an entry means that something is.
     queues: RefCell<BTreeMap<i32, Queue>>,
+    /// What became of verifications, by other brokers and by this one.
+    pub(super) outcomes: RefCell<VerificationMeasures>,
 }
 
 impl Outgoing {
     /// Nothing is under way.
     pub fn new(inter_broker: Rc<InterBroker>) -> Rc<Self> {
-        Rc::new(Self { inter_broker, queues: RefCell::default() })
+        Rc::new(Self { inter_broker, queues: RefCell::default(), outcomes: RefCell::default() })
+    }
+
+    /// What became of verifications.
+    pub fn measure(&self, now: Instant) -> VerificationMeasures {
+        self.outcomes.borrow_mut().turned(now)
     }
 
     /// Asks a broker about one transaction.

@@ -20,6 +20,7 @@ mod harness;
 mod metrics;
 mod moving;
 mod names;
+mod quorum;
 mod quotas;
 mod replication;
 mod replication_metrics;

@@ -7,7 +7,7 @@ mod moving;
 mod progress;
 mod replica;
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use klamm_log::Log;
 use klamm_protocol::{ErrorCode, Uuid};
@@ -86,6 +86,19 @@ pub struct Partition {
     pub traffic: Traffic,
     /// Grows in another directory while the partition moves there.
     future: Option<Box<FutureLog>>,
+    /// What a cut of the log has to do with the checkpoint files.
+    cut: Cell<Cut>,
+}
+
+/// Whether the log may be written to after it was cut back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// No checkpoint file has a recovery point beyond a cut.
+    Written,
+    /// One may have.
+    Made,
+    /// This pass, or a later one, has the recovery point as it is now.
+    WrittenBy(u64),
 }
 
 impl Partition {
@@ -108,6 +121,7 @@ impl Partition {
             progress: Progress::default(),
             traffic: Traffic::default(),
             future: None,
+            cut: Cell::new(Cut::Written),
         }
     }
 

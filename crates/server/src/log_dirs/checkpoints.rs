@@ -190,3 +190,138 @@ impl LogDir {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use klamm_config::BrokerConfig;
+    use klamm_io::{Entropy, disk::Disk, sim::disk::SimulatedDisk};
+    use klamm_log::{Append, Handles, Log, OpenLog, checkpoints::read_offsets, log_dir::LogDir as Files};
+    use klamm_metadata::image::MetadataImage;
+    use klamm_protocol::{
+        Uuid,
+        records::{BatchBuilder, BatchOptions, NewBatch},
+    };
+    use klamm_replica::follower::{Ask, FetchAnswer, Input};
+
+    use super::*;
+    use crate::{partition::Partition, topic_settings::TopicSettings};
+
+    const DIR: &str = "/log-dirs/0";
+
+    fn log_dirs(disk: &Disk) -> LogDirs {
+        let path = PathBuf::from(DIR);
+        let files = Files::lock(disk, &path).unwrap().unwrap();
+        let loaded = files.load().unwrap();
+        let dir = LogDir::new(path.clone(), Uuid::from_bytes([1; 16]), Some(files));
+        LogDirs::new(vec![dir], vec![(0, loaded)], &path)
+    }
+
+    fn at() -> TopicPartition {
+        TopicPartition::new("topic", 0)
+    }
+
+    fn with(mut pass: Pass, log_start_offset: i64) -> Pass {
+        let offsets = PartitionOffsets {
+            log_dir: 0,
+            recovery_point: 9,
+            log_start_offset,
+            high_watermark: 9,
+            cleaner_checkpoint: None,
+        };
+        pass.extend(BTreeMap::from([(at(), offsets)]));
+        pass
+    }
+
+    fn log_start(disk: &Disk) -> Option<i64> {
+        let path = PathBuf::from(DIR).join(LOG_START_OFFSET_FILE);
+        read_offsets(disk, &path).unwrap().get(&at()).copied()
+    }
+
+    #[test]
+    fn a_name_is_free_once_no_file_can_have_it() {
+        let disk = SimulatedDisk::new(Entropy::seeded(7)).disk();
+        let dirs = log_dirs(&disk);
+        assert!(dirs.is_free(&at()));
+        // This pass has asked the shards before the partition goes, and comes to write after the one that follows.
+        let early = with(dirs.begin_pass(), 5);
+        dirs.free(&at());
+        let late = dirs.begin_pass();
+        dirs.write_checkpoints(&late);
+        assert!(dirs.is_free(&at()));
+        dirs.write_checkpoints(&early);
+        assert_eq!(log_start(&disk), None);
+        // The other way round the name is free after the second.
+        let early = with(dirs.begin_pass(), 5);
+        dirs.free(&at());
+        dirs.write_checkpoints(&early);
+        assert_eq!((log_start(&disk), dirs.is_free(&at())), (Some(5), false));
+        drop(dirs);
+        // What the files had when the node started, and no directory, is not free either.
+        let dirs = log_dirs(&disk);
+        assert!(!dirs.is_free(&at()));
+        dirs.write_checkpoints(&dirs.begin_pass());
+        assert_eq!((log_start(&disk), dirs.is_free(&at())), (None, true));
+    }
+
+    #[test]
+    fn a_pass_leaves_what_is_not_opened_yet() {
+        let disk = SimulatedDisk::new(Entropy::seeded(7)).disk();
+        let dirs = log_dirs(&disk);
+        dirs.write_checkpoints(&with(dirs.begin_pass(), 5));
+        disk.create_dir_all(&PathBuf::from(DIR).join("topic-0")).unwrap();
+        drop(dirs);
+        let dirs = log_dirs(&disk);
+        assert!(dirs.is_free(&at()));
+        dirs.write_checkpoints(&dirs.begin_pass());
+        assert_eq!(log_start(&disk), Some(5));
+    }
+
+    #[test]
+    fn a_follower_that_is_cut_back_below_its_recovery_point_waits_for_the_files() {
+        let disk = SimulatedDisk::new(Entropy::seeded(7)).disk();
+        let dirs = log_dirs(&disk);
+        let text = "process.roles=broker\nnode.id=1\nlisteners=PLAINTEXT://h:1\ncontroller.listener.names=C\n\
+                    controller.quorum.voters=2@h:2\n";
+        let config = BrokerConfig::from_properties(&klamm_config::properties::parse(text).unwrap()).unwrap();
+        let settings = Arc::new(TopicSettings::resolve(&config, &MetadataImage::default(), "topic"));
+        let handles = Handles::new(disk.clone(), 16);
+        let open = OpenLog {
+            handles: &handles,
+            dir: &PathBuf::from(DIR).join("topic-0"),
+            partition: at(),
+            config: Arc::clone(&settings.log),
+            log_start_offset: 0,
+            recovery_point: 0,
+            clean_shutdown: true,
+            now_ms: 0,
+        };
+        let mut log = Log::open(open).unwrap();
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        builder.append(0, None, Some(b"value"), &[]).unwrap();
+        let batch = builder.build().unwrap();
+        for _ in 0..3 {
+            let mut batch = [NewBatch::from_built(batch.clone()).unwrap()];
+            log.append_as_leader(&mut batch, Append::client(0, 0)).unwrap();
+        }
+        let flushed = log.flush_handle(true).unwrap().sync().unwrap();
+        log.mark_flushed(flushed, 0);
+        let now = Duration::ZERO;
+        let mut partition = Partition::new(at(), Uuid::from_bytes([2; 16]), 0, log, settings);
+        let _ = partition.follow(1, Some(2), now, 0).unwrap();
+        for (end_offset, waits) in [(3, false), (1, true), (1, false)] {
+            let Some(Ask::Fetch(asked)) = partition.ask_leader(now) else { panic!("it fetches") };
+            let answer = FetchAnswer::Diverging { epoch: 0, end_offset };
+            partition.leader_answered(Input::Fetched { asked, answer }, None, now, 0).unwrap();
+            assert_eq!(partition.log.log_end_offset(), end_offset);
+            // A pass that has begun already may have asked before.
+            let early = dirs.begin_pass();
+            assert_eq!(partition.awaits_checkpoint(&dirs), waits, "{end_offset}");
+            dirs.write_checkpoints(&early);
+            assert_eq!(partition.awaits_checkpoint(&dirs), waits, "{end_offset}");
+            dirs.write_checkpoints(&dirs.begin_pass());
+            assert!(!partition.awaits_checkpoint(&dirs));
+        }
+    }
+}

@@ -9,11 +9,11 @@ use klamm_replica::{
 };
 use tracing::{info, warn};
 
-use crate::observe;
+use crate::{log_dirs::LogDirs, observe};
 
 use super::{
-    Assignment, Duration, Effects, Follower, IsrChange, Leader, Log, LogOffsets, Partition, Role, follower,
-    leader,
+    Assignment, Cut, Duration, Effects, Follower, IsrChange, Leader, Log, LogOffsets, Partition, Role,
+    follower, leader,
 };
 
 /// What a broker needs to lead.
@@ -220,6 +220,24 @@ impl Partition {
         }
     }
 
+    fn cut_below(&self, offset: i64) {
+        if offset < self.log.recovery_point() {
+            self.cut.set(Cut::Made);
+        }
+    }
+
+    /// Whether the log was cut back below its recovery point and the checkpoint files may not say so yet. What is written
+    /// now would count as synced after a loss of power.
+    pub(crate) fn awaits_checkpoint(&self, log_dirs: &LogDirs) -> bool {
+        match self.cut.get() {
+            Cut::Written => return false,
+            Cut::Made => self.cut.set(Cut::WrittenBy(log_dirs.want_pass())),
+            Cut::WrittenBy(pass) if log_dirs.is_written(pass) => self.cut.set(Cut::Written),
+            Cut::WrittenBy(_) => {}
+        }
+        self.cut.get() != Cut::Written
+    }
+
     /// Whether this replica's fetching counts against `follower.replication.throttled.rate`.
     pub fn is_throttled_follower(&self) -> bool {
         self.settings.throttled_followers.contains(self.at.index)
@@ -288,6 +306,7 @@ impl Partition {
                     if offset < from {
                         info!(topic = %at.topic, partition = at.index, from, offset, high_watermark, "log cut back");
                     }
+                    self.cut_below(offset);
                     self.log.truncate_to(offset, now_ms)?;
                     self.truncate_future(offset, now_ms);
                     self.progress.truncated(offset);
@@ -295,6 +314,7 @@ impl Partition {
                 follower::Action::StartAt(offset) => {
                     let at = &self.at;
                     info!(topic = %at.topic, partition = at.index, offset, "log starts anew where the leader's does");
+                    self.cut_below(offset);
                     self.log.truncate_fully_and_start_at(offset, None, now_ms)?;
                     self.truncate_future(offset, now_ms);
                     self.progress.truncated(offset);

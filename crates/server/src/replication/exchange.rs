@@ -26,6 +26,8 @@ use crate::{
 
 /// When partitions that are held back by the throttle are looked at again, if there is nothing else to fetch.
 const THROTTLED_WAIT: Duration = Duration::from_millis(100);
+/// Until a partition whose log was cut back is looked at again.
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(10);
 
 /// A partition to be fetched.
 pub(super) struct Wanted {
@@ -82,6 +84,11 @@ impl Plan {
             }
             if is_throttled && partition.is_throttled_follower() && !partition.has_caught_up() {
                 let until = now + THROTTLED_WAIT;
+                plan.next = Some(plan.next.map_or(until, |next| next.min(until)));
+                continue;
+            }
+            if partition.awaits_checkpoint(&node.log_dirs) {
+                let until = now + CHECKPOINT_WAIT;
                 plan.next = Some(plan.next.map_or(until, |next| next.min(until)));
                 continue;
             }

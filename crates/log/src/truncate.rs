@@ -33,9 +33,8 @@ impl Log {
             self.write_epochs()?;
         }
         self.rebuild_producers(now_ms)?;
-        if self.high_watermark >= offset {
-            self.set_high_watermark(offset);
-        }
+        // Also where it does not move: transactions that ended below it were replayed as if nobody had their ends.
+        self.set_high_watermark(self.high_watermark);
         Ok(true)
     }
 

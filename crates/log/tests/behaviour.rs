@@ -194,6 +194,23 @@ fn transactions_hold_back_the_last_stable_offset() {
 }
 
 #[test]
+fn a_transaction_that_ended_below_the_high_watermark_stays_ended_when_the_log_is_cut_back() {
+    let (_setup, mut log) = Setup::new("cut-behind-transaction", LogConfig::default());
+    append(&mut log, producer_batch(1, 0, 0, true, &[NOW_MS; 2])).unwrap(); // 0..=1
+    append_marker(&mut log, marker(1, 0, 3, true, NOW_MS)).unwrap(); // 2: commit
+    for _ in 3..=5 {
+        append(&mut log, batch(&[NOW_MS])).unwrap();
+    }
+    log.set_high_watermark(4);
+    for end in [5, 4] {
+        log.truncate_to(end, NOW_MS).unwrap();
+        assert_eq!((log.high_watermark(), log.last_stable_offset()), (4, 4), "cut back to {end}");
+    }
+    log.truncate_to(2, NOW_MS).unwrap();
+    assert_eq!((log.high_watermark(), log.last_stable_offset()), (2, 0), "without its end");
+}
+
+#[test]
 fn markers_of_transaction_version_2_must_raise_the_epoch() {
     let (_setup, mut log) = Setup::new("tv2", LogConfig::default());
     append(&mut log, producer_batch(1, 3, 0, true, &[NOW_MS])).unwrap();

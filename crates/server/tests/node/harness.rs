@@ -372,6 +372,14 @@ impl Client {
         self.read_response::<R>(version)
     }
 
+    /// As [`Client::call`], under a client id.
+    pub(crate) fn call_as<R: Request>(&mut self, client_id: &str, request: &R, version: i16) -> R::Response {
+        self.correlation_id += 1;
+        let frame = request_frame_of(client_id, R::KEY, version, self.correlation_id, request);
+        self.send_frame(&frame);
+        self.read_response::<R>(version)
+    }
+
     /// Asks for topics; `None`: all.
     pub(crate) fn metadata(&mut self, topics: Option<&[&str]>) -> MetadataResponse {
         let named = |name: &&str| MetadataRequestTopic { name: Some((*name).into()), ..Default::default() };
@@ -388,8 +396,18 @@ pub(crate) fn framed(frame: &[u8]) -> Vec<u8> {
 
 /// Header and body of a request.
 pub(crate) fn request_frame(key: ApiKey, version: i16, correlation_id: i32, body: &impl Message) -> Vec<u8> {
+    request_frame_of("test", key, version, correlation_id, body)
+}
+
+fn request_frame_of(
+    client_id: &str,
+    key: ApiKey,
+    version: i16,
+    correlation_id: i32,
+    body: &impl Message,
+) -> Vec<u8> {
     let mut writer = Writer::new();
-    let header = RequestHeader::new(key, version, correlation_id, Some("test".into()));
+    let header = RequestHeader::new(key, version, correlation_id, Some(client_id.into()));
     header.encode_for(key, &mut writer).unwrap();
     body.encode(&mut writer, version).unwrap();
     writer.into_bytes().to_vec()

@@ -88,7 +88,8 @@ pub(crate) fn delete_before(node: &TestNode, topic: &str, offset: i64) -> (i16, 
         timeout_ms: 30_000,
         ..Default::default()
     };
-    let answer = node.connect().call(&request, 2);
+    // The client id by which Kafka's own tools may write to internal topics.
+    let answer = node.connect().call_as("__admin_client", &request, 2);
     let answer = &answer.topics[0].partitions[0];
     (answer.error_code, answer.low_watermark)
 }
@@ -385,4 +386,7 @@ fn records_are_deleted_by_request_unless_the_topic_is_only_compacted() {
         assert_eq!(produce_to_leader(&[(1, &node)], topic, -1), ErrorCode::None);
         assert_eq!(delete_before(&node, topic, 2), expect, "cleanup.policy={policy}");
     }
+    node.create_topic("__consumer_offsets", 1, &[("cleanup.policy", "delete")]);
+    let refused = (ErrorCode::InvalidTopicException.code(), -1);
+    assert_eq!(delete_before(&node, "__consumer_offsets", 0), refused, "a coordinator's");
 }

@@ -1,7 +1,7 @@
 //! DeleteRecords (key 21), v0–2: raises the log start offset (KIP-107).
 //!
-//! Answered when every live replica has raised its own, or the request's time is over. -1 stands for the high watermark. Partitions of the coordinators' topics are refused, but to Kafka's own admin tools
-//! under the client id `__admin_client`.
+//! Answered when every live replica has raised its own, or the request's time is over. -1 stands for the high watermark.
+//! Partitions of the coordinators' topics are refused, whoever asks.
 
 use std::time::Duration;
 
@@ -20,11 +20,7 @@ use crate::{
 };
 
 /// Answers DeleteRecords.
-pub async fn handle(
-    cx: &RecordsContext,
-    call: &Call,
-    request: DeleteRecordsRequest,
-) -> DeleteRecordsResponse {
+pub async fn handle(cx: &RecordsContext, _: &Call, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
     let published = cx.node.metadata.load();
     let mut answers = Vec::new();
     let mut work = ByShard::new(cx.shards.count());
@@ -33,7 +29,7 @@ pub async fn handle(
             let at = TopicPartition { topic: topic.name.clone(), index: partition.partition_index };
             answers.push(if published.image.topics.partition(&at.topic, at.index).is_none() {
                 Some(Err(ErrorCode::UnknownTopicOrPartition.into()))
-            } else if topic_names::is_internal(&at.topic) && call.client_id() != "__admin_client" {
+            } else if topic_names::is_internal(&at.topic) {
                 Some(Err(ErrorCode::InvalidTopicException.into()))
             } else {
                 work.push(cx.shards.of(&at.topic, at.index), answers.len(), (at, partition.offset));

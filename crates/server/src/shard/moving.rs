@@ -142,6 +142,10 @@ impl Shard {
     fn move_on(self: &Rc<Self>, moving: &Moving, is_accepted: bool) -> Next {
         let node = &self.node;
         let (now, now_ms) = (node.world.clock.now().since_start(), node.world.clock.wall_ms());
+        // Whoever has found that: what is in it cannot be relied on.
+        if [moving.from, moving.log_dir].into_iter().any(|dir| node.log_dirs.is_offline(dir)) {
+            return self.abandon_move(moving);
+        }
         if node.move_throttle.is_exceeded(&node.config.load(), now) {
             return Next::Wait;
         }
@@ -214,17 +218,7 @@ impl Shard {
 
     fn give_up(self: &Rc<Self>, moving: &Moving, error: &MoveError) -> Next {
         let node = &self.node;
-        let mut partitions = self.partitions.borrow_mut();
-        let Some(partition) = partitions.get_mut(&moving.at).filter(|p| p.topic_id() == moving.topic_id)
-        else {
-            return Next::Done;
-        };
-        let here = partition.log_dir();
-        let given_up = partition.end_move();
-        drop(partitions);
-        if let Some(given_up) = given_up {
-            self.end_copy(moving.topic_id, moving.at.index, given_up, here);
-        }
+        let next = self.abandon_move(moving);
         let at = &moving.at;
         match error {
             MoveError::There(error) if error.is_fault() => node.log_dirs.fail(moving.log_dir, error),
@@ -232,6 +226,18 @@ impl Shard {
             MoveError::Here(error) | MoveError::There(error) => {
                 warn!(topic = %at.topic, partition = at.index, %error, "moving to another log directory is given up");
             }
+        }
+        next
+    }
+
+    /// Ends a move, unless it has ended by itself or another one has begun.
+    fn abandon_move(self: &Rc<Self>, moving: &Moving) -> Next {
+        let mut partitions = self.partitions.borrow_mut();
+        let ended =
+            moving.partition(&mut partitions).map(|partition| (partition.log_dir(), partition.end_move()));
+        drop(partitions);
+        if let Some((here, Some(given_up))) = ended {
+            self.end_copy(moving.topic_id, moving.at.index, given_up, here);
         }
         Next::Done
     }

@@ -103,6 +103,43 @@ fn a_replica_moves_while_it_is_written_to_and_over_a_restart() {
     assert_eq!(base_offset(&mut node.connect(), "moved"), 5);
 }
 
+#[test]
+fn a_move_into_a_directory_that_fails_meanwhile_comes_to_nothing() {
+    let _guard = beside_others();
+    let dir = fresh_dir("failed-move");
+    let (first, second) = (dir.join("first"), dir.join("second"));
+    std::fs::create_dir_all(&first).unwrap();
+    format(&first, 1);
+    meta(&second, 1, "abcdefghijklmnopqrstuA");
+    let dirs = format!("{},{}", first.display(), second.display());
+    let node = TestNode::start_in(dir.clone(), &[("log.dirs", &dirs)]);
+    let mut client = node.connect();
+    for (topic, place) in [("moved", &first), ("other", &second)] {
+        assert_eq!(move_to(&mut client, topic, place), ErrorCode::UnknownTopicOrPartition);
+        node.create_topic(topic, 1, &[("segment.bytes", "1048576")]);
+        assert_eq!(base_offset(&mut client, topic), 0);
+    }
+    assert_eq!(alter(&mut client, BROKER, "", &[(RATE, SET, Some("1000"))]).0, ErrorCode::None);
+    assert_eq!(base_offset(&mut client, "moved"), 1);
+    assert_eq!(move_to(&mut client, "moved", &second), ErrorCode::None);
+    eventually("a copy grows", || places(&mut client, "moved").contains(&("second".to_owned(), true)));
+    // Another partition finds that the directory has failed.
+    std::fs::rename(second.join("other-0"), dir.join("gone")).unwrap();
+    let request = produce("other", Some(large(900_000, CompressionType::None)), -1);
+    let failed = client.call(&request, 12).responses[0].partition_responses[0].error_code;
+    assert_eq!(ErrorCode::from_code(failed), ErrorCode::KafkaStorageError);
+    assert_eq!(
+        alter(&mut client, BROKER, "", &[(RATE, SET, Some("9223372036854775807"))]).0,
+        ErrorCode::None
+    );
+    eventually("the copy goes", || {
+        let copies = std::fs::read_dir(&second).unwrap().map(|entry| entry.unwrap().file_name());
+        copies.filter(|name| name.to_str().unwrap().starts_with("moved-0")).count() == 0
+    });
+    assert_eq!(places(&mut client, "moved"), [("first".to_owned(), false)]);
+    assert_eq!(base_offset(&mut client, "moved"), 2);
+}
+
 fn restart(node: TestNode, settings: &[(&str, &str)], change: impl FnOnce()) -> TestNode {
     let dir = node.stop();
     change();

@@ -198,7 +198,10 @@ async fn run_timers(shard: Rc<Shard>) {
 fn look_for_laggards(shard: &Rc<Shard>, now: Instant) {
     let mut settled = Vec::new();
     for partition in shard.partitions.borrow_mut().iter_mut() {
-        if partition.leader().is_some_and(|leader| leader.follower_count() > 0) {
+        // One whose log has failed must not take itself for the only one in sync.
+        if partition.leader().is_some_and(|leader| leader.follower_count() > 0)
+            && !shard.node().log_dirs.is_offline(partition.log_dir())
+        {
             let effects = partition.step(Input::Tick, now.since_start());
             settled.push((partition.at().clone(), partition.log_dir(), effects));
         }

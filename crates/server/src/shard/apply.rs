@@ -252,6 +252,9 @@ impl Shard {
             let Some(leader) = partition.leader().filter(|leader| leader.follower_count() > 0) else {
                 continue;
             };
+            if self.node.log_dirs.is_offline(partition.log_dir()) {
+                continue;
+            }
             let brokers = brokers_of(image, leader.follower_ids());
             let effects = partition.step(Input::Brokers(brokers), now);
             settled.push((partition.at().clone(), partition.log_dir(), effects));

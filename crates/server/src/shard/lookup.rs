@@ -77,8 +77,8 @@ impl Shard {
                 }
                 _ => match log.find_offset(spec)? {
                     Some(found) if found.offset < last_fetchable => Ok(answer(found)),
-                    // A record that is there may turn out to be committed (KIP-207).
-                    Some(_) if is_lagging => Err(ErrorCode::OffsetNotAvailable),
+                    // A record that is there, or was a moment ago, may turn out to be committed (KIP-207).
+                    _ if is_lagging => Err(ErrorCode::OffsetNotAvailable),
                     _ => Ok(none),
                 },
             })

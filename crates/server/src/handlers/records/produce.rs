@@ -21,7 +21,7 @@ use klamm_protocol::{
         BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceRequest,
         ProduceResponse, TopicProduceResponse,
     },
-    records::AppendOrigin,
+    records::{AppendOrigin, BatchHeader},
 };
 use tokio::sync::oneshot;
 use tracing::info;
@@ -150,6 +150,7 @@ fn resolve(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> (Pendin
     let topics = &published.image.topics;
     let may_write_internal = call.client_id() == ADMIN_CLIENT;
     let is_acks_valid = matches!(request.acks, -1..=1);
+    let lacks_transactional_id = request.transactional_id.is_none() && has_transactional(&request);
     let mut pending =
         Pending { topics: Vec::new(), answers: Vec::new(), partitions: Vec::new(), waiting: Vec::new() };
     let mut appends = Vec::new();
@@ -166,7 +167,9 @@ fn resolve(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> (Pendin
             let place = pending.answers.len();
             let at = TopicPartition { topic: name.clone(), index: partition.index };
             let exists = known.is_some_and(|topic| topic.partitions.contains_key(&partition.index));
-            let refusal = if known.is_none() && call.api_version >= TOPIC_IDS_SINCE {
+            let refusal = if lacks_transactional_id {
+                Some(ErrorCode::TransactionalIdAuthorizationFailed.into())
+            } else if known.is_none() && call.api_version >= TOPIC_IDS_SINCE {
                 Some(ErrorCode::UnknownTopicId.into())
             } else if !exists {
                 Some(ErrorCode::UnknownTopicOrPartition.into())
@@ -189,6 +192,13 @@ fn resolve(cx: &RecordsContext, call: &Call, request: ProduceRequest) -> (Pendin
         }
     }
     (pending, appends)
+}
+
+/// Whether any batch is one of a transaction.
+fn has_transactional(request: &ProduceRequest) -> bool {
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let mut batches = partitions.filter_map(|partition| partition.records.as_ref()?.bytes());
+    batches.any(|batch| BatchHeader::decode(batch).is_ok_and(|header| header.is_transactional()))
 }
 
 fn respond(node: &Node, call: &Call, pending: Pending, throttle_time_ms: i32) -> Frame {

@@ -260,6 +260,11 @@ impl Log {
         (self.segments.last_mut().expect("a log has an active segment"), &self.files)
     }
 
+    /// Whether an offset lies in an older segment than another.
+    pub fn is_in_older_segment(&self, offset: i64, than: i64) -> bool {
+        self.segment_index(offset) < self.segment_index(than)
+    }
+
     /// Index of the segment that `offset` is in, or would be.
     pub(crate) fn segment_index(&self, offset: i64) -> Option<usize> {
         self.segments.partition_point(|segment| segment.base_offset <= offset).checked_sub(1)

@@ -126,6 +126,7 @@ impl Shard {
             && !leader.isr().contains(&id);
         if is_held_back {
             answer.records = None;
+            answer.ends_segment = false;
         }
         is_held_back
     }
@@ -176,6 +177,7 @@ fn bounds(log: &Log) -> PartitionReadAnswer {
         records: None,
         preferred_replica: None,
         is_throttled: false,
+        ends_segment: false,
     }
 }
 
@@ -226,6 +228,12 @@ fn read_log(
     let data = log.read(read.fetch_offset, read.bytes_max, bound, min_one_batch)?;
     // A part of a batch that comes first is of no use to the client.
     answer.records = data.records.filter(|_| !data.first_batch_incomplete);
+    let end = match isolation {
+        Isolation::Uncommitted => answer.high_watermark,
+        Isolation::Committed => answer.last_stable_offset,
+        Isolation::LogEnd => log.log_end_offset(),
+    };
+    answer.ends_segment = answer.bytes() > 0 && log.is_in_older_segment(read.fetch_offset, end);
     answer.aborted_transactions = data.aborted.map(|aborted| {
         aborted
             .into_iter()

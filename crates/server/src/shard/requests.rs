@@ -393,6 +393,8 @@ pub struct PartitionReadAnswer {
     pub preferred_replica: Option<i32>,
     /// Whether what followers get of it counts against `leader.replication.throttled.rate`.
     pub is_throttled: bool,
+    /// Whether the batches are of an older segment than those that may be read last: this is all that a read gives of it.
+    pub ends_segment: bool,
 }
 
 impl PartitionReadAnswer {
@@ -408,6 +410,7 @@ impl PartitionReadAnswer {
             records: None,
             preferred_replica: None,
             is_throttled: false,
+            ends_segment: false,
         }
     }
 

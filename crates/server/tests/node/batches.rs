@@ -195,6 +195,55 @@ fn a_refused_batch_without_acks_closes_the_connection() {
     node.assert_serves_others();
 }
 
+#[test]
+fn a_batch_of_a_transaction_needs_the_transactions_id() {
+    let _shared = beside_others();
+    let node = TestNode::start("no-transactional-id", &[]);
+    node.create_topic("topic", 2, &[]);
+    let options = BatchOptions {
+        producer_id: 7,
+        base_sequence: 0,
+        producer_epoch: 0,
+        transactional: true,
+        ..Default::default()
+    };
+    let mut builder = BatchBuilder::new(options);
+    builder.append(1_700_000_000_000, None, Some(b"value"), &[]).unwrap();
+    let mut request = produce("topic", Some(batch(1, CompressionType::None)), -1);
+    let records = Some(Records::Bytes(builder.build().unwrap().freeze()));
+    let partition = PartitionProduceData { index: 1, records, ..Default::default() };
+    request.topic_data[0].partition_data.push(partition);
+    let answer = node.connect().call(&request, VERSION);
+    let codes = answer.responses[0].partition_responses.iter().map(|partition| partition.error_code);
+    assert_eq!(codes.collect::<Vec<_>>(), [ErrorCode::TransactionalIdAuthorizationFailed.code(); 2]);
+    assert_eq!(error_of(&mut node.connect(), Some(batch(1, CompressionType::None))), ErrorCode::None);
+}
+
+#[test]
+fn a_fetch_does_not_wait_for_more_of_a_segment_that_has_ended() {
+    let _shared = beside_others();
+    let node = TestNode::start("segment-end", &[]);
+    node.create_topic("topic", 1, &[("segment.bytes", "1048576")]);
+    let mut client = node.connect();
+    for _ in 0..3 {
+        assert_eq!(error_of(&mut client, Some(large(600_000, CompressionType::None))), ErrorCode::None);
+    }
+    let mut request = FetchRequest { min_bytes: 1_000_000, ..fetch("topic", Uuid::ZERO, 30_000) };
+    for (offset, is_at_once) in [(0, true), (1, true), (2, false)] {
+        request.topics[0].partitions[0].fetch_offset = offset;
+        request.max_wait_ms = if is_at_once { 30_000 } else { 500 };
+        let begun = std::time::Instant::now();
+        let answer = client.call(&request, VERSION);
+        let bytes = answer.responses[0].partitions[0]
+            .records
+            .as_ref()
+            .map_or(0, |records| records.bytes().unwrap().len());
+        assert!(bytes > 600_000, "{offset}: {bytes}");
+        let took = begun.elapsed().as_millis();
+        assert_eq!(took < if is_at_once { 20_000 } else { 400 }, is_at_once, "{offset}: {took} ms");
+    }
+}
+
 /// A batch with one record of `size` bytes that compress well.
 pub(crate) fn large(size: usize, codec: CompressionType) -> Vec<u8> {
     let options = BatchOptions { compression: Compression::new(codec), ..Default::default() };

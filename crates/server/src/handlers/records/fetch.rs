@@ -170,11 +170,13 @@ impl Fetch {
         let answers = self.read(shards, self.reader, watch.as_ref()).await;
         let Some(watch) = watch else { return answers };
         let found: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
-        // An error of one partition is news that must not wait; a session's topic that is gone is.
+        // An error of one partition is news that must not wait; a session's topic that is gone is. Nor must what is left of
+        // a segment, to which nothing is added.
         let has_news = answers.iter().zip(&self.reads).any(|(answer, read)| {
             (read.is_ok() && answer.error != ErrorCode::None)
                 || answer.diverging_epoch.is_some()
                 || answer.preferred_replica.is_some()
+                || answer.ends_segment
         });
         if found >= u64::from(self.bytes_min) || has_news {
             return answers;

@@ -286,7 +286,7 @@ mod tests {
                     controller.quorum.voters=2@h:2\n";
         let config = BrokerConfig::from_properties(&klamm_config::properties::parse(text).unwrap()).unwrap();
         let settings = Arc::new(TopicSettings::resolve(&config, &MetadataImage::default(), "topic"));
-        let handles = Handles::new(disk.clone(), 16);
+        let handles = Handles::new(disk, 16);
         let open = OpenLog {
             handles: &handles,
             dir: &PathBuf::from(DIR).join("topic-0"),

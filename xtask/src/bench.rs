@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 use crate::node::{Node, Product, use_release_build};
 use crate::shell::output;
 use crate::{setup, tools};
-pub(crate) use measure::resident_mb;
-use measure::{cpu_seconds, number_before};
+use measure::number_before;
+pub(crate) use measure::{cpu_seconds, resident_mb};
 use results::Figures;
 
 /// Kafka's own default flags for a broker, rather than those of the conformance harness, which only start quickly.

@@ -18,7 +18,8 @@ use crate::wire;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(40);
-const CLUSTER_ID: &str = "S2xhbW0tYWNjZXB0YW5jZQ";
+/// The id of all clusters here.
+pub(crate) const CLUSTER_ID: &str = "S2xhbW0tYWNjZXB0YW5jZQ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Product {

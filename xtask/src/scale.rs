@@ -4,6 +4,8 @@
 //! and comes back, and the whole cluster stops and starts. Klamm and Kafka take their turns; the table that is printed is
 //! what bench/RESULTS.md has.
 
+mod controllers;
+
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,10 @@ pub(crate) struct Size {
     /// Replicas of each
     #[arg(long, default_value_t = 3)]
     replicas: i16,
+    /// Controllers alone are real: three of them, with brokers that are only pretended and three replicas of each
+    /// partition
+    #[arg(long, conflicts_with = "replicas")]
+    controllers: bool,
     /// Only this product (without it: both, one after the other)
     #[arg(long, value_enum)]
     server: Option<Product>,
@@ -49,7 +55,11 @@ pub(crate) fn scale(size: &Size) -> Result<()> {
         println!("-- {product:?}, load average {}", load_average());
         let mut figures = Figures::new();
         // What was measured before something failed is told too.
-        let done = measure(product, size, &mut figures);
+        let done = if size.controllers {
+            controllers::measure(product, size, &mut figures)
+        } else {
+            measure(product, size, &mut figures)
+        };
         if let Err(error) = &done {
             eprintln!("{product:?}: {error:#}");
         }

@@ -180,6 +180,11 @@ impl SharePartition {
             if self.active_gaps().is_some() {
                 if gap < key {
                     self.acquire_new(round, gap, key - 1);
+                    if round.acquired.last().is_some_and(|last| (gap..key - 1).contains(&last.last_offset)) {
+                        // What is left of the gap comes before what lies behind it.
+                        round.room = 0;
+                        break;
+                    }
                 }
                 gap = batch_last + 1;
                 if round.room <= 0 {

@@ -360,6 +360,19 @@ fn what_was_fetched_but_not_kept_is_fetched_again() {
 }
 
 #[test]
+fn a_gap_that_is_too_long_for_one_batch_is_not_passed_over() {
+    check_from(
+        0,
+        &[(3_000_000, 3_000_000, Available, 1)],
+        "log 0-2999999 3000000-3000009
+         fetch m1 2000000 => 0-1048575x1
+         next 1048576
+         fetch m1 2000000 => 1048576-2097151x1
+         fetch m1 2000000 => 2097152-2999999x1 3000000x2",
+    );
+}
+
+#[test]
 fn offsets_may_be_altered_to_anything() {
     for start in [i64::MAX, i64::MIN, -5] {
         check_from(start, &[], &format!("next {start}\n log\n fetch m1 10 =>\n leave m1\n nothing-to-keep"));

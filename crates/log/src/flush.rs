@@ -101,14 +101,19 @@ impl Log {
         if self.unsynced.in_flight {
             return false;
         }
-        let unflushed = self.log_end_offset.saturating_sub(self.recovery_point);
-        let aged = unflushed > 0 && now_ms.saturating_sub(self.last_flushed_ms) >= self.config.flush_ms;
+        let unflushed = self.log_end_offset > self.recovery_point;
+        let aged = unflushed && now_ms.saturating_sub(self.last_flushed_ms) >= self.config.flush_ms;
         self.recovery_point < self.active().base_offset
-            || unflushed >= self.config.flush_messages
+            || self.reaches_flush_messages()
             || aged
             || self.unsynced.epochs
             || self.unsynced.partition_metadata
             || self.unsynced.truncated
+    }
+
+    /// Whether as many records as `flush.messages` says are not synced yet.
+    pub fn reaches_flush_messages(&self) -> bool {
+        self.log_end_offset.saturating_sub(self.recovery_point) >= self.config.flush_messages
     }
 
     /// When [`Log::needs_flush`] will be true by `flush.ms`, in milliseconds of the wall clock.

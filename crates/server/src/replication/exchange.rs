@@ -239,5 +239,10 @@ impl Shard {
         if let Err(error) = answered {
             self.node().log_dirs.fail(partition.log_dir(), &error);
         }
+        let is_flush_due = partition.log.reaches_flush_messages();
+        drop(partitions);
+        if is_flush_due {
+            self.flush_due();
+        }
     }
 }

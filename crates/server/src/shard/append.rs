@@ -79,8 +79,12 @@ impl Shard {
         }
         let counted = counted(&answer);
         partition.traffic.add(&counted);
+        let is_flush_due = partition.log.reaches_flush_messages();
         self.traffic.borrow_mut().add(&counted);
         drop(partitions);
+        if is_flush_due {
+            self.flush_due();
+        }
         let (done, effects) = answer.map_err(|failed| match failed {
             Failed::Refused(refusal) => refusal,
             Failed::Fault(error) => log_error(&error).into(),

@@ -67,7 +67,7 @@ impl Shard {
     }
 
     /// Starts a sync of every partition that is due, as many as may be under way at once.
-    fn flush_due(self: &Rc<Self>) {
+    pub(crate) fn flush_due(self: &Rc<Self>) {
         let now_ms = self.node.world.clock.wall_ms();
         let mut partitions = self.partitions.borrow_mut();
         while self.syncs.get() < SYNCS_MAX
@@ -83,9 +83,8 @@ impl Shard {
                 }
                 continue;
             }
-            let unflushed = partition.log.log_end_offset() - partition.log.recovery_point();
-            let config = partition.log.config();
-            let include_active = config.flush_ms < i64::MAX || unflushed >= config.flush_messages;
+            let is_timed = partition.log.config().flush_ms < i64::MAX;
+            let include_active = is_timed || partition.log.reaches_flush_messages();
             match partition.log.flush_handle(include_active) {
                 Ok(handle) => self.sync(partition, handle),
                 Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),

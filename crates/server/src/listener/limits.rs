@@ -27,6 +27,7 @@ use klamm_config::{BrokerConfig, Endpoint, broker, quota};
 use klamm_io::Instant;
 use klamm_metadata::image::ClientQuotas;
 use tokio::sync::Notify;
+use tracing::warn;
 
 use self::rates::CreationRates;
 use crate::{node::ListenerName, quotas::Window};
@@ -152,6 +153,18 @@ pub struct TooManyFromAddress {
     pub max: usize,
 }
 
+/// The address that a limit is for. Of names only `localhost` is known: others are not resolved.
+fn address_of(host: &str) -> Option<IpAddr> {
+    if host.eq_ignore_ascii_case("localhost") {
+        return Some(IpAddr::from([127, 0, 0, 1]));
+    }
+    let address = host.parse::<IpAddr>().ok();
+    if address.is_none() {
+        warn!(host, "a limit of connections is for a name and does not count: give its address");
+    }
+    address.map(|ip| ip.to_canonical())
+}
+
 impl ConnectionLimits {
     /// The limits of a config for the connections of some listeners, which may have `files_max` files open.
     pub fn of<'a>(
@@ -200,7 +213,7 @@ impl ConnectionLimits {
         counts.total_max = count(config.get(&broker::MAX_CONNECTIONS));
         counts.per_ip_max = count(config.get(&broker::MAX_CONNECTIONS_PER_IP));
         counts.per_ip_overrides =
-            overrides.filter_map(|(host, max)| Some((host.parse().ok()?, count(max)))).collect();
+            overrides.filter_map(|(host, max)| Some((address_of(&host)?, count(max)))).collect();
         counts.evict_excess();
         drop(counts);
         self.freed.notify_waiters();
@@ -218,10 +231,9 @@ impl ConnectionLimits {
         for (name, rate) in with_rate {
             match name {
                 None => default = Some(rate),
-                Some("localhost") => drop(per_ip.insert(IpAddr::from([127, 0, 0, 1]), rate)),
                 Some(name) => {
-                    if let Ok(ip) = name.parse::<IpAddr>() {
-                        per_ip.insert(ip.to_canonical(), rate);
+                    if let Some(ip) = address_of(name) {
+                        per_ip.insert(ip, rate);
                     }
                 }
             }

@@ -49,7 +49,7 @@ fn limits_follow_the_config() {
     let limits = ConnectionLimits::of(&config_2, config_2.broker_listeners(), 2);
     let first = admit(&limits, &clients());
     assert!(limits.admit(&clients(), ip(1), NOW).is_err());
-    limits.apply(&config("max.connections.per.ip=1\nmax.connections.per.ip.overrides=127.0.0.1:2"));
+    limits.apply(&config("max.connections.per.ip=1\nmax.connections.per.ip.overrides=localhost:2"));
     assert!(is_ready(limits.room(&clients())));
     let second = admit(&limits, &clients());
     // No more than there are files, although the config knows no bound.

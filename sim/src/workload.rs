@@ -25,7 +25,7 @@ use klamm_io::{
 
 use crate::{
     history::{History, Place, Shared},
-    plan::Plan,
+    plan::{GroupProtocol, Plan},
 };
 
 /// Topic of the transactions.
@@ -79,6 +79,7 @@ pub fn to_be_shared(history: &History) -> impl Iterator<Item = Place> {
 
 /// Starts all clients. Returns the hosts they are on.
 pub fn start(sim: &Simulation, plan: &Rc<Plan>, servers: &str, history: &Shared) -> Vec<Host> {
+    history.lock().owners.may_restart = plan.protocol == GroupProtocol::Either;
     let start = Start { sim, plan, servers: servers.into(), history, hosts: Vec::new() };
     start.all()
 }

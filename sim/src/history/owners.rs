@@ -1,6 +1,6 @@
 //! Who owned which partition of a group when, as its members see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_client::TopicPartition;
 
@@ -23,6 +23,11 @@ pub struct Owners {
     /// The newest generation in which a record of a partition was given.
     newest: BTreeMap<TopicPartition, i32>,
     by_generation: BTreeMap<(TopicPartition, i32), String>,
+    /// Whether generations may count from the start again: a group that nobody is left in goes when somebody comes who is of
+    /// the other protocol, as Kafka's does.
+    pub may_restart: bool,
+    /// Who had a partition in a generation before it had another owner there.
+    replaced: BTreeSet<(TopicPartition, i32, String)>,
     /// The largest offset whose commit was answered.
     committed: BTreeMap<TopicPartition, i64>,
     /// What cannot be.
@@ -33,7 +38,13 @@ impl Owners {
     /// A member has a partition in a generation.
     pub fn owned(&mut self, at: &TopicPartition, generation: i32, member: &str) {
         let owner = self.by_generation.entry((at.clone(), generation)).or_insert_with(|| member.to_owned());
-        if owner != member {
+        if owner == member || self.replaced.contains(&(at.clone(), generation, member.to_owned())) {
+            return;
+        }
+        if self.may_restart {
+            let before = std::mem::replace(owner, member.to_owned());
+            self.replaced.insert((at.clone(), generation, before));
+        } else {
             self.contradictions
                 .push(format!("{at}: in generation {generation} {owner} owns it, and {member} has it"));
         }
@@ -58,7 +69,12 @@ impl Owners {
     }
 
     /// A commit was answered.
-    pub fn committed(&mut self, at: &TopicPartition, offset: i64) {
+    pub fn committed(&mut self, at: &TopicPartition, offset: i64, (generation, member): (i32, &str)) {
+        if self.replaced.contains(&(at.clone(), generation, member.to_owned())) {
+            self.contradictions.push(format!(
+                "{at}: {member} commits in generation {generation}, in which another has it since"
+            ));
+        }
         let before = self.committed.entry(at.clone()).or_insert(0);
         *before = offset.max(*before);
     }

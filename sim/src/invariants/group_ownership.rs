@@ -49,7 +49,22 @@ mod tests {
             let mut history = History::default();
             for given in &all {
                 history.owners.given(given);
-                history.owners.committed(&given.at, given.offset + 1);
+                let by = (given.generation, given.member.as_str());
+                history.owners.committed(&given.at, given.offset + 1, by);
+            }
+            assert_eq!(GroupOwnership.finish(&history, &Logs::default()).is_ok(), is_good, "{all:?}");
+        }
+        // Generations may begin anew: then only who commits after another did is one too many.
+        for (all, is_good) in [
+            (vec![given(1, "a", 0), given(1, "a", 1), given(1, "b", 2)], true),
+            (vec![given(1, "a", 0), given(1, "b", 1), given(1, "a", 2)], false),
+        ] {
+            let mut history = History::default();
+            history.owners.may_restart = true;
+            for given in &all {
+                history.owners.given(given);
+                let by = (given.generation, given.member.as_str());
+                history.owners.committed(&given.at, given.offset + 1, by);
             }
             assert_eq!(GroupOwnership.finish(&history, &Logs::default()).is_ok(), is_good, "{all:?}");
         }

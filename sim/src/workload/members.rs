@@ -30,23 +30,29 @@ pub(super) async fn consume(client: Client, index: usize) {
 
 fn consumer(client: &Client, index: usize) -> Option<Consumer> {
     let instance = format!("member-{index}");
+    let protocol = match is_of_consumer_protocol(client) {
+        true => ("group.protocol", "consumer"),
+        false => ("session.timeout.ms", "10000"),
+    };
     let mut pairs = vec![
         ("group.id", "members"),
         ("auto.offset.reset", "earliest"),
         ("enable.auto.commit", "false"),
-        match is_of_consumer_protocol(client) {
-            true => ("group.protocol", "consumer"),
-            false => ("session.timeout.ms", "10000"),
-        },
+        protocol,
     ];
     if client.plan.has_static_members {
         pairs.push(("group.instance.id", &instance));
     }
     let mut consumer = Consumer::new(&client.config(ClientKind::Consumer, &pairs).ok()?).ok()?;
     consumer.subscribe(topic_names(&client.plan)).ok()?;
+    client.history.lock().count(match protocol.1 {
+        "consumer" => "members of the consumer protocol",
+        _ => "members of the classic protocol",
+    });
     Some(consumer)
 }
 
+/// Of which protocol one is that joins now.
 fn is_of_consumer_protocol(client: &Client) -> bool {
     match client.plan.protocol {
         GroupProtocol::Classic => false,
@@ -87,7 +93,9 @@ async fn session(client: &Client, consumer: &mut Consumer) -> Result<(), ClientE
             consumer.commit().await?;
             tracing::debug!(member, generation, ?next, "has committed");
             let mut history = client.history.lock();
-            next.iter().for_each(|(at, offset)| history.owners.committed(at, *offset));
+            let name = identity.group_instance_id.as_ref().unwrap_or(member);
+            next.iter()
+                .for_each(|(at, offset)| history.owners.committed(at, *offset, (generation, name.as_str())));
         }
     }
     Ok(())

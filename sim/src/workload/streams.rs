@@ -230,6 +230,8 @@ impl Member<'_> {
         let partitions = self.active.iter().filter(|(id, _)| id == READER);
         let mine: BTreeSet<TopicPartition> =
             partitions.map(|(_, index)| TopicPartition::new(SHARED, *index)).collect();
+        // What was given up and is given again has to be asked for again.
+        self.next.retain(|at, _| mine.contains(at));
         if mine.is_empty() {
             self.client.pause(600).await;
             return Ok(());
@@ -238,10 +240,11 @@ impl Member<'_> {
         let metadata = self.admin.cluster().refresh(TopicSelection::Names(&names, false)).await?;
         let Some(topic) = metadata.topics.get(SHARED) else { return Ok(()) };
         let had: BTreeSet<TopicPartition> = self.next.keys().cloned().collect();
-        if had != mine {
-            self.next.retain(|at, _| mine.contains(at));
-            let new = mine.difference(&had).map(|at| at.partition).collect();
-            self.next.extend(self.committed(topic.id, new).await?);
+        if had != mine || self.consumer.assignment() != mine {
+            let new: Vec<i32> = mine.difference(&had).map(|at| at.partition).collect();
+            if !new.is_empty() {
+                self.next.extend(self.committed(topic.id, new).await?);
+            }
             self.consumer.assign(mine);
             for (at, offset) in &self.next {
                 self.consumer.seek(at, *offset)?;
@@ -322,7 +325,8 @@ impl Member<'_> {
             self.check(partition.error_code, None)?;
         }
         let mut history = self.client.history.lock();
-        self.next.iter().for_each(|(at, offset)| history.streams.owners.committed(at, *offset));
+        let by = (self.epoch, &*self.id);
+        self.next.iter().for_each(|(at, offset)| history.streams.owners.committed(at, *offset, by));
         Ok(())
     }
 }

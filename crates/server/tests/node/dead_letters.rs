@@ -17,8 +17,8 @@ use crate::{
     configs::{self, BROKER, SET},
     harness::{TestNode, beside_others, eventually, fresh_dir, log_lines},
     share::{
-        ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state,
-        find_coordinator, initialize, initialize_at, produce, start, write_dead_letters, write_state,
+        ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state, initialize,
+        initialize_at, produce, start, start_leader, write_dead_letters, write_state,
     },
 };
 
@@ -406,20 +406,8 @@ fn a_leader_that_takes_over_copies_what_is_left() {
     let _turn = beside_others();
     const COUNT: i64 = 400;
     let node = TestNode::start("dead-letters-moved", SETTINGS);
-    // All but the records is on the first broker.
-    find_coordinator(&node, klamm_protocol::Uuid::from_u128(1));
-    let other = node.start_broker(fresh_dir("dead-letters-moved-2"), 2, SETTINGS);
-    create_on(&node, TOPIC, &[&[2, 1]], &[]);
-    eventually("both to be in sync", || {
-        let answer = node.connect().metadata(Some(&[TOPIC]));
-        let partition = answer.topics.first().and_then(|topic| topic.partitions.first());
-        partition.is_some_and(|partition| partition.leader_id == 2 && partition.isr_nodes.len() == 2)
-    });
-    initialize(&node, 1);
-    configure_group(&node, &[(NAME, QUEUE), ("share.auto.offset.reset", "earliest")]);
-    eventually("the other broker to know of it", || {
-        other.connect().metadata(Some(&[TOPIC])).topics[0].error_code == 0
-    });
+    let configs = [(NAME, QUEUE), ("share.auto.offset.reset", "earliest")];
+    let other = start_leader(&node, "dead-letters-moved-2", &configs);
     let mut one = Consumer::new(&other, "one");
     one.open();
     produce(&other, COUNT);

@@ -444,25 +444,32 @@ fn what_a_group_is_configured_to_counts_at_once() {
     assert_eq!(one.fetch(), []);
 }
 
-/// With Kafka it does not, and a record may come once more than the group's limit allows.
-#[test]
-fn a_leader_that_takes_over_knows_what_the_one_before_had_given_out() {
-    let _turn = beside_others();
-    let node = TestNode::start("share-moved", SETTINGS);
+/// A second broker that leads the topic's partition, which the first one follows; all else is on that one. The group is
+/// configured, and both are in sync and know of it.
+pub(crate) fn start_leader(node: &TestNode, dir: &str, configs: &[(&str, &str)]) -> TestNode {
     // All but the records is on the first broker.
-    find_coordinator(&node, Uuid::from_u128(1));
-    let other = node.start_broker(fresh_dir("share-moved-2"), 2, SETTINGS);
-    create_on(&node, TOPIC, &[&[2, 1]], &[]);
+    find_coordinator(node, Uuid::from_u128(1));
+    let other = node.start_broker(fresh_dir(dir), 2, SETTINGS);
+    create_on(node, TOPIC, &[&[2, 1]], &[]);
     eventually("both to be in sync", || {
         let answer = node.connect().metadata(Some(&[TOPIC]));
         let partition = answer.topics.first().and_then(|topic| topic.partitions.first());
         partition.is_some_and(|partition| partition.leader_id == 2 && partition.isr_nodes.len() == 2)
     });
-    initialize(&node, 1);
-    configure_group(&node, &[("share.delivery.count.limit", "2")]);
+    initialize(node, 1);
+    configure_group(node, configs);
     eventually("the other broker to know of it", || {
         other.connect().metadata(Some(&[TOPIC])).topics[0].error_code == 0
     });
+    other
+}
+
+/// With Kafka it does not, and a record may come once more than the group's limit allows.
+#[test]
+fn a_leader_that_takes_over_knows_what_the_one_before_had_given_out() {
+    let _turn = beside_others();
+    let node = TestNode::start("share-moved", SETTINGS);
+    let other = start_leader(&node, "share-moved-2", &[("share.delivery.count.limit", "2")]);
     let mut one = Consumer::new(&other, "one");
     one.open();
     produce(&other, 1);

@@ -63,25 +63,18 @@ impl TransactionCoordinator {
         if !request.expected.is_none_or(|expected| current.may_go_on_as(expected)) {
             return Err(ErrorCode::ProducerFenced.into());
         }
-        match current.state {
-            TransactionState::Ongoing => {
-                // The client has to come again, and gets another epoch then: this one is nobody's.
-                let fenced = current.fence(step)?;
-                step.record(TransactionRecord {
-                    id: request.id.clone(),
-                    transaction: Some(Arc::new(fenced)),
-                });
-                step.send_markers(vec![request.id.clone()]);
-                Ok(Err(ErrorCode::ConcurrentTransactions))
-            }
-            _ => {
-                let mut next = current.initialised(request.expected, step)?;
-                next.timeout_ms = timeout_ms;
-                let granted = (next.producer_id, next.producer_epoch);
-                step.record(TransactionRecord { id: request.id.clone(), transaction: Some(Arc::new(next)) });
-                Ok(Ok(granted))
-            }
+        if current.state == TransactionState::Ongoing {
+            // The client has to come again, and gets another epoch then: this one is nobody's.
+            let fenced = current.fence(step)?;
+            step.record(TransactionRecord { id: request.id.clone(), transaction: Some(Arc::new(fenced)) });
+            step.send_markers(vec![request.id.clone()]);
+            return Ok(Err(ErrorCode::ConcurrentTransactions));
         }
+        let mut next = current.initialised(request.expected, step)?;
+        next.timeout_ms = timeout_ms;
+        let granted = (next.producer_id, next.producer_epoch);
+        step.record(TransactionRecord { id: request.id.clone(), transaction: Some(Arc::new(next)) });
+        Ok(Ok(granted))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`Cluster`] is a cheap handle that producer, consumer and admin client share. Its state lies behind one short lock;
 //! no lock is held across an await but the one that keeps two callers from connecting to one broker at once.
 
+mod attempts;
 mod backoff;
 mod coordinators;
 mod metadata;
@@ -19,6 +20,7 @@ use klamm_io::{Clock, Entropy, Instant};
 use klamm_net::client::{Connection, ConnectionError, Settings};
 use klamm_protocol::{Request, StrBytes};
 
+use attempts::{Attempts, Pacing};
 pub use backoff::Backoff;
 pub use coordinators::CoordinatorKind;
 pub(crate) use metadata::CONTROLLER_ENDPOINTS;
@@ -43,7 +45,7 @@ struct Inner {
     asks_controllers: bool,
     settings: Arc<Settings>,
     backoff: Backoff,
-    reconnect: Backoff,
+    pacing: Pacing,
     /// How long to go on when no bootstrap server answers at all.
     patience: Duration,
     api_timeout: Duration,
@@ -66,8 +68,7 @@ struct State {
 struct Node {
     connection: Option<Connection>,
     address: (String, u16),
-    failures: u32,
-    retry_at: Option<Instant>,
+    attempts: Attempts,
 }
 
 impl Cluster {
@@ -111,10 +112,16 @@ impl Cluster {
                     config.millis("retry.backoff.ms"),
                     config.millis("retry.backoff.max.ms"),
                 ),
-                reconnect: Backoff::new(
-                    config.millis("reconnect.backoff.ms"),
-                    config.millis("reconnect.backoff.max.ms"),
-                ),
+                pacing: Pacing {
+                    pause: Backoff::new(
+                        config.millis("reconnect.backoff.ms"),
+                        config.millis("reconnect.backoff.max.ms"),
+                    ),
+                    setup: Backoff::new(
+                        config.millis("socket.connection.setup.timeout.ms"),
+                        config.millis("socket.connection.setup.timeout.max.ms"),
+                    ),
+                },
                 patience,
                 api_timeout,
                 metadata_age_max: config.millis("metadata.max.age.ms"),
@@ -164,7 +171,8 @@ impl Cluster {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection to this broker, made if there is none. The broker must be in the metadata.
+    /// A connection to this broker, made if there is none, which waits for `reconnect.backoff.ms` and more after the last
+    /// one that ended or was not made. The broker must be in the metadata.
     ///
     /// # Errors
     /// If it is not known or cannot be reached.
@@ -183,27 +191,27 @@ impl Cluster {
         {
             return Ok(open.clone());
         }
-        if slot.connection.take().is_some() || slot.address != address {
-            slot.address = address;
-            slot.failures = 0;
-            slot.retry_at = None;
+        let Inner { pacing, entropy, clock, settings, .. } = &*self.inner;
+        if slot.address != address {
+            *slot = Node { address, ..Node::default() };
+        } else if let Some(ended) = slot.connection.take() {
+            slot.attempts.ended(ended.ended_at().unwrap_or_else(|| clock.now()), false, pacing, entropy);
         }
-        if let Some(retry_at) = slot.retry_at {
-            self.inner.clock.sleep_until(retry_at).await;
+        if let Some(retry_at) = slot.attempts.retry_at() {
+            clock.sleep_until(retry_at).await;
         }
         let (host, port) = slot.address.clone();
-        let opened = Connection::open(&host, port, Arc::clone(&self.inner.settings), self.inner.clock).await;
-        match opened {
+        let setup_timeout = slot.attempts.setup_timeout(pacing, entropy);
+        let settings = Arc::new(Settings { setup_timeout, ..(**settings).clone() });
+        match Connection::open(&host, port, settings, *clock).await {
             Ok(connection) => {
-                slot.failures = 0;
-                slot.retry_at = None;
+                slot.attempts.succeeded();
                 slot.connection = Some(connection.clone());
                 Ok(connection)
             }
             Err(error) => {
-                let pause = self.inner.reconnect.pause(slot.failures, &self.inner.entropy);
-                slot.failures = slot.failures.saturating_add(1);
-                slot.retry_at = Some(self.inner.clock.now() + pause);
+                let is_setup = matches!(error, ConnectionError::Connect { .. });
+                slot.attempts.ended(clock.now(), is_setup, pacing, entropy);
                 Err(error.into())
             }
         }
@@ -218,7 +226,8 @@ impl Cluster {
         Some((broker.host.clone(), broker.port))
     }
 
-    /// A connection to any broker: known brokers first, in random order, then the bootstrap servers.
+    /// A connection to any broker: known brokers first, in random order, then the bootstrap servers; and after all these
+    /// the ones that were tried not long ago, or are being connected to.
     ///
     /// # Errors
     /// If each was tried once and none could be reached.
@@ -231,6 +240,7 @@ impl Cluster {
         let mut servers: Vec<i32> = (1..=self.inner.bootstrap.len() as i32).map(|n| -n).collect();
         shuffle(&mut servers, &self.inner.entropy);
         candidates.extend(servers);
+        candidates.sort_by_cached_key(|node| self.comes_after(*node));
         let mut reason = String::new();
         for node in candidates {
             match self.connection(node).await {
@@ -239,6 +249,16 @@ impl Cluster {
             }
         }
         Err(ClientError::Unreachable { servers: self.inner.bootstrap_text.clone(), reason })
+    }
+
+    /// Whether others have to be tried before this broker because it is busy or would have to be waited for, and until
+    /// when.
+    fn comes_after(&self, node: i32) -> (bool, Instant) {
+        let now = self.inner.clock.now();
+        let Some(slot) = self.state().nodes.get(&node).map(Arc::clone) else { return (false, now) };
+        slot.try_lock().map_or((true, now), |slot| {
+            (false, slot.attempts.retry_at().map_or(now, |retry_at| retry_at.max(now)))
+        })
     }
 
     fn open_connection(&self) -> Option<Connection> {

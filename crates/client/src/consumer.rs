@@ -392,6 +392,7 @@ impl Consumer {
         let all = matches!(self.subscription, Subscription::Matching(_));
         let assigned = self.partitions.iter().map(|(partition, _)| &partition.topic);
         let topics: BTreeSet<Arc<str>> = self.topics.iter().chain(assigned).cloned().collect();
+        let assigned = self.partitions.keys();
         let topics: Vec<Arc<str>> = topics.into_iter().collect();
         let unnamed: Vec<_> = self.membership.reconciling.unnamed.iter().copied().collect();
         let auto_create = self.settings.auto_create;
@@ -407,11 +408,8 @@ impl Consumer {
             let metadata = cluster.metadata();
             let incomplete = unnamed.iter().any(|id| metadata.topic_name(*id).is_none());
             let incomplete = incomplete
-                || topics.iter().any(|topic| {
-                    metadata.topics.get(topic).is_none_or(|topic| {
-                        topic.partitions.is_empty() || topic.partitions.iter().any(|p| p.leader.is_none())
-                    })
-                });
+                || topics.iter().any(|topic| !metadata.has_leaders(topic))
+                || assigned.iter().any(|of| metadata.leader(&of.topic, of.partition).is_none());
             if let Err(error) = &result {
                 tracing::warn!(%error, "metadata could not be refreshed");
             }

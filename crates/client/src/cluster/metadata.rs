@@ -91,10 +91,20 @@ pub enum TopicSelection<'a> {
 }
 
 impl Metadata {
-    /// The leader of a partition and its epoch.
+    /// The leader of a partition and its epoch. A leader that is not among the live brokers cannot be asked for anything
+    /// and is none.
     pub fn leader(&self, topic: &str, partition: i32) -> Option<(i32, i32)> {
         let partition = self.topics.get(topic)?.partition(partition)?;
-        partition.leader.map(|leader| (leader, partition.leader_epoch))
+        let leader = partition.leader.filter(|leader| self.brokers.contains_key(leader))?;
+        Some((leader, partition.leader_epoch))
+    }
+
+    /// Whether a topic has partitions, and each of them a leader.
+    pub(crate) fn has_leaders(&self, topic: &str) -> bool {
+        self.topics.get(topic).is_some_and(|found| {
+            let mut partitions = found.partitions.iter();
+            !found.partitions.is_empty() && partitions.all(|p| self.leader(topic, p.index).is_some())
+        })
     }
 
     /// The name of a topic id that was seen.

@@ -195,15 +195,12 @@ fn refresh(shared: &Arc<Shared>, mut topics: Vec<Arc<str>>) {
     spawn::anywhere(async move {
         let result = shared.cluster.refresh(TopicSelection::Names(&topics, true)).await;
         let metadata = shared.cluster.metadata();
-        let complete = topics.iter().all(|topic| {
-            let topic = metadata.topics.get(topic);
-            topic.is_some_and(|topic| topic.partitions.iter().all(|partition| partition.leader.is_some()))
-        });
+        let complete = topics.iter().all(|topic| metadata.has_leaders(topic));
         if result.is_err() || !complete {
             let failures = {
                 let mut state = shared.lock();
-                state.refresh_failures += 1;
-                state.refresh_failures
+                state.refresh_failures = state.refresh_failures.saturating_add(1);
+                state.refresh_failures - 1
             };
             let pause = shared.cluster.backoff().pause(failures, shared.cluster.entropy());
             shared.cluster.clock().sleep(pause).await;

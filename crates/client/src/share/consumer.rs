@@ -327,9 +327,15 @@ impl ShareConsumer {
             return;
         }
         let (cluster, sender, topics) = (self.cluster.clone(), self.sender.clone(), self.member.topics());
+        let assigned = self.member.assignment();
         spawn::anywhere(async move {
             let names: Vec<Arc<str>> = topics.iter().map(|topic| Arc::from(topic.as_str())).collect();
-            if cluster.refresh(TopicSelection::Names(&names, false)).await.is_err() {
+            let result = cluster.refresh(TopicSelection::Names(&names, false)).await;
+            let metadata = cluster.metadata();
+            let is_led = |(id, index): &IdPartition| {
+                metadata.topic_name(*id).and_then(|name| metadata.leader(name, *index)).is_some()
+            };
+            if result.is_err() || !assigned.iter().all(is_led) {
                 cluster.clock().sleep(cluster.backoff().pause(1, cluster.entropy())).await;
             }
             let _ = sender.send(Event::Refreshed);

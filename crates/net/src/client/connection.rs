@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use klamm_io::{Clock, net::Stream, spawn};
+use klamm_io::{Clock, Instant, net::Stream, spawn};
 use klamm_protocol::{
     ApiKey, ErrorCode, Message, Reader, Request, StrBytes, Writer,
     api::api_versions::{ApiVersionsRequest, ApiVersionsResponse},
@@ -97,7 +97,7 @@ impl Connection {
                 nobody_listens: error.kind() == std::io::ErrorKind::ConnectionRefused,
             }
         })?;
-        let shared = Arc::new(Shared::new(address, stream));
+        let shared = Arc::new(Shared::new(address, stream, clock));
         let (requests, receiver) = mpsc::unbounded_channel();
         spawn::anywhere(tasks::write(Arc::clone(&shared), receiver));
         spawn::anywhere(tasks::read(Arc::clone(&shared), FrameReader::new(settings.response_bytes_max)));
@@ -161,7 +161,12 @@ impl Connection {
         self.shared.end_reason().is_none()
     }
 
-    /// Completes when the connection has ended.
+    /// When the connection ended, if it has.
+    pub fn ended_at(&self) -> Option<Instant> {
+        self.shared.ended_at()
+    }
+
+    /// Ends the connection. What waits for an answer fails.
     pub fn close(&self) {
         self.shared.end(self.shared.closed_because("this client closed it"));
     }

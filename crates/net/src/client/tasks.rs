@@ -5,11 +5,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
-use klamm_io::net::Stream;
+use klamm_io::{Clock, Instant, net::Stream};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ConnectionError;
@@ -31,11 +31,14 @@ pub(super) struct Shared {
     stream: Stream,
     pending: Mutex<VecDeque<(i32, Reply)>>,
     end: watch::Sender<Option<ConnectionError>>,
+    ended_at: OnceLock<Instant>,
+    clock: Clock,
 }
 
 impl Shared {
-    pub(super) fn new(address: String, stream: Stream) -> Self {
-        Self { address, stream, pending: Mutex::default(), end: watch::Sender::new(None) }
+    pub(super) fn new(address: String, stream: Stream, clock: Clock) -> Self {
+        let end = watch::Sender::new(None);
+        Self { address, stream, pending: Mutex::default(), end, ended_at: OnceLock::new(), clock }
     }
 
     /// Why the connection is over, if it is.
@@ -43,8 +46,14 @@ impl Shared {
         self.end.borrow().clone()
     }
 
+    /// When the connection ended, if it has.
+    pub(super) fn ended_at(&self) -> Option<Instant> {
+        self.ended_at.get().copied()
+    }
+
     /// Ends the connection. The first reason stands, and every pending request gets it.
     pub(super) fn end(&self, reason: ConnectionError) {
+        let _ = self.ended_at.set(self.clock.now());
         self.end.send_if_modified(|end| {
             let first = end.is_none();
             if first {

@@ -116,6 +116,13 @@ impl Log {
         self.log_end_offset.saturating_sub(self.recovery_point) >= self.config.flush_messages
     }
 
+    /// What is before it is as durable as `flush.messages` wants it. That is the log end offset, but from the
+    /// append on that reaches that number the recovery point, until a sync is done: Kafka syncs within that append, so that
+    /// nobody hears of it, nor of those that come after it, before.
+    pub fn durable_end_offset(&self) -> i64 {
+        if self.reaches_flush_messages() { self.recovery_point } else { self.log_end_offset }
+    }
+
     /// When [`Log::needs_flush`] will be true by `flush.ms`, in milliseconds of the wall clock.
     pub fn flush_deadline_ms(&self) -> Option<i64> {
         let timed = self.config.flush_ms < i64::MAX && self.log_end_offset > self.recovery_point;

@@ -513,6 +513,40 @@ fn a_sync_from_before_a_truncation_does_not_count() {
 }
 
 #[test]
+fn only_so_many_records_go_without_a_sync() {
+    let (_setup, mut log) = Setup::new("durable", LogConfig { flush_messages: 3, ..LogConfig::default() });
+    let ends = |log: &Log| (log.durable_end_offset(), log.log_end_offset());
+    append(&mut log, batch(&[NOW_MS; 2])).unwrap();
+    assert_eq!(ends(&log), (2, 2));
+    append(&mut log, batch(&[NOW_MS; 2])).unwrap();
+    assert_eq!(ends(&log), (0, 4));
+    let first = log.flush_handle(true).unwrap();
+    // These come while it is under way: more of them than may go without one, and then fewer.
+    append(&mut log, batch(&[NOW_MS; 3])).unwrap();
+    log.mark_flushed(first.sync().unwrap(), NOW_MS);
+    assert_eq!(ends(&log), (4, 7));
+    let second = log.flush_handle(true).unwrap();
+    append(&mut log, batch(&[NOW_MS; 2])).unwrap();
+    assert_eq!(ends(&log), (4, 9));
+    log.mark_flushed(second.sync().unwrap(), NOW_MS);
+    assert_eq!(ends(&log), (9, 9));
+    // What is cut off needs no sync, and one that began before it says nothing.
+    append(&mut log, batch(&[NOW_MS; 3])).unwrap();
+    append(&mut log, batch(&[NOW_MS; 3])).unwrap();
+    let third = log.flush_handle(true).unwrap();
+    log.truncate_to(12, NOW_MS).unwrap();
+    log.mark_flushed(third.sync().unwrap(), NOW_MS);
+    assert_eq!(ends(&log), (7, 12));
+    log.truncate_to(9, NOW_MS).unwrap();
+    assert_eq!(ends(&log), (9, 9));
+    // Nobody waits if nothing is configured.
+    append(&mut log, batch(&[NOW_MS; 5])).unwrap();
+    assert_eq!(ends(&log), (7, 14));
+    log.set_config(Arc::new(LogConfig::default()));
+    assert_eq!(ends(&log), (14, 14));
+}
+
+#[test]
 fn leftovers_of_deletion_and_compaction() {
     let (setup, mut log) = Setup::new("leftovers", LogConfig { segment_bytes: 300, ..LogConfig::default() });
     for i in 0..8 {

@@ -183,22 +183,23 @@ fn a_log_is_due_by_its_dirt_or_by_its_age() {
         put(&mut log, "a", Some("1"));
         roll(&mut log);
     }
-    // Checkpoint, time: first dirty offset, dirty ratio, overdue.
+    // Checkpoint, time: first dirty offset, dirty ratio, milliseconds overdue.
     for (checkpoint, later, expect) in [
-        (None, 0, (0, 1.0, false)),
-        (Some(2), 5000, (2, 1.0 / 3.0, false)),
-        (Some(2), 5001, (2, 1.0 / 3.0, true)),
-        (Some(3), 9000, (3, 0.0, false)),
+        (None, 0, (0, 1.0, 0)),
+        (Some(2), 5000, (2, 1.0 / 3.0, 0)),
+        (Some(2), 5001, (2, 1.0 / 3.0, 1)),
+        (Some(1), 5900, (1, 2.0 / 3.0, 900)),
+        (Some(3), 9000, (3, 0.0, 0)),
         // Beyond the log: nothing is believed.
-        (Some(4), 0, (0, 1.0, false)),
+        (Some(4), 0, (0, 1.0, 0)),
     ] {
         log.set_cleaner_checkpoint(checkpoint);
         let found = log.cleanable(NOW_MS + later).unwrap().unwrap();
         let ratio = (found.dirty_ratio() * 1000.0).round() / 1000.0;
         let ratio_expected = (expect.1 * 1000.0_f64).round() / 1000.0;
-        assert_eq!((found.first_dirty_offset, found.is_overdue), (expect.0, expect.2), "{checkpoint:?}");
+        assert_eq!((found.first_dirty_offset, found.overdue_ms), (expect.0, expect.2), "{checkpoint:?}");
         assert!((ratio - ratio_expected).abs() < f64::EPSILON, "{checkpoint:?}: {ratio}");
-        assert_eq!(found.is_due(0.5), ratio > 0.5 || expect.2, "{checkpoint:?}");
+        assert_eq!(found.is_due(0.5), ratio > 0.5 || expect.2 > 0, "{checkpoint:?}");
     }
     assert_eq!(log.cleaner_checkpoint(), Some(0));
     log.set_config(Arc::new(LogConfig { compact: false, ..config() }));

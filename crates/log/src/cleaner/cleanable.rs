@@ -55,8 +55,8 @@ pub struct Cleanable {
     pub clean_bytes: u64,
     /// Bytes that have not, but may be.
     pub cleanable_bytes: u64,
-    /// Whether a record has waited for longer than `max.compaction.lag.ms`.
-    pub is_overdue: bool,
+    /// How much longer than `max.compaction.lag.ms` a record has waited, in milliseconds; 0 if none has.
+    pub overdue_ms: i64,
 }
 
 impl Cleanable {
@@ -68,7 +68,7 @@ impl Cleanable {
 
     /// Whether it is worth the while, or has to be (`min.cleanable.dirty.ratio`).
     pub fn is_due(&self, dirty_ratio_min: f64) -> bool {
-        (self.is_overdue && self.cleanable_bytes > 0) || self.dirty_ratio() > dirty_ratio_min
+        (self.overdue_ms > 0 && self.cleanable_bytes > 0) || self.dirty_ratio() > dirty_ratio_min
     }
 }
 
@@ -109,7 +109,7 @@ impl Log {
             first_uncleanable_offset,
             clean_bytes: bytes(self.segments.get(..clean_end).unwrap_or_default()),
             cleanable_bytes: bytes(self.segments.get(dirty_from..dirty_end).unwrap_or_default()),
-            is_overdue: self.is_overdue(first_dirty_offset, now_ms)?,
+            overdue_ms: self.overdue_ms(first_dirty_offset, now_ms)?,
         };
         Ok((found.clean_bytes + found.cleanable_bytes > 0).then_some(found))
     }
@@ -161,19 +161,20 @@ impl Log {
         Ok(bound)
     }
 
-    fn is_overdue(&mut self, first_dirty_offset: i64, now_ms: i64) -> Result<bool> {
+    fn overdue_ms(&mut self, first_dirty_offset: i64, now_ms: i64) -> Result<i64> {
         let until = now_ms.saturating_sub(self.config.max_compaction_lag_ms.max(0));
         if until <= 0 {
-            return Ok(false);
+            return Ok(0);
         }
         let sealed = self.sealed_from(first_dirty_offset);
         let Self { segments, files, .. } = self;
+        let mut overdue_ms = 0;
         for segment in segments.get_mut(sealed).unwrap_or_default() {
             let first = segment.first_batch_timestamp(files)?;
-            if first > 0 && first < until {
-                return Ok(true);
+            if first > 0 {
+                overdue_ms = overdue_ms.max(until - first);
             }
         }
-        Ok(false)
+        Ok(overdue_ms)
     }
 }

@@ -11,21 +11,12 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
     let ident = &described.ident;
     let kafka_name = &described.kafka_name;
     let schemas = described.fields.iter().map(schema);
-    let defaults = described.fields.iter().map(|field| {
-        let name = &field.ident;
-        let value = default_value(field);
-        quote!(#name: #value)
-    });
-    let tags_default = described.keeps_tags.then(|| quote!(unknown_tagged_fields: ::std::vec::Vec::new(),));
+    let default = default(described);
     let read = read(described);
     let write = write(described);
+    let error_codes = error_codes(described);
     quote! {
-        #[automatically_derived]
-        impl ::core::default::Default for #ident {
-            fn default() -> Self {
-                Self { #(#defaults,)* #tags_default }
-            }
-        }
+        #default
 
         #[automatically_derived]
         impl #ident {
@@ -84,8 +75,56 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
             fn is_zero(&self) -> bool {
                 *self == Self::default()
             }
+
+            #error_codes
         }
     }
+}
+
+/// `Default`.
+fn default(described: &Described) -> TokenStream {
+    let ident = &described.ident;
+    let defaults = described.fields.iter().map(|field| {
+        let name = &field.ident;
+        let value = default_value(field);
+        quote!(#name: #value)
+    });
+    let tags_default = described.keeps_tags.then(|| quote!(unknown_tagged_fields: ::std::vec::Vec::new(),));
+    quote! {
+        #[automatically_derived]
+        impl ::core::default::Default for #ident {
+            fn default() -> Self {
+                Self { #(#defaults,)* #tags_default }
+            }
+        }
+    }
+}
+
+/// The method that tells the error codes.
+fn error_codes(described: &Described) -> TokenStream {
+    let of_fields = described.fields.iter().map(error_codes_of);
+    quote! {
+        #[allow(unused_variables, reason = "a struct may have no field")]
+        fn error_codes(&self, tell: &mut dyn ::core::ops::FnMut(i16)) {
+            #(#of_fields)*
+        }
+    }
+}
+
+/// A statement that tells the error codes of a field.
+fn error_codes_of(field: &MessageField) -> TokenStream {
+    let ident = &field.ident;
+    if field.inner.is_some() {
+        return quote! {
+            if let ::core::option::Option::Some(value) = &self.#ident {
+                ::klamm_protocol::wire::Value::error_codes(value, tell);
+            }
+        };
+    }
+    if ident.to_string().ends_with("error_code") {
+        return quote!(tell(self.#ident););
+    }
+    quote!(::klamm_protocol::wire::Value::error_codes(&self.#ident, tell);)
 }
 
 fn read(described: &Described) -> TokenStream {

@@ -66,6 +66,9 @@ pub trait Value: Sized {
 
     /// Whether this is the value the type has by itself: zero, empty, a struct of nothing but defaults.
     fn is_zero(&self) -> bool;
+
+    /// Tells every error code in it, 0 included: its fields that are called so, and those of the structs in it.
+    fn error_codes(&self, _tell: &mut dyn FnMut(i16)) {}
 }
 
 /// Reads a field that may be null if `nullable`.
@@ -345,6 +348,10 @@ impl<T: Value> Value for Vec<T> {
 
     fn is_zero(&self) -> bool {
         self.is_empty()
+    }
+
+    fn error_codes(&self, tell: &mut dyn FnMut(i16)) {
+        self.iter().for_each(|element| element.error_codes(tell));
     }
 }
 

@@ -63,6 +63,8 @@ pub struct LogOffsets {
     pub log_start: i64,
     /// Offset of the next record.
     pub log_end: i64,
+    /// What is before it counts for the high watermark: below the end while a sync is under way that has to come first.
+    pub durable_end: i64,
     /// Start of the oldest open transaction; the last stable offset is never above.
     pub first_unstable: Option<i64>,
 }
@@ -70,7 +72,7 @@ pub struct LogOffsets {
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// The log has changed: an append, a moved log start, a transaction ended.
+    /// The log has changed: an append, a sync, a moved log start, a transaction ended.
     Log(LogOffsets),
     /// A follower has read from `fetch_offset`, which shows that it has everything before; `log_end` is what the
     /// log's end was before the read. Only for requests that [`Leader::check_follower`] let through.
@@ -404,7 +406,7 @@ impl Leader {
                 self.isr.is_in_maximal(**id) || (self.is_caught_up(follower, now) && self.may_join_isr(**id))
             };
             let ends = self.followers.iter().filter(holds_back).map(|(_, follower)| follower.log_end);
-            ends.fold(self.log.log_end, i64::min).max(floor)
+            ends.fold(self.log.durable_end, i64::min).max(floor)
         };
         (raised > self.high_watermark).then_some(raised)
     }

@@ -38,9 +38,11 @@ fn assignment(words: &[&str]) -> Assignment {
 }
 
 fn offsets(words: &[&str], log: LogOffsets) -> LogOffsets {
+    let log_end = number(words, "end").unwrap_or(log.log_end);
     LogOffsets {
         log_start: number(words, "start").unwrap_or(log.log_start),
-        log_end: number(words, "end").unwrap_or(log.log_end),
+        log_end,
+        durable_end: number(words, "durable").unwrap_or(log_end),
         first_unstable: number(words, "unstable").or(log.first_unstable).filter(|offset| *offset >= 0),
     }
 }
@@ -86,7 +88,10 @@ impl Run {
             local_broker_epoch: 101,
             assignment: assignment(words),
             config: config(words),
-            log: offsets(words, LogOffsets { log_start: 0, log_end: 0, first_unstable: None }),
+            log: offsets(
+                words,
+                LogOffsets { log_start: 0, log_end: 0, durable_end: 0, first_unstable: None },
+            ),
             high_watermark: number(words, "hw").unwrap_or(0),
             brokers: brokers(words),
         };

@@ -6,12 +6,13 @@ use klamm_protocol::ErrorCode;
 
 use crate::leader::Acknowledged;
 
-/// A produce with acks=all that waits until every in-sync replica has it.
+/// A produce that waits: with acks=all until every in-sync replica has it, and before that, with any acks, until a sync is
+/// done that has to come first.
 ///
 /// `R` is the driver's part: where the answer goes, base offsets and the like.
 #[derive(Debug)]
 pub struct DelayedProduce<K, R> {
-    /// Offset the high watermark has to reach, per partition still waited for.
+    /// Offset to be reached by what is waited for, as the high watermark, per partition.
     missing: BTreeMap<K, i64>,
     /// Partitions that ended with an error after the append.
     failed: BTreeMap<K, ErrorCode>,
@@ -49,6 +50,13 @@ impl<K: Ord + Clone, R> DelayedProduce<K, R> {
         if self.missing.contains_key(key) {
             self.fail(key, error);
         }
+        self.missing.is_empty()
+    }
+
+    /// As [`Self::lost`], also if the partition is not waited for any more: with more to wait for after this, what it has
+    /// reached counts only as long as it can be relied on. Returns whether nothing is left.
+    pub fn revoked(&mut self, key: &K, error: ErrorCode) -> bool {
+        self.fail(key, error);
         self.missing.is_empty()
     }
 

@@ -72,6 +72,18 @@ fn a_produce_waits_for_each_of_its_partitions() {
 }
 
 #[test]
+fn what_was_reached_is_taken_back_while_there_is_more_to_come() {
+    let mut produce = DelayedProduce::new([("a", 10), ("b", 10)], ());
+    assert!(!produce.check(&"a", |_| Acknowledged::Done));
+    assert!(!produce.lost(&"a", ErrorCode::NotLeaderOrFollower));
+    assert_eq!(produce.error(&"a"), ErrorCode::None);
+    assert!(!produce.revoked(&"a", ErrorCode::NotLeaderOrFollower));
+    assert_eq!(produce.error(&"a"), ErrorCode::NotLeaderOrFollower);
+    assert!(produce.revoked(&"b", ErrorCode::KafkaStorageError));
+    assert_eq!(produce.error(&"b"), ErrorCode::KafkaStorageError);
+}
+
+#[test]
 fn a_fetch_waits_for_enough_bytes_of_all_partitions() {
     let at = |fetch_offset| FetchProgress { fetch_offset, bytes_max: 100, bytes: 0 };
     let mut fetch = DelayedFetch::new(150, [("a", at(10)), ("b", at(20))], ());

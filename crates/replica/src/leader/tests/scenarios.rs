@@ -47,6 +47,48 @@ fn the_high_watermark_is_what_all_in_sync_replicas_have() {
 }
 
 #[test]
+fn the_high_watermark_waits_for_the_leaders_own_sync() {
+    check(
+        "lead replicas=1 isr=1 end=10 durable=7 hw=4 brokers=1
+         > epoch 5 from 10
+         > hw 7
+         > lso 7
+         log end=12 durable=10
+         > hw 10
+         > lso 10
+         ? acked 12 = Waiting
+         # What was called committed stays so while a sync covers it again.
+         log end=13 durable=8
+         ? hw = 10
+         log end=13 durable=13
+         > hw 13
+         > lso 13
+         ? acked 13 = Done",
+    );
+    check(
+        "t=100 lead replicas=1,2 isr=1,2 end=10 hw=10 brokers=1,2
+         > epoch 5 from 10
+         t=100 fetched 2 at=10
+         > lw 0
+         # The follower has it, and has synced it, before the leader has.
+         t=100 log end=20 durable=10
+         t=100 fetched 2 at=20
+         ? hw = 10
+         ? acked 20 = Waiting
+         t=101 log durable=20
+         > hw 20
+         > lso 20
+         # The other way round.
+         t=101 log end=30 durable=30
+         t=101 fetched 2 at=20
+         ? hw = 20
+         t=102 fetched 2 at=30
+         > hw 30
+         > lso 30",
+    );
+}
+
+#[test]
 fn open_transactions_hold_the_last_stable_offset() {
     check(
         "lead replicas=1 isr=1 end=10 brokers=1

@@ -190,6 +190,12 @@ impl Raft {
             Ok(partition) => partition,
             Err(error) => return QuorumAnswer::refused(error),
         };
+        // Before its epoch counts: who is no voter brings nobody out of step. Kafka's candidates pause after an error of
+        // the whole request.
+        if let Err(error) = self.refuse_stranger(partition.replica_id, partition.voter_directory_id, actions)
+        {
+            return QuorumAnswer::refused(error);
+        }
         let (error, granted) = match self.decide_vote(now, request.voter_id, partition, actions) {
             Ok(granted) => (ErrorCode::None, granted),
             Err(error) => (error, false),
@@ -221,7 +227,9 @@ impl Raft {
         if request.replica_epoch > self.epoch {
             self.become_unattached(now, request.replica_epoch, None, actions);
         }
-        if !self.is_meant(&ReplicaKey::from_wire(voter_id, request.voter_directory_id)) {
+        let wanted = ReplicaKey::from_wire(voter_id, request.voter_directory_id);
+        if !self.is_meant(&wanted) {
+            self.refuse_voter_key(request.replica_id, wanted, actions);
             return Err(ErrorCode::InvalidVoterKey);
         }
         let candidate = ReplicaKey::from_wire(request.replica_id, request.replica_directory_id);
@@ -265,6 +273,28 @@ impl Raft {
         self.persist(actions);
     }
 
+    /// A voter has not looked at the request. Returns whether that settles something.
+    fn handle_vote_refusal(
+        &mut self,
+        now: Now,
+        from: i32,
+        error: ErrorCode,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        self.note_refusal(from, error, actions);
+        if error == ErrorCode::InconsistentVoterSet
+            && let Role::Prospective { votes, .. } = &mut self.role
+        {
+            votes.record(from, false);
+            if votes.clone().is_lost(self.voters()) {
+                // To fetch, and so to find the leader that the others have.
+                self.lose_pre_vote(now, actions);
+            }
+            return true;
+        }
+        false
+    }
+
     pub(crate) fn handle_vote_response(
         &mut self,
         now: Now,
@@ -279,9 +309,10 @@ impl Raft {
             return true;
         }
         let Some(partition) = response.topics.first().and_then(|topic| topic.partitions.first()) else {
-            return false;
+            return self.handle_vote_refusal(now, from, ErrorCode::from_code(response.error_code), actions);
         };
         let granted = partition.vote_granted;
+        self.note_refusal(from, ErrorCode::from_code(partition.error_code), actions);
         if !self.hear(now, response, actions) {
             return false;
         }

@@ -84,6 +84,7 @@ impl Raft {
         server: Option<Server>,
         actions: &mut Vec<Action>,
     ) {
+        self.note_twin(epoch, leader, actions);
         let leader = leader.filter(|id| *id != self.config.node_id);
         let server =
             leader.and_then(|id| server.filter(|server| server.id == id).or_else(|| self.voter_server(id)));
@@ -197,13 +198,20 @@ impl Raft {
             Err(error) => return QuorumAnswer::refused(error),
         };
         let (leader, epoch) = (partition.leader_id, partition.leader_epoch);
+        if let Err(error) = self.refuse_stranger(leader, partition.voter_directory_id, actions) {
+            return QuorumAnswer::refused(error);
+        }
         if let Err(error) = self.check_voter_request(leader, epoch) {
             return self.quorum_answer(listener, error);
         }
         let server = self.server_of(leader, endpoints_of!(request.leader_endpoints));
         self.learn(now, epoch, Some(leader), server, actions);
         let voter = ReplicaKey::from_wire(request.voter_id, partition.voter_directory_id);
-        let error = if self.is_meant(&voter) { ErrorCode::None } else { ErrorCode::InvalidVoterKey };
+        if self.is_meant(&voter) {
+            return self.quorum_answer(listener, ErrorCode::None);
+        }
+        self.refuse_voter_key(leader, voter, actions);
+        let error = ErrorCode::InvalidVoterKey;
         self.quorum_answer(listener, error)
     }
 
@@ -214,6 +222,9 @@ impl Raft {
         response: &begin::BeginQuorumEpochResponse,
         actions: &mut Vec<Action>,
     ) -> bool {
+        let told = response.topics.first().and_then(|topic| topic.partitions.first());
+        let code = told.map_or(response.error_code, |partition| partition.error_code);
+        self.note_refusal(from, ErrorCode::from_code(code), actions);
         if !self.hear(now, response, actions) {
             return false;
         }

@@ -177,7 +177,11 @@ impl Raft {
             }
             let offset = follower.leader_high_watermark.min(log_end);
             if offset >= 0 && follower.leader_high_watermark >= 0 {
+                let has_all = follower.leader_high_watermark == offset;
                 self.announce_high_watermark(offset, actions);
+                if has_all {
+                    self.judge_leader(actions);
+                }
             }
         }
     }

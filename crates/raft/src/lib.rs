@@ -44,6 +44,7 @@
 mod config;
 mod control;
 mod describe;
+mod disagreement;
 mod dynamic_quorum;
 mod election;
 mod epochs;
@@ -67,6 +68,7 @@ mod voters;
 mod wire;
 
 pub use config::{Config, Endpoint, parse_voters};
+pub use disagreement::Disagreement;
 pub use fetch_server::finish_fetch_snapshot;
 pub use log_state::{LogState, OffsetAndEpoch, Validity};
 pub use machine::Raft;

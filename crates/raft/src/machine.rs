@@ -3,6 +3,7 @@
 use crate::config::{Config, Endpoint};
 use crate::control::ControlRecord;
 use crate::control::control_records;
+use crate::disagreement::Disagreement;
 use crate::leader::Leader;
 use crate::log_state::{LogState, OffsetAndEpoch};
 use crate::message::{Action, Input, ProposeError, RaftRequest, RaftResponse, RequestFailure, Server};
@@ -54,6 +55,10 @@ pub struct Raft {
     last_word_deadline: Option<Duration>,
     shutdown_done: bool,
     started: bool,
+    /// What was told of other nodes.
+    pub(crate) told: BTreeSet<Disagreement>,
+    /// Whether this run has followed a leader that was elected by the static voters of this node's configuration.
+    pub(crate) has_agreed: bool,
     random: u64,
 }
 
@@ -95,6 +100,8 @@ impl Raft {
             last_word_deadline: None,
             shutdown_done: false,
             started: false,
+            told: BTreeSet::new(),
+            has_agreed: false,
             config,
             log,
             control,

@@ -1,5 +1,6 @@
 //! What goes into the machine and what comes out.
 
+use crate::disagreement::Disagreement;
 use crate::log_state::OffsetAndEpoch;
 use crate::quorum_state::QuorumState;
 use crate::recovery::ControlState;
@@ -252,6 +253,11 @@ pub enum Action {
     FinishSnapshot {
         /// Which.
         id: OffsetAndEpoch,
+    },
+    /// Another node and this one do not agree on who votes: say so. Told once for each such difference.
+    Disagree {
+        /// How they differ.
+        disagreement: Disagreement,
     },
     /// The node may stop.
     ShutdownComplete,

@@ -86,8 +86,13 @@ impl QuorumState {
         };
         let voted = int("votedId")?;
         let leader = int("leaderId")?;
+        let leader_epoch = int("leaderEpoch")?;
+        // No epoch can follow the largest one.
+        if !(0..i32::MAX).contains(&leader_epoch) {
+            return Err(QuorumStateError::Malformed(format!("leaderEpoch {leader_epoch} is out of range")));
+        }
         let state = Self {
-            leader_epoch: int("leaderEpoch")?.max(0),
+            leader_epoch,
             leader_id: (leader >= 0).then_some(leader),
             voted: (voted >= 0).then(|| ReplicaKey::from_wire(voted, directory)),
         };

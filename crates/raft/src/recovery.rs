@@ -5,6 +5,7 @@ use crate::log_state::{LogState, OffsetAndEpoch};
 use crate::voters::VoterSet;
 use bytes::Bytes;
 use klamm_protocol::records::{BatchError, BatchIter, RecordBatch};
+use std::collections::BTreeSet;
 
 /// The voters and the `kraft.version` that the log says are in force, with their history, since an uncommitted change
 /// may be truncated away.
@@ -14,6 +15,8 @@ pub struct ControlState {
     voters: Vec<(i64, VoterSet)>,
     /// Likewise.
     kraft_versions: Vec<(i64, i16)>,
+    /// The first record of the last leader: its offset, who that is, and among whom it was elected.
+    electorate: Option<(i64, i32, BTreeSet<i32>)>,
 }
 
 impl ControlState {
@@ -37,8 +40,17 @@ impl ControlState {
         match record {
             ControlRecord::Voters(record) => self.voters.push((offset, VoterSet::from_record(record))),
             ControlRecord::KRaftVersion(record) => self.kraft_versions.push((offset, record.kraft_version)),
-            ControlRecord::LeaderChange(_) => {}
+            ControlRecord::LeaderChange(record) => {
+                let voters = record.voters.iter().map(|voter| voter.voter_id).collect();
+                self.electorate = Some((offset, record.leader_id, voters));
+            }
         }
+    }
+
+    /// The voters that a leader was elected by, and the offset of its record that says so, if no other has led since.
+    pub(crate) fn electorate(&self, leader: i32) -> Option<(i64, &BTreeSet<i32>)> {
+        let (offset, id, voters) = self.electorate.as_ref()?;
+        (*id == leader).then_some((*offset, voters))
     }
 
     pub(crate) fn note_batch(&mut self, batch: &RecordBatch) {
@@ -50,6 +62,7 @@ impl ControlState {
     pub(crate) fn truncate(&mut self, end_offset: i64) {
         self.voters.retain(|(offset, _)| *offset < end_offset);
         self.kraft_versions.retain(|(offset, _)| *offset < end_offset);
+        self.electorate.take_if(|(offset, ..)| *offset >= end_offset);
     }
 
     /// Forgets what was before `start_offset`, but for what is in force there.

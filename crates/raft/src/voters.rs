@@ -5,7 +5,7 @@ use klamm_protocol::Uuid;
 use klamm_protocol::control::{
     Endpoint as VotersRecordEndpoint, KRaftVersionFeature, VotersRecord, VotersRecordVoter,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A replica of the metadata log: a node and, if known, which of its disks (KIP-853).
@@ -89,6 +89,11 @@ impl VoterSet {
     /// Every voter, by ascending id.
     pub fn iter(&self) -> impl Iterator<Item = &Voter> {
         self.voters.values()
+    }
+
+    /// Their node ids.
+    pub fn ids(&self) -> BTreeSet<i32> {
+        self.voters.keys().copied().collect()
     }
 
     /// How many voters there are.

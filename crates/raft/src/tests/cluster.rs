@@ -1,6 +1,7 @@
 //! A quorum on in-memory logs.
 
 use super::node::{Node, end_of};
+use super::voter_changes::bootstrap_of;
 use crate::*;
 use bytes::Bytes;
 use klamm_protocol::api::api_versions::{ApiVersionsResponse, SupportedFeatureKey};
@@ -140,6 +141,22 @@ impl Cluster {
         cluster
     }
 
+    /// Voters of a dynamic quorum, each formatted with its own directory and others that nobody has.
+    pub(super) fn formatted_apart(ids: &[i32]) -> Self {
+        let mut cluster = Self::new(&[], &[], 0);
+        for own in ids {
+            let key = |id: i32| (id, if id == *own { directory(id) } else { directory(100 * own + id) });
+            let snapshot = bootstrap_of(ids.iter().map(|id| key(*id)));
+            let mut config = config(*own, ids, 0);
+            config.bootstrap_servers = std::mem::take(&mut config.static_voters)
+                .iter()
+                .map(|voter| (voter.endpoints[0].host.clone(), voter.endpoints[0].port))
+                .collect();
+            cluster.add(config, Some(snapshot));
+        }
+        cluster
+    }
+
     /// A controller that knows where a dynamic quorum may be.
     pub(super) fn add_controller(&mut self, id: i32, auto_join: bool) {
         let mut config = config(id, &[id], 0);
@@ -147,6 +164,11 @@ impl Cluster {
         config.bootstrap_servers = (1..=4).map(|id| (format!("host{id}").into(), 1000 + id)).collect();
         config.auto_join = auto_join;
         self.add(config, None);
+    }
+
+    /// A static voter that was told of other voters than the rest.
+    pub(super) fn add_voter_of(&mut self, id: i32, voters: &[i32]) {
+        self.add(config(id, voters, 0), None);
     }
 
     fn add(&mut self, config: Config, bootstrap: Option<Bytes>) {
@@ -326,6 +348,7 @@ impl Cluster {
                     node.committed = offset;
                 }
                 Action::LeaderChanged { epoch, leader } => node.leader = (epoch, leader),
+                Action::Disagree { disagreement } => node.disagreements.push(disagreement),
                 Action::ShutdownComplete => node.shut_down = true,
                 Action::RespondFetchSnapshot { token, mut response, id, position, bytes_max } => {
                     let file = node.snapshot_part(id, position, bytes_max);

@@ -33,6 +33,9 @@ fn a_bad_quorum_state_is_an_error() {
         ("{}", false),
         (r#"{"leaderId":1,"leaderEpoch":5,"votedId":-1,"data_version":2}"#, false),
         (r#"{"leaderId":1,"leaderEpoch":99999999999,"votedId":-1,"data_version":0}"#, false),
+        (r#"{"leaderId":-1,"leaderEpoch":-5,"votedId":-1,"data_version":0}"#, false),
+        (r#"{"leaderId":-1,"leaderEpoch":2147483647,"votedId":-1,"data_version":0}"#, false),
+        (r#"{"leaderId":-1,"leaderEpoch":0,"votedId":-1,"data_version":0}"#, true),
         (r#"{"leaderId":1,"leaderEpoch":5,"votedId":-1,"votedDirectoryId":"x","data_version":1}"#, false),
         (
             r#"{"leaderId":1,"leaderEpoch":5,"votedId":-1,"currentVoters":[{"voterId":"x"}],"data_version":0}"#,

@@ -32,6 +32,8 @@ pub(super) struct Node {
     pub(super) life: u32,
     /// Whom this node has voted for, by epoch.
     pub(super) votes: BTreeMap<i32, i32>,
+    /// What this node has told of others.
+    pub(super) disagreements: Vec<Disagreement>,
 }
 
 impl Node {
@@ -55,6 +57,7 @@ impl Node {
             begun: false,
             life: 0,
             votes: BTreeMap::new(),
+            disagreements: Vec::new(),
         };
         node.start(now);
         node

@@ -13,16 +13,23 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn bootstrap(id: i32) -> Bytes {
+    bootstrap_of([(id, directory(id))])
+}
+
+/// What `storage format --initial-controllers` writes.
+pub(super) fn bootstrap_of(controllers: impl IntoIterator<Item = (i32, Uuid)>) -> Bytes {
     let mut voters = VoterSet::default();
-    voters.insert(Voter {
-        key: ReplicaKey { id, directory_id: Some(directory(id)) },
-        endpoints: vec![Endpoint {
-            listener: "CONTROLLER".into(),
-            host: format!("host{id}").into(),
-            port: u16::try_from(1000 + id).expect("small"),
-        }],
-        kraft_versions: (0, 1),
-    });
+    for (id, directory_id) in controllers {
+        voters.insert(Voter {
+            key: ReplicaKey { id, directory_id: Some(directory_id) },
+            endpoints: vec![Endpoint {
+                listener: "CONTROLLER".into(),
+                host: format!("host{id}").into(),
+                port: u16::try_from(1000 + id).expect("small"),
+            }],
+            kraft_versions: (0, 1),
+        });
+    }
     let records = [ControlRecord::kraft_version(1), ControlRecord::Voters(voters.to_record())];
     control_batch(0, 0, 5, &records).expect("builds")
 }

@@ -46,7 +46,7 @@ impl Loader {
     pub fn finish(self, now_ms: i64, cluster: &dyn Cluster) -> (GroupCoordinator, Outcome) {
         let mut step = Step::new(now_ms);
         let mut classic = BTreeMap::new();
-        let mut share_state_noted_ms = BTreeMap::new();
+        let mut share_state_noted = BTreeMap::new();
         for (id, group) in self.timeline.tentative().groups() {
             match group {
                 GroupState::Classic(value) => {
@@ -65,7 +65,7 @@ impl Loader {
                 GroupState::Share(group) => {
                     let timing = cluster.share_timing(id).unwrap_or(self.settings.share_timing);
                     group.loaded(id, timing, &mut step);
-                    share_state_noted_ms.insert(id.clone(), now_ms);
+                    share_state_noted.insert(id.clone(), ShareStateNoted::at(now_ms));
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Loader {
             timeline,
             classic,
             streams: BTreeMap::new(),
-            share_state_noted_ms,
+            share_state_noted,
             topics_seen,
         };
         (coordinator, step.finish())
@@ -93,6 +93,21 @@ struct TopicsSeen {
     epoch: i32,
 }
 
+/// When it was last written for which partitions a share group has state; at the latest when it was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShareStateNoted {
+    /// In ms.
+    pub(crate) last_ms: i64,
+    /// While the group had no members, without which its state is not deleted.
+    pub(crate) last_empty_ms: i64,
+}
+
+impl ShareStateNoted {
+    const fn at(now_ms: i64) -> Self {
+        Self { last_ms: now_ms, last_empty_ms: now_ms }
+    }
+}
+
 /// The groups of one `__consumer_offsets` partition: what is written of them, and what is only in memory.
 #[derive(Debug)]
 pub struct GroupCoordinator {
@@ -101,8 +116,7 @@ pub struct GroupCoordinator {
     classic: BTreeMap<StrBytes, Classic>,
     /// What is known of streams groups beside their records.
     pub(crate) streams: BTreeMap<StrBytes, streams::Memory>,
-    /// When it was last written for which partitions a share group has state; at the latest when it was loaded.
-    share_state_noted_ms: BTreeMap<StrBytes, i64>,
+    share_state_noted: BTreeMap<StrBytes, ShareStateNoted>,
     /// What each consumer and share group has last been compared with.
     topics_seen: BTreeMap<StrBytes, TopicsSeen>,
 }
@@ -413,10 +427,10 @@ impl GroupCoordinator {
                 GroupRecord::Consumer { group, record: ConsumerRecord::Metadata(None) }
                 | GroupRecord::Share { group, record: ShareRecord::Metadata(None) } => {
                     self.topics_seen.remove(group);
-                    self.share_state_noted_ms.remove(group);
+                    self.share_state_noted.remove(group);
                 }
                 GroupRecord::Share { group, record: ShareRecord::StatePartitions(Some(_)) } => {
-                    self.share_state_noted_ms.insert(group.detached(), now_ms);
+                    self.note_share_state(group, now_ms);
                 }
                 GroupRecord::Streams { group, .. } => self.tidy_streams_memory(group),
                 GroupRecord::GroupMetadata { .. }
@@ -570,12 +584,30 @@ impl GroupCoordinator {
         }
     }
 
-    pub(crate) fn share_state_noted_ms(&self, id: &str) -> i64 {
-        self.share_state_noted_ms.get(id).copied().unwrap_or(i64::MIN)
+    /// When it was last noted for which partitions a share group has state.
+    pub(crate) fn share_state_noted(&self, id: &str) -> ShareStateNoted {
+        self.share_state_noted.get(id).copied().unwrap_or(ShareStateNoted::at(i64::MIN))
+    }
+
+    fn note_share_state(&mut self, id: &StrBytes, now_ms: i64) {
+        let has_members =
+            matches!(self.state().group(id), Some(GroupState::Share(group)) if group.has_members());
+        let noted = self.share_state_noted.entry(id.detached()).or_insert(ShareStateNoted::at(now_ms));
+        noted.last_ms = now_ms;
+        if !has_members {
+            noted.last_empty_ms = now_ms;
+        }
     }
 
     fn is_classic(&self, id: &str) -> bool {
         self.state().group(id).is_some_and(|group| group.kind() == GroupKind::Classic)
+    }
+
+    /// Forgets what was noted of groups whose first records were refused.
+    pub(crate) fn forget_unwritten_groups(&mut self) {
+        let state = self.timeline.tentative();
+        self.topics_seen.retain(|id, _| state.group(id).is_some());
+        self.streams.retain(|id, memory| memory.waits_for_members || state.group(id).is_some());
     }
 
     /// Whether a consumer group has still to be compared with this version of the topics.

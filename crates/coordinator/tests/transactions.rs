@@ -1,5 +1,5 @@
 //! Runs the files of `transactions/`: commands begin with `> `, and the lines after each are what comes of it: a `+` for
-//! a record, a `!` for markers that are ordered, and `12: OK ..` for the answer to the 12th request. A file begins
+//! a record, a `!` for markers that are ordered, a `?` for orders that are still wanted, and `12: OK ..` for the answer to the 12th request. A file begins
 //! anew with a line of settings, as `= version=2`.
 //!
 //! `UPDATE=1 cargo test -p klamm-coordinator` writes what comes out into the files, to be read and committed.
@@ -112,10 +112,7 @@ impl Harness {
             self.answer(answer);
         }
         for order in response.markers {
-            let (result, again) = (
-                if order.is_commit { "commit" } else { "abort" },
-                if order.is_retry { " again" } else { "" },
-            );
+            let (result, again) = (end(&order), if order.is_retry { " again" } else { "" });
             let line = format!(
                 "! {} {}:{} {result} v{} by {} into{}{again}",
                 order.id,
@@ -305,14 +302,22 @@ impl Harness {
         self.load();
     }
 
-    /// Answers the last order, or that of an earlier coordinator.
-    fn answer_order(&mut self, id: &StrBytes, of: Option<i32>, results: &[(TxnPartition, MarkerResult)]) {
-        let is_meant =
-            |order: &&MarkerOrder| order.id == *id && of.is_none_or(|epoch| order.coordinator_epoch == epoch);
+    /// Answers the last order, or the last one of an earlier coordinator (its epoch) or end (commit or abort).
+    fn answer_order(&mut self, id: &StrBytes, of: Option<&str>, results: &[(TxnPartition, MarkerResult)]) {
+        let is_of = |order: &MarkerOrder, of| order.coordinator_epoch.to_string() == of || end(order) == of;
+        let is_meant = |order: &&MarkerOrder| order.id == *id && of.is_none_or(|of| is_of(order, of));
         let order = self.orders.iter().rev().find(is_meant).expect("an order").clone();
         let context = self.context();
         let outcome = self.coordinator().markers_answered(context, &order, results);
         self.carry_out(outcome, None);
+    }
+
+    fn say_wanted(&mut self, id: &StrBytes) {
+        for order in self.orders.clone().iter().filter(|order| order.id == *id) {
+            if self.coordinator().wants(order) {
+                self.say(&format!("? {} by {}", end(order), order.coordinator_epoch));
+            }
+        }
     }
 
     fn carry_out_line(&mut self, line: &str) {
@@ -358,10 +363,10 @@ impl Harness {
                     "gone" => (MarkerResult::Gone, 2),
                     _ => (MarkerResult::Answered(error_code(words[2])), 3),
                 };
-                let of = option("of").map(|epoch| epoch.parse().expect("an epoch"));
                 let results: Vec<_> = words[from..].iter().map(|word| (partition(word), result)).collect();
-                self.answer_order(&id, of, &results);
+                self.answer_order(&id, option("of"), &results);
             }
+            "wanted" => self.say_wanted(&id),
             "describe" => self.ask(&TransactionRequest::Describe { ids: vec![id] }),
             "list" => self.ask(&TransactionRequest::List(ListFilters {
                 states: option("states")
@@ -385,6 +390,10 @@ impl Harness {
         self.log.iter().for_each(|record| replayed.replay(record));
         assert_eq!(*self.coordinator().state(), replayed, "the log tells the state");
     }
+}
+
+fn end(order: &MarkerOrder) -> &'static str {
+    if order.is_commit { "commit" } else { "abort" }
 }
 
 fn error_code(name: &str) -> ErrorCode {

@@ -81,6 +81,10 @@ impl ShareGroup {
         if self.members.is_empty() { State::Empty } else { State::Stable }
     }
 
+    pub(crate) fn has_members(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     pub(crate) fn is_subscribed_to(&self, topic: &str) -> bool {
         self.members.values().any(|member| member.topics.contains(topic))
     }

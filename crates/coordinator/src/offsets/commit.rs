@@ -9,7 +9,8 @@ use crate::effect::Step;
 use crate::group::GroupRef;
 use crate::record::GroupRecord;
 use klamm_protocol::api::offset_commit::{
-    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 use klamm_protocol::api::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitResponse, TxnOffsetCommitResponsePartition,
@@ -48,16 +49,14 @@ impl GroupCoordinator {
                 group.note_commit(&request.member_id, step);
             }
             Some(GroupRef::Consumer(group)) => {
-                let topics = request.topics.iter();
-                let partitions = topics.flat_map(|topic| {
-                    topic.partitions.iter().map(|partition| (topic.topic_id, partition.partition_index))
-                });
+                let partitions = self
+                    .fitting(request)
+                    .map(|(topic, partition)| (topic.topic_id, partition.partition_index));
                 group.check_commit(&committer, api_version, partitions)?;
             }
             Some(GroupRef::Streams(group)) => {
-                let partitions = request.topics.iter().flat_map(|topic| {
-                    topic.partitions.iter().map(|partition| (&topic.name, partition.partition_index))
-                });
+                let partitions =
+                    self.fitting(request).map(|(topic, partition)| (&topic.name, partition.partition_index));
                 group.check_commit(&committer, api_version, partitions)?;
             }
             Some(GroupRef::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
@@ -120,14 +119,22 @@ impl GroupCoordinator {
             Some(GroupRef::Classic(group)) => group.check_commit(&committer)?,
             Some(GroupRef::Consumer(group)) => {
                 let partitions = request.topics.iter().flat_map(|topic| {
-                    let id = cluster.id(&topic.name).unwrap_or(Uuid::ZERO);
-                    topic.partitions.iter().map(move |partition| (id, partition.partition_index))
+                    let id = cluster.id(&topic.name);
+                    // Of a topic that is not there, all partitions are: nobody can have been assigned any.
+                    let partitions = topic.partitions.iter().filter(move |partition| {
+                        id.is_none() || self.fits(partition.committed_metadata.as_ref())
+                    });
+                    partitions.map(move |partition| (id.unwrap_or(Uuid::ZERO), partition.partition_index))
                 });
                 group.check_commit(&committer, 0, partitions)?;
             }
             Some(GroupRef::Streams(group)) => {
                 let partitions = request.topics.iter().flat_map(|topic| {
-                    topic.partitions.iter().map(|partition| (&topic.name, partition.partition_index))
+                    let partitions = topic
+                        .partitions
+                        .iter()
+                        .filter(|partition| self.fits(partition.committed_metadata.as_ref()));
+                    partitions.map(|partition| (&topic.name, partition.partition_index))
                 });
                 group.check_commit(&committer, 0, partitions)?;
             }
@@ -167,11 +174,27 @@ impl GroupCoordinator {
         Ok(response)
     }
 
+    /// The partitions of a commit whose metadata is not too long. The others are refused by themselves, so that it does
+    /// not matter to the rest whether the member may commit them.
+    fn fitting<'a>(
+        &'a self,
+        request: &'a OffsetCommitRequest,
+    ) -> impl Iterator<Item = (&'a OffsetCommitRequestTopic, &'a OffsetCommitRequestPartition)> {
+        request.topics.iter().flat_map(move |topic| {
+            let partitions = topic.partitions.iter();
+            let kept = partitions.filter(move |partition| self.fits(partition.committed_metadata.as_ref()));
+            kept.map(move |partition| (topic, partition))
+        })
+    }
+
     fn check_metadata(&self, metadata: Option<&StrBytes>) -> ErrorCode {
+        if self.fits(metadata) { ErrorCode::None } else { ErrorCode::OffsetMetadataTooLarge }
+    }
+
+    fn fits(&self, metadata: Option<&StrBytes>) -> bool {
         let max = self.settings().offset_metadata_length_max;
         // Bytes are never fewer than UTF-16 units, so that short metadata need not be counted.
-        let fits = |metadata: &StrBytes| metadata.len() <= max || metadata.encode_utf16().count() <= max;
-        if metadata.is_none_or(fits) { ErrorCode::None } else { ErrorCode::OffsetMetadataTooLarge }
+        metadata.is_none_or(|metadata| metadata.len() <= max || metadata.encode_utf16().count() <= max)
     }
 }
 

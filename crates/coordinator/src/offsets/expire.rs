@@ -9,7 +9,8 @@ use klamm_protocol::StrBytes;
 impl GroupCoordinator {
     /// Writes tombstones for every offset whose retention is over, and for every group without members whose
     /// last offset goes, and sets the timer for the next time.
-    pub(crate) fn expire(&self, step: &mut Step) {
+    pub(crate) fn expire(&mut self, step: &mut Step) {
+        self.forget_unwritten_groups();
         for (id, _) in self.state().groups() {
             let Some(group) = self.group(id).filter(GroupRef::expires) else { continue };
             if self.expire_offsets_of(id, &group, step) && group.is_empty() {

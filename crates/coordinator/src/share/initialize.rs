@@ -1,8 +1,11 @@
 //! InitializeShareGroupState (key 83): gives a share partition a new state, whatever it had.
 //!
-//! Unless it has one of the same epoch and is asked for one without a start offset: then the request has come before, and
-//! its answer was lost or late. Members may have consumed since, which Kafka forgets. With a start offset it counts each
-//! time, since an administrator may alter a group's offsets several times in one epoch.
+//! Unless it has one that says where the group is, and is asked for one without a start offset: the group's coordinator
+//! does not know of the state, since it was not told that making it, or altering the group's offsets, had succeeded, or it
+//! asks again because an answer was lost or late. Kafka makes a new state then, and forgets the offset that an administrator
+//! has set, and what members have consumed since. Of the same epoch, all of it stays as it is; otherwise the epoch rises.
+//!
+//! With a start offset it counts each time, since an administrator may alter a group's offsets several times in one epoch.
 
 use super::request::{InitialState, SharePartitionKey, ShareStateContext, ShareStateReply};
 use super::{Decided, ShareCoordinator, ShareRecord, check_epoch, check_partition};
@@ -27,9 +30,15 @@ impl ShareCoordinator {
         context.check_exists(key)?;
         // How far deliveries lag behind can only be told from a start offset that is known (KIP-1226).
         let is_unknown = initial.start_offset == UNINITIALIZED_START_OFFSET;
-        let is_same_epoch = before.is_some_and(|before| before.state_epoch == initial.state_epoch);
-        if is_unknown && is_same_epoch && initial.state_epoch != -1 {
-            return Ok((None, ShareStateReply::Done(Ok(()))));
+        if let Some(before) = before.filter(|_| is_unknown) {
+            if initial.state_epoch == before.state_epoch && initial.state_epoch != -1 {
+                return Ok((None, ShareStateReply::Done(Ok(()))));
+            }
+            if before.start_offset != UNINITIALIZED_START_OFFSET {
+                let state_epoch = before.state_epoch.max(initial.state_epoch);
+                let value = ShareSnapshotValue { state_epoch, ..before.snapshot(context.now_ms) };
+                return Ok((Some(ShareRecord::snapshot(key, value)), ShareStateReply::Done(Ok(()))));
+            }
         }
         let value = ShareSnapshotValue {
             snapshot_epoch: before.map_or(0, |before| before.snapshot_epoch.wrapping_add(1)),

@@ -22,6 +22,12 @@ impl ShareCoordinator {
         };
         check_epoch(state.leader_epoch_max, write.leader_epoch, ErrorCode::FencedLeaderEpoch)?;
         check_epoch(state.state_epoch_max, write.state_epoch, ErrorCode::FencedStateEpoch)?;
+        // Which epochs there have been is forgotten with a state that is deleted, and the group that comes after begins with
+        // low ones: what is still written of the one before is of a later epoch. Kafka takes it.
+        let is_other = state.state_epoch != -1 && write.state_epoch != state.state_epoch;
+        if write.state_epoch != -1 && is_other {
+            return Err(ErrorCode::FencedStateEpoch.into());
+        }
         context.check_exists(key)?;
         // Kafka takes such a batch, and then does not come to an end with it.
         if write.state_batches.iter().any(|batch| batch.first_offset > batch.last_offset) {

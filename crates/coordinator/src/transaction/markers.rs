@@ -3,7 +3,7 @@
 
 use super::TransactionCoordinator;
 use super::request::{Step, TransactionContext, TransactionOutcome, TransactionTimer};
-use super::state::{NO_PRODUCER, TransactionRecord, TransactionState, TxnPartition};
+use super::state::{NO_PRODUCER, Transaction, TransactionRecord, TransactionState, TxnPartition};
 use klamm_protocol::{ErrorCode, StrBytes};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,11 +44,22 @@ pub enum MarkerResult {
 }
 
 /// A decided transaction on its way to being complete.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Unacknowledged {
     producer_id: i64,
     producer_epoch: i16,
     pub(super) partitions: BTreeSet<TxnPartition>,
+    /// As it was decided: by this it is told from the next, which may have the same epoch.
+    decided: Arc<Transaction>,
+}
+
+impl Unacknowledged {
+    /// Whether an order may be for this decision. With versions 0 and 1 one for the other end may have the same epoch.
+    fn is_ordered_by(&self, order: &MarkerOrder) -> bool {
+        let is_commit = self.decided.state == TransactionState::PrepareCommit;
+        (self.producer_id, self.producer_epoch, is_commit)
+            == (order.producer_id, order.producer_epoch, order.is_commit)
+    }
 }
 
 enum Fate {
@@ -77,7 +88,8 @@ impl TransactionCoordinator {
         let mut step = Step::new(context);
         for id in decided {
             let Some(transaction) = self.committed_state().get(id).cloned() else { continue };
-            if !transaction.state.is_decided() {
+            let is_ordered = |waiting: &Unacknowledged| Arc::ptr_eq(&waiting.decided, &transaction);
+            if !transaction.state.is_decided() || self.unacknowledged.get(id).is_some_and(is_ordered) {
                 continue;
             }
             let order = self.order(id, transaction.partitions.clone(), false);
@@ -87,6 +99,7 @@ impl TransactionCoordinator {
                     producer_id: transaction.producer_id,
                     producer_epoch: transaction.producer_epoch,
                     partitions: transaction.partitions.clone(),
+                    decided: Arc::clone(&transaction),
                 },
             );
             if transaction.partitions.is_empty() {
@@ -117,9 +130,14 @@ impl TransactionCoordinator {
         })
     }
 
-    /// The leader epoch of its partition in which it coordinates.
-    pub const fn epoch(&self) -> i32 {
-        self.coordinator_epoch
+    /// Whether an order is of this coordinator, not of an earlier one of the same partition, and some of its markers are
+    /// still to be written. The next transaction may have the same epoch, so that it would be ended by a marker too many.
+    pub fn wants(&self, order: &MarkerOrder) -> bool {
+        let waits = |waiting: &Unacknowledged| {
+            waiting.is_ordered_by(order) && !waiting.partitions.is_disjoint(&order.partitions)
+        };
+        order.coordinator_epoch == self.coordinator_epoch
+            && self.unacknowledged.get(&order.id).is_some_and(waits)
     }
 
     /// What became of an order; nothing comes of it if the order is of an earlier coordinator. As with [`Self::handle`].
@@ -136,7 +154,7 @@ impl TransactionCoordinator {
             return step.finish();
         }
         let Some(waiting) = self.unacknowledged.get_mut(&order.id) else { return step.finish() };
-        if (waiting.producer_id, waiting.producer_epoch) != (order.producer_id, order.producer_epoch) {
+        if !waiting.is_ordered_by(order) {
             return step.finish();
         }
         let mut again = BTreeSet::new();
@@ -167,7 +185,7 @@ impl TransactionCoordinator {
         else {
             return;
         };
-        let is_same = |transaction: &super::Transaction| {
+        let is_same = |transaction: &Transaction| {
             transaction.state.is_decided()
                 && (transaction.producer_id, transaction.producer_epoch)
                     == (waiting.producer_id, waiting.producer_epoch)

@@ -207,6 +207,11 @@ pub struct TransactionRecord {
 }
 
 impl TransactionRecord {
+    /// The transactional id.
+    pub const fn id(&self) -> &StrBytes {
+        &self.id
+    }
+
     /// Reads a record, whose id lies in the key's buffer until it is replayed. `None`: its key or value is of a kind that
     /// this version does not know, as a newer broker may have left after a downgrade; such records are skipped.
     ///

@@ -314,6 +314,7 @@ fn txn_commit(line: &Line<'_>) -> TxnOffsetCommitRequest {
     let partition = TxnOffsetCommitRequestPartition {
         partition_index: line.number(2),
         committed_offset: line.number(3),
+        committed_metadata: line.options.get("metadata").map(|text| StrBytes::from(*text)),
         ..Default::default()
     };
     let topic =

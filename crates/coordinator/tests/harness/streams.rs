@@ -39,7 +39,13 @@ pub(crate) fn heartbeat(line: &Line<'_>) -> StreamsGroupHeartbeatRequest {
         endpoint_information_epoch: line.option("endpoints", 0),
         instance_id: line.instance(),
         rebalance_timeout_ms: line.option("rebalance", -1),
-        topology: line.options.get("topology").map(|text| topology(text, line.option("version", 0))),
+        topology: line.options.get("topology").map(|text| {
+            let mut topology = topology(text, line.option("version", 0));
+            if line.option("reversed", false) {
+                topology.subtopologies.reverse();
+            }
+            topology
+        }),
         active_tasks: has(false),
         standby_tasks: has(true),
         warmup_tasks: (!words.is_empty()).then(Vec::new),

@@ -14,6 +14,7 @@ use klamm_protocol::coordinator::group::{
     ConsumerGroupMetadataValue, ConsumerGroupTargetAssignmentMemberValue,
     ConsumerGroupTargetAssignmentMetadataValue,
 };
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// See [`draft::Draft`].
@@ -125,17 +126,20 @@ impl Draft<'_> {
 }
 
 impl ConsumerGroup {
-    /// The assignor that most members ask for; if none does, the first of the broker's.
+    /// The assignor that most members ask for, of those that the broker offers (`group.consumer.assignors`); of two that as
+    /// many ask for, uniform; if nobody asks for one, the first of the broker's.
     pub(super) fn preferred_assignor(&self, settings: &GroupSettings) -> Assignor {
+        let offered: Vec<_> =
+            settings.consumer_assignors.iter().filter_map(|name| Assignor::from_name(name)).collect();
         let mut votes: BTreeMap<Assignor, usize> = BTreeMap::new();
         for name in self.members.values().filter_map(|member| member.assignor.as_ref()) {
-            if let Some(assignor) = Assignor::from_name(name) {
+            // Members of an earlier run of the broker may have asked for what it does not offer any more.
+            if let Some(assignor) = Assignor::from_name(name).filter(|assignor| offered.contains(assignor)) {
                 *votes.entry(assignor).or_default() += 1;
             }
         }
-        let preferred = votes.into_iter().max_by_key(|(_, count)| *count).map(|(assignor, _)| assignor);
-        let first = settings.consumer_assignors.iter().find_map(|name| Assignor::from_name(name));
-        preferred.or(first).unwrap_or_default()
+        let preferred = votes.into_iter().max_by_key(|(assignor, count)| (*count, Reverse(*assignor)));
+        preferred.map(|(assignor, _)| assignor).or(offered.first().copied()).unwrap_or_default()
     }
 
     /// The records that delete the group.

@@ -40,10 +40,10 @@ impl GroupCoordinator {
         step: &mut Step,
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
         check(request, context.api_version, self.settings())?;
-        let is_leaving = matches!(request.member_epoch, LEFT | LEFT_FOR_A_WHILE);
-        let group =
-            self.consumer_group_to_join(&request.group_id, request.member_epoch == 0, cluster, step)?;
+        let is_leaving = is_leave(request.member_epoch);
         let id = &request.group_id;
+        let was_rebalancing = self.is_classic_rebalancing(id);
+        let group = self.consumer_group_to_join(id, request.member_epoch, cluster, step)?;
         let version = cluster.version();
         let topics_are_new = self.has_new_topics(id, version, group.epoch);
         let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
@@ -53,7 +53,7 @@ impl GroupCoordinator {
             self.adopt(id, became);
             return response;
         }
-        let response = draft.heartbeat(context, request, topics_are_new)?;
+        let response = draft.heartbeat(context, request, topics_are_new, was_rebalancing)?;
         let epoch = draft.group.epoch;
         self.note_topics_seen(id, version, epoch);
         // Who waits in the classic group that has just become a consumer group has to rejoin.
@@ -61,15 +61,25 @@ impl GroupCoordinator {
         Ok(response)
     }
 
+    /// Whether a classic group has members that wait for new assignments. If it becomes a consumer group these have to be
+    /// made, also if who comes is a static member that takes the place of itself, for whom alone nothing would change.
+    fn is_classic_rebalancing(&self, id: &StrBytes) -> bool {
+        let Some(GroupRef::Classic(group)) = self.group(id) else { return false };
+        matches!(group.state(), ClassicState::PreparingRebalance | ClassicState::CompletingRebalance)
+    }
+
     /// The group as it is, a new one, one that takes the place of an empty classic group, or what a classic group
     /// becomes.
     fn consumer_group_to_join(
         &self,
         id: &StrBytes,
-        may_create: bool,
+        member_epoch: i32,
         cluster: &dyn Cluster,
         step: &mut Step,
     ) -> Result<ConsumerGroup, Refusal> {
+        let may_create = member_epoch == 0;
+        // Who leaves is told of no kind of group, as by Kafka.
+        let kind = if is_leave(member_epoch) { "Group" } else { "Consumer group" };
         match self.group(id) {
             Some(GroupRef::Consumer(group)) => Ok(group.clone()),
             Some(GroupRef::Classic(group)) if may_create && group.state() == ClassicState::Empty => {
@@ -83,7 +93,7 @@ impl GroupCoordinator {
                 Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {id} is not a consumer group.")))
             }
             None if may_create => Ok(ConsumerGroup::default()),
-            None => Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("Consumer group {id} not found."))),
+            None => Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("{kind} {id} not found."))),
         }
     }
 
@@ -162,6 +172,7 @@ impl Draft<'_> {
         context: &RequestContext,
         request: &ConsumerGroupHeartbeatRequest,
         topics_are_new: bool,
+        was_rebalancing: bool,
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
         let reported = request.topic_partitions.as_ref().map(|topics| {
             topics.iter().map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect()
@@ -174,7 +185,7 @@ impl Draft<'_> {
         }
         let have_names_changed = updated.topics != before.topics;
         let has_regex_changed = updated.regex != before.regex;
-        let must_bump = self.note_regex(&before, &updated)? || have_names_changed;
+        let must_bump = self.note_regex(&before, &updated)? || have_names_changed || was_rebalancing;
         if must_bump || topics_are_new {
             self.refresh_epoch(must_bump);
         }
@@ -375,4 +386,8 @@ fn response_assignment(assigned: &Partitions) -> ResponseAssignment {
         ConsumerGroupHeartbeatResponseTopicPartitions { topic_id: *id, partitions, ..Default::default() }
     };
     ResponseAssignment { topic_partitions: assigned.iter().map(topic).collect(), ..Default::default() }
+}
+
+const fn is_leave(member_epoch: i32) -> bool {
+    matches!(member_epoch, LEFT | LEFT_FOR_A_WHILE)
 }

@@ -2,6 +2,7 @@
 
 use super::ShareGroup;
 use super::decide::Draft;
+use super::initialize::may_be_deleted;
 use super::request::Initialize;
 use super::state_partitions::{NamedPartitions, Topics};
 use crate::cluster::Cluster;
@@ -38,6 +39,15 @@ impl GroupCoordinator {
                 return Err((ErrorCode::GroupIdNotFound, format!("Group {id} is not a share group.")));
             }
         };
+        let is_deleting = group.state_partitions.as_ref().is_some_and(|state| {
+            let ids = request.topics.iter().filter_map(|topic| cluster.id(&topic.topic_name));
+            ids.into_iter().any(|id| state.deleting.contains(&id))
+        });
+        if is_deleting && may_be_deleted(step.now_ms, self.share_state_noted(id)) {
+            // Administrators' clients try again.
+            let message = "Offsets of these topics are being deleted.".to_owned();
+            return Err((ErrorCode::CoordinatorLoadInProgress, message));
+        }
         let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
         let mut offsets = Offsets::new();
         let mut response = AlterShareGroupOffsetsResponse::default();

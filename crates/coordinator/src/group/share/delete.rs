@@ -92,7 +92,8 @@ impl GroupCoordinator {
         Ok((response, going))
     }
 
-    /// The state of these topics is deleted.
+    /// The state of these topics is deleted. If that took so long that it was made anew meanwhile, that state is gone as
+    /// well, or may be: the next heartbeat asks for it, which leaves alone what is there.
     pub(crate) fn end_delete_share_offsets(
         &self,
         cluster: &dyn Cluster,
@@ -102,7 +103,11 @@ impl GroupCoordinator {
         let Some(GroupState::Share(group)) = self.state().group(id) else { return };
         let Some(state) = &group.state_partitions else { return };
         let mut state = StatePartitions::clone(state);
-        state.deleting.retain(|topic| !topics.contains(topic));
+        for topic in topics {
+            state.initializing.remove(topic);
+            state.initialized.remove(topic);
+            state.deleting.remove(topic);
+        }
         let group = ShareGroup::clone(group);
         Draft::new(id.clone(), group, self.settings(), cluster, step).write_state_partitions(&state);
     }
@@ -137,6 +142,10 @@ impl Draft<'_> {
         let state = self.state_partitions();
         let mut going = TopicPartitions::new();
         for (id, topic) in state.initialized.iter().chain(&state.initializing) {
+            // A topic that was deleted while no coordinator heard of it: no state of it can be, and it is in nobody's way.
+            if self.cluster.partition_count(*id).is_none() {
+                continue;
+            }
             going.entry(*id).or_default().extend(&topic.partitions);
         }
         for topic in &state.deleting {
@@ -157,9 +166,12 @@ fn give_up_topic(
     name: &str,
 ) -> Result<(Uuid, BTreeSet<i32>), &'static str> {
     let Some(id) = cluster.id(name) else { return Err(ErrorCode::UnknownTopicOrPartition.default_message()) };
-    if let Some(initialized) = state.initialized.remove(&id) {
+    // What is asked for may be made before the deletion is carried out, and then it goes too.
+    let noted = [state.initialized.remove(&id), state.initializing.remove(&id)];
+    let going: BTreeSet<i32> = noted.into_iter().flatten().flat_map(|topic| topic.partitions).collect();
+    if !going.is_empty() {
         state.deleting.insert(id);
-        return Ok((id, initialized.partitions));
+        return Ok((id, going));
     }
     if state.deleting.contains(&id) {
         return Ok((id, (0..cluster.partition_count(id).unwrap_or(0)).collect()));

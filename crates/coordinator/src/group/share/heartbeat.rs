@@ -47,13 +47,13 @@ impl GroupCoordinator {
         };
         let version = cluster.version();
         let topics_are_new = self.has_new_topics(id, version, group.epoch);
-        let asked_ms = self.share_state_noted_ms(id);
+        let noted = self.share_state_noted(id);
         let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
         if is_leaving {
             return Ok((draft.leave(&request.member_id)?, Initialize::new()));
         }
         let response = draft.heartbeat(context, request, topics_are_new)?;
-        let initialize = draft.initialize_subscribed(asked_ms);
+        let initialize = draft.initialize_subscribed(noted);
         let epoch = draft.group.epoch;
         self.note_topics_seen(id, version, epoch);
         Ok((response, initialize))

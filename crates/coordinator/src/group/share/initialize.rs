@@ -8,7 +8,7 @@ use super::decide::Draft;
 use super::request::{Initialize, TopicPartitions};
 use super::state_partitions::{NamedPartitions, StatePartitions, Topics};
 use crate::cluster::Cluster;
-use crate::coordinator::GroupCoordinator;
+use crate::coordinator::{GroupCoordinator, ShareStateNoted};
 use crate::effect::Step;
 use crate::group::GroupState;
 use crate::record::ShareRecord;
@@ -16,11 +16,15 @@ use crate::share::{InitialState, SharePartitionKey};
 use klamm_protocol::{StrBytes, Uuid};
 use std::collections::BTreeSet;
 
+/// How long a deletion of state may take: it is tried for half a minute, and the last attempt may take as long again.
+const DELETION_MS_MAX: i64 = 60_000;
+
 /// As Kafka names topics that are gone.
 const UNKNOWN_TOPIC: &str = "<UNKNOWN>";
 
 impl GroupCoordinator {
     /// The share coordinator has made state for these partitions, or could not, so that they are to be asked for again.
+    /// Those that are not waited for any more have been given up, and the state may be deleted already.
     pub(crate) fn share_state_initialized(
         &self,
         cluster: &dyn Cluster,
@@ -31,18 +35,18 @@ impl GroupCoordinator {
         let group = ShareGroup::clone(group);
         let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
         let mut state = draft.state_partitions();
-        let has_asked = !state.initializing.is_empty();
-        take(&mut state.initializing, partitions);
+        let taken = take(&mut state.initializing, partitions);
+        if taken.is_empty() {
+            return;
+        }
         if is_done {
-            for (topic, indexes) in partitions {
-                let initialized = state.initialized.entry(*topic).or_default();
-                initialized.name = topic_name(cluster, *topic);
+            for (topic, indexes) in taken {
+                let initialized = state.initialized.entry(topic).or_default();
+                initialized.name = topic_name(cluster, topic);
                 initialized.partitions.extend(indexes);
             }
         }
-        if !partitions.is_empty() && (is_done || has_asked) {
-            draft.write_state_partitions(&state);
-        }
+        draft.write_state_partitions(&state);
     }
 }
 
@@ -56,15 +60,20 @@ impl Draft<'_> {
         self.write(ShareRecord::StatePartitions(Some(Box::new(value))));
     }
 
-    /// What state has to be made for the topics that the group reads: for what has none, and for what was asked for at
-    /// `asked_ms` and is late.
-    pub(super) fn initialize_subscribed(&mut self, asked_ms: i64) -> Initialize {
+    /// What state has to be made for the topics that the group reads: for what has none, and for what was asked for and is
+    /// late. While it is being deleted, not yet: Kafka asks for both, and if the deletion is carried out last, the group
+    /// has partitions without state, which nobody can read.
+    pub(super) fn initialize_subscribed(&mut self, noted: ShareStateNoted) -> Initialize {
         let state = self.state_partitions();
         let is_late =
-            self.step.now_ms.saturating_sub(asked_ms) >= self.settings.share_initialize_retry_interval_ms;
+            !is_within(self.settings.share_initialize_retry_interval_ms, noted.last_ms, self.step.now_ms);
+        let may_be_deleted = may_be_deleted(self.step.now_ms, noted);
         let mut missing = Topics::new();
         for name in self.group.subscribed_names() {
             let Some(id) = self.cluster.id(name) else { continue };
+            if may_be_deleted && state.deleting.contains(&id) {
+                continue;
+            }
             let initialized = state.initialized.get(&id);
             let asked = state.initializing.get(&id).filter(|_| !is_late);
             let known: BTreeSet<i32> =
@@ -110,16 +119,31 @@ impl Draft<'_> {
     }
 }
 
-/// Takes partitions away, and topics that have none left.
-fn take(topics: &mut Topics, partitions: &TopicPartitions) {
+/// Whether deletions that were noted may still be under way.
+pub(super) fn may_be_deleted(now_ms: i64, noted: ShareStateNoted) -> bool {
+    is_within(DELETION_MS_MAX, noted.last_empty_ms, now_ms)
+}
+
+/// Whether it is so short a time since then. Not if the clock was set back: nobody waits until it has caught up.
+fn is_within(ms: i64, since_ms: i64, now_ms: i64) -> bool {
+    (0..ms).contains(&now_ms.saturating_sub(since_ms))
+}
+
+/// Takes partitions away, and topics that have none left. Those that were there.
+fn take(topics: &mut Topics, partitions: &TopicPartitions) -> TopicPartitions {
+    let mut taken = TopicPartitions::new();
     for (id, indexes) in partitions {
-        if let Some(topic) = topics.get_mut(id) {
-            topic.partitions.retain(|index| !indexes.contains(index));
-            if topic.partitions.is_empty() {
-                topics.remove(id);
-            }
+        let Some(topic) = topics.get_mut(id) else { continue };
+        let there: BTreeSet<i32> = topic.partitions.intersection(indexes).copied().collect();
+        topic.partitions.retain(|index| !there.contains(index));
+        if topic.partitions.is_empty() {
+            topics.remove(id);
+        }
+        if !there.is_empty() {
+            taken.insert(*id, there);
         }
     }
+    taken
 }
 
 pub(super) fn topic_name(cluster: &dyn Cluster, id: Uuid) -> StrBytes {

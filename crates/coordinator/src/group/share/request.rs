@@ -40,9 +40,9 @@ pub enum ShareGroupRequest {
     Initialized {
         /// The group.
         group: StrBytes,
-        /// The partitions that were asked for.
+        /// Of the partitions that were asked for, those of which that is so.
         partitions: TopicPartitions,
-        /// Whether all of them have it.
+        /// Whether they have it.
         is_done: bool,
     },
     /// AlterShareGroupOffsets.

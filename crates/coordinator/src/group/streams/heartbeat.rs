@@ -23,9 +23,11 @@ use crate::request::RequestContext;
 use crate::topic_hash::group_hash;
 use klamm_protocol::api::streams_group_heartbeat::{
     Status as ResponseStatus, StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatRequestTaskIds,
+    Topology as RequestTopology,
 };
+use klamm_protocol::coordinator::group::StreamsGroupTopologyValue;
 use klamm_protocol::{ErrorCode, StrBytes};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl GroupCoordinator {
@@ -42,6 +44,7 @@ impl GroupCoordinator {
         }
         let (group, is_new) =
             self.streams_group_to_join(&request.group_id, request.member_epoch == 0, step)?;
+        check_tags(request)?;
         // What is known of a group beside its records is kept only once it has some.
         let mut memory = self.take_streams_memory(&request.group_id);
         let draft = Draft::new(request.group_id.clone(), group, self.settings(), cluster, step);
@@ -173,21 +176,13 @@ impl Heartbeat<'_> {
         request: &StreamsGroupHeartbeatRequest,
         member: &Member,
     ) -> Result<Arc<Topology>, Refusal> {
+        let brought = request.topology.as_ref().map(sound).transpose()?;
         let Some(known) = self.draft.group.topology.clone() else {
-            let brought = request.topology.as_ref().ok_or_else(unforeseen)?;
-            let record = to_record(brought);
-            let topology = Topology::new(&record);
-            let has_doubles = topology.subtopologies.len() != record.subtopologies.len();
-            if brought.epoch < 0 || has_doubles {
-                return Err(unforeseen());
-            }
+            let (record, topology) = brought.ok_or_else(unforeseen)?;
             self.draft.write(StreamsRecord::Topology(Some(Box::new(record))));
             return Ok(Arc::new(topology));
         };
-        if let Some(brought) = &request.topology
-            && brought.epoch >= known.epoch
-            && Topology::new(&to_record(brought)) != *known
-        {
+        if brought.is_some_and(|(_, brought)| brought.epoch >= known.epoch && brought != *known) {
             return Err(Refusal::new(ErrorCode::InvalidRequest, "Topology updates are not supported yet."));
         }
         if member.topology_epoch < known.epoch {
@@ -307,6 +302,21 @@ fn check_epoch(member: &Member, request: &StreamsGroupHeartbeatRequest) -> Resul
         super::tasks::contains(&has.warmup, id, index)
     });
     if received == member.previous_epoch && has_only_its_own { Ok(()) } else { fenced("smaller") }
+}
+
+/// The topology that a member brings, in the form of its record too.
+fn sound(brought: &RequestTopology) -> Result<(StreamsGroupTopologyValue, Topology), Refusal> {
+    let record = to_record(brought);
+    let topology = Topology::new(&record);
+    let has_doubles = topology.subtopologies.len() != record.subtopologies.len();
+    if brought.epoch < 0 || has_doubles { Err(unforeseen()) } else { Ok((record, topology)) }
+}
+
+/// A member has one tag of each name.
+fn check_tags(request: &StreamsGroupHeartbeatRequest) -> Result<(), Refusal> {
+    let tags = request.client_tags.as_deref().unwrap_or_default();
+    let names: BTreeSet<&StrBytes> = tags.iter().map(|tag| &tag.key).collect();
+    if names.len() == tags.len() { Ok(()) } else { Err(unforeseen()) }
 }
 
 fn is_within(

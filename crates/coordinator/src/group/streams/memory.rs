@@ -20,7 +20,7 @@ pub(crate) struct Memory {
     /// Raised whenever tasks of a process that answers queries change.
     pub(super) endpoint_epoch: i32,
     /// The first assignment waits for more members.
-    pub(super) waits_for_members: bool,
+    pub(crate) waits_for_members: bool,
 }
 
 impl Memory {

@@ -228,11 +228,19 @@ impl Delivery {
         };
     }
 
-    /// Ends the change that `write` was for. Returns whether there was one.
+    /// Whether a change that ends may make it available: one of `write` that was to do so, or has failed.
+    pub(crate) fn may_be_free_after(&self, write: WriteId, is_written: bool) -> bool {
+        let is_its = self.before.as_ref().is_some_and(|before| before.write == write);
+        is_its && (!is_written || matches!(self.state, RecordState::Available))
+    }
+
+    /// Ends the change that `write` was for. One that is free by that and before the start is given up. Returns whether there
+    /// was a change.
     pub(crate) fn end(
         &mut self,
         write: WriteId,
         is_written: bool,
+        is_before_start: bool,
         now: Duration,
         settings: &Settings,
     ) -> bool {
@@ -242,8 +250,14 @@ impl Delivery {
         let Some(before) = self.before.take_if(|before| before.write == write) else { return false };
         if is_written || self.is_final {
             self.locked_until = None;
+            if is_before_start && self.is_available() {
+                self.archive();
+            }
         } else if self.locked_until.is_some_and(|until| until <= now) {
             self.free(settings);
+            if is_before_start {
+                self.archive();
+            }
         } else {
             self.state = before.state;
             self.member = before.member;

@@ -27,7 +27,7 @@ use self::{
 };
 use crate::{
     error::ApiError,
-    inter_broker::InterBroker,
+    inter_broker::{InterBroker, Unanswered},
     node::Node,
     shard::{
         ShardRequest, Shards,
@@ -141,7 +141,7 @@ impl DeadLetterQueues {
             ..Default::default()
         };
         let request = ProduceRequest { acks: -1, timeout_ms, topic_data: vec![topic], ..Default::default() };
-        let unreachable = |reason: String| ApiError::new(ErrorCode::NetworkException, reason);
+        let unreachable = |reason: Unanswered| ApiError::new(ErrorCode::NetworkException, reason.to_string());
         let answer = self.inter_broker.call(to.leader, &request).await.map_err(unreachable)?;
         let mut partitions = answer.responses.into_iter().flat_map(|topic| topic.partition_responses);
         let Some(answer) = partitions.find(|partition| partition.index == to.at.index) else {

@@ -10,7 +10,7 @@ use klamm_protocol::{
         },
         fetch::{FetchPartition, FetchRequest, FetchTopic},
     },
-    records::{BatchIter, Record},
+    records::{BatchBuilder, BatchIter, BatchOptions, Record},
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     harness::{TestNode, beside_others, eventually, fresh_dir, log_lines},
     share::{
         ACCEPT, Consumer, GROUP, REJECT, RELEASE, SETTINGS, TOPIC, configure_group, delete_state, initialize,
-        initialize_at, produce, start, start_leader, write_dead_letters, write_state,
+        initialize_at, produce, produce_batch, start, start_leader, write_dead_letters, write_state,
     },
 };
 
@@ -188,6 +188,42 @@ fn what_cannot_get_to_the_queue_waits_for_it() {
 }
 
 #[test]
+fn a_queue_that_is_compacted_gets_nothing_until_it_is_not() {
+    let _turn = beside_others();
+    let node = start("dead-letters-compacted");
+    let set_policy = |policy: &str| {
+        let change = [("cleanup.policy", SET, Some(policy))];
+        let (code, message) = configs::alter(&mut node.connect(), configs::TOPIC, QUEUE, &change);
+        assert_eq!(code, ErrorCode::None, "{message}");
+    };
+    let complaints = || log_lines(&format!("{QUEUE} is compacted")).len();
+    node.create_topic(QUEUE, 1, &[ENABLED, ("cleanup.policy", "compact")]);
+    configure_group(&node, &[(NAME, QUEUE), ("errors.deadletterqueue.copy.record.enable", "true")]);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    // With a key, so that the topic would take them.
+    let mut batch = BatchBuilder::new(BatchOptions::default());
+    for value in ["0", "1", "2"] {
+        batch.append(1, Some(b"k"), Some(value.as_bytes()), &[]).unwrap();
+    }
+    produce_batch(&node, 0, batch);
+    assert_eq!(one.fetch(), [(0, 2, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 1, REJECT), (2, 2, RELEASE)]), ErrorCode::None);
+    eventually("a complaint that it is compacted", || complaints() == 1);
+    assert_eq!(records(&node, QUEUE, 0).len(), 0);
+    set_policy("delete");
+    const REJECTED: &str = "Offset rejected by client.";
+    let expected = [format!("0 0 x1 {REJECTED}"), format!("1 1 x1 {REJECTED}")];
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    wait_for(&node, 0, &expected);
+    set_policy("compact,delete");
+    assert_eq!(one.fetch(), [(2, 2, 2)]);
+    assert_eq!(one.acknowledge(&[(2, 2, REJECT)]), ErrorCode::None);
+    eventually("another complaint", || complaints() == 2);
+    assert_eq!(records(&node, QUEUE, 0).len(), 2);
+}
+
+#[test]
 fn no_batch_is_larger_than_a_segment_of_the_queue() {
     let _turn = beside_others();
     let node = start("dead-letters-segments");
@@ -201,6 +237,37 @@ fn no_batch_is_larger_than_a_segment_of_the_queue() {
     let expected: Vec<String> =
         (0..10).map(|offset| format!("- {offset} x1 Offset rejected by client.")).collect();
     wait_for(&node, 0, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Brokers may differ in what they take, and the one that copies goes by its own config.
+#[test]
+fn a_leader_that_takes_less_gets_smaller_batches_and_headers_only_of_what_is_too_large() {
+    let _turn = beside_others();
+    let node = start("dead-letters-smaller");
+    let settings = [SETTINGS, &[("message.max.bytes", "3000")]].concat();
+    let other = node.start_broker(fresh_dir("dead-letters-smaller-2"), 2, &settings);
+    create_on(&node, QUEUE, &[&[2]], &[ENABLED]);
+    configure_group(&node, &[(NAME, QUEUE), ("errors.deadletterqueue.copy.record.enable", "true")]);
+    let mut one = Consumer::new(&node, "one");
+    one.open();
+    // Two thirds of what it takes, more than it takes, and many.
+    let sizes = [2000, 4000, 2000].into_iter().chain([300; 20]);
+    let mut batch = BatchBuilder::new(BatchOptions::default());
+    for (offset, size) in (0..).zip(sizes.clone()) {
+        batch.append_at(offset, 1, None, Some(&vec![b'x'; size]), &[]).unwrap();
+    }
+    produce_batch(&node, 0, batch);
+    assert_eq!(one.fetch(), [(0, 22, 1)]);
+    assert_eq!(one.acknowledge(&[(0, 22, REJECT)]), ErrorCode::None);
+    let told = |(offset, size): (usize, usize)| {
+        let value = if size > 3000 { "-".to_owned() } else { "x".repeat(size) };
+        format!("{value} {offset} x1 Offset rejected by client.")
+    };
+    let expected: Vec<String> = sizes.enumerate().map(told).collect();
+    wait_for(&other, 0, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    // Which would have it wait.
+    let complaints = log_lines("records cannot be brought to the dead-letter queue");
+    assert!(!complaints.iter().any(|line| line.contains("TOO_LARGE")), "{complaints:?}");
 }
 
 /// A group of which record 0 of 2 waits for a queue that there is not yet, and the last member has left.

@@ -54,6 +54,10 @@ fn produce_in(node: &TestNode, index: i32, count: i64, padding: usize) {
         let value = format!("{number}{:padding$}", "");
         batch.append_at(number, 1, None, Some(value.as_bytes()), &[]).unwrap();
     }
+    produce_batch(node, index, batch);
+}
+
+pub(crate) fn produce_batch(node: &TestNode, index: i32, batch: BatchBuilder) {
     let records = Some(Records::Bytes(batch.build().unwrap().freeze()));
     let partition_data = vec![PartitionProduceData { index, records, ..Default::default() }];
     let topic_data = vec![TopicProduceData { name: TOPIC.into(), partition_data, ..Default::default() }];

@@ -270,8 +270,9 @@ impl SharePartition {
 
     /// Begins to track a range that was not, and gives it out.
     fn acquire_new(&mut self, round: &mut Round<'_>, first: i64, last: i64) {
-        // The same batch may have been read again after it was done with in part.
+        // The same batch may have been read again after it was done with in part, or the log may start within it.
         let first = if self.batches.is_empty() { first.max(self.end_offset) } else { first };
+        let first = first.max(self.start_offset);
         if first > last {
             return;
         }

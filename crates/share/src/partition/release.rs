@@ -40,7 +40,9 @@ impl SharePartition {
         let start = self.start_offset;
         let is_theirs = |delivery: &Delivery| delivery.member.as_ref().is_some_and(&is_gone);
         for batch in self.batches.values_mut() {
-            explode_at_start(batch, start, is_theirs);
+            explode_at(batch, start, |delivery| {
+                delivery.state == RecordState::Acquired && is_theirs(delivery)
+            });
             for (first, last, delivery) in batch.parts_mut() {
                 let is_released =
                     is_theirs(delivery) && delivery.state == RecordState::Acquired && !delivery.is_changing();
@@ -82,7 +84,7 @@ impl SharePartition {
         let from = self.floor(first).map_or(first, |batch| batch.first);
         for (_, batch) in self.batches.range_mut(from..=last.max(from)) {
             let is_over = |delivery: &Delivery| delivery.locked_until.is_some_and(|until| until <= now);
-            explode_at_start(batch, start, is_over);
+            explode_at(batch, start, |delivery| delivery.state == RecordState::Acquired && is_over(delivery));
             for (part_first, part_last, delivery) in batch.parts_touching_mut(first, last) {
                 let is_due =
                     is_over(delivery) && delivery.state == RecordState::Acquired && !delivery.is_changing();
@@ -109,11 +111,8 @@ impl SharePartition {
 }
 
 /// Tracks the records of a batch one by one if the start offset lies within: those before it are gone, the others not.
-fn explode_at_start(batch: &mut InFlightBatch, start: i64, is_affected: impl Fn(&Delivery) -> bool) {
-    let is_acquired = batch
-        .whole()
-        .is_some_and(|delivery| delivery.state == RecordState::Acquired && is_affected(delivery));
-    if is_acquired && batch.is_cut_by(start) {
+pub(super) fn explode_at(batch: &mut InFlightBatch, start: i64, is_affected: impl Fn(&Delivery) -> bool) {
+    if batch.is_cut_by(start) && batch.whole().is_some_and(is_affected) {
         batch.explode();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::release::note;
+use super::release::{explode_at, note};
 use super::{Settings, SharePartition};
 use crate::{batch::InFlightBatch, delivery::RecordState};
 
@@ -149,10 +149,12 @@ impl SharePartition {
         let mut is_any_processed = false;
         let mut given_up = 0;
         let mut is_any_unkept = false;
+        let start = self.start_offset;
         for batch in self.batches.values_mut() {
+            explode_at(batch, start, |delivery| delivery.may_be_free_after(id, is_kept));
             for (first, last, delivery) in batch.parts_mut() {
                 let is_given_up_before = delivery.is_leaving_as_dead_letter();
-                let is_changed = delivery.end(id, is_kept, now, settings);
+                let is_changed = delivery.end(id, is_kept, last < start, now, settings);
                 self.has_dead_letters |= delivery.is_kept_as_dead_letter();
                 is_any_unkept |= delivery.is_unkept();
                 if !is_changed {

@@ -44,6 +44,7 @@ struct Walk {
     settings: Settings,
     now: Duration,
     log: Vec<BatchSpan>,
+    log_start: i64,
     known: BTreeMap<i64, Known>,
     writes: VecDeque<StateWrite>,
     /// What a persister has.
@@ -61,6 +62,7 @@ impl Walk {
             settings: Settings { locks_max, delivery_count_limit: LIMIT, ..settings() },
             now: Duration::ZERO,
             log: Vec::new(),
+            log_start: 0,
             known: BTreeMap::new(),
             writes: VecDeque::new(),
             kept: BTreeMap::new(),
@@ -85,8 +87,11 @@ impl Walk {
                 self.pass(Duration::from_secs(seconds));
             }
             18 => self.leave(),
-            _ if self.random.below(10) == 0 => self.crash(),
-            _ => {}
+            _ => match self.random.below(10) {
+                0 => self.crash(),
+                1..3 => self.move_log_start(),
+                _ => {}
+            },
         }
         self.check_counts_kept();
     }
@@ -96,7 +101,7 @@ impl Walk {
         if self.partition.has_unkept_deliveries() || !self.writes.is_empty() {
             return;
         }
-        for (offset, known) in self.known.range(self.kept_start..) {
+        for (offset, known) in self.known.range(self.kept_start.max(self.log_start)..) {
             let kept = self.kept.get(offset).map_or(0, |(_, count)| *count);
             assert_eq!(kept, known.deliveries, "{offset} was delivered more often than is kept");
         }
@@ -108,11 +113,20 @@ impl Walk {
         self.log.push(BatchSpan { base_offset, last_offset, producer_id: -1, kind: BatchKind::Plain });
     }
 
+    /// Records are deleted from the log, up to somewhere in it.
+    fn move_log_start(&mut self) {
+        let end = self.log.last().map_or(0, |batch| batch.last_offset + 1);
+        let ahead = self.random.below(12) as i64;
+        self.log_start = (self.partition.start_offset().max(self.log_start) + ahead).min(end);
+        self.partition.log_start_moved(self.log_start);
+    }
+
     fn fetch(&mut self, member: usize) -> usize {
         if !self.partition.can_acquire(self.now, &self.settings) {
             return 0;
         }
         let fetch_offset = self.partition.next_fetch_offset(self.now);
+        assert!(fetch_offset >= self.log_start, "{fetch_offset} is not in the log");
         let rest = self.log.iter().filter(|batch| batch.last_offset >= fetch_offset);
         let batches: Vec<_> = rest.copied().take(1 + self.random.below(5) as usize).collect();
         let mode = match self.random.below(2) {
@@ -138,6 +152,7 @@ impl Walk {
             for offset in run.first_offset..=run.last_offset {
                 let known = self.known.entry(offset).or_default();
                 assert!(!known.is_done, "{offset} was done with");
+                assert!(offset >= self.log_start, "{offset} is gone");
                 assert_eq!(known.held, None, "{offset} is with somebody");
                 known.deliveries += 1;
                 assert_eq!(known.deliveries, run.delivery_count, "{offset}");
@@ -168,7 +183,8 @@ impl Walk {
         match self.partition.acknowledge(self.now, &name, &[acknowledgement], &self.settings) {
             Ok(write) => {
                 if types == [4] {
-                    for offset in first_offset..=last_offset {
+                    // What is said of records before the start is passed over.
+                    for offset in first_offset.max(before.start_offset())..=last_offset {
                         self.known.get_mut(&offset).unwrap().held = Some((member, self.now + LOCK));
                     }
                 }
@@ -224,7 +240,10 @@ impl Walk {
     fn check_gone(&mut self) {
         for (offset, known) in &mut self.known {
             if known.held.is_some() && self.partition.is_free(*offset) {
-                assert!(known.held.is_some_and(|(_, until)| until <= self.now), "{offset} was taken away");
+                // What is gone from the log is nobody's, whatever comes of a release.
+                let is_gone = *offset < self.log_start;
+                let is_over = known.held.is_some_and(|(_, until)| until <= self.now);
+                assert!(is_over || is_gone, "{offset} was taken away");
                 known.held = None;
             }
         }
@@ -253,6 +272,7 @@ impl Walk {
         });
         let loaded = Loaded { start_offset: self.kept_start, state_epoch: 0, batches: batches.collect() };
         self.partition = SharePartition::load(0, loaded).unwrap();
+        self.partition.log_start_moved(self.log_start);
         self.writes.clear();
         for (offset, known) in &mut self.known {
             known.held = None;
@@ -321,7 +341,7 @@ impl Walk {
         }
         let end = self.log.last().map_or(0, |batch| batch.last_offset + 1);
         assert_eq!(self.partition.start_offset(), end);
-        for offset in 0..end {
+        for offset in self.log_start..end {
             let known = &self.known[&offset];
             // Whoever had it for the last time may have let the lock run out.
             assert!(known.is_done || known.deliveries == LIMIT, "{offset} is lost: {known:?}");

@@ -280,6 +280,19 @@ fn the_log_loses_records() {
          fetch m2 10 => 50-59x1
          state 50..59 | 0-9 acquired x1 m1 | 50-59 acquired x1 m2",
     );
+    // The log may start within a batch.
+    check(
+        "log 0-9
+         fetch m1 10 => 0-9x1
+         log-start 55
+         log 50-59
+         fetch m2 10 => 55-59x1",
+    );
+    check_from(
+        0,
+        &[(0, 6, Acknowledged, 1), (12, 12, Acknowledged, 1)],
+        "log-start 11\n log 9-11 12\n limit m1 1 => 11x1\n fetch m2 10 =>",
+    );
     check("log-start 50\n next 50\n state 50..50");
 }
 
@@ -292,6 +305,64 @@ fn a_lock_runs_out_across_the_start_of_the_log() {
          after 30000
          kept 0-4=archived x1 5-9=available x1
          state 5..9 | 0-4 archived x1 5-9 available x1",
+    );
+}
+
+#[test]
+fn an_acknowledgement_fails_behind_the_start_of_the_log() {
+    check(
+        "log 0-9
+         fetch m1 10 => 0-9x1
+         ack m1 0-9 accept
+         log-start 50
+         log 50-59
+         fetch m2 10 => 50-59x1
+         after 30000
+         lost 0-9=acked x1
+         state 50..59 | 0-9 archived x1 | 50-59 available x1
+         next 50
+         fetch m2 10 => 50-59x2
+         ack m2 50-59 accept
+         kept 50-59=available x1
+         kept 50-59=acked x2 0-9=archived x1
+         state 60..60",
+    );
+    // What lies behind the start is delivered again, and only that.
+    check(
+        "log 0-9
+         fetch m1 10 => 0-9x1
+         ack m1 0-9 accept
+         log-start 5
+         after 30000
+         lost 0-9=acked x1
+         state 5..9 | 0-4 archived x1 5-9 available x1
+         log 5-9
+         fetch m2 10 => 5-9x2",
+    );
+    // The same when a member left that had records behind the start.
+    check(
+        "log 0-9 10-19
+         fetch m1 10 => 0-9x1
+         log-start 15
+         leave m1
+         log 15-19
+         fetch m2 10 => 15-19x1
+         after 30000
+         lost 0-9=archived x1
+         state 15..19 | 0-9 archived x1 | 15-19 available x1
+         next 15",
+    );
+    // A dead letter of what is gone would be forgotten with the next write.
+    check(
+        "log 0-9
+         set limit=1
+         set dead-letters=yes
+         fetch m1 10 => 0-9x1
+         ack m1 0-9 accept
+         log-start 5
+         after 30000
+         lost 0-9=acked x1
+         state 5..9 | 0-4 archived x1 5-9 archiving x1",
     );
 }
 

@@ -60,27 +60,32 @@ impl GroupsContext {
         share_reply(answer.unwrap_or(refusal))
     }
 
-    /// Has state made, and the group's coordinator note what came of it if that is to be noted. The answers for
-    /// partitions that have none.
+    /// Has state made, and the group's coordinator note which partitions have it, and which do not if that is to be noted.
+    /// The answers for those.
     pub(super) async fn initialize(
         &self,
         group: &StrBytes,
         initialize: Initialize,
         notes_failure: bool,
     ) -> BTreeMap<(Uuid, i32), ApiError> {
-        let mut partitions = TopicPartitions::new();
-        for (key, _) in &initialize {
-            partitions.entry(key.topic_id).or_default().insert(key.partition);
+        let mut done = TopicPartitions::new();
+        let mut undone = TopicPartitions::new();
+        let mut failed = BTreeMap::new();
+        for (key, answer) in self.persister.initialize(initialize).await {
+            let came_to = if answer.is_ok() { &mut done } else { &mut undone };
+            came_to.entry(key.topic_id).or_default().insert(key.partition);
+            failed.extend(answer.err().map(|error| ((key.topic_id, key.partition), error)));
         }
-        let answers = self.persister.initialize(initialize).await.into_iter();
-        let failed: BTreeMap<_, _> = answers
-            .filter_map(|(key, answer)| answer.err().map(|error| ((key.topic_id, key.partition), error)))
-            .collect();
         if let Some(error) = failed.values().next() {
             warn!(%group, error = error.code.name(), "share partitions cannot be initialized");
         }
-        let is_done = failed.is_empty();
-        if !partitions.is_empty() && (is_done || notes_failure) {
+        if !notes_failure {
+            undone.clear();
+        }
+        for (partitions, is_done) in [(done, true), (undone, false)] {
+            if partitions.is_empty() {
+                continue;
+            }
             let note = ShareGroupRequest::Initialized { group: group.clone(), partitions, is_done };
             if let ShareGroupReply::Noted(Err(error)) = self.ask_share_group(group, note).await {
                 // A later heartbeat asks for them again.
@@ -191,7 +196,7 @@ impl GroupsContext {
                 }
             }
             Err(reason) => {
-                warn!(broker, reason, "a broker does not say how far its partitions are");
+                warn!(broker, %reason, "a broker does not say how far its partitions are");
                 offsets.values_mut().for_each(|offset| *offset = Err(ErrorCode::NetworkException));
             }
         }

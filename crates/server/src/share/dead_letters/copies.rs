@@ -39,8 +39,49 @@ pub struct Making {
     pub is_record_copied: bool,
     /// The largest batch that the queue takes, in bytes.
     pub batch_bytes_max: usize,
+    /// What the queue's leader has refused.
+    pub refused: Refused,
     /// Milliseconds since the epoch.
     pub now_ms: i64,
+}
+
+/// What was found too large by a queue's leader, though its config as it is known here allows it: the leader's own default
+/// may be smaller, and a batch that it compresses anew may grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// The size that batches of several records are to have at most, in bytes.
+    batch_bytes_max: Option<usize>,
+    /// A record that alone was too large.
+    offset: Option<i64>,
+}
+
+impl Refused {
+    /// Notes that copies were too large. Returns whether there is something smaller to be tried.
+    pub const fn note(&mut self, refused: Size) -> bool {
+        match refused {
+            Size::Several { batch_bytes } => self.batch_bytes_max = Some(batch_bytes / 2),
+            Size::Single { offset } => self.offset = Some(offset),
+            Size::Least => return false,
+        }
+        true
+    }
+}
+
+/// What a batch of copies consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Several records.
+    Several {
+        /// The size of the batch.
+        batch_bytes: usize,
+    },
+    /// One that has what the record has.
+    Single {
+        /// Where that lies.
+        offset: i64,
+    },
+    /// One that has headers only.
+    Least,
 }
 
 /// Copies in one batch.
@@ -50,6 +91,8 @@ pub struct Copies {
     pub done: Vec<DeadLetter>,
     /// The batch, unless no copy is needed.
     pub batch: Option<Bytes>,
+    /// What that consists of.
+    pub size: Size,
     /// How many records it has.
     pub records: u64,
     /// Records that are too large for the queue.
@@ -94,6 +137,8 @@ struct Maker<'a> {
     making: Making,
     wanted: Wanted<'a>,
     builder: BatchBuilder,
+    /// The offset of the last record that was copied with what it has.
+    last_whole: Option<i64>,
     too_large: u64,
     unreadable: u64,
 }
@@ -134,16 +179,19 @@ impl Maker<'_> {
             (key, value) = (record.key.as_deref(), record.value.as_deref());
         }
         let now = self.making.now_ms;
-        let size = self.builder.record_size(now, key, value, &headers);
-        if self.builder.uncompressed_size() + size > self.making.batch_bytes_max {
-            if self.builder.records_count() > 0 {
-                return Ok(Room::Full);
-            }
-            if record.is_some() {
-                self.too_large += 1;
-                headers = self::headers(&self.origin, offset, letter, None);
-                (key, value) = (None, None);
-            }
+        let size = self.builder.uncompressed_size() + self.builder.record_size(now, key, value, &headers);
+        let Making { batch_bytes_max, refused, .. } = self.making;
+        let is_full = size > refused.batch_bytes_max.unwrap_or(batch_bytes_max).min(batch_bytes_max);
+        if is_full && self.builder.records_count() > 0 {
+            return Ok(Room::Full);
+        }
+        let is_too_large = size > batch_bytes_max || refused.offset == Some(offset);
+        if record.is_some() && is_too_large {
+            self.too_large += 1;
+            headers = self::headers(&self.origin, offset, letter, None);
+            (key, value) = (None, None);
+        } else if record.is_some() {
+            self.last_whole = Some(offset);
         }
         self.builder.append(now, key, value, &headers)?;
         self.wanted.skip_until(offset + 1);
@@ -201,7 +249,7 @@ pub fn copy(
 ) -> Result<Copies, BuildError> {
     let wanted = Wanted { letters, place: 0, next: i64::MIN };
     let builder = BatchBuilder::new(BatchOptions::default());
-    let mut maker = Maker { origin, making, wanted, builder, too_large: 0, unreadable: 0 };
+    let mut maker = Maker { origin, making, wanted, builder, last_whole: None, too_large: 0, unreadable: 0 };
     let mut room = maker.bare_until(log_start)?;
     for batch in BatchIter::new(log).map_while(Result::ok) {
         if room == Room::Full || maker.wanted.current().is_none() {
@@ -209,10 +257,15 @@ pub fn copy(
         }
         room = maker.batch(&batch)?;
     }
-    let Maker { wanted, builder, too_large, unreadable, .. } = maker;
+    let Maker { wanted, builder, last_whole, too_large, unreadable, .. } = maker;
     let records = u64::try_from(builder.records_count()).unwrap_or(0);
     let batch = if records > 0 { Some(builder.build()?.freeze()) } else { None };
-    Ok(Copies { done: wanted.done(), batch, records, too_large, unreadable })
+    let size = match (last_whole, records) {
+        (Some(offset), 1) => Size::Single { offset },
+        (_, 0 | 1) => Size::Least,
+        _ => Size::Several { batch_bytes: batch.as_ref().map_or(0, Bytes::len) },
+    };
+    Ok(Copies { done: wanted.done(), batch, size, records, too_large, unreadable })
 }
 
 /// Why, in Kafka's words: clients of Kafka 4.4 tell by them.

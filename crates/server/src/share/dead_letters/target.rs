@@ -67,6 +67,11 @@ pub enum Blocked {
         /// `errors.deadletterqueue.topic.name`.
         topic: String,
     },
+    /// Its cleaner would leave but the last letter of each key, and it takes none without a key.
+    Compacted {
+        /// `errors.deadletterqueue.topic.name`.
+        topic: String,
+    },
     /// The partition has no leader at present.
     Leaderless {
         /// The partition.
@@ -107,6 +112,10 @@ impl fmt::Display for Blocked {
                     "{topic} is not meant for it: set errors.deadletterqueue.group.enable=true on the topic"
                 )
             }
+            Self::Compacted { topic } => write!(
+                f,
+                "{topic} is compacted, by which dead letters would be lost: set cleanup.policy=delete on the topic"
+            ),
             Self::Leaderless { at } => write!(f, "{}-{} has no leader at present", at.topic, at.index),
         }
     }
@@ -149,6 +158,9 @@ pub fn find(
     let (of_topic, _) = TopicConfig::resolve(config, &own(image, &ConfigResource::topic(&topic)));
     if !of_topic.get(&topic::ERRORS_DEADLETTERQUEUE_GROUP_ENABLE) {
         return Err(Blocked::NotEnabled { topic });
+    }
+    if of_topic.get(&topic::CLEANUP_POLICY).iter().any(|policy| policy == "compact") {
+        return Err(Blocked::Compacted { topic });
     }
     let count = i32::try_from(found.partitions.size()).unwrap_or(i32::MAX).max(1);
     let at = TopicPartition { topic: found.name.clone(), index: from.index.rem_euclid(count) };

@@ -21,11 +21,10 @@ use super::{Active, Key, give_up};
 use crate::{
     error::ApiError,
     fault_to_api::log_error,
-    handlers::share::ShareContext,
     shard::{requests::TopicPartition, run::Shard},
     share::{
         dead_letters::{
-            copies::{self, Copies, Making, Origin, READ_BYTES},
+            copies::{self, Copies, Making, Origin, READ_BYTES, Refused},
             target::{Blocked, Target},
         },
         partitions::Held,
@@ -117,12 +116,14 @@ enum Failure {
     Unread(ApiError),
     /// The queue does not take them.
     Refused(Target, ApiError),
+    /// It does not take as much at a time.
+    TooLarge,
 }
 
 impl Failure {
     fn told(&self) -> String {
         match self {
-            Self::Gone => String::new(),
+            Self::Gone | Self::TooLarge => String::new(),
             Self::Blocked(blocked) => blocked.to_string(),
             Self::Unread(error) => format!("the records cannot be read: {error}"),
             Self::Refused(to, error) if error.code == ErrorCode::InvalidRecord => format!(
@@ -177,12 +178,13 @@ impl Shard {
         }
     }
 
-    /// Copies a batch of dead letters. Returns what needs no more copying.
+    /// Copies a batch of dead letters, smaller than what was refused, which is noted. Returns what needs no more copying.
     async fn copy_some(
         &self,
         key: &Key,
         incarnation: u64,
         letters: Vec<DeadLetter>,
+        refused: &mut Refused,
     ) -> Result<Vec<DeadLetter>, Failure> {
         let cx = self.contexts().map(|contexts| Rc::clone(&contexts.share)).ok_or(Failure::Gone)?;
         let (target, _turn) = match cx.dead_letters.target(&key.group, &key.at).await {
@@ -199,7 +201,7 @@ impl Shard {
             if !self.is_here(key, incarnation) {
                 return Err(Failure::Gone);
             }
-            self.make_copies(key, letters, &target).await.map_err(Failure::Unread)?
+            self.make_copies(key, letters, &target, *refused).await.map_err(Failure::Unread)?
         };
         tell_incomplete(key, &copies, &target);
         if copies.done.is_empty() {
@@ -207,16 +209,14 @@ impl Shard {
         }
         let Some(batch) = copies.batch else { return Ok(copies.done) };
         self.share().counts.borrow_mut().of_queue(&key.group).requests += 1;
-        self.produce(&cx, target, batch).await?;
+        if let Err(error) = cx.dead_letters.produce(&target, batch).await {
+            let is_too_large =
+                matches!(error.code, ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge);
+            let is_smaller_next = is_too_large && refused.note(copies.size);
+            return Err(if is_smaller_next { Failure::TooLarge } else { Failure::Refused(target, error) });
+        }
         self.share().counts.borrow_mut().of_queue(&key.group).records += copies.records;
         Ok(copies.done)
-    }
-
-    async fn produce(&self, cx: &ShareContext, to: Target, batch: Bytes) -> Result<(), Failure> {
-        match cx.dead_letters.produce(&to, batch).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(Failure::Refused(to, error)),
-        }
     }
 
     /// What was given up while there was a dead-letter queue, and is not to be copied any more.
@@ -260,11 +260,13 @@ impl Shard {
         key: &Key,
         letters: Vec<DeadLetter>,
         to: &Target,
+        refused: Refused,
     ) -> Result<Copies, ApiError> {
         let (log_start, slice) = self.find_letters(key, &letters)?;
         let making = Making {
             is_record_copied: to.is_record_copied,
             batch_bytes_max: to.batch_bytes_max,
+            refused,
             now_ms: self.node().world.clock.wall_ms(),
         };
         let of = key.clone();
@@ -332,7 +334,7 @@ fn tell_incomplete(key: &Key, copies: &Copies, to: &Target) {
     let (topic, partition, group) = (&key.at.topic, key.at.index, &key.group);
     if copies.too_large > 0 {
         let records = copies.too_large;
-        warn!(%topic, partition, %group, records, queue = %to.at.topic, batch_bytes_max = to.batch_bytes_max, "records are larger than the dead-letter queue's max.message.bytes or segment.bytes: it gets their headers only");
+        warn!(%topic, partition, %group, records, queue = %to.at.topic, batch_bytes_max = to.batch_bytes_max, "records are larger than the dead-letter queue's max.message.bytes, what its leader takes, or segment.bytes: it gets their headers only");
     }
     if copies.unreadable > 0 {
         let records = copies.unreadable;
@@ -345,6 +347,7 @@ async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Co
     let mut failures: u32 = 0;
     let mut said = String::new();
     let mut has_paused = false;
+    let mut refused = Refused::default();
     loop {
         let Some(shard_now) = shard.upgrade().filter(|shard| shard.is_here(&key, incarnation)) else {
             return;
@@ -369,7 +372,7 @@ async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Co
             }
             continue;
         }
-        let failure = match shard_now.copy_some(&key, incarnation, copying.next()).await {
+        let failure = match shard_now.copy_some(&key, incarnation, copying.next(), &mut refused).await {
             Ok(done) => {
                 if std::mem::take(&mut failures) > 0 {
                     info!(topic = %key.at.topic, partition = key.at.index, group = %key.group, "the dead-letter queue takes records again");
@@ -382,6 +385,10 @@ async fn copy_all(shard: Weak<Shard>, key: Key, incarnation: u64, copying: Rc<Co
                 continue;
             }
             Err(Failure::Gone) => return,
+            Err(Failure::TooLarge) => {
+                shard_now.share().counts.borrow_mut().of_queue(&key.group).failed_requests += 1;
+                continue;
+            }
             Err(failure) => failure,
         };
         copying.is_blocked.set(true);

@@ -135,7 +135,7 @@ impl Outgoing {
                 ErrorCode::UnknownServerError
             }
             Err(reason) => {
-                debug!(broker, reason, "a share coordinator cannot be asked");
+                debug!(broker, %reason, "a share coordinator cannot be asked");
                 ErrorCode::NetworkException
             }
         };

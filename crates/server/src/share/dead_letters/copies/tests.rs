@@ -54,7 +54,12 @@ fn made(letters_of: &str, log_start: i64, log: &[Vec<u8>], making: Making) -> (S
     (text.replace("__dlq.errors.", ""), copies)
 }
 
-const COPIED: Making = Making { is_record_copied: true, batch_bytes_max: 1 << 20, now_ms: 5_000_000 };
+const COPIED: Making = Making {
+    is_record_copied: true,
+    batch_bytes_max: 1 << 20,
+    refused: Refused { batch_bytes_max: None, offset: None },
+    now_ms: 5_000_000,
+};
 const BARE: Making = Making { is_record_copied: false, ..COPIED };
 
 fn told(offset: i64, count: i16) -> String {
@@ -112,6 +117,26 @@ fn a_batch_is_no_larger_than_the_queue_takes() {
     let (text, copies) = made("0x1", 0, &[builder.build().unwrap().to_vec()], making);
     assert_eq!(text, format!("- - {}\ndone 0-0", told(0, 1)));
     assert_eq!(copies.too_large, 1);
+}
+
+#[test]
+fn what_is_refused_as_too_large_is_made_smaller_until_it_is_headers_only() {
+    let log = [batch(&[0, 1, 2, 3], false)];
+    let mut making = COPIED;
+    let mut tried = Vec::new();
+    loop {
+        let (text, copies) = made("0-3x1", 0, &log, making);
+        tried.push((copies.records, copies.too_large, text.contains("k0 v0")));
+        if !making.refused.note(copies.size) {
+            break;
+        }
+    }
+    // A batch has a size of its own, so that half of it has room for one; without what it had, for two.
+    assert_eq!(tried, [(4, 0, true), (1, 0, true), (2, 1, false), (1, 1, false)]);
+    // The others are not told of by their headers for that.
+    let (text, copies) = made("1-3x1", 0, &log, making);
+    assert_eq!((copies.records, copies.too_large), (1, 0));
+    assert!(text.starts_with("k1 v1 "), "{text}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A broker's life in the cluster: it registers, proves that it has caught up, is unfenced, and says that it is alive
 //! until it goes.
 
+mod refusal;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -28,7 +30,7 @@ const HEARTBEAT_VERSION: i16 = 2;
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Where a broker is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
     /// Not registered yet, or fenced.
     Starting,
@@ -37,7 +39,7 @@ pub enum Stage {
     /// The controller has let it go.
     Gone,
     /// It cannot be part of the cluster: why.
-    Outside(&'static str),
+    Outside(String),
 }
 
 /// How far a broker is in its life, with Kafka's numbers. It does not go back when the broker is fenced for a while.
@@ -80,10 +82,13 @@ pub async fn run(
     node.measures.enter(BrokerState::Starting);
     let timeout_ms = node.config.load().get(&broker::INITIAL_BROKER_REGISTRATION_TIMEOUT_MS);
     let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    if clock.timeout(timeout, register(&node, &listeners)).await.is_none() {
-        stage.send_replace(Stage::Outside(
-            "the broker could not be registered with the controllers in initial.broker.registration.timeout.ms",
-        ));
+    let mut trouble = None;
+    if clock.timeout(timeout, register(&node, &listeners, &mut trouble)).await.is_none() {
+        let trouble = trouble.unwrap_or_else(|| "no controller has answered".to_owned());
+        stage.send_replace(Stage::Outside(format!(
+            "broker {} could not be registered with the controllers in initial.broker.registration.timeout.ms: {trouble}",
+            node.id
+        )));
         return;
     }
     // Heartbeats name the offset that this broker has applied; it has to have seen its own registration.
@@ -94,11 +99,12 @@ pub async fn run(
     loop {
         // The registration may be from before the metadata version knew of directories.
         if lacks_directories(&node) || life.standing.take_replaced() {
+            let mut trouble = None;
             tokio::select! {
                 biased;
                 // A node that goes does not wait for controllers that have gone.
                 _ = wish.wait_for(|wish| *wish == Wish::ShutDown) => {}
-                () = register(&node, &listeners) => {}
+                () = register(&node, &listeners, &mut trouble) => {}
             }
         }
         let wanted = *wish.borrow_and_update();
@@ -222,7 +228,7 @@ impl Life {
                 if now == Stage::Active && wanted != Wish::ShutDown {
                     node.measures.enter(BrokerState::Running);
                 }
-                if stage.send_replace(now) != now {
+                if stage.send_replace(now.clone()) != now {
                     let is_fenced = answer.is_fenced;
                     info!(broker = node.id, is_fenced, "broker's standing with the controller");
                 }
@@ -253,7 +259,8 @@ impl Life {
         if self.failed.is_overdue(now, Duration::from_millis(u64::try_from(limit).unwrap_or(0))) {
             // The controller would go on believing that this broker has what was in it.
             stage.send_replace(Stage::Outside(
-                "the controllers could not be told of a failed log directory in log.dir.failure.timeout.ms",
+                "the controllers could not be told of a failed log directory in log.dir.failure.timeout.ms"
+                    .to_owned(),
             ));
             return None;
         }
@@ -315,9 +322,9 @@ fn lacks_directories(node: &Node) -> bool {
     version.is_directory_assignment_supported() && registered.is_some_and(|broker| broker.log_dirs.is_empty())
 }
 
-async fn register(node: &Arc<Node>, listeners: &[Listener]) {
+/// Tries until the controller takes the broker. `trouble` is what was last wrong with that.
+async fn register(node: &Arc<Node>, listeners: &[Listener], trouble: &mut Option<String>) {
     let request = registration(node, listeners.to_vec());
-    let mut trouble = ErrorCode::None;
     let mut is_waiting = false;
     loop {
         match node.controller.register_broker(request.clone(), REGISTRATION_VERSION).await {
@@ -329,16 +336,19 @@ async fn register(node: &Arc<Node>, listeners: &[Listener]) {
             }
             Ok(answer) => {
                 let error = ErrorCode::from_code(answer.error_code);
-                // A predecessor of this process may still be alive for the controller, for up to its session timeout.
-                if error != trouble {
-                    warn!(error = error.name(), "the controller refuses the broker's registration");
-                    trouble = error;
+                // A predecessor of this process may still be alive for the controller, for up to its session timeout. With
+                // more of the metadata more may be known of it.
+                let reason = refusal::explain(error, &request, &node.metadata.latest());
+                if trouble.as_ref() != Some(&reason) {
+                    warn!(broker = node.id, reason, "the controller refuses the broker's registration");
+                    *trouble = Some(reason);
                 }
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_waiting, true) {
                     info!(%error, "no controller to register the broker with so far");
                 }
+                trouble.get_or_insert_with(|| error.to_string());
             }
         }
         node.world.clock.sleep(RETRY).await;

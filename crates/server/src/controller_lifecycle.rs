@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use klamm_config::broker;
 use klamm_metadata::{MetadataImage, features::supported_features};
 use klamm_protocol::{
-    ErrorCode,
+    ErrorCode, StrBytes,
     api::controller_registration::{ControllerRegistrationRequest, Feature, Listener},
 };
 use tracing::{debug, info, warn};
@@ -14,8 +14,10 @@ use crate::node::Node;
 
 const VERSION: i16 = 0;
 const RETRY: Duration = Duration::from_millis(50);
-/// How often it is looked at whether the registration is still there.
+/// How long what is registered may take to be known here, and the pause after a registration was replaced.
 const CHECK: Duration = Duration::from_secs(5);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Registers this run of the controller, and again if the registration goes.
 pub async fn run(node: Arc<Node>) {
@@ -25,6 +27,7 @@ pub async fn run(node: Arc<Node>) {
     }
     // What was last wrong with it; the log tells it once.
     let mut trouble = None;
+    let mut rival = Rival::default();
     loop {
         node.metadata.wait_for(0).await;
         let published = node.metadata.load();
@@ -33,9 +36,13 @@ pub async fn run(node: Arc<Node>) {
             node.metadata.changed_since(published.provenance.last_offset).await;
             continue;
         };
-        let is_supported = version.is_controller_registration_supported();
-        if is_registered(&node, &published.image) || !is_supported {
-            node.world.clock.sleep(CHECK).await;
+        let was_registered = is_registered(&node, &published.image);
+        if was_registered || !version.is_controller_registration_supported() {
+            // As soon as the metadata version is raised, or the registration is replaced.
+            node.metadata.wait_until(|image| !is_registered(&node, image) && knows_controllers(image)).await;
+            if was_registered {
+                rival.look(&node, &node.metadata.load().image, &request).await;
+            }
             continue;
         }
         match node.controller.register_controller(request.clone(), VERSION).await {
@@ -86,6 +93,47 @@ async fn announce(node: &Node, request: &ControllerRegistrationRequest) {
     }
 }
 
+/// Another run that registers under the id of this one.
+#[derive(Debug, Default)]
+struct Rival {
+    /// How often it has done so while this one runs.
+    times: u32,
+}
+
+impl Rival {
+    /// Tells of a registration that was replaced, and lets some time pass, more with each: if both insisted they would fill
+    /// the metadata log.
+    async fn look(&mut self, node: &Node, image: &MetadataImage, request: &ControllerRegistrationRequest) {
+        let Some(other) = image.cluster.controllers.get(&node.id) else { return };
+        if other.incarnation_id == node.incarnation_id {
+            return;
+        }
+        self.times += 1;
+        let theirs = addresses(other.listeners.iter().map(|at| (&at.name, &at.host, at.port)));
+        let own = addresses(request.listeners.iter().map(|at| (&at.name, &at.host, at.port)));
+        let pause = Self::pause(self.times);
+        warn!(
+            controller = node.id,
+            pause = ?pause,
+            "the registration of this controller at {own} was replaced by that of another one at {theirs} with the same \
+             node.id: stop one of them, and give it a node.id of its own, in its properties and by klamm storage format"
+        );
+        node.world.clock.sleep(pause).await;
+    }
+
+    fn pause(times: u32) -> Duration {
+        CHECK.saturating_mul(1 << times.saturating_sub(1).min(10)).min(PAUSE_MAX)
+    }
+}
+
+fn addresses<'a>(listeners: impl Iterator<Item = (&'a StrBytes, &'a StrBytes, u16)>) -> String {
+    listeners.map(|(name, host, port)| format!("{name}://{host}:{port}")).collect::<Vec<_>>().join(",")
+}
+
+fn knows_controllers(image: &MetadataImage) -> bool {
+    image.features.metadata_version.is_some_and(|version| version.is_controller_registration_supported())
+}
+
 /// Whether this run of the controller is registered.
 fn is_registered(node: &Node, image: &MetadataImage) -> bool {
     image.cluster.controllers.get(&node.id).is_some_and(|known| known.incarnation_id == node.incarnation_id)
@@ -118,5 +166,16 @@ fn registration(node: &Node) -> ControllerRegistrationRequest {
             })
             .collect(),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_replaced_again_and_again_insists_less_and_less() {
+        let seconds: Vec<u64> = [1, 2, 3, 8, 9, u32::MAX].map(|times| Rival::pause(times).as_secs()).into();
+        assert_eq!(seconds, [5, 10, 20, 60, 60, 60]);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod decide;
+mod disagreement;
 pub mod driver;
 mod envelope;
 mod forwarding;
@@ -9,6 +10,8 @@ pub mod metadata_log;
 pub mod peers;
 pub mod presence;
 pub mod publisher;
+mod refusals;
+pub mod voter_watch;
 
 pub use command::{Asker, CommandError, ControllerHandle};
 

@@ -6,6 +6,9 @@
 
 mod directories;
 mod leaving;
+mod listeners;
+mod quorum;
+mod shards;
 mod voters;
 
 use std::{
@@ -15,30 +18,17 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use klamm_config::{BrokerConfig, Endpoint, broker};
-use klamm_io::{
-    net::{Listener, SocketOptions},
-    spawn,
-};
-use klamm_log::LogConfig;
-use klamm_metadata::image::Loader;
+use klamm_config::{BrokerConfig, broker};
+use klamm_io::{Instant, net::Listener, spawn};
 use klamm_protocol::Uuid;
-use klamm_raft::Raft;
 use klamm_replica::fetch_session::{FetchSessions, SessionLimits};
 use klamm_share::session::ShareSessions;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::{
     broker_lifecycle::{self, BrokerState, Stage, Wish},
     cleaner, controller_lifecycle,
-    handlers::{
-        Contexts, brokers::BrokersContext, cluster::ClusterContext, configs::ConfigsContext,
-        groups::GroupsContext, quorum::QuorumContext, records::RecordsContext, security::SecurityContext,
-        share::ShareContext, topics::TopicsContext, transactions::TransactionsContext,
-        transactions::verification::Outgoing,
-    },
-    inter_broker::InterBroker,
     listener::{acceptor, limits::ConnectionLimits, memory_pool::MemoryPool, queue::RequestQueue},
     log_dirs::{checkpoints, name_aside},
     metadata::Metadata,
@@ -47,26 +37,16 @@ use crate::{
         node::NodeMeasures,
     },
     node::{ListenerName, Node, World},
-    producer_ids::ProducerIds,
-    quorum::{
-        ControllerHandle,
-        driver::{self, Endings, QuorumStart},
-        metadata_log::{self, MetadataLog, Opened},
-        publisher,
-    },
+    quorum::{ControllerHandle, metadata_log::MetadataLogError},
     quotas::Quotas,
     replication::throttle::Throttle,
-    shard::{
-        ShardRequest, Shards,
-        router::ShardSenders,
-        run::{self, ShardStart},
-    },
-    share::{dead_letters::DeadLetterQueues, persister::Persister},
-    topics_creator::TopicsCreator,
+    shard::{ShardRequest, Shards, router::ShardSenders},
 };
 
 /// What the controller gets to let the broker go, as in Kafka. It needs long if many partitions are to be led by others.
 const CONTROLLED_SHUTDOWN_MAX: Duration = Duration::from_secs(300);
+/// The checkpoint files are not written more often than this unless somebody waits for it.
+const CHECKPOINT_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Sessions older than this may be evicted for others, as in Kafka.
 const SESSION_EVICTION: Duration = Duration::from_secs(120);
 
@@ -84,7 +64,7 @@ pub enum StartError {
     Log(#[from] klamm_log::Error),
     /// The metadata log.
     #[error("metadata log: {0}")]
-    MetadataLog(#[from] metadata_log::MetadataLogError),
+    MetadataLog(#[from] MetadataLogError),
     /// A listener.
     #[error("cannot listen on {listener}: {source}")]
     Listen {
@@ -96,9 +76,15 @@ pub enum StartError {
     /// A thread or runtime.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
+    /// It took too long.
+    #[error("the node does not serve {max_ms} ms after its start (server.max.startup.time.ms)")]
+    TooSlow {
+        /// `server.max.startup.time.ms`.
+        max_ms: i64,
+    },
     /// The broker is not, or no longer, part of its cluster.
     #[error("{0}")]
-    Outside(&'static str),
+    Outside(String),
 }
 
 /// Runs a node until the process is told to end. `ready` is called when the node serves its clients.
@@ -133,14 +119,17 @@ pub async fn run_in(
     ready: impl FnOnce(&BrokerConfig),
 ) -> Result<(), StartError> {
     let mut termination = Box::pin(stop);
+    let began = world.clock.now();
     let running = Running::start(&config, world)?;
     let mut lifecycle = Lifecycle::start(&config, &running);
     let mut outside = Lifecycle::outside(lifecycle.stages.clone());
+    let max_ms = config.get(&broker::SERVER_MAX_STARTUP_TIME_MS);
     let started = tokio::select! {
         biased;
         () = lifecycle.until_serving(&running) => Ok(true),
         () = &mut termination => Ok(false),
         error = &mut outside => Err(error),
+        () = over(&running.node, began, max_ms) => Err(StartError::TooSlow { max_ms }),
     };
     let was_serving = matches!(started, Ok(true));
     let end = match started {
@@ -162,12 +151,18 @@ pub async fn run_in(
     end
 }
 
+/// Completes when the start has taken longer than it may.
+async fn over(node: &Node, began: Instant, max_ms: i64) {
+    let max = Duration::from_millis(u64::try_from(max_ms).unwrap_or(0));
+    node.world.clock.sleep_until(Instant::from_start(began.since_start().saturating_add(max))).await;
+}
+
 /// The parts of a node that run on threads of their own.
 struct Running {
     node: Arc<Node>,
     senders: ShardSenders,
     shards: Vec<spawn::Thread>,
-    quorum: Quorum,
+    quorum: quorum::Quorum,
     metrics: Option<Exposition>,
     /// Listeners that are bound and nobody accepts on yet.
     bound: std::cell::RefCell<Vec<(ListenerName, Listener)>>,
@@ -176,8 +171,8 @@ struct Running {
 impl Running {
     fn start(config: &BrokerConfig, world: World) -> Result<Self, StartError> {
         let directories = directories::open(config, &world)?;
-        let bound = bind(config)?;
-        let shard_count = shard_count(config);
+        let bound = listeners::bind(config)?;
+        let shard_count = shards::count(config);
         let (handle, commands) = ControllerHandle::channel(world.clock);
         let (quorum_arrivals, arrivals) = mpsc::unbounded_channel();
         let node = Arc::new(Node {
@@ -219,10 +214,10 @@ impl Running {
         let (senders, queues): (Vec<_>, Vec<_>) = (0..shard_count).map(|_| mpsc::unbounded_channel()).unzip();
         let senders = ShardSenders::new(senders);
         let directory_id = directories.metadata_directory_id;
-        let quorum = start_quorum(&node, config, commands, arrivals, senders.clone(), directory_id)?;
+        let quorum = quorum::start(&node, config, commands, arrivals, senders.clone(), directory_id)?;
         // What a start can be refused for is behind.
         node.log_dirs.begin();
-        let shards = start_shards(&node, &senders, queues)?;
+        let shards = shards::start(&node, &senders, queues)?;
         let metrics = exposition::start(config, &node, &senders)?;
         Ok(Self { node, senders, shards, quorum, metrics, bound: bound.into() })
     }
@@ -256,10 +251,12 @@ impl Lifecycle {
         lifecycle.tasks.push(spawn::essential(checkpoints));
         // Controllers listen from the start: brokers wait for them, not the other way round.
         let mut bound = running.bound.borrow_mut();
-        for (name, listener) in bound.extract_if(.., |(name, _)| is_controller_listener(config, name)) {
+        for (name, listener) in
+            bound.extract_if(.., |(name, _)| listeners::is_controller_listener(config, name))
+        {
             lifecycle.accept(running, name, listener, &node.controller_limits);
         }
-        let advertised = advertised(config, &bound);
+        let advertised = listeners::advertised(config, &bound);
         if config.is_controller() {
             lifecycle.tasks.push(spawn::essential(controller_lifecycle::run(Arc::clone(node))));
         }
@@ -286,7 +283,7 @@ impl Lifecycle {
     fn outside(mut stages: watch::Receiver<Stage>) -> std::pin::Pin<Box<impl Future<Output = StartError>>> {
         Box::pin(async move {
             match stages.wait_for(|stage| matches!(stage, Stage::Outside(_))).await.as_deref() {
-                Ok(Stage::Outside(why)) => StartError::Outside(why),
+                Ok(Stage::Outside(why)) => StartError::Outside(why.clone()),
                 // A node without a broker has no such end.
                 _ => std::future::pending().await,
             }
@@ -341,7 +338,7 @@ impl Lifecycle {
 }
 
 /// Closes logs, writes what the next start relies on, ends the threads.
-async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, quorum: Quorum) {
+async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, quorum: quorum::Quorum) {
     // While connections are still served, since the successor may need our vote.
     drop(quorum.leave);
     let _ = quorum.left.await;
@@ -362,211 +359,10 @@ async fn stop(node: &Node, senders: &ShardSenders, shards: Vec<spawn::Thread>, q
     quorum.thread.join().await;
 }
 
-fn shard_count(config: &BrokerConfig) -> usize {
-    let wanted = usize::try_from(config.get(&broker::NUM_IO_THREADS)).unwrap_or(1).max(1);
-    spawn::cores().min(wanted)
-}
-
 fn fetch_sessions(config: &BrokerConfig, world: &World) -> FetchSessions {
     let slots = usize::try_from(config.get(&broker::MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS)).unwrap_or(0);
     let limits = SessionLimits { eviction_after: SESSION_EVICTION, ..SessionLimits::for_shard(slots, 0, 1) };
     FetchSessions::new(limits, world.entropy.next_u64())
-}
-
-fn bind(config: &BrokerConfig) -> Result<Vec<(ListenerName, Listener)>, StartError> {
-    let size = |bytes: i32| usize::try_from(bytes).ok();
-    let options = SocketOptions {
-        send_buffer_bytes: size(config.get(&broker::SOCKET_SEND_BUFFER_BYTES)),
-        receive_buffer_bytes: size(config.get(&broker::SOCKET_RECEIVE_BUFFER_BYTES)),
-    };
-    let backlog = config.get(&broker::SOCKET_LISTEN_BACKLOG_SIZE);
-    let mut bound = Vec::new();
-    for endpoint in config.listeners() {
-        if endpoint.security != klamm_config::SecurityProtocol::Plaintext {
-            return Err(StartError::Config(format!(
-                "listener {} asks for {}, which this release does not speak yet: use PLAINTEXT",
-                endpoint.listener, endpoint.security
-            )));
-        }
-        let host = endpoint.host.as_deref().unwrap_or("");
-        let listener = Listener::bind(host, endpoint.port, backlog, options)
-            .map_err(|source| StartError::Listen { listener: endpoint.to_string(), source })?;
-        bound.push((ListenerName::new(&endpoint.listener), listener));
-    }
-    Ok(bound)
-}
-
-fn is_controller_listener(config: &BrokerConfig, name: &ListenerName) -> bool {
-    config.controller_listener_names().iter().any(|other| other.eq_ignore_ascii_case(name.as_str()))
-}
-
-/// What clients are told: as the config says, with the ports that the system chose where it asks for any.
-fn advertised(
-    config: &BrokerConfig,
-    bound: &[(ListenerName, Listener)],
-) -> Vec<klamm_protocol::api::broker_registration::Listener> {
-    let port = |endpoint: &Endpoint| {
-        if endpoint.port != 0 {
-            return endpoint.port;
-        }
-        let listener = bound.iter().find(|(name, _)| name.as_str().eq_ignore_ascii_case(&endpoint.listener));
-        listener.and_then(|(_, listener)| listener.local_addr().ok()).map_or(0, |address| address.port())
-    };
-    config
-        .advertised_listeners()
-        .iter()
-        .filter(|endpoint| !is_controller_listener(config, &ListenerName::new(&endpoint.listener)))
-        .map(|endpoint| klamm_protocol::api::broker_registration::Listener {
-            name: endpoint.listener.as_str().into(),
-            host: endpoint.host.as_deref().unwrap_or("localhost").into(),
-            port: port(endpoint),
-            security_protocol: endpoint.security.id(),
-            ..Default::default()
-        })
-        .collect()
-}
-
-struct Quorum {
-    thread: spawn::Thread,
-    /// Dropped to hand the lead over, if this node has it.
-    leave: oneshot::Sender<()>,
-    /// Completes when that is done.
-    left: oneshot::Receiver<()>,
-    /// Dropped to end the thread.
-    stop: oneshot::Sender<()>,
-}
-
-fn start_quorum(
-    node: &Arc<Node>,
-    config: &BrokerConfig,
-    commands: mpsc::UnboundedReceiver<(klamm_io::Instant, crate::quorum::command::Command)>,
-    arrivals: mpsc::UnboundedReceiver<driver::Arrival>,
-    senders: ShardSenders,
-    directory_id: Uuid,
-) -> Result<Quorum, StartError> {
-    let world = node.world.clone();
-    let metadata_dir = world.disk.absolute(&config.metadata_log_dir());
-    let log_config = LogConfig {
-        segment_bytes: u32::try_from(config.get(&broker::METADATA_LOG_SEGMENT_BYTES)).unwrap_or(u32::MAX),
-        segment_ms: config.get(&broker::METADATA_LOG_SEGMENT_MS),
-        delete: false,
-        retention_ms: -1,
-        ..LogConfig::default()
-    };
-    let Opened { log, state, control, quorum_state, snapshot } =
-        MetadataLog::open(&world.disk, &metadata_dir, log_config, world.clock.wall_ms())?;
-    let bootstrap = metadata_log::read_bootstrap(&world.disk, &metadata_dir)?;
-    let raft_config =
-        crate::quorum::raft_config(config, directory_id, &node.cluster_id, world.entropy.next_u64());
-    let kept = quorum_state.as_ref().map(|file| &file.voters);
-    voters::check(&raft_config, control.voters().map(|(_, voters)| voters), kept, &metadata_dir)?;
-    let has_loaded_snapshot = snapshot.is_some();
-    let loader = match snapshot {
-        Some((id, content)) => {
-            driver::load_snapshot(id, content).map_err(|reason| log.bad_snapshot(id, reason))?
-        }
-        None => Loader::default(),
-    };
-    let raft = Raft::new(
-        klamm_raft::Now { monotonic: world.clock.now().since_start(), wall_ms: world.clock.wall_ms() },
-        raft_config,
-        state,
-        control,
-        quorum_state.map(|file| file.state),
-    );
-    let (updates, published) = mpsc::unbounded_channel();
-    let start = QuorumStart {
-        config: Arc::new(config.clone()),
-        cluster_id: node.cluster_id.clone(),
-        world,
-        log,
-        raft,
-        loader,
-        has_loaded_snapshot,
-        bootstrap,
-        handle: node.controller.clone(),
-        commands,
-        arrivals,
-        updates,
-    };
-    let (stop, stopped) = oneshot::channel();
-    let (leave, leaving) = oneshot::channel();
-    let (gone, left) = oneshot::channel();
-    let endings = Endings { leave: leaving, left: gone, stop: stopped };
-    let node = Arc::clone(node);
-    // The state moves to its thread as a whole; nothing of it is shared afterwards.
-    let thread = spawn::thread("klamm-quorum", move || async move {
-        spawn::essential(publisher::run(node, senders, published));
-        driver::run(start, endings).await;
-    })?;
-    Ok(Quorum { thread, leave, left, stop })
-}
-
-fn start_shards(
-    node: &Arc<Node>,
-    senders: &ShardSenders,
-    queues: Vec<mpsc::UnboundedReceiver<ShardRequest>>,
-) -> Result<Vec<spawn::Thread>, StartError> {
-    let creator = TopicsCreator::new(Arc::clone(node));
-    let producer_ids = ProducerIds::new(Arc::clone(node));
-    let count = queues.len().max(1);
-    // Half of what the process may open is for logs, the other half for connections.
-    let open_files_max = (klamm_io::disk::open_files_limit() / 2 / count).clamp(64, 1 << 20);
-    let mut threads = Vec::new();
-    for (index, queue) in queues.into_iter().enumerate() {
-        let (node, senders) = (Arc::clone(node), senders.clone());
-        let (creator, producer_ids) = (Arc::clone(&creator), Arc::clone(&producer_ids));
-        let contexts_node = Arc::clone(&node);
-        let contexts = Box::new(move |shards: Rc<Shards>| {
-            let inter_broker = |purpose| InterBroker::new(Arc::clone(&contexts_node), purpose);
-            let share_state = inter_broker("share-state");
-            let persister = Persister::new(
-                Arc::clone(&contexts_node),
-                Rc::clone(&shards),
-                Rc::clone(&share_state),
-                Arc::clone(&creator),
-            );
-            let persister = Rc::new(persister);
-            let dead_letters =
-                DeadLetterQueues::new(Arc::clone(&contexts_node), Rc::clone(&shards), Arc::clone(&creator));
-            Contexts {
-                cluster: ClusterContext { node: Arc::clone(&contexts_node), creator: Arc::clone(&creator) },
-                configs: ConfigsContext { node: Arc::clone(&contexts_node) },
-                groups: GroupsContext {
-                    node: Arc::clone(&contexts_node),
-                    shards: Rc::clone(&shards),
-                    creator,
-                    persister: Rc::clone(&persister),
-                    inter_broker: share_state,
-                },
-                brokers: BrokersContext { node: Arc::clone(&contexts_node) },
-                quorum: QuorumContext { node: Arc::clone(&contexts_node) },
-                records: RecordsContext {
-                    node: Arc::clone(&contexts_node),
-                    shards: Rc::clone(&shards),
-                    fetches: Rc::default(),
-                },
-                security: SecurityContext { node: Arc::clone(&contexts_node) },
-                share: Rc::new(ShareContext {
-                    node: Arc::clone(&contexts_node),
-                    shards: Rc::clone(&shards),
-                    persister,
-                    dead_letters,
-                }),
-                topics: TopicsContext { node: Arc::clone(&contexts_node) },
-                transactions: TransactionsContext {
-                    verifications: Outgoing::new(inter_broker("verifications")),
-                    inter_broker: inter_broker("markers"),
-                    node: contexts_node,
-                    shards,
-                    producer_ids,
-                },
-            }
-        });
-        let start = ShardStart { index, node, senders, queue, open_files_max, contexts };
-        threads.push(spawn::thread(&format!("klamm-shard-{index}"), move || run::run(start))?);
-    }
-    Ok(threads)
 }
 
 /// Sets aside what was found on the disk and does not belong to the first image that was applied.
@@ -607,10 +403,18 @@ async fn wait_until_visible(node: &Node) {
     }
 }
 
+/// All checkpoint files are written together, as often as one of them has to be.
+fn checkpoint_interval(config: &BrokerConfig) -> Duration {
+    let high_watermarks = config.get(&broker::REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS);
+    let recovery_points = i64::from(config.get(&broker::LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS));
+    let log_starts = i64::from(config.get(&broker::LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS));
+    let shortest = high_watermarks.min(recovery_points).min(log_starts);
+    Duration::from_millis(u64::try_from(shortest).unwrap_or(0)).max(CHECKPOINT_INTERVAL_MIN)
+}
+
 /// Writes the checkpoint files from time to time, and when somebody waits for it.
 async fn checkpoint_loop(node: Arc<Node>, senders: ShardSenders) {
-    let interval = node.config.load().get(&broker::REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS);
-    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(5000));
+    let interval = checkpoint_interval(&node.config.load());
     loop {
         let _ = node.world.clock.timeout(interval, node.log_dirs.pass_wanted()).await;
         checkpoints::write(&node, &senders).await;

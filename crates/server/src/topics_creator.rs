@@ -99,9 +99,13 @@ impl TopicsCreator {
             return ErrorCode::None;
         }
         let mut topic = creatable_topic(&self.node.config.load_full(), name);
-        // Retention goes by the time of the copying, which no broker's default is to replace.
-        topic.configs =
-            topic_configs([(group_enable_key(), "true"), ("message.timestamp.type", "CreateTime")]);
+        // No broker's default is to make it a topic that cannot be a queue, or to replace the time of the copying, by which
+        // retention goes.
+        topic.configs = topic_configs([
+            (group_enable_key(), "true"),
+            ("cleanup.policy", "delete"),
+            ("message.timestamp.type", "CreateTime"),
+        ]);
         let refused = self.request_topics(std::slice::from_ref(name), vec![topic], None).await;
         refused.get(name).copied().unwrap_or(ErrorCode::None)
     }

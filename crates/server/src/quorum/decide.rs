@@ -183,6 +183,7 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
             let outcome = with_heartbeats(driver, |cx, heartbeats| {
                 brokers::register(cx, heartbeats, now, claim, &request)
             });
+            driver.refusals.note(&request, outcome.as_ref().err());
             settle_or_refuse(driver, outcome, reply);
         }
         Command::BrokerHeartbeat { request, reply, .. } => {

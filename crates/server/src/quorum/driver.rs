@@ -41,8 +41,11 @@ use super::{
     peers::Peers,
     presence::Sighting,
     publisher::Update,
+    refusals::Refusals,
+    voter_watch::VoterWatch,
 };
 use crate::{
+    inter_broker::SetupTimeout,
     metadata_change::Touched,
     metrics::quorum::{ControllerCounts, QuorumMeasures},
     node::World,
@@ -71,6 +74,8 @@ pub struct QuorumStart {
     pub log: MetadataLog,
     /// The machine.
     pub raft: Raft,
+    /// Compares the voters of the log with what the node was told.
+    pub voter_watch: VoterWatch,
     /// The image that the latest snapshot holds, and where it stands.
     pub loader: Loader,
     /// Whether there is such a snapshot.
@@ -150,6 +155,7 @@ pub(super) struct Driver {
     world: World,
     log: MetadataLog,
     raft: Raft,
+    voter_watch: VoterWatch,
     loader: Loader,
     touched: Touched,
     bootstrap: Vec<MetadataRecord>,
@@ -187,6 +193,7 @@ pub(super) struct Driver {
     left: Option<oneshot::Sender<()>>,
     failed: bool,
     pub(super) counts: ControllerCounts,
+    pub(super) refusals: Refusals,
     last_snapshot: snapshots::Last,
     measured: Measured,
 }
@@ -247,7 +254,10 @@ impl Driver {
         let config = start.config;
         let request_timeout = config.get(&broker::CONTROLLER_QUORUM_REQUEST_TIMEOUT_MS);
         let request_timeout = Duration::from_millis(u64::try_from(request_timeout).unwrap_or(2000));
-        let peers = || Peers::new(config.node_id(), start.cluster_id.clone(), request_timeout, clock);
+        let peers = || {
+            Peers::new(config.node_id(), start.cluster_id.clone(), request_timeout, clock)
+                .connecting(SetupTimeout::of(&config))
+        };
         let driver = Self {
             peers: peers(),
             own_commands: OwnCommands::new(&peers(), &config, clock),
@@ -262,6 +272,7 @@ impl Driver {
             world: start.world,
             log: start.log,
             raft: start.raft,
+            voter_watch: start.voter_watch,
             loader: start.loader,
             touched: Touched::everything(),
             bootstrap: start.bootstrap,
@@ -277,6 +288,7 @@ impl Driver {
             afterwards: VecDeque::new(),
             left: Some(left),
             failed: false,
+            refusals: Refusals::default(),
             counts: ControllerCounts {
                 loaded_snapshots: u64::from(start.has_loaded_snapshot),
                 ..ControllerCounts::default()
@@ -477,6 +489,7 @@ impl Driver {
         self.raft.step(self.now(), input, &mut actions);
         self.measured.plays(self.world.clock.now(), self.raft.role_name(), self.raft.epoch());
         self.carry_out(actions);
+        self.voter_watch.look(self.raft.control());
     }
 
     /// The metadata log is the one thing that a node cannot do without.

@@ -15,6 +15,8 @@ use klamm_raft::{
     QuorumState, QuorumStateFile, Recovery,
 };
 
+mod recovery_point;
+
 /// Segments, indexes and small files of the metadata log that may be open at once.
 const OPEN_FILES_MAX: usize = 64;
 /// Bytes of the log read in one piece when it is replayed.
@@ -66,6 +68,28 @@ pub enum MetadataLogError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// The log lacks what it had.
+    #[error(
+        "{path}, byte {position}: {detail}. The log can be read up to offset {end}, yet this node has had it on the disk up \
+         to offset {synced}. It is not cut, since committed records could go. Bring the file back from a copy. If there is \
+         none, remove {recovery_point}: the node cuts its log there and, with a majority of the other voters at work, \
+         fetches the rest again; the only voter gives up what came after, and with it topics and their records",
+        path = path.display(), recovery_point = recovery_point.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, in bytes.
+        position: u32,
+        /// What is there.
+        detail: String,
+        /// The offset after the last record that can be read.
+        end: i64,
+        /// The offset up to which the log was synced.
+        synced: i64,
+        /// The file that says so.
+        recovery_point: PathBuf,
     },
     /// What a new cluster begins with.
     #[error(
@@ -124,6 +148,10 @@ pub struct MetadataLog {
     disk: Disk,
     dir: PathBuf,
     log: Log,
+    /// What the file of the recovery point says.
+    recovery_point: i64,
+    /// The high watermark, once this run has heard of one.
+    committed: Option<i64>,
 }
 
 /// What was found when the log was opened.
@@ -144,10 +172,11 @@ impl MetadataLog {
     /// Opens the log in `metadata_log_dir`, checking all of it: a node must not count records that it does not have.
     ///
     /// # Errors
-    /// If a file cannot be read or contradicts itself.
+    /// If a file cannot be read or contradicts itself, or, of a node that may vote, lacks what it had.
     pub fn open(
         disk: &Disk,
         metadata_log_dir: &Path,
+        may_vote: bool,
         config: LogConfig,
         now_ms: i64,
     ) -> Result<Opened, MetadataLogError> {
@@ -155,6 +184,10 @@ impl MetadataLog {
         let dir = metadata_log_dir.join(partition.to_string());
         disk.create_dir_all(&dir)?;
         let snapshot = latest_snapshot(disk, &dir)?;
+        let recovery_point = recovery_point::read(disk, &dir)?;
+        if may_vote {
+            recovery_point::lacks_nothing(disk, &dir, recovery_point)?;
+        }
         let handles = Handles::new(disk.clone(), OPEN_FILES_MAX);
         let mut log = Log::open(OpenLog {
             handles: &handles,
@@ -167,20 +200,24 @@ impl MetadataLog {
             now_ms,
         })?;
         log.assign_topic_id(METADATA_TOPIC_ID)?;
+        let mut log = Self { disk: disk.clone(), dir, log, recovery_point, committed: None };
         let latest = snapshot.as_ref().map(|(id, _)| *id);
-        if let Some(id) = latest.filter(|id| *id != BOOTSTRAP_SNAPSHOT && contradicts(*id, &log)) {
+        if let Some(id) = latest.filter(|id| *id != BOOTSTRAP_SNAPSHOT && contradicts(*id, &log.log)) {
             // A crash came between putting a fetched snapshot in place and starting the log anew behind it.
-            log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
+            log.begin_at(id.offset, now_ms)?;
         }
-        let start = log.log_start_offset();
+        let start = log.log.log_start_offset();
         if start > 0 && latest.is_none_or(|id| id.offset < start) {
-            return Err(MetadataLogError::NoSnapshot { path: dir, start });
+            return Err(MetadataLogError::NoSnapshot { path: log.dir, start });
         }
-        remove_leftovers(disk, &dir)?;
-        let mut log = Self { disk: disk.clone(), dir, log };
+        remove_leftovers(disk, &log.dir)?;
         log.remove_deleted()?;
         let (state, control) = log.recover(snapshot.as_ref())?;
         let quorum_state = log.read_quorum_state()?;
+        if may_vote && quorum_state.is_none() {
+            log.warn_of_lost_vote();
+        }
+        log.sync_all(now_ms)?;
         Ok(Opened { log, state, control, quorum_state, snapshot })
     }
 
@@ -258,6 +295,9 @@ impl MetadataLog {
     /// # Errors
     /// If the disk fails.
     pub fn truncate(&mut self, end_offset: i64, now_ms: i64) -> Result<(), MetadataLogError> {
+        if end_offset < self.recovery_point {
+            self.write_recovery_point(end_offset)?;
+        }
         self.log.truncate_to(end_offset, now_ms)?;
         Ok(())
     }
@@ -281,6 +321,20 @@ impl MetadataLog {
             Ok(state) => Ok(Some(state)),
             Err(error) => Err(MetadataLogError::QuorumState { path, reason: error.to_string() }),
         }
+    }
+
+    /// Removing the file is the way to other static voters, with all controllers stopped, so that it is no reason to
+    /// refuse the start. In the epochs that the log knows nobody gets a vote for lack of it: a candidate of one of them does
+    /// not have its records.
+    fn warn_of_lost_vote(&self) {
+        let Some(epoch) = self.log.leader_epochs().latest_epoch() else { return };
+        tracing::warn!(
+            file = %self.dir.join(QuorumState::FILE_NAME).display(),
+            epoch,
+            "there is a log but no quorum-state: whom this node has voted for after this epoch is forgotten, and it could \
+             vote twice. Unless the file was removed from all controllers while they were stopped, to change \
+             controller.quorum.voters, stop the node and bring the file back from a copy"
+        );
     }
 
     /// The size of a snapshot and the bytes from `position` on, at most `bytes_max`; `None` if there is no such snapshot.
@@ -405,7 +459,7 @@ impl MetadataLog {
         self.disk.open(&part, OpenMode::ReadWrite)?.sync_all()?;
         self.disk.rename(&part, &path)?;
         self.disk.sync_dir(&self.dir)?;
-        self.log.truncate_fully_and_start_at(id.offset, None, now_ms)?;
+        self.begin_at(id.offset, now_ms)?;
         self.remove_deleted()?;
         for older in snapshot_ids(&self.disk, &self.dir)? {
             if older < id {
@@ -435,6 +489,7 @@ impl MetadataLog {
     /// If the disk fails.
     pub fn close(&mut self) -> Result<(), MetadataLogError> {
         self.log.close()?.sync()?;
+        self.note_closed();
         Ok(())
     }
 }

@@ -5,29 +5,46 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 use klamm_io::Clock;
 use klamm_net::client::{Connection, ConnectionError, Settings};
 use klamm_protocol::{
-    ErrorCode, Request, StrBytes,
-    api::fetch::{FetchRequest, FetchResponse},
+    ApiKey, ErrorCode, Request, StrBytes,
+    api::{
+        describe_cluster::DescribeClusterRequest,
+        fetch::{FetchRequest, FetchResponse},
+    },
 };
 use klamm_raft::{RaftRequest, RaftResponse, RequestFailure, Server};
 use rustc_hash::FxHashMap;
 use tracing::warn;
 
+use crate::inter_broker::SetupTimeout;
+
 /// The largest answer taken from another controller: a fetch of the metadata log or a part of a snapshot.
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
 
-/// How often a server of another cluster is complained about.
+/// The kind of nodes that DescribeCluster is asked for.
+const CONTROLLERS: i8 = 2;
+
+/// How often a server of another cluster, or of none, is complained about.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
-type Slot = Rc<tokio::sync::Mutex<Option<Connection>>>;
+type SharedSlot = Rc<tokio::sync::Mutex<Slot>>;
+
+/// What there is to a server.
+#[derive(Default)]
+struct Slot {
+    connection: Option<Connection>,
+    /// Attempts in a row to make one that failed.
+    failures: u32,
+}
 
 /// One connection for each address, made when it is needed.
 #[derive(Clone)]
 pub struct Peers {
     cluster_id: StrBytes,
-    /// Servers of another cluster that were complained about, and when.
-    strangers: Rc<RefCell<FxHashMap<(String, u16), Duration>>>,
-    slots: Rc<RefCell<FxHashMap<(String, u16), Slot>>>,
+    /// Servers of another cluster, or of none, that were complained about, and when.
+    complaints: Rc<RefCell<FxHashMap<(String, u16), Duration>>>,
+    slots: Rc<RefCell<FxHashMap<(String, u16), SharedSlot>>>,
     settings: Arc<Settings>,
+    setup: SetupTimeout,
     clock: Clock,
 }
 
@@ -49,11 +66,18 @@ impl Peers {
         };
         Self {
             cluster_id,
-            strangers: Rc::default(),
+            complaints: Rc::default(),
             slots: Rc::default(),
             settings: Arc::new(settings),
+            setup: SetupTimeout::always(request_timeout),
             clock,
         }
+    }
+
+    /// The same with a limit of its own on how long connecting may take; never longer than a request may.
+    #[must_use]
+    pub fn connecting(self, setup: SetupTimeout) -> Self {
+        Self { setup, ..self }
     }
 
     /// The same with connections of its own, on which an answer may take so long.
@@ -71,11 +95,15 @@ impl Peers {
         let slot = Rc::clone(self.slots.borrow_mut().entry(key).or_default());
         // Held while connecting, so that one attempt serves all who wait for it.
         let mut slot = slot.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| connection.is_open()) {
+        if let Some(connection) = slot.connection.as_ref().filter(|connection| connection.is_open()) {
             return Ok(connection.clone());
         }
-        let connection = Connection::open(&to.host, to.port, Arc::clone(&self.settings), self.clock).await?;
-        *slot = Some(connection.clone());
+        let setup_timeout = self.setup.after(slot.failures).min(self.settings.request_timeout);
+        let settings = Arc::new(Settings { setup_timeout, ..Settings::clone(&self.settings) });
+        // Counted before, since whoever asks may give up.
+        slot.failures = slot.failures.saturating_add(1);
+        let connection = Connection::open(&to.host, to.port, settings, self.clock).await?;
+        *slot = Slot { connection: Some(connection.clone()), failures: 0 };
         Ok(connection)
     }
 
@@ -151,7 +179,7 @@ impl Peers {
         };
         match answer {
             Ok(answer) => {
-                self.note_stranger(to, &answer);
+                self.note_stranger(to, &answer).await;
                 Ok(answer)
             }
             // Whether the process is gone or only the connection is told by the next attempt.
@@ -166,13 +194,14 @@ impl Peers {
 
     async fn fetch(&self, to: &Server, mut request: FetchRequest) -> Result<FetchResponse, ConnectionError> {
         let connection = self.connection(to).await?;
+        self.note_broker(to, &connection);
         let version = connection.version_of::<FetchRequest>()?;
         klamm_raft::fetch_in_version(&mut request, version);
         connection.call_version(&request, version, Duration::ZERO).await
     }
 
     /// Says so, now and then, when a server belongs to another cluster: nothing will come of asking it.
-    fn note_stranger(&self, to: &Server, answer: &RaftResponse) {
+    async fn note_stranger(&self, to: &Server, answer: &RaftResponse) {
         let error_code = match answer {
             RaftResponse::Fetch(answer) => answer.error_code,
             RaftResponse::Vote(answer) => answer.error_code,
@@ -180,23 +209,46 @@ impl Peers {
             RaftResponse::EndQuorumEpoch(answer) => answer.error_code,
             _ => return,
         };
-        if ErrorCode::from_code(error_code) != ErrorCode::InconsistentClusterId {
+        if ErrorCode::from_code(error_code) != ErrorCode::InconsistentClusterId || !self.is_to_tell(to) {
             return;
         }
-        let now = self.clock.now().since_start();
-        let mut strangers = self.strangers.borrow_mut();
-        let last = strangers.insert((to.host.to_string(), to.port), now);
-        if last.is_none_or(|last| now >= last + COMPLAINT_INTERVAL) {
+        let ask = DescribeClusterRequest { endpoint_type: CONTROLLERS, ..Default::default() };
+        let told = self.call(to, &ask).await.map(|answer| answer.cluster_id);
+        // Below metadata.version 3.7 controllers do not say.
+        let theirs = told.ok().filter(|id| !id.is_empty() && *id != self.cluster_id);
+        warn!(
+            host = %to.host,
+            port = to.port,
+            cluster_id = %self.cluster_id,
+            their_cluster_id = theirs.as_deref().unwrap_or("another one"),
+            "this controller belongs to another cluster than this node: correct controller.quorum.voters or \
+             controller.quorum.bootstrap.servers, or format this node with the other's cluster id"
+        );
+    }
+
+    /// Says so, now and then, when a server takes no part in any quorum, like a broker's listener.
+    fn note_broker(&self, to: &Server, connection: &Connection) {
+        if connection.broker_versions(ApiKey::Vote).is_none() && self.is_to_tell(to) {
             warn!(
                 host = %to.host,
                 port = to.port,
-                cluster_id = %self.cluster_id,
-                "this controller belongs to another cluster than this node: correct controller.quorum.voters or \
-                 controller.quorum.bootstrap.servers, or format this node with the other's cluster id"
+                "this address does not serve the quorum's protocol, as no listener of a broker does: \
+                 controller.quorum.voters and controller.quorum.bootstrap.servers have to name listeners of controllers \
+                 (controller.listener.names)"
             );
-        } else if let Some(last) = last {
-            strangers.insert((to.host.to_string(), to.port), last);
         }
+    }
+
+    /// Whether it is time to complain about that server.
+    fn is_to_tell(&self, to: &Server) -> bool {
+        let now = self.clock.now().since_start();
+        let mut complaints = self.complaints.borrow_mut();
+        let key = (to.host.to_string(), to.port);
+        if complaints.get(&key).is_some_and(|last| now < *last + COMPLAINT_INTERVAL) {
+            return false;
+        }
+        complaints.insert(key, now);
+        true
     }
 }
 

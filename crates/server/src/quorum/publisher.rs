@@ -5,9 +5,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use klamm_config::BrokerConfig;
-use klamm_metadata::image::ConfigResource;
+use klamm_metadata::{MetadataImage, image::ConfigResource};
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     log_dirs::{absolute, checkpoints},
@@ -47,6 +47,7 @@ pub async fn run(node: Arc<Node>, shards: ShardSenders, mut updates: mpsc::Unbou
         }
         let epoch = *registered.borrow_and_update();
         if node.config.load().is_broker() && (epoch < 0 || update.published.provenance.last_offset < epoch) {
+            node.metadata.foresee(Arc::clone(&update.published));
             pending = Some(update);
             continue;
         }
@@ -72,6 +73,10 @@ async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
         }
     }
     let (before, after) = (node.metadata.load(), Arc::clone(&update.published));
+    if let Some(fault) = version_fault(&node.config.load(), &before.image, &after.image) {
+        node.measures.apply_failed();
+        error!("{fault}");
+    }
     let change = Arc::new(MetadataChange::new(before, after, update.touched));
     // What comes has to be there before clients hear of it; what goes, they need not hear of any longer.
     let only_removes = change.only_removes_topics();
@@ -84,6 +89,19 @@ async fn apply(node: &Arc<Node>, shards: &ShardSenders, update: Update) {
     if !only_removes {
         node.metadata.publish(update.published);
     }
+}
+
+/// What this broker's config asks for and a metadata version that is news does not have.
+fn version_fault(config: &BrokerConfig, before: &MetadataImage, after: &MetadataImage) -> Option<String> {
+    let version = after.features.metadata_version?;
+    let has_several = config.is_broker() && config.log_dirs().len() > 1;
+    let is_news = before.features.metadata_version != Some(version);
+    (is_news && has_several && !version.is_directory_assignment_supported()).then(|| {
+        format!(
+            "several log directories (log.dirs) are not supported in metadata.version {version}, which does not tell where a \
+             replica is: raise it to 3.7-IV2 or higher, by klamm features upgrade, or give this broker one directory"
+        )
+    })
 }
 
 async fn apply_to_shards(node: &Arc<Node>, shards: &ShardSenders, mut change: Arc<MetadataChange>) {
@@ -117,6 +135,42 @@ fn apply_broker_configs(node: &Node, published: &Published) {
         Err(errors) => {
             node.measures.apply_failed();
             warn!(%errors, "the altered config of this broker is not legal and does not count");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_metadata::features::MetadataVersion;
+
+    use super::*;
+
+    #[test]
+    fn several_directories_need_a_metadata_version_that_knows_them() {
+        let image = |version| {
+            let mut image = MetadataImage::default();
+            image.features.metadata_version = version;
+            image
+        };
+        let (old, new) = (Some(MetadataVersion::V3_7_IV0), Some(MetadataVersion::LATEST_PRODUCTION));
+        for (roles, dirs, before, after, is_told) in [
+            ("broker", "/a,/b", None, old, true),
+            ("broker", "/a,/b", new, old, true),
+            ("broker", "/a,/b", old, old, false),
+            ("broker", "/a,/b", None, new, false),
+            ("broker", "/a", None, old, false),
+            ("controller", "/a,/b", None, old, false),
+        ] {
+            let listener = if roles == "broker" { "PLAINTEXT" } else { "CONTROLLER" };
+            let text = format!(
+                "process.roles={roles}\nnode.id=1\ncontroller.quorum.voters=1@a:1,2@b:1\nlog.dirs={dirs}\n\
+                 controller.listener.names=CONTROLLER\nlisteners={listener}://a:1\n"
+            );
+            let text = if roles == "broker" { text.replace("node.id=1", "node.id=7") } else { text };
+            let config =
+                BrokerConfig::from_properties(&klamm_config::properties::parse(&text).unwrap()).unwrap();
+            let told = version_fault(&config, &image(before), &image(after));
+            assert_eq!(told.is_some(), is_told, "{roles} {dirs} {before:?} {after:?}");
         }
     }
 }

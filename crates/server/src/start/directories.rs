@@ -9,11 +9,12 @@ use klamm_config::BrokerConfig;
 use klamm_log::{
     log_dir::{LoadedLogDir, LogDir as Files},
     meta_properties::MetaProperties,
-    names::DirPurpose,
 };
 use klamm_protocol::{StrBytes, Uuid};
 use klamm_raft::METADATA_TOPIC;
 use tracing::{error, info};
+
+mod lost_log;
 
 use super::StartError;
 use crate::{
@@ -76,7 +77,7 @@ pub(super) fn open(config: &BrokerConfig, world: &World) -> Result<Directories, 
     else {
         return Err(StartError::Config("log.dirs names no directory".to_owned()));
     };
-    begins_anew_only_if_new(config, world, &metadata_dir, &loaded)?;
+    lost_log::check(config, world, &metadata_dir, dirs.iter().map(LogDir::path), &loaded)?;
     let log_dirs = LogDirs::new(dirs, loaded, &metadata_dir);
     log_dirs.cordon(&absolute(world, &config.cordoned_log_dirs()));
     Ok(Directories {
@@ -193,31 +194,6 @@ fn holds_no_metadata_log(world: &World, path: &Path, metadata_dir: &Path) -> Res
         metadata_dir.display(),
         path.display()
     )))
-}
-
-/// The only voter of its quorum gets a lost metadata log back from nobody: it would elect itself, and take every partition
-/// that it has for a stray.
-fn begins_anew_only_if_new(
-    config: &BrokerConfig,
-    world: &World,
-    metadata_dir: &Path,
-    loaded: &[(usize, LoadedLogDir)],
-) -> Result<(), StartError> {
-    let log = metadata_dir.join(format!("{METADATA_TOPIC}-0"));
-    let own = config.node_id();
-    let is_only_voter = matches!(config.voters().as_slice(), [voter] if voter.id == own);
-    let mut partitions = loaded.iter().flat_map(|(_, found)| &found.partitions);
-    let partition = partitions.find(|dir| matches!(dir.purpose, DirPurpose::Current | DirPurpose::Future));
-    match partition {
-        Some(partition) if is_only_voter && !world.disk.exists(&log) => Err(StartError::Directory(format!(
-            "there is no metadata log in {}, yet {} holds a partition, and node {own} is the only voter: it would \
-             begin a new cluster without any topic. Bring {} back, or move the partitions away to begin anew",
-            metadata_dir.display(),
-            partition.path.display(),
-            log.display()
-        ))),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -120,6 +120,58 @@ fn a_lost_metadata_log_is_no_new_cluster() {
     let _dir = node.stop();
 }
 
+/// Files that a node has left, and whether it starts without its metadata log.
+#[test]
+fn a_controller_without_its_log_does_not_start() {
+    let _shared = beside_others();
+    let partition = "topic-0/00000000000000000000.log";
+    let segment = "__cluster_metadata-0/00000000000000000000.log";
+    let voters = ("controller.quorum.voters", "1@127.0.0.1:1,2@127.0.0.1:2,3@127.0.0.1:3");
+    let dynamic = ("controller.quorum.bootstrap.servers", "127.0.0.1:1");
+    for (quorum, files, said) in [
+        (voters, &[partition][..], Some("topic-0 holds a partition")),
+        (voters, &[partition, segment], Some("One voter at a time")),
+        (
+            voters,
+            &[partition, "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint"],
+            Some("topic-0"),
+        ),
+        (voters, &[".kafka_cleanshutdown"], Some(".kafka_cleanshutdown shows that the node has run")),
+        (voters, &["__cluster_metadata-0/quorum-state"], Some("quorum-state shows that the node has run")),
+        (dynamic, &[partition], Some("--no-initial-controllers")),
+        (dynamic, &["recovery-point-offset-checkpoint"], Some("remove-controller")),
+        // Formatted and no more; a start that has found no quorum.
+        (voters, &[], None),
+        (dynamic, &[], None),
+        (voters, &[".kafka_cleanshutdown", segment], None),
+    ] {
+        let dir = fresh_dir("without-its-log");
+        meta(&dir, 1, "abcdefghijklmnopqrstuA");
+        for file in files {
+            let file = dir.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        let mut settings = vec![
+            quorum,
+            ("process.roles", "broker,controller"),
+            ("initial.broker.registration.timeout.ms", "1"),
+        ];
+        if quorum == dynamic {
+            settings.push(("controller.quorum.voters", ""));
+        }
+        let config = config(&dir, 0, 0, &settings);
+        let run = || klamm_server::run_until(config, async {}, |_| {});
+        let refused =
+            std::thread::scope(|scope| scope.spawn(run).join().unwrap()).err().map(|e| e.to_string());
+        assert_eq!(refused.is_some(), said.is_some(), "{files:?}: {refused:?}");
+        let text = refused.unwrap_or_else(|| "there is no metadata log in".to_owned());
+        assert!(text.starts_with("there is no metadata log in"), "{files:?}: {text}");
+        assert!(text.contains(said.unwrap_or_default()), "{files:?}: {text}");
+        remove(&dir);
+    }
+}
+
 fn partition_error(client: &mut Client, topic: &str, records: Vec<u8>) -> ErrorCode {
     let response = client.call(&produce(topic, Some(records), -1), 12);
     ErrorCode::from_code(response.responses[0].partition_responses[0].error_code)
@@ -250,16 +302,19 @@ fn a_broker_that_finds_no_controller_gives_up() {
     let _shared = beside_others();
     let dir = fresh_dir("no-controller");
     format(&dir, 1);
-    let settings = [
-        ("process.roles", "broker"),
-        ("listeners", "PLAINTEXT://127.0.0.1:0"),
-        ("controller.quorum.voters", "2@127.0.0.1:1"),
-        ("initial.broker.registration.timeout.ms", "300"),
-    ];
-    let config = config(&dir, 0, 0, &settings);
-    let run = || klamm_server::run_until(config, std::future::pending(), |_| {});
-    let error = std::thread::scope(|scope| scope.spawn(run).join().unwrap().expect_err("it cannot serve"));
-    assert!(error.to_string().contains("initial.broker.registration.timeout.ms"), "{error}");
+    for limit in ["initial.broker.registration.timeout.ms", "server.max.startup.time.ms"] {
+        let settings = [
+            ("process.roles", "broker"),
+            ("listeners", "PLAINTEXT://127.0.0.1:0"),
+            ("controller.quorum.voters", "2@127.0.0.1:1"),
+            (limit, "300"),
+        ];
+        let config = config(&dir, 0, 0, &settings);
+        let run = || klamm_server::run_until(config, std::future::pending(), |_| {});
+        let error =
+            std::thread::scope(|scope| scope.spawn(run).join().unwrap().expect_err("it cannot serve"));
+        assert!(error.to_string().contains(limit), "{error}");
+    }
     remove(&dir);
 }
 

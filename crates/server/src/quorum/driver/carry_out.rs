@@ -9,7 +9,7 @@ use klamm_raft::{Action, Input, RaftResponse};
 use tracing::error;
 
 use super::{Driver, Event};
-use crate::quorum::metadata_log::MetadataLogError;
+use crate::quorum::{disagreement, metadata_log::MetadataLogError};
 
 /// What comes after all actions of a step.
 pub(super) enum Afterwards {
@@ -97,6 +97,9 @@ impl Driver {
                 self.log.write_snapshot_part(id, position, &bytes)?
             }
             Action::FinishSnapshot { id } => self.install_snapshot(id)?,
+            Action::Disagree { disagreement } => {
+                disagreement::tell(&disagreement, self.config.is_controller())
+            }
             Action::ShutdownComplete => {
                 if let Some(left) = self.left.take() {
                     let _ = left.send(());

@@ -60,6 +60,7 @@ impl Driver {
             }
             next = end;
         }
+        self.log.note_committed(high_watermark);
         if changed {
             self.publish();
         }

@@ -3,6 +3,7 @@ use klamm_protocol::metadata::FeatureLevelRecord;
 use super::*;
 use crate::quorum::driver::load_snapshot;
 use klamm_io::{Entropy, sim::disk::SimulatedDisk};
+use klamm_log::checkpoints::RECOVERY_POINT_FILE;
 use klamm_metadata::{checkpoint::Header, image::MetadataImage};
 use klamm_protocol::records::{BatchBuilder, BatchOptions};
 
@@ -10,7 +11,7 @@ const DIR: &str = "/data";
 
 fn open(disk: &Disk) -> Result<Opened, MetadataLogError> {
     let config = LogConfig { segment_bytes: 300, delete: false, retention_ms: -1, ..LogConfig::default() };
-    MetadataLog::open(disk, Path::new(DIR), config, 0)
+    MetadataLog::open(disk, Path::new(DIR), true, config, 0)
 }
 
 fn disk() -> Disk {
@@ -214,4 +215,81 @@ fn what_cannot_be_trusted_is_refused_with_a_way_out() {
     disk.remove_file(&log.dir.join(snapshot_name(id))).unwrap();
     let message = refusal(open(&disk));
     assert!(message.contains("starts at offset 20") && message.contains("format"), "{message}");
+}
+
+/// The log as a run left it, and what became of its files since.
+#[test]
+fn a_log_that_lacks_what_was_synced_is_refused() {
+    let dir = Path::new(DIR).join("__cluster_metadata-0");
+    let first = dir.join("00000000000000000000.log");
+    for (committed, how, said) in [
+        (Some(5), "flipped", Some("is where 1 was")),
+        (Some(5), "cut", Some("the file ends within a batch")),
+        (Some(5), "emptied", Some("can be read up to offset 0")),
+        (Some(5), "removed", Some("000.log, byte ")),
+        (Some(5), "nothing", None),
+        // A node of Kafka may have used the directory since, and have followed a leader that has other records there.
+        (Some(0), "emptied", None),
+        // What was written after the last sync that was noted may be torn, or have lost its middle.
+        (None, "flipped", None),
+        (None, "cut", None),
+        (None, "emptied", None),
+    ] {
+        let disk = disk();
+        let mut log = open(&disk).unwrap().log;
+        append(&mut log, 0..5, 1);
+        if let Some(committed) = committed {
+            log.note_committed(committed);
+            log.close().unwrap();
+        }
+        drop(log);
+        let names = disk.read_dir(&dir).unwrap();
+        assert!(names.iter().filter(|entry| entry.name.ends_with(".log")).count() > 1);
+        let content = disk.read_file(&first, 1 << 20).unwrap();
+        match how {
+            "nothing" => {}
+            "removed" => {
+                let second =
+                    names.iter().map(|entry| &entry.name).filter(|name| name.ends_with(".log")).nth(1);
+                disk.remove_file(&dir.join(second.unwrap())).unwrap();
+            }
+            _ => disk.replace_file(&first, &damaged(&content, how)).unwrap(),
+        }
+        let Some(said) = said else {
+            assert!(open(&disk).is_ok(), "{how}, committed: {committed:?}");
+            continue;
+        };
+        for _ in 0..2 {
+            let message = refusal(open(&disk));
+            assert!(message.contains(said), "{how}: {message}");
+            assert!(
+                message.contains("up to offset 5") && message.contains("Bring the file back"),
+                "{how}: {message}"
+            );
+        }
+        disk.remove_file(&dir.join(RECOVERY_POINT_FILE)).unwrap();
+        assert!(open(&disk).is_ok(), "{how}: the way out");
+    }
+}
+
+#[test]
+fn a_log_that_was_cut_by_its_leader_is_not_refused() {
+    let id = OffsetAndEpoch { offset: 3, epoch: 1 };
+    for by_snapshot in [false, true] {
+        let disk = disk();
+        let mut log = open(&disk).unwrap().log;
+        append(&mut log, 0..5, 1);
+        log.note_committed(5);
+        log.close().unwrap();
+        let mut log = open(&disk).unwrap().log;
+        if by_snapshot {
+            log.write_snapshot_part(id, 0, &snapshot(0)).unwrap();
+            log.install_snapshot(id, 0).unwrap();
+        } else {
+            log.truncate(3, 0).unwrap();
+        }
+        // It is not closed.
+        drop(log);
+        assert_eq!(open(&disk).unwrap().state.end_offset(), 3, "by snapshot: {by_snapshot}");
+    }
 }

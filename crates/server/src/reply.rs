@@ -24,6 +24,35 @@ pub enum Chunk {
 pub struct Frame {
     /// In order.
     pub chunks: Vec<Chunk>,
+    /// What of it is counted.
+    pub told: Told,
+}
+
+/// What a response tells its client, for whoever counts.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// How long the client is to wait, in milliseconds.
+    pub throttle_ms: i32,
+    /// How many items, or responses as a whole, are without an error.
+    pub successes: u32,
+    /// How many have an error, by code.
+    pub errors: Vec<(i16, u32)>,
+}
+
+impl Told {
+    fn by<R: Message>(response: &R) -> Self {
+        let mut told = Self { throttle_ms: response.throttle_time_ms(), ..Self::default() };
+        response.error_codes(&mut |code| {
+            if code == 0 {
+                told.successes += 1;
+            } else if let Some((_, count)) = told.errors.iter_mut().find(|(known, _)| *known == code) {
+                *count += 1;
+            } else {
+                told.errors.push((code, 1));
+            }
+        });
+        told
+    }
 }
 
 /// What a request is answered with.
@@ -109,7 +138,7 @@ pub fn encode<R: Message>(
         }
     }
     push_bytes(&mut chunks, bytes);
-    Ok(Frame { chunks })
+    Ok(Frame { chunks, told: Told::by(response) })
 }
 
 fn push_bytes(chunks: &mut Vec<Chunk>, bytes: BytesMut) {

@@ -43,11 +43,11 @@ use super::{
 use crate::{
     dispatch::{self, Refused},
     handlers::{Contexts, share},
-    metrics::requests::{Begun, Requests},
+    metrics::requests::{Begun, Handled, Requests},
     node::ListenerName,
     quorum::{ControllerHandle, presence::Presence},
     quotas::{Kind, Meter, Quotas},
-    reply::{Chunk, Reply},
+    reply::{Chunk, Reply, Told},
 };
 
 /// Requests of one connection that may wait for their response.
@@ -95,6 +95,8 @@ pub struct Connection {
     client_id: RefCell<StrBytes>,
     /// The node at the other end, once it has said which it is.
     presence: RefCell<Option<Presence>>,
+    /// Whether a node has fetched by it.
+    is_of_follower: Cell<bool>,
     quotas: Arc<Quotas>,
     /// Nothing is read before, since the client is over a quota.
     muted_until: Cell<Option<Instant>>,
@@ -112,6 +114,11 @@ impl Connection {
         if self.is_controller_listener && node_id >= 0 && !is_known {
             *presence = controller.presence(node_id);
         }
+    }
+
+    /// Notes that it is a node that fetches by it, not a consumer.
+    pub fn follows(&self) {
+        self.is_of_follower.set(true);
     }
 
     /// What clients may do before they have to wait.
@@ -198,6 +205,7 @@ pub async fn serve(
         is_outdated: Arc::default(),
         client_id: RefCell::default(),
         presence: RefCell::default(),
+        is_of_follower: Cell::default(),
         quotas: Arc::clone(&contexts.cluster.node.quotas),
         muted_until: Cell::default(),
         share_sessions: RefCell::default(),
@@ -249,7 +257,7 @@ enum End {
 }
 
 /// Answers, in the order of their requests.
-type Replies = mpsc::Sender<(Begun, Reply)>;
+type Replies = mpsc::Sender<(Handled, Reply)>;
 
 /// What the loops of one connection share.
 struct Serving {
@@ -333,7 +341,7 @@ impl Serving {
                         drop(bytes.take());
                     }
                     let Some(place) = self.turn(&replies).await else { return End::Closed };
-                    let begun = begun(&frame, self.clock.now());
+                    let begun = Begun::peek(&frame, self.clock.now());
                     self.keep_memory(bytes.take(), begun.api_key);
                     if begun.api_key == ApiKey::ListOffsets as i16 {
                         self.all_answered().await;
@@ -343,9 +351,9 @@ impl Serving {
                     let frame = frame.freeze();
                     let request = dispatch::dispatch(&self.contexts, &self.connection, frame, meter.clone());
                     self.is_handling.set(true);
-                    let reply = {
+                    let (started, reply) = {
                         let _queued = self.contexts.cluster.node.queue.enter_for(begun.api_key).await;
-                        guarded(request, meter.as_deref()).await
+                        (self.clock.now(), guarded(request, meter.as_deref()).await)
                     };
                     self.is_handling.set(false);
                     drop(self.connection.take_request_bytes());
@@ -354,11 +362,15 @@ impl Serving {
                         return End::Refused(reason);
                     }
                     match reply {
-                        Ok(Reply::Nothing) => self.requests.answered(begun, self.clock.now()),
+                        Ok(Reply::Nothing) => {
+                            let handled = Handled { begun, started, at: self.clock.now() };
+                            let settled = handled.settled(handled.at, Told::default());
+                            self.requests.answered(&settled, handled.at, handled.at, false);
+                        }
                         Ok(reply) => {
                             self.unanswered.set(self.unanswered.get() + 1);
                             self.queued_bytes.set(self.queued_bytes.get() + reply.queued_bytes());
-                            place.send((begun, reply));
+                            place.send((Handled { begun, started, at: self.clock.now() }, reply));
                         }
                         Err(Refused { reason }) => return End::Refused(reason),
                     }
@@ -392,7 +404,7 @@ impl Serving {
 
     /// Waits until the client may have another request worked on, and keeps a place in the queue for its answer: a client
     /// that does not read its responses cannot make us do more work for it. `None` if the connection is going down.
-    async fn turn<'a>(&self, replies: &'a Replies) -> Option<mpsc::Permit<'a, (Begun, Reply)>> {
+    async fn turn<'a>(&self, replies: &'a Replies) -> Option<mpsc::Permit<'a, (Handled, Reply)>> {
         let place = replies.reserve().await.ok()?;
         self.answers_are_taken().await;
         self.unmuted().await;
@@ -443,11 +455,11 @@ impl Serving {
         }
     }
 
-    async fn write_loop(&self, mut responses: mpsc::Receiver<(Begun, Reply)>) -> End {
+    async fn write_loop(&self, mut responses: mpsc::Receiver<(Handled, Reply)>) -> End {
         let mut pending = None;
         let mut answered = Vec::new();
         loop {
-            let (begun, next) = match pending.take() {
+            let (handled, next) = match pending.take() {
                 Some(next) => next,
                 None => match responses.recv().await {
                     Some(next) => next,
@@ -455,23 +467,27 @@ impl Serving {
                 },
             };
             let mut queued_bytes = next.queued_bytes();
+            let is_there = matches!(next, Reply::Now(_));
             let mut chunks = match settled(next).await {
-                Ok(frame) => frame.chunks,
+                Ok(frame) => {
+                    answered.push(handled.settled(self.settled_at(&handled, is_there), frame.told));
+                    frame.chunks
+                }
                 Err(Refused { reason }) => return End::Defect(reason),
             };
-            answered.push(begun);
             let mut defect = None;
             // Whatever else is ready goes out in the same write.
-            while let Ok((begun, mut reply)) = responses.try_recv() {
+            while let Ok((handled, mut reply)) = responses.try_recv() {
                 let bytes = reply.queued_bytes();
+                let is_there = matches!(reply, Reply::Now(_));
                 match settled_now(&mut reply) {
                     Ok(Some(frame)) => {
                         chunks.extend(frame.chunks);
-                        answered.push(begun);
+                        answered.push(handled.settled(self.settled_at(&handled, is_there), frame.told));
                         queued_bytes += bytes;
                     }
                     Ok(None) => {
-                        pending = Some((begun, reply));
+                        pending = Some((handled, reply));
                         break;
                     }
                     Err(Refused { reason }) => {
@@ -480,6 +496,7 @@ impl Serving {
                     }
                 }
             }
+            let sending = self.clock.now();
             self.touch();
             self.is_writing.set(true);
             if let Err(error) = write(&self.stream, chunks, || self.touch()).await {
@@ -491,11 +508,17 @@ impl Serving {
             self.taken.notify_one();
             let now = self.clock.now();
             self.touch();
-            answered.drain(..).for_each(|begun| self.requests.answered(begun, now));
+            let follows = self.connection.is_of_follower.get();
+            answered.drain(..).for_each(|settled| self.requests.answered(&settled, sending, now, follows));
             if let Some(reason) = defect {
                 return End::Defect(reason);
             }
         }
+    }
+
+    /// When a response was there: as soon as its request was handled, or now.
+    fn settled_at(&self, handled: &Handled, was_there: bool) -> Instant {
+        if was_there { handled.at } else { self.clock.now() }
     }
 
     /// Completes when nothing has happened for too long. A client that waits for its response is not idle, one that does
@@ -512,16 +535,6 @@ impl Serving {
                 return;
             }
         }
-    }
-}
-
-/// What is known of a request before it is read.
-fn begun(frame: &[u8], at: Instant) -> Begun {
-    match frame.first_chunk::<4>() {
-        Some(&[k0, k1, v0, v1]) => {
-            Begun { api_key: i16::from_be_bytes([k0, k1]), version: i16::from_be_bytes([v0, v1]), at }
-        }
-        None => Begun { api_key: -1, version: -1, at },
     }
 }
 

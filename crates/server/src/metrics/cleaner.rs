@@ -7,9 +7,9 @@ use klamm_log::cleaner::CleaningStats;
 use super::{
     families::{
         CLEANER_BUFFER_UTILIZATION, CLEANER_CLEAN_TIME, CLEANER_DIRTY_PERCENT, CLEANER_LAST_RUN,
-        CLEANER_RECOPY_PERCENT, CLEANER_UNCLEANABLE, CLEANER_UNCLEANABLE_BYTES,
+        CLEANER_OVERDUE, CLEANER_RECOPY_PERCENT, CLEANER_UNCLEANABLE, CLEANER_UNCLEANABLE_BYTES,
     },
-    samples::{Samples, count},
+    samples::{Samples, count, signed},
 };
 use crate::{node::Node, shard::requests::CleanableLog};
 
@@ -18,6 +18,8 @@ use crate::{node::Node, shard::requests::CleanableLog};
 pub struct CleanerMeasures {
     /// Of the dirtiest log, 0 to 1, when it was last looked at.
     pub dirty_ratio: f64,
+    /// How much longer than `max.compaction.lag.ms` a record had waited by then, in milliseconds.
+    pub overdue_ms: i64,
     /// When logs were last looked at, since the node's start.
     pub looked_at: Duration,
     last: Option<Round>,
@@ -51,6 +53,7 @@ impl CleanerMeasures {
     /// Adds the samples, `now` since the node's start.
     pub fn sample(&self, node: &Node, now: Duration, samples: &mut Samples) {
         samples.add(CLEANER_DIRTY_PERCENT, &[], (100.0 * self.dirty_ratio).floor());
+        samples.add(CLEANER_OVERDUE, &[], signed(self.overdue_ms / 1000));
         samples.add(CLEANER_LAST_RUN, &[], now.saturating_sub(self.looked_at).as_millis() as f64);
         let percent = |part: u64, whole: u64| (100.0 * part as f64 / whole.max(1) as f64).floor();
         let last = self.last.as_ref();

@@ -100,9 +100,11 @@ families! {
     LOG_SEGMENTS: Gauge = "kafka_log_log_numlogsegments", "Segments of a log";
     LOG_START_OFFSET: Gauge = "kafka_log_log_logstartoffset", "First offset of a log";
     LOG_END_OFFSET: Gauge = "kafka_log_log_logendoffset", "The offset that the next record gets";
+    LOG_FLUSH_TIME: Quantiles = "kafka_log_logflushstats_logflushrateandtimems", "Milliseconds that syncs of logs took, and waited for a thread";
     CLEANER_BUFFER_UTILIZATION: Gauge = "kafka_log_logcleaner_max_buffer_utilization_percent", "How full the map of keys was in the last round of cleaning";
     CLEANER_RECOPY_PERCENT: Gauge = "kafka_log_logcleaner_cleaner_recopy_percent", "Bytes that the last round of cleaning kept, in percent";
     CLEANER_CLEAN_TIME: Gauge = "kafka_log_logcleaner_max_clean_time_secs", "Seconds that the last round of cleaning took";
+    CLEANER_OVERDUE: Gauge = "kafka_log_logcleaner_max_compaction_delay_secs", "Seconds that a record has waited to be compacted beyond max.compaction.lag.ms";
     CLEANER_DIRTY_PERCENT: Gauge = "kafka_log_logcleanermanager_max_dirty_percent", "How much of the dirtiest log is dirty, in percent";
     CLEANER_LAST_RUN: Gauge = "kafka_log_logcleanermanager_time_since_last_run_ms", "Milliseconds since cleaners last looked for a log";
     CLEANER_UNCLEANABLE: Gauge = "kafka_log_logcleanermanager_uncleanable_partitions_count", "Logs that cannot be cleaned and are left alone";
@@ -121,7 +123,15 @@ families! {
 
     // kafka.network:type=RequestMetrics
     REQUESTS: Counter = "kafka_network_requestmetrics_requests", "Requests that were answered";
+    REQUEST_ERRORS: Counter = "kafka_network_requestmetrics_errors", "Error codes in answers, NONE included: of each item, or of the answer as a whole";
     REQUEST_TOTAL_TIME: Quantiles = "kafka_network_requestmetrics_totaltimems", "From the request's last byte to the response's, in milliseconds";
+    REQUEST_QUEUE_TIME: Quantiles = "kafka_network_requestmetrics_requestqueuetimems", "Milliseconds until work on the request began: it waits for what came before it, or for queued.max.requests";
+    REQUEST_LOCAL_TIME: Quantiles = "kafka_network_requestmetrics_localtimems", "Milliseconds until all was done that this node could do at once";
+    REQUEST_REMOTE_TIME: Quantiles = "kafka_network_requestmetrics_remotetimems", "Milliseconds that the request then waited for others: replicas, records, members";
+    REQUEST_RESPONSE_QUEUE_TIME: Quantiles = "kafka_network_requestmetrics_responsequeuetimems", "Milliseconds that the response waited for those of earlier requests";
+    REQUEST_RESPONSE_SEND_TIME: Quantiles = "kafka_network_requestmetrics_responsesendtimems", "Milliseconds until the system had taken the whole response";
+    REQUEST_THROTTLE_TIME: Quantiles = "kafka_network_requestmetrics_throttletimems", "Milliseconds that the client is to wait before its next request, because of a quota";
+    REQUEST_BYTES: Quantiles = "kafka_network_requestmetrics_requestbytes", "Bytes of the request behind its header";
     REQUEST_QUEUE_SIZE: Gauge = "kafka_network_requestchannel_requestqueuesize", "Requests that wait for shards, of queued.max.requests";
     MEMORY_POOL_AVAILABLE: Gauge = "kafka_network_socketserver_memorypoolavailable", "Bytes of queued.max.request.bytes that are left; without it the largest number there is";
     MEMORY_POOL_USED: Gauge = "kafka_network_socketserver_memorypoolused", "Bytes of queued.max.request.bytes that requests take";

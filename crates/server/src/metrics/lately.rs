@@ -140,8 +140,13 @@ impl Times {
 
     /// Notes that it took so long.
     pub fn note(&mut self, now: Instant, took: Duration) {
+        self.note_number(now, u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1));
+    }
+
+    /// Notes a number, of something that is not a duration or may take no time at all.
+    pub fn note_number(&mut self, now: Instant, number: u64) {
         self.turn(now);
-        let _ = self.recent.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1));
+        let _ = self.recent.record(number);
     }
 
     /// Forgets what is too long ago.

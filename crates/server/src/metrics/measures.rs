@@ -5,21 +5,21 @@
 use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 
 use klamm_config::broker;
-use klamm_protocol::ApiKey;
 
 use super::{
     coordinators::{self, CoordinatorMeasures},
     families::{
         AT_MIN_ISR_PARTITION_COUNT, CONNECTIONS, FAILED_ISR_UPDATES, FETCHER_LAG, ISR_EXPANDS, ISR_SHRINKS,
-        LATE_TRANSACTIONS, LEADER_COUNT, LOG_END_OFFSET, LOG_SEGMENTS, LOG_SIZE, LOG_START_OFFSET,
-        MEMORY_POOL_AVAILABLE, MEMORY_POOL_DEPLETED_PERCENT, MEMORY_POOL_DEPLETED_TIME, MEMORY_POOL_USED,
-        OFFLINE_REPLICA_COUNT, PARTITION_AT_MIN_ISR, PARTITION_COUNT, PARTITION_IN_SYNC_REPLICAS,
-        PARTITION_LSO_LAG, PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR, PARTITION_UNDER_REPLICATED,
-        PRODUCER_ID_COUNT, REASSIGNING_PARTITIONS, REQUEST_QUEUE_SIZE, REQUEST_TOTAL_TIME, REQUESTS,
+        LATE_TRANSACTIONS, LEADER_COUNT, LOG_END_OFFSET, LOG_FLUSH_TIME, LOG_SEGMENTS, LOG_SIZE,
+        LOG_START_OFFSET, MEMORY_POOL_AVAILABLE, MEMORY_POOL_DEPLETED_PERCENT, MEMORY_POOL_DEPLETED_TIME,
+        MEMORY_POOL_USED, OFFLINE_REPLICA_COUNT, PARTITION_AT_MIN_ISR, PARTITION_COUNT,
+        PARTITION_IN_SYNC_REPLICAS, PARTITION_LSO_LAG, PARTITION_REPLICAS, PARTITION_UNDER_MIN_ISR,
+        PARTITION_UNDER_REPLICATED, PRODUCER_ID_COUNT, REASSIGNING_PARTITIONS, REQUEST_QUEUE_SIZE,
         UNDER_MIN_ISR_PARTITION_COUNT, UNDER_REPLICATED_PARTITIONS,
     },
+    lately::Times,
     replication::{self, ReplicationMeasures, fetcher_name},
-    requests::OfApi,
+    requests::{self, Apis},
     samples::{Samples, count, signed},
     traffic::Traffic,
     transactions::{self, TransactionMeasures},
@@ -44,7 +44,9 @@ pub struct ShardMeasures {
     /// What went in and out, with partitions that are no longer here.
     pub traffic: Traffic,
     /// Requests that came by its connections, by API.
-    pub requests: BTreeMap<i16, OfApi>,
+    pub requests: Apis,
+    /// How long syncs of logs took.
+    pub flushes: Option<Times>,
     /// Changes of in-sync replicas.
     pub isr_changes: IsrChangeCounts,
     /// Its share partitions.
@@ -138,7 +140,8 @@ pub struct LedMeasures {
 impl ShardMeasures {
     /// Adds the samples of all shards of a broker.
     pub fn sample(shards: &[Self], node: &Node, published: &Published, samples: &mut Samples) {
-        let mut apis: BTreeMap<i16, OfApi> = BTreeMap::new();
+        let mut apis = Apis::new();
+        let mut flushes: Option<Times> = None;
         let mut topics: BTreeMap<&str, Traffic> = BTreeMap::new();
         for shard in shards {
             shard.traffic.sample(None, samples);
@@ -149,6 +152,10 @@ impl ShardMeasures {
             shard.share.sample(samples);
             for (key, api) in &shard.requests {
                 apis.entry(*key).and_modify(|known| known.add(api)).or_insert_with(|| api.clone());
+            }
+            match (&mut flushes, &shard.flushes) {
+                (Some(known), Some(more)) => known.add(more),
+                (known, more) => *known = more.clone(),
             }
             for partition in &shard.partitions {
                 topics.entry(&partition.at.topic).or_default().add(&partition.traffic);
@@ -163,7 +170,10 @@ impl ShardMeasures {
         replication::sample(shards, node, samples);
         transactions::sample(shards.iter().map(|shard| &shard.transactions), samples);
         node.cleaning().sample(node, node.world.clock.now().since_start(), samples);
-        sample_requests(&apis, samples);
+        requests::sample(apis, samples);
+        if let Some(flushes) = flushes {
+            samples.add_quantiles(LOG_FLUSH_TIME, &[], &flushes.microseconds(), 1000.0);
+        }
         sample_replicas(shards, node, published, samples);
         let connections = count(node.limits.open() as u64);
         samples.add(CONNECTIONS, &[], connections);
@@ -229,18 +239,6 @@ fn sample_memory(memory: &MemoryPool, samples: &mut Samples) {
     samples.add(MEMORY_POOL_USED, &[], signed(memory.used()));
     samples.add(MEMORY_POOL_DEPLETED_PERCENT, &[], part);
     samples.add(MEMORY_POOL_DEPLETED_TIME, &[], time.as_secs_f64() * 1000.0);
-}
-
-fn sample_requests(apis: &BTreeMap<i16, OfApi>, samples: &mut Samples) {
-    for (key, api) in apis {
-        let Ok(key) = ApiKey::try_from(*key) else { continue };
-        let name = format!("{key:?}");
-        for (version, requests) in &api.versions {
-            let version = version.to_string();
-            samples.add(REQUESTS, &[("request", &name), ("version", &version)], count(*requests));
-        }
-        samples.add_quantiles(REQUEST_TOTAL_TIME, &[("request", &name)], &api.latencies(), 1000.0);
-    }
 }
 
 /// The replica manager's view of the broker.

@@ -89,9 +89,11 @@ impl Cleaner {
         let found = self.senders.ask_all(|reply| ShardRequest::Cleanable { reply }).await;
         let found: Vec<CleanableLog> = found.into_iter().flatten().collect();
         let dirtiest = found.iter().map(|log| log.cleanable.dirty_ratio()).fold(0.0, f64::max);
+        let overdue_ms = found.iter().map(|log| log.cleanable.overdue_ms).max().unwrap_or(0);
         {
             let mut measures = self.node.cleaning();
             measures.dirty_ratio = dirtiest;
+            measures.overdue_ms = overdue_ms;
             measures.looked_at = self.node.world.clock.now().since_start();
         }
         let due = found.into_iter().filter(|log| log.cleanable.is_due(log.dirty_ratio_min));

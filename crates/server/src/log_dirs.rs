@@ -300,10 +300,20 @@ impl LogDirs {
         }
     }
 
+    /// Whether the last run ended while a partition moved to this directory, and no other one that can be read has it.
+    pub fn holds_only_copy(&self, at: &TopicPartition, assigned: &Uuid) -> bool {
+        let moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let copy = moves.get(at).and_then(|copy| self.dir(copy.log_dir));
+        copy.is_some_and(|dir| dir.id == *assigned) && !self.found().contains_key(at)
+    }
+
     /// Directories of partitions that were deleted in an earlier run and are to be removed, and copies that nobody has
-    /// asked for. Given once.
+    /// asked for, unless what they were copied from may be offline. Given once.
     pub fn take_deleted(&self) -> Vec<PathBuf> {
         let mut deleted = std::mem::take(&mut *self.deleted.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.has_offline() {
+            return deleted;
+        }
         let moves = std::mem::take(&mut *self.moves.lock().unwrap_or_else(PoisonError::into_inner));
         deleted.extend(moves.into_values().map(|copy| copy.path));
         deleted
@@ -491,6 +501,25 @@ mod tests {
         let log_dirs = LogDirs::new(dirs(&disk(), 1), Vec::new(), Path::new("elsewhere"));
         log_dirs.dirs[0].offline.store(true, Ordering::Release);
         assert_eq!(log_dirs.left(), Left::Nothing);
+    }
+
+    /// A crash came after the controller had been told of a move and before it was over: the copy may have less.
+    #[test]
+    fn a_copy_is_kept_and_not_taken_while_what_it_was_copied_from_may_be_offline() {
+        for is_offline in [false, true] {
+            let dirs = dirs(&disk(), 2);
+            let (path, id, metadata) = (dirs[1].path.clone(), dirs[1].id, dirs[1].path.clone());
+            let mut found = loaded(false, &path);
+            found.partitions[0].purpose = DirPurpose::Future;
+            let log_dirs = LogDirs::new(dirs, vec![(1, found)], &metadata);
+            log_dirs.dirs[0].offline.store(is_offline, Ordering::Release);
+            let at = TopicPartition::new("topic", 3);
+            assert!(log_dirs.holds_only_copy(&at, &id));
+            assert!(!log_dirs.holds_only_copy(&at, &log_dirs.dirs[0].id));
+            assert!(!log_dirs.holds_only_copy(&TopicPartition::new("topic", 4), &id));
+            assert_eq!(log_dirs.take_deleted().is_empty(), is_offline);
+            assert_eq!(log_dirs.holds_only_copy(&at, &id), is_offline);
+        }
     }
 
     #[test]

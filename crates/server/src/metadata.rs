@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use klamm_metadata::image::{MetadataImage, Provenance};
 use klamm_raft::VoterSet;
 use tokio::sync::watch;
@@ -28,12 +28,18 @@ pub struct Published {
 #[derive(Debug)]
 pub struct Metadata {
     current: ArcSwap<Published>,
+    /// What is committed and not to be acted on yet.
+    ahead: ArcSwapOption<Published>,
     last_offset: watch::Sender<i64>,
 }
 
 impl Default for Metadata {
     fn default() -> Self {
-        Self { current: ArcSwap::from_pointee(Published::default()), last_offset: watch::Sender::new(-1) }
+        Self {
+            current: ArcSwap::from_pointee(Published::default()),
+            ahead: ArcSwapOption::empty(),
+            last_offset: watch::Sender::new(-1),
+        }
     }
 }
 
@@ -43,9 +49,20 @@ impl Metadata {
         self.current.load_full()
     }
 
+    /// The last image that this node has heard of, which may not be valid here yet: only to tell people of.
+    pub fn latest(&self) -> Arc<Published> {
+        self.ahead.load_full().unwrap_or_else(|| self.load())
+    }
+
+    /// Notes an image that is not to be acted on yet.
+    pub fn foresee(&self, published: Arc<Published>) {
+        self.ahead.store(Some(published));
+    }
+
     /// Puts another image in place.
     pub fn publish(&self, published: Arc<Published>) {
         let offset = published.provenance.last_offset;
+        self.ahead.store(None);
         self.current.store(published);
         self.last_offset.send_replace(offset);
     }

@@ -54,6 +54,8 @@ enum Role {
 pub struct Effects {
     /// The high watermark has risen, or the ISR may have become smaller or larger.
     pub high_watermark: bool,
+    /// What waits for a sync may have become less.
+    pub durable_end: bool,
     /// The log start of the slowest replica has risen.
     pub low_watermark: bool,
     /// The controller has to be asked for this ISR.
@@ -66,6 +68,17 @@ impl Effects {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What two changes in turn mean together.
+    pub fn and(self, next: Self) -> Self {
+        Self {
+            high_watermark: self.high_watermark || next.high_watermark,
+            durable_end: self.durable_end || next.durable_end,
+            low_watermark: self.low_watermark || next.low_watermark,
+            isr_change: next.isr_change.or(self.isr_change),
+            resigned: self.resigned || next.resigned,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::{
     error::ApiError,
     metrics::replication::ReplicationMeasures,
-    partition::Effects,
+    partition::{Effects, Partition},
     shard::{
         requests::{AppendAnswer, Reply, TopicPartition},
         run::Shard,
@@ -32,6 +32,7 @@ use crate::{
 use directories::Directories;
 use fetcher::Fetchers;
 use isr::IsrChanges;
+pub(crate) use waiting::Unsynced;
 use waiting::Waiting;
 
 /// `replica.lag.time.max.ms`.
@@ -126,6 +127,17 @@ impl Replication {
         self.waiting.add_produce(awaited, answers, deadline, reply);
     }
 
+    /// Goes on with a produce when the `unsynced` partitions' batches are synced, as `flush.messages` wants it: places among
+    /// the answers, with the end offsets of the batches.
+    pub(crate) fn wait_for_sync(&self, unsynced: Vec<(usize, TopicPartition, i64)>, produce: Unsynced) {
+        self.waiting.add_unsynced(unsynced, produce);
+    }
+
+    /// A partition's log directory has failed, so that what waits for a sync waits in vain.
+    pub(crate) fn not_synced(&self, shard: &Shard, at: &TopicPartition) {
+        self.waiting.not_synced(shard, at);
+    }
+
     /// Answers DeleteRecords when all live replicas have raised the `awaited` partitions' log starts.
     pub(crate) fn wait_for_deletion(
         &self,
@@ -148,10 +160,18 @@ impl Shard {
         }
         let replication = self.replication();
         if effects.resigned {
-            let is_here = self.partitions.borrow().get(at).is_some();
-            let lost = if is_here { ErrorCode::NotLeaderOrFollower } else { self.missing(at) };
-            replication.waiting.resigned(at, lost);
+            let log_dir = self.partitions.borrow().get(at).map(Partition::log_dir);
+            let lost = match log_dir {
+                Some(log_dir) if self.node().log_dirs.is_offline(log_dir) => ErrorCode::KafkaStorageError,
+                Some(_) => ErrorCode::NotLeaderOrFollower,
+                None => self.missing(at),
+            };
+            replication.waiting.resigned(self, at, lost);
             self.resign_share_partitions(at);
+        }
+        if effects.durable_end {
+            replication.waiting.durable_end_moved(self, at);
+            replication.fetchers.durable_end_moved(at);
         }
         if effects.high_watermark {
             replication.waiting.high_watermark_moved(self, at);

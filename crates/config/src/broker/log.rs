@@ -73,14 +73,16 @@ keys! { DEFS;
     /// `log.flush.scheduler.interval.ms`.
     LOG_FLUSH_INTERVAL_MS: Option<i64> = "log.flush.interval.ms", null, Any, High, ClusterWide, supported;
 
-    /// Time between two writes of the recovery point checkpoint, in milliseconds.
-    LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS: i32 = "log.flush.offset.checkpoint.interval.ms", default(60000), at_least(0), High, ReadOnly;
+    /// Time between two writes of the recovery point checkpoint, in milliseconds. The checkpoint files are written
+    /// together, at the shortest of their intervals.
+    LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS: i32 = "log.flush.offset.checkpoint.interval.ms", default(60000), at_least(0), High, ReadOnly, supported;
 
     /// Time between two searches for partitions to flush, in milliseconds.
     LOG_FLUSH_SCHEDULER_INTERVAL_MS: i64 = "log.flush.scheduler.interval.ms", default(9223372036854775807), Any, High, ReadOnly, supported;
 
-    /// Time between two writes of the log start offset checkpoint, in milliseconds.
-    LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS: i32 = "log.flush.start.offset.checkpoint.interval.ms", default(60000), at_least(0), High, ReadOnly;
+    /// Time between two writes of the log start offset checkpoint, in milliseconds. The checkpoint files are written
+    /// together, at the shortest of their intervals.
+    LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS: i32 = "log.flush.start.offset.checkpoint.interval.ms", default(60000), at_least(0), High, ReadOnly, supported;
 
     /// Bytes of records between two entries of the offset index.
     LOG_INDEX_INTERVAL_BYTES: i32 = "log.index.interval.bytes", default(4096), at_least(0), Medium, ClusterWide, supported;

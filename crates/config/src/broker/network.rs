@@ -52,11 +52,11 @@ keys! { DEFS;
     REQUEST_TIMEOUT_MS: i32 = "request.timeout.ms", default(30000), Any, High, ReadOnly, supported;
 
     /// Longest time for setting up a connection after failures, in milliseconds.
-    SOCKET_CONNECTION_SETUP_TIMEOUT_MAX_MS: i64 = "socket.connection.setup.timeout.max.ms", default(30000), Any, Medium, ReadOnly;
+    SOCKET_CONNECTION_SETUP_TIMEOUT_MAX_MS: i64 = "socket.connection.setup.timeout.max.ms", default(30000), Any, Medium, ReadOnly, supported;
 
     /// Time for setting up a connection at the first attempt, in milliseconds; it doubles with each
     /// failure.
-    SOCKET_CONNECTION_SETUP_TIMEOUT_MS: i64 = "socket.connection.setup.timeout.ms", default(10000), Any, Medium, ReadOnly;
+    SOCKET_CONNECTION_SETUP_TIMEOUT_MS: i64 = "socket.connection.setup.timeout.ms", default(10000), Any, Medium, ReadOnly, supported;
 
     /// Connections that may wait to be accepted on each listener.
     SOCKET_LISTEN_BACKLOG_SIZE: i32 = "socket.listen.backlog.size", default(50), at_least(1), Medium, ReadOnly, supported;

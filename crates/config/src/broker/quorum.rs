@@ -24,7 +24,7 @@ keys! { DEFS;
     CONTROLLER_PERFORMANCE_SAMPLE_PERIOD_MS: i64 = "controller.performance.sample.period.ms", default(60000), at_least(100), Medium, ReadOnly, internal;
 
     /// How long the leader of the quorum gathers appends before it writes them to disk, in milliseconds.
-    CONTROLLER_QUORUM_APPEND_LINGER_MS: i32 = "controller.quorum.append.linger.ms", default(25), at_least(0), Medium, ReadOnly;
+    CONTROLLER_QUORUM_APPEND_LINGER_MS: i32 = "controller.quorum.append.linger.ms", default(25), at_least(0), Medium, ReadOnly, moot("records are written at once, and together what came while the disk was busy");
 
     /// Whether a controller that is not a voter adds itself to the voters.
     CONTROLLER_QUORUM_AUTO_JOIN_ENABLE: bool = "controller.quorum.auto.join.enable", default(false), Any, Low, ReadOnly, supported;
@@ -107,7 +107,7 @@ keys! { DEFS;
     PROCESS_ROLES: Vec<String> = "process.roles", required, some_of(&["broker", "controller"]), High, ReadOnly, supported;
 
     /// Longest time that the start of a node may take before it gives up, in milliseconds.
-    SERVER_MAX_STARTUP_TIME_MS: i64 = "server.max.startup.time.ms", default(9223372036854775807), at_least(0), Medium, ReadOnly, internal;
+    SERVER_MAX_STARTUP_TIME_MS: i64 = "server.max.startup.time.ms", default(9223372036854775807), at_least(0), Medium, ReadOnly, internal, supported;
 
     /// Whether API versions in development are advertised. For tests only.
     UNSTABLE_API_VERSIONS_ENABLE: bool = "unstable.api.versions.enable", default(false), Any, High, ReadOnly, internal, supported;

@@ -5,7 +5,8 @@
 //! * A log is not opened under a name of which the files may still tell what another log was: after a crash it would be
 //!   taken for that one, and lose its records to the other's log start.
 //! * A follower whose log was cut back below its recovery point fetches nothing before the lower one is written: after a
-//!   loss of power what comes behind the cut would count as synced.
+//!   loss of power what comes behind the cut would count as synced. If it is to lead by then, it takes nothing from
+//!   clients. The same is so of a log that has come out shorter of a crash than the files say.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -322,6 +323,11 @@ mod tests {
             assert_eq!(partition.awaits_checkpoint(&dirs), waits, "{end_offset}");
             dirs.write_checkpoints(&dirs.begin_pass());
             assert!(!partition.awaits_checkpoint(&dirs));
+        }
+        // After a crash it is the same with a log that has come out shorter than the files say.
+        for (recovery_point, waits) in [(1, false), (2, true)] {
+            partition.opened_with(recovery_point);
+            assert_eq!(partition.awaits_checkpoint(&dirs), waits, "{recovery_point}");
         }
     }
 }

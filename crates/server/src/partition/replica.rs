@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use klamm_log::Flushed;
 use klamm_replica::{
     follower::{Ask, FollowerLog, Input as FollowerInput, Term},
     leader::{Action, Broker, Input, LeaderConfig, LeaderStart},
@@ -53,7 +54,12 @@ impl FollowerLog for LogView<'_> {
 
 fn log_offsets(log: &Log) -> LogOffsets {
     // The log itself knows its last stable offset; the leader's machine is not asked for it.
-    LogOffsets { log_start: log.log_start_offset(), log_end: log.log_end_offset(), first_unstable: None }
+    LogOffsets {
+        log_start: log.log_start_offset(),
+        log_end: log.log_end_offset(),
+        durable_end: log.durable_end_offset(),
+        first_unstable: None,
+    }
 }
 
 /// As the leader.
@@ -121,7 +127,31 @@ impl Partition {
     /// # Errors
     /// If the log cannot be written.
     pub fn log_start_moved(&mut self, now: Duration) -> klamm_log::Result<Effects> {
-        self.step(Input::Log(log_offsets(&self.log)), now)
+        // What is deleted need not be synced.
+        self.durable_end_moved(now)
+    }
+
+    /// A sync is done.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub(crate) fn flushed(
+        &mut self,
+        flushed: Flushed,
+        now: Duration,
+        now_ms: i64,
+    ) -> klamm_log::Result<Effects> {
+        self.log.mark_flushed(flushed, now_ms);
+        self.durable_end_moved(now)
+    }
+
+    /// Notes that what waits for a sync may have become less.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub(crate) fn durable_end_moved(&mut self, now: Duration) -> klamm_log::Result<Effects> {
+        let effects = self.step(Input::Log(log_offsets(&self.log)), now)?;
+        Ok(Effects { durable_end: true, ..effects })
     }
 
     /// A follower reads from an offset.
@@ -143,7 +173,10 @@ impl Partition {
     /// # Errors
     /// If the log cannot be written.
     pub fn configured(&mut self, lag_max: Duration, now: Duration) -> klamm_log::Result<Effects> {
-        self.step(Input::Config(LeaderConfig { min_isr: self.settings.insync_replicas_min, lag_max }), now)
+        let config = LeaderConfig { min_isr: self.settings.insync_replicas_min, lag_max };
+        let effects = self.step(Input::Config(config), now)?;
+        let more = self.durable_end_moved(now)?;
+        Ok(effects.and(more))
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) -> klamm_log::Result<Effects> {
@@ -221,7 +254,16 @@ impl Partition {
     }
 
     fn cut_below(&self, offset: i64) {
-        if offset < self.log.recovery_point() {
+        self.cut_below_written(offset, self.log.recovery_point());
+    }
+
+    /// Notes what the checkpoint files say of the log, which was just opened.
+    pub(crate) fn opened_with(&self, recovery_point: i64) {
+        self.cut_below_written(self.log.log_end_offset(), recovery_point);
+    }
+
+    fn cut_below_written(&self, offset: i64, recovery_point: i64) {
+        if offset < recovery_point {
             self.cut.set(Cut::Made);
         }
     }

@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) lost: Vec<(TopicPartition, Term)>,
     /// When a partition that waits for its next try may have it.
     pub(super) next: Option<Duration>,
+    /// Whether there are partitions that wait for a sync, with which their fetches go on.
+    pub(super) is_syncing: bool,
 }
 
 impl Plan {
@@ -92,6 +94,11 @@ impl Plan {
                 plan.next = Some(plan.next.map_or(until, |next| next.min(until)));
                 continue;
             }
+            // The next fetch tells the leader how far this replica is.
+            if partition.log.reaches_flush_messages() {
+                plan.is_syncing = true;
+                continue;
+            }
             match partition.ask_leader(now) {
                 Some(Ask::Fetch(position)) => plan.wanted.push(Wanted {
                     at: at.clone(),
@@ -108,27 +115,29 @@ impl Plan {
         plan
     }
 
-    /// The fetch, as the session with the leader has it.
+    /// The fetch, as the session with the leader has it, in the version that the leader speaks.
     pub(super) fn fetch_request(
         &self,
-        node: &Node,
+        follower: ReplicaState,
         config: &BrokerConfig,
         session: &mut SessionClient,
+        version: i16,
     ) -> FetchRequest {
         let max_bytes = config.get(&broker::REPLICA_FETCH_MAX_BYTES);
         let wanted: Vec<_> = self.wanted.iter().map(|wanted| wanted.in_session(max_bytes)).collect();
         let mut request = FetchRequest {
-            replica_state: ReplicaState {
-                replica_id: node.id,
-                replica_epoch: node.broker_epoch(),
-                ..Default::default()
+            replica_state: follower,
+            // A sync does not take long, and then the leader is to hear of it.
+            max_wait_ms: match self.is_syncing {
+                true => 0,
+                false => config.get(&broker::REPLICA_FETCH_WAIT_MAX_MS),
             },
-            max_wait_ms: config.get(&broker::REPLICA_FETCH_WAIT_MAX_MS),
             min_bytes: config.get(&broker::REPLICA_FETCH_MIN_BYTES),
             max_bytes: config.get(&broker::REPLICA_FETCH_RESPONSE_MAX_BYTES),
             ..Default::default()
         };
         session.ask(&wanted, &mut request);
+        klamm_raft::fetch_in_version(&mut request, version);
         request
     }
 
@@ -243,6 +252,31 @@ impl Shard {
         drop(partitions);
         if is_flush_due {
             self.flush_due();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_protocol::{Message, Reader, Writer};
+
+    use super::*;
+
+    #[test]
+    fn leaders_of_every_version_learn_who_fetches() {
+        let text = "process.roles=broker\nnode.id=5\nlisteners=PLAINTEXT://h:1\ncontroller.listener.names=C\n\
+                    controller.quorum.voters=2@h:2\n";
+        let config = BrokerConfig::from_properties(&klamm_config::properties::parse(text).unwrap()).unwrap();
+        for (version, id, state) in [(13, 5, (-1, -1)), (14, 5, (-1, -1)), (15, -1, (5, 7)), (18, -1, (5, 7))]
+        {
+            let follower = ReplicaState { replica_id: 5, replica_epoch: 7, ..Default::default() };
+            let mut session = SessionClient::default();
+            let request = Plan::default().fetch_request(follower, &config, &mut session, version);
+            let mut writer = Writer::new();
+            request.encode(&mut writer, version).unwrap();
+            let read = FetchRequest::decode(&mut Reader::new(writer.into_bytes()), version).unwrap();
+            let found = (read.replica_state.replica_id, read.replica_state.replica_epoch);
+            assert_eq!((read.replica_id, found), (id, state), "version {version}");
         }
     }
 }

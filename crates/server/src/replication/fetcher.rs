@@ -21,7 +21,10 @@ use std::{
 use klamm_config::{BrokerConfig, broker};
 use klamm_io::{Instant, spawn};
 use klamm_net::client::{Connection, ConnectionError, Settings};
-use klamm_protocol::{ErrorCode, api::fetch::FetchRequest};
+use klamm_protocol::{
+    ErrorCode,
+    api::fetch::{FetchRequest, ReplicaState},
+};
 use klamm_replica::{fetch_session::client::SessionClient, follower};
 use rustc_hash::FxHasher;
 use tokio::sync::Notify;
@@ -29,6 +32,7 @@ use tracing::{debug, warn};
 
 use super::{exchange, exchange::Plan, fetch_backoff};
 use crate::{
+    inter_broker::SetupTimeout,
     metrics::{lately::Rate, replication::FetcherMeasures},
     node::Node,
     shard::{requests::TopicPartition, run::Shard},
@@ -41,6 +45,9 @@ const FETCH_VERSION_MIN: i16 = 13;
 const RESPONSE_BYTES_MAX: usize = i32::MAX as usize;
 /// After so many bytes other work of the shard gets its turn.
 const TURN_BYTES: usize = 1024 * 1024;
+
+/// Until the other partitions are asked for again while one waits for a sync.
+const SYNC_WAIT: Duration = Duration::from_millis(5);
 
 /// How long a request that is under way may go on when another partition has come.
 const GIVE_UP_AFTER: Duration = Duration::from_millis(20);
@@ -66,6 +73,8 @@ struct Followed {
     changed: Notify,
     /// Whether there are partitions that the request under way does not know of.
     has_new: Cell<bool>,
+    /// Whether a sync was done since the request under way was made.
+    has_synced: Cell<bool>,
     /// Where the leader listens, once it was connected to.
     address: RefCell<Option<(String, u16)>>,
     /// Fetches that were sent, since the fetcher began and lately.
@@ -101,6 +110,16 @@ impl Fetchers {
         fetcher.followed.has_new.set(fetcher.followed.has_new.get() || is_new);
         // Also if it was there: its leader epoch may be another.
         fetcher.followed.changed.notify_one();
+    }
+
+    /// A partition need not wait for a sync any more, or for a later one.
+    pub(super) fn durable_end_moved(&self, at: &TopicPartition) {
+        for fetcher in self.lanes.borrow().values() {
+            if fetcher.followed.partitions.borrow().contains(at) {
+                fetcher.followed.has_synced.set(true);
+                fetcher.followed.changed.notify_one();
+            }
+        }
     }
 
     /// Divides the partitions anew after `num.replica.fetchers` may have changed.
@@ -201,8 +220,16 @@ impl From<ConnectionError> for Failed {
 
 async fn run(shard: Weak<Shard>, node: Arc<Node>, lane: Lane, followed: Rc<Followed>) {
     let clock = node.world.clock;
-    let mut round =
-        Round { shard, node, lane, followed, connection: None, session: SessionClient::default(), turn: 0 };
+    let mut round = Round {
+        shard,
+        node,
+        lane,
+        followed,
+        connection: None,
+        session: SessionClient::default(),
+        turn: 0,
+        failures: 0,
+    };
     let mut failures = 0;
     loop {
         match round.run().await {
@@ -252,6 +279,8 @@ struct Round {
     connection: Option<Connection>,
     session: SessionClient,
     turn: usize,
+    /// Attempts in a row to connect that failed.
+    failures: u32,
 }
 
 impl Round {
@@ -260,6 +289,7 @@ impl Round {
         let clock = self.node.world.clock;
         self.turn = self.turn.wrapping_add(1);
         self.followed.has_new.set(false);
+        self.followed.has_synced.set(false);
         let plan = {
             let shard = self.shard.upgrade().ok_or(Failed::Ended)?;
             Plan::new(&shard, self.followed.partitions.borrow().iter(), self.turn, clock.now().since_start())
@@ -272,8 +302,13 @@ impl Round {
         if !plan.lost.is_empty() {
             self.find_leaders_offsets(&connection, &plan).await?;
         }
-        if !plan.wanted.is_empty() {
-            self.fetch(&connection, &config, plan).await?;
+        let is_syncing = plan.is_syncing;
+        let has_news = match plan.wanted.is_empty() {
+            true => false,
+            false => self.fetch(&connection, &config, plan).await?,
+        };
+        if is_syncing && !has_news && !self.followed.has_synced.get() {
+            return Ok(Next::Wait(Some(clock.now() + SYNC_WAIT)));
         }
         Ok(Next::Again)
     }
@@ -288,17 +323,23 @@ impl Round {
         Ok(())
     }
 
+    /// Returns whether to go on at once: records have come, or the leader was not asked after all.
     async fn fetch(
         &mut self,
         connection: &Connection,
         config: &BrokerConfig,
         plan: Plan,
-    ) -> Result<(), Failed> {
+    ) -> Result<bool, Failed> {
         let version = connection.version_of::<FetchRequest>()?;
         if version < FETCH_VERSION_MIN {
             return Err(Failed::Refused(ErrorCode::UnsupportedVersion));
         }
-        let request = plan.fetch_request(&self.node, config, &mut self.session);
+        let this = ReplicaState {
+            replica_id: self.node.id,
+            replica_epoch: self.node.broker_epoch(),
+            ..Default::default()
+        };
+        let request = plan.fetch_request(this, config, &mut self.session, version);
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
         self.followed.requests.set(self.followed.requests.get() + 1);
         self.followed.rate.note(self.node.world.clock.now(), 1);
@@ -307,7 +348,7 @@ impl Round {
             response = connection.call_version(&request, version, wait) => response?,
             () = self.interrupted() => {
                 self.disconnect();
-                return Ok(());
+                return Ok(true);
             }
         };
         match self.session.answered(&response) {
@@ -317,13 +358,14 @@ impl Round {
                 ErrorCode::FetchSessionIdNotFound
                 | ErrorCode::InvalidFetchSessionEpoch
                 | ErrorCode::FetchSessionTopicIdError,
-            ) => return Ok(()),
+            ) => return Ok(true),
             Err(error) => return Err(Failed::Refused(error)),
         }
-        let mut bytes = 0;
+        let (mut bytes, mut has_news) = (0, false);
         for (at, input, records) in exchange::answers(plan, response) {
             let size = records.as_ref().map_or(0, bytes::Bytes::len);
             bytes += size;
+            has_news |= size > 0;
             self.followed.bytes.set(self.followed.bytes.get() + size as u64);
             {
                 let shard = self.shard.upgrade().ok_or(Failed::Ended)?;
@@ -334,7 +376,7 @@ impl Round {
                 spawn::yield_now().await;
             }
         }
-        Ok(())
+        Ok(has_news)
     }
 
     /// Completes when partitions have come that the request under way does not know of.
@@ -363,11 +405,13 @@ impl Round {
             client_id: format!("broker-{}-fetcher-{}", self.node.id, self.lane.1).into(),
             software_name: "klamm".into(),
             software_version: env!("CARGO_PKG_VERSION").into(),
-            setup_timeout: timeout,
+            setup_timeout: SetupTimeout::of(config).after(self.failures).min(timeout),
             request_timeout: timeout,
             response_bytes_max: RESPONSE_BYTES_MAX,
         };
+        self.failures = self.failures.saturating_add(1);
         let connection = Connection::open(&host, port, Arc::new(settings), self.node.world.clock).await?;
+        self.failures = 0;
         self.connection = Some(connection.clone());
         self.followed.address.replace(Some((host, port)));
         Ok(connection)

@@ -3,12 +3,13 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    time::Duration,
 };
 
 use klamm_io::Instant;
 use klamm_protocol::ErrorCode;
 use klamm_replica::{
-    leader::Leader,
+    leader::{Acknowledged, Leader},
     purgatory::{DelayedProduce, Purgatory},
 };
 use tokio::sync::Notify;
@@ -29,6 +30,22 @@ struct Produce {
     reply: Reply<Vec<AppendAnswer>>,
 }
 
+/// A produce that waits for a sync which `flush.messages` has made due. Kafka syncs within the append: so far nothing is
+/// answered, and the time in which replicas have to follow has not begun.
+pub(crate) struct Unsynced {
+    /// What replicas have to have then, with acks=all: place among the answers, and end offset.
+    pub(crate) awaited: Vec<(usize, TopicPartition, i64)>,
+    pub(crate) answers: Vec<AppendAnswer>,
+    pub(crate) timeout: Duration,
+    pub(crate) reply: Reply<Vec<AppendAnswer>>,
+}
+
+/// The places of answers that may still turn into refusals.
+struct UnsyncedProduce {
+    places: Vec<(usize, TopicPartition)>,
+    produce: Unsynced,
+}
+
 /// A deletion that waits.
 struct Deletion {
     /// Place of the answer, and the log start that every replica has to reach.
@@ -40,6 +57,7 @@ struct Deletion {
 /// What waits on one shard.
 #[derive(Default)]
 pub(super) struct Waiting {
+    unsynced: RefCell<Purgatory<TopicPartition, DelayedProduce<TopicPartition, UnsyncedProduce>>>,
     produces: RefCell<Purgatory<TopicPartition, DelayedProduce<TopicPartition, Produce>>>,
     deletions: RefCell<Purgatory<TopicPartition, Deletion>>,
     /// Partitions for which produces, and deletions, have waited in vain.
@@ -51,6 +69,69 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    pub(super) fn add_unsynced(&self, unsynced: Vec<(usize, TopicPartition, i64)>, produce: Unsynced) {
+        let all = unsynced.iter().chain(&produce.awaited);
+        let places: Vec<_> = all.map(|(place, at, _)| (*place, at.clone())).collect();
+        let keys: Vec<_> = places.iter().map(|(_, at)| at.clone()).collect();
+        let required = unsynced.into_iter().map(|(_, at, end_offset)| (at, end_offset));
+        let produce = DelayedProduce::new(required, UnsyncedProduce { places, produce });
+        // A sync ends or fails: there is no telling when.
+        self.unsynced.borrow_mut().watch(keys, Duration::MAX, produce);
+    }
+
+    pub(super) fn durable_end_moved(&self, shard: &Shard, at: &TopicPartition) {
+        if !self.unsynced.borrow().is_watched(at) {
+            return;
+        }
+        let durable_end = shard.partitions.borrow().get(at).map(|here| here.log.durable_end_offset());
+        let Some(durable_end) = durable_end else { return };
+        let acknowledged = |end_offset| match end_offset <= durable_end {
+            true => Acknowledged::Done,
+            false => Acknowledged::Waiting,
+        };
+        let done = self.unsynced.borrow_mut().check(at, |produce| produce.check(at, acknowledged));
+        done.into_iter().for_each(|produce| self.synced(shard, produce));
+    }
+
+    pub(super) fn not_synced(&self, shard: &Shard, at: &TopicPartition) {
+        self.revoke(shard, at, ErrorCode::KafkaStorageError);
+    }
+
+    fn revoke(&self, shard: &Shard, at: &TopicPartition, lost: ErrorCode) {
+        let done = self.unsynced.borrow_mut().check(at, |produce| produce.revoked(at, lost));
+        done.into_iter().for_each(|produce| self.synced(shard, produce));
+    }
+
+    /// Answers a produce that waits for no sync any more, or has it wait for replicas.
+    fn synced(&self, shard: &Shard, produce: DelayedProduce<TopicPartition, UnsyncedProduce>) {
+        let failed: Vec<_> =
+            produce.reply.places.iter().map(|(place, at)| (*place, produce.error(at))).collect();
+        let Unsynced { awaited, mut answers, timeout, reply } = produce.reply.produce;
+        for (place, code) in failed {
+            refuse(&mut answers, place, code);
+        }
+        let mut left = Vec::new();
+        for (place, at, end_offset) in awaited {
+            if !answers.get(place).is_some_and(Result::is_ok) {
+                continue;
+            }
+            let acknowledged = match shard.partitions.borrow().get(&at) {
+                Some(partition) => partition.acknowledged(end_offset),
+                None => Err(shard.missing(&at)),
+            };
+            match acknowledged {
+                Ok(true) => {}
+                Ok(false) => left.push((place, at, end_offset)),
+                Err(code) => refuse(&mut answers, place, code),
+            }
+        }
+        if left.is_empty() {
+            drop(reply.send(answers));
+        } else {
+            self.add_produce(left, answers, shard.node().world.clock.now() + timeout, reply);
+        }
+    }
+
     pub(super) fn add_produce(
         &self,
         awaited: Vec<(usize, TopicPartition, i64)>,
@@ -117,7 +198,8 @@ impl Waiting {
     }
 
     /// The partition is not led here any more, and whoever waits for it hears `lost`.
-    pub(super) fn resigned(&self, at: &TopicPartition, lost: ErrorCode) {
+    pub(super) fn resigned(&self, shard: &Shard, at: &TopicPartition, lost: ErrorCode) {
+        self.revoke(shard, at, lost);
         let done = self.produces.borrow_mut().check(at, |produce| produce.lost(at, lost));
         done.into_iter().for_each(finish);
         let done = self.deletions.borrow_mut().check(at, |deletion| {
@@ -184,14 +266,19 @@ fn finish(produce: DelayedProduce<TopicPartition, Produce>) {
     let errors: Vec<_> = produce.reply.places.iter().map(|(place, at)| (*place, produce.error(at))).collect();
     let Produce { mut answers, reply, .. } = produce.reply;
     for (place, code) in errors {
-        if code != ErrorCode::None
-            && let Some(answer) = answers.get_mut(place)
-        {
-            *answer = Err(ApiError::from(code).into());
-        }
+        refuse(&mut answers, place, code);
     }
     // A client that has gone does not need an answer.
     drop(reply.send(answers));
+}
+
+/// Turns an answer into a refusal, if there is anything to refuse.
+fn refuse(answers: &mut [AppendAnswer], place: usize, code: ErrorCode) {
+    if code != ErrorCode::None
+        && let Some(answer) = answers.get_mut(place)
+    {
+        *answer = Err(ApiError::from(code).into());
+    }
 }
 
 impl Deletion {

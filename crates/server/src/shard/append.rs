@@ -20,7 +20,7 @@ use crate::{
     fault_to_api::log_error,
     metrics::traffic::Traffic,
     partition::{Effects, Partition},
-    replication::Cause,
+    replication::{Cause, Unsynced},
 };
 
 impl Shard {
@@ -28,10 +28,15 @@ impl Shard {
         let AppendRequest { partitions, acks, timeout, api_version, origin, place, memory, reply } = request;
         drop(place);
         let mut answers = Vec::with_capacity(partitions.len());
-        let mut awaited = Vec::new();
+        let (mut awaited, mut unsynced) = (Vec::new(), Vec::new());
         for PartitionAppend { at, records, transactional } in partitions {
             let terms = Terms { acks, api_version, origin, transactional };
             let mut answer = self.append_and_settle(&at, records, terms);
+            if let Ok(done) = &answer
+                && !done.is_durable
+            {
+                unsynced.push((answers.len(), at.clone(), done.appended.end_offset));
+            }
             if let (-1, Ok(done)) = (acks, &answer) {
                 match done.acknowledged {
                     Ok(true) => {}
@@ -42,14 +47,36 @@ impl Shard {
             answers.push(answer.map(|done| done.appended));
         }
         drop(memory);
-        if awaited.is_empty() {
+        if !unsynced.is_empty() {
+            self.refuse_unsynced(&unsynced, &mut answers);
+            let is_answered = |place: &usize| !answers.get(*place).is_some_and(Result::is_ok);
+            unsynced.retain(|(place, ..)| !is_answered(place));
+            awaited.retain(|(place, ..)| !is_answered(place));
+        }
+        if !unsynced.is_empty() {
+            self.replication().wait_for_sync(unsynced, Unsynced { awaited, answers, timeout, reply });
+        } else if awaited.is_empty() {
             drop(reply.send(answers));
         } else {
             self.replication().wait_for_replicas(self, awaited, answers, timeout, reply);
         }
     }
 
-    /// Appends to one partition, for a coordinator; does not wait for replicas.
+    /// A sync may have been asked for, and have failed, before anybody waited for it.
+    fn refuse_unsynced(&self, unsynced: &[(usize, TopicPartition, i64)], answers: &mut [AppendAnswer]) {
+        let partitions = self.partitions.borrow();
+        for (place, at, _) in unsynced {
+            let log_dir = partitions.get(at).map(Partition::log_dir);
+            if log_dir.is_some_and(|log_dir| self.node.log_dirs.is_offline(log_dir))
+                && let Some(answer) = answers.get_mut(*place)
+            {
+                *answer = Err(ApiError::from(ErrorCode::KafkaStorageError).into());
+            }
+        }
+    }
+
+    /// Appends to one partition, for a coordinator; does not wait for replicas, nor for a sync, without which the high
+    /// watermark does not rise.
     pub(crate) fn append_to(
         self: &Rc<Self>,
         at: &TopicPartition,
@@ -71,6 +98,12 @@ impl Shard {
         };
         if self.node.log_dirs.is_offline(partition.log_dir()) {
             return Err(ApiError::from(ErrorCode::KafkaStorageError).into());
+        }
+        // As after a cut a follower waits before it fetches, what clients have waits at them for the few milliseconds that
+        // the files take. Coordinators do not know such waits; they do not fill a segment in that time, and whatever is
+        // in the segment that was cut back is checked after a crash.
+        if partition.awaits_checkpoint(&self.node.log_dirs) && terms.origin == AppendOrigin::Client {
+            return Err(ApiError::from(ErrorCode::NotLeaderOrFollower).into());
         }
         let clock = self.node.world.clock;
         let answer = append(partition, records, terms, clock.wall_ms(), clock.now().since_start());
@@ -125,6 +158,8 @@ struct Done {
     /// What they take up; 0 of a duplicate.
     bytes: u32,
     acknowledged: Result<bool, ErrorCode>,
+    /// Whether nobody has to wait for a sync.
+    is_durable: bool,
 }
 
 enum Failed {
@@ -190,7 +225,9 @@ fn append(
         log_start_offset: partition.log.log_start_offset(),
     };
     let acknowledged = partition.acknowledged(appended.end_offset);
-    Ok((Done { appended, bytes: done.bytes, acknowledged }, effects))
+    // Also of a duplicate: what it repeats may not be synced yet.
+    let is_durable = appended.end_offset <= partition.log.durable_end_offset();
+    Ok((Done { appended, bytes: done.bytes, acknowledged, is_durable }, effects))
 }
 
 /// What an append adds to the numbers.

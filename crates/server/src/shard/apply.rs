@@ -100,6 +100,7 @@ impl Shard {
         let lag_max = replication::lag_max(&self.node.config.load());
         let now = self.node.world.clock.now().since_start();
         let mut settled = Vec::new();
+        let mut is_flush_due = false;
         {
             let mut partitions = self.partitions.borrow_mut();
             let mut here = partitions.of_topic(&topic.name).peekable();
@@ -110,12 +111,16 @@ impl Shard {
             for partition in here {
                 partition.log.set_config(Arc::clone(&settings.log));
                 partition.settings = Arc::clone(&settings);
+                is_flush_due |= partition.log.reaches_flush_messages();
                 let effects = partition.configured(lag_max, now);
                 settled.push((partition.at().clone(), partition.log_dir(), effects));
             }
         }
         for (at, log_dir, effects) in settled {
             self.settle_or_fail(&at, log_dir, effects);
+        }
+        if is_flush_due {
+            self.flush_due();
         }
     }
 
@@ -200,12 +205,16 @@ impl Shard {
                 brokers: brokers_of(image, registered.replicas.iter().copied()),
                 lag_max: replication::lag_max(&config),
             };
+            // Clients' records are not to wait long for what the checkpoint files have to say first.
+            partition.awaits_checkpoint(&self.node.log_dirs);
             (None, partition.lead(lead, now))
         } else {
             let leader = registered.has_leader().then_some(registered.leader);
             (leader, partition.follow(epoch, leader, replication::fetch_backoff(&config), now_ms))
         };
         let (at, log_dir, topic_id) = (partition.at().clone(), partition.log_dir(), partition.topic_id());
+        // After a crash, or after the log was cut back.
+        let is_flush_due = partition.log.reaches_flush_messages();
         // The controller knows of a move before it is over.
         let announced = partition.future().filter(|future| future.is_announced).map(|future| future.log_dir);
         let announced = announced.and_then(|index| self.node.log_dirs.dir(index)).map(LogDir::id);
@@ -219,6 +228,9 @@ impl Shard {
             self.seek_dead_letters(&at, topic_id);
         }
         self.replication().follow(self, &at, leader);
+        if is_flush_due {
+            self.flush_due();
+        }
         let directory = self.node.log_dirs.dir(log_dir).filter(|dir| !dir.is_offline()).map(LogDir::id);
         if let Some(directory) = directory
             && directory != Uuid::ZERO
@@ -289,6 +301,10 @@ impl Shard {
         if !self.node.log_dirs.is_free(at) {
             return Opened::Later;
         }
+        if self.node.log_dirs.has_offline() && self.node.log_dirs.holds_only_copy(at, &place.assigned) {
+            warn!(topic = %at.topic, partition = at.index, "partition was moving, and may have more records in the log directory that is offline");
+            return Opened::Nothing;
+        }
         // The partition outlives the record that named it.
         let at = &TopicPartition { topic: at.topic.detached(), index: at.index };
         let settings = self.settings_of(image, topic);
@@ -315,7 +331,10 @@ impl Shard {
         if let Some(dir) = self.node.log_dirs.dir(found.log_dir) {
             dir.count(true);
         }
-        Opened::Partition(Box::new(Partition::new(at.clone(), topic.id, found.log_dir, log, settings)))
+        let partition = Partition::new(at.clone(), topic.id, found.log_dir, log, settings);
+        partition.opened_with(found.recovery_point);
+        partition.awaits_checkpoint(&self.node.log_dirs);
+        Opened::Partition(Box::new(partition))
     }
 
     /// The one directory of a partition that counts, should there be any: a move may have been interrupted.

@@ -242,12 +242,17 @@ impl Shard {
         Next::Done
     }
 
-    /// Removes a copy that is not wanted any more. If the controller was told of it, it learns that the replica stays.
+    /// Removes a copy that is not wanted any more. If the controller was told of it, it learns that the replica stays, be it in
+    /// a directory that has failed: the next run would take it to be where there is nothing, and begin it anew. Should this
+    /// one end before the controller knows, the copy says so.
     fn end_copy(&self, topic_id: Uuid, index: i32, given_up: FutureLog, here: usize) {
         if given_up.is_announced
-            && let Some(dir) = self.node.log_dirs.dir(here).filter(|dir| !dir.is_offline())
+            && let Some(dir) = self.node.log_dirs.dir(here).filter(|dir| dir.id() != Uuid::ZERO)
         {
             self.replication().tell_directory(topic_id, index, dir.id());
+            if dir.is_offline() {
+                return;
+            }
         }
         self.remove_dir(given_up.log.dir().to_path_buf(), Duration::ZERO);
     }
@@ -265,7 +270,12 @@ impl Shard {
             }
         }
         // It is to be flushed, and the checkpoint files name it where it was.
-        self.partitions.borrow_mut().note(at);
+        let now = self.node.world.clock.now().since_start();
+        let effects = self.partitions.borrow_mut().get_mut(at).map(|here| here.durable_end_moved(now));
+        if let Some(effects) = effects {
+            self.settle_or_fail(at, moving.log_dir, effects);
+        }
+        self.flush_due();
         log_dirs.free(at);
         log_dirs.want_pass();
         let (shard, old, log_dir) = (Rc::clone(self), old.dir().to_path_buf(), moving.log_dir);

@@ -3,6 +3,8 @@
 //! Of ten thousand partitions few change within a second. Whoever takes one to change it leaves a note, and upkeep looks
 //! at those, so that the others cost nothing.
 
+use std::collections::VecDeque;
+
 use klamm_protocol::StrBytes;
 use rustc_hash::FxHashMap;
 
@@ -13,8 +15,9 @@ use crate::partition::Partition;
 #[derive(Default)]
 pub struct Partitions {
     topics: FxHashMap<StrBytes, FxHashMap<i32, Slot>>,
-    /// Each partition whose slot says that it is noted, and perhaps some that are gone.
-    noted: Vec<TopicPartition>,
+    /// Each partition whose slot says that it is noted, and perhaps some that are gone. Those that were noted first come
+    /// first: answers wait for syncs.
+    noted: VecDeque<TopicPartition>,
     /// Noted partitions that become due by time alone.
     timed: Vec<TopicPartition>,
 }
@@ -25,10 +28,10 @@ struct Slot {
 }
 
 impl Slot {
-    fn note(&mut self, noted: &mut Vec<TopicPartition>) -> &mut Partition {
+    fn note(&mut self, noted: &mut VecDeque<TopicPartition>) -> &mut Partition {
         if !self.is_noted {
             self.is_noted = true;
-            noted.push(self.partition.at().clone());
+            noted.push_back(self.partition.at().clone());
         }
         &mut self.partition
     }
@@ -90,7 +93,7 @@ impl Partitions {
     /// Takes one of those that somebody had in hand. Whoever has it in hand next notes it again.
     pub fn next_noted(&mut self) -> Option<&mut Partition> {
         let at = loop {
-            let at = self.noted.pop()?;
+            let at = self.noted.pop_front()?;
             // It may be gone, or be another of the same name, which then is looked at twice.
             if self.get(&at).is_some() {
                 break at;
@@ -118,6 +121,6 @@ impl Partitions {
 
     /// Notes those that were to be looked at later.
     pub fn wake_timed(&mut self) {
-        self.noted.append(&mut self.timed);
+        self.noted.extend(self.timed.drain(..));
     }
 }

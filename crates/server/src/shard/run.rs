@@ -31,6 +31,7 @@ use crate::{
     listener::connection::{self, ConnectionOptions},
     metrics::{
         coordinators::CoordinatorMeasures,
+        lately::Times,
         measures::{IsrChangeCounts, PartitionMeasures, ShardMeasures},
         replication::{FetchCounts, ReplicationMeasures},
         requests::Requests,
@@ -64,6 +65,8 @@ pub struct Shard {
     pub(super) traffic: RefCell<Traffic>,
     /// What its connections asked for.
     requests: Rc<Requests>,
+    /// How long syncs of its logs took.
+    pub(super) flushes: RefCell<Option<Times>>,
     /// How often in-sync replicas changed.
     pub(crate) isr_changes: Cell<IsrChangeCounts>,
     /// Bytes that came as partitions are moved here, and went as they are moved to others.
@@ -112,6 +115,7 @@ pub async fn run(start: ShardStart) {
         contexts: RefCell::new(None),
         traffic: RefCell::default(),
         requests: Rc::default(),
+        flushes: RefCell::new(Times::new(clock.now())),
         isr_changes: Cell::default(),
         reassignment_bytes_in: Cell::default(),
         reassignment_bytes_out: Cell::default(),
@@ -337,6 +341,7 @@ impl Shard {
             partitions: self.measure_partitions(),
             traffic: self.traffic(),
             requests: self.requests.measure(self.node.world.clock.now()),
+            flushes: self.measure_flushes(),
             isr_changes: self.isr_changes.get(),
             share: self.share.measure(self.node.world.clock.now().since_start()),
             coordinators: self.measure_coordinators(),
@@ -344,6 +349,12 @@ impl Shard {
             transactions: self.measure_transactions(),
             busy: spawn::busy(),
         }
+    }
+
+    fn measure_flushes(&self) -> Option<Times> {
+        let mut flushes = self.flushes.borrow_mut();
+        flushes.as_mut()?.turn(self.node.world.clock.now());
+        flushes.clone()
     }
 
     fn measure_partitions(&self) -> Vec<PartitionMeasures> {

@@ -12,6 +12,7 @@ use std::{
 use klamm_config::broker;
 use klamm_io::{Instant, spawn};
 use klamm_log::{FlushHandle, Flushed, PendingDeletion};
+use klamm_protocol::Uuid;
 use tracing::warn;
 
 use super::{
@@ -69,11 +70,13 @@ impl Shard {
     /// Starts a sync of every partition that is due, as many as may be under way at once.
     pub(crate) fn flush_due(self: &Rc<Self>) {
         let now_ms = self.node.world.clock.wall_ms();
+        let mut failed = Vec::new();
         let mut partitions = self.partitions.borrow_mut();
         while self.syncs.get() < SYNCS_MAX
             && let Some(partition) = partitions.next_noted()
         {
             if self.node.log_dirs.is_offline(partition.log_dir()) {
+                failed.push(partition.at().clone());
                 continue;
             }
             if !partition.log.needs_flush(now_ms) {
@@ -87,9 +90,14 @@ impl Shard {
             let include_active = is_timed || partition.log.reaches_flush_messages();
             match partition.log.flush_handle(include_active) {
                 Ok(handle) => self.sync(partition, handle),
-                Err(error) => self.node.log_dirs.fail(partition.log_dir(), &error),
+                Err(error) => {
+                    self.node.log_dirs.fail(partition.log_dir(), &error);
+                    failed.push(partition.at().clone());
+                }
             }
         }
+        drop(partitions);
+        failed.iter().for_each(|at| self.replication().not_synced(self, at));
     }
 
     /// Syncs on another thread; the partition is looked at again when that is done.
@@ -97,25 +105,39 @@ impl Shard {
         let (at, topic_id, log_dir) = (partition.at().clone(), partition.topic_id(), partition.log_dir());
         let shard = Rc::clone(self);
         self.syncs.set(self.syncs.get() + 1);
+        let clock = self.node.world.clock;
+        let began = clock.now();
         spawn::essential(async move {
             let done = spawn::blocking(move || handle.sync()).await;
             shard.syncs.set(shard.syncs.get() - 1);
-            match done {
-                Some(Ok(flushed)) => {
-                    let now_ms = shard.node.world.clock.wall_ms();
-                    // By now it may be another topic's of the same name, or in another directory.
-                    if let Some(partition) = shard.partitions.borrow_mut().get_mut(&at)
-                        && partition.topic_id() == topic_id
-                        && partition.log_dir() == log_dir
-                    {
-                        partition.log.mark_flushed(flushed, now_ms);
-                    }
-                    shard.flush_due();
-                }
-                Some(Err(error)) => shard.node.log_dirs.fail(log_dir, &error),
-                None => {}
+            if let Some(times) = &mut *shard.flushes.borrow_mut() {
+                times.note(clock.now(), clock.now().saturating_since(began));
             }
+            match done {
+                Some(Ok(flushed)) => shard.synced(&at, (topic_id, log_dir), flushed),
+                Some(Err(error)) => shard.not_synced(&at, log_dir, &error),
+                None => shard.not_synced(&at, log_dir, &std::io::Error::other("a sync was given up")),
+            }
+            // Those that were to come next; and of a directory that has failed, whoever waits for them.
+            shard.flush_due();
         });
+    }
+
+    fn not_synced(self: &Rc<Self>, at: &TopicPartition, log_dir: usize, error: &dyn std::error::Error) {
+        self.node.log_dirs.fail(log_dir, error);
+        self.replication().not_synced(self, at);
+    }
+
+    fn synced(self: &Rc<Self>, at: &TopicPartition, (topic_id, log_dir): (Uuid, usize), flushed: Flushed) {
+        let clock = self.node.world.clock;
+        let effects = match self.partitions.borrow_mut().get_mut(at) {
+            // By now it may be another topic's of the same name, or in another directory.
+            Some(partition) if partition.topic_id() == topic_id && partition.log_dir() == log_dir => {
+                partition.flushed(flushed, clock.now().since_start(), clock.wall_ms())
+            }
+            _ => return,
+        };
+        self.settle_or_fail(at, log_dir, effects);
     }
 
     /// Deletes segments that retention lets go, of the partitions that are `meant`, and removes files whose time has

@@ -169,9 +169,9 @@ impl<P: TransactionPartition> Driver<P> {
         }
     }
 
-    /// Whether an order is of this coordinator, not of an earlier one of the same partition.
-    pub fn has_ordered(&self, order: &MarkerOrder) -> bool {
-        order.coordinator_epoch == self.coordinator.epoch()
+    /// Whether markers that were ordered are still to be written.
+    pub fn wants(&self, order: &MarkerOrder) -> bool {
+        self.coordinator.wants(order)
     }
 
     /// What became of markers that were ordered.
@@ -188,7 +188,7 @@ impl<P: TransactionPartition> Driver<P> {
 
     fn carry_out(&mut self, outcome: TransactionOutcome, may_split: bool) {
         let TransactionOutcome { records, response, timers } = outcome;
-        let TransactionEffects { now, committed, decided, markers, .. } = response;
+        let TransactionEffects { now, committed, mut decided, markers, .. } = response;
         for (token, reply) in now {
             self.commits.answer(token, reply);
         }
@@ -199,13 +199,15 @@ impl<P: TransactionPartition> Driver<P> {
         for change in timers {
             self.timers.change(now, change);
         }
-        let written = if records.is_empty() { Ok(()) } else { self.write(records, may_split) };
+        let mut appended = Vec::new();
+        let written = if records.is_empty() { Ok(()) } else { self.write(records, may_split, &mut appended) };
         if let Err(error) = written {
             warn!(error = error.name(), "a transaction coordinator cannot write");
             if let Some((token, _)) = committed {
                 self.commits.refuse(token, error);
             }
-            // What has been written before the failure is told apart by its state.
+            // What was not written is decided anew, and would then be ordered once for each time.
+            decided.retain(|id| appended.contains(id));
             self.wait_for_commit(now, None, decided);
         } else {
             self.wait_for_commit(now, committed, decided);
@@ -223,7 +225,13 @@ impl<P: TransactionPartition> Driver<P> {
         }
     }
 
-    fn write(&mut self, records: Vec<TransactionRecord>, may_split: bool) -> Result<(), ErrorCode> {
+    /// Appends records. `appended` gets whose they are, also of those before a failure.
+    fn write(
+        &mut self,
+        records: Vec<TransactionRecord>,
+        may_split: bool,
+        appended: &mut Decided,
+    ) -> Result<(), ErrorCode> {
         let version = self.partition.transaction_version();
         let how = Writing {
             compression: CompressionType::None,
@@ -238,7 +246,11 @@ impl<P: TransactionPartition> Driver<P> {
             let base_offset = self.partition.append(batch.bytes, Transactional::default())?;
             self.end_offset = base_offset + i64::try_from(batch.records.len()).unwrap_or(i64::MAX);
             self.coordinator.appended(&batch.records, self.end_offset);
+            appended.extend(batch.records.iter().map(|record| record.id().clone()));
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,9 +44,9 @@ struct Ordered {
 }
 
 impl Ordered {
-    /// Whether the coordinator that has ordered it is still there.
+    /// Whether the coordinator that has ordered it is still there, and waits for it.
     fn is_wanted(&self, shard: &Shard) -> bool {
-        shard.transactions().with(self.coordinator, |driver| driver.has_ordered(&self.order)) == Some(true)
+        shard.transactions().with(self.coordinator, |driver| driver.wants(&self.order)) == Some(true)
     }
 }
 
@@ -229,7 +229,8 @@ async fn ask(
     broker: i32,
     request: &WriteTxnMarkersRequest,
 ) -> Result<Vec<WritableTxnMarkerResult>, String> {
-    brokers.call(broker, request).await.map(|answer| answer.markers)
+    let answer = brokers.call(broker, request).await.map_err(|reason| reason.to_string())?;
+    Ok(answer.markers)
 }
 
 fn writable(order: &MarkerOrder) -> WritableTxnMarker {

@@ -104,6 +104,12 @@ fn refused(wanted: i8, here: i8, api_version: i16, image: &MetadataImage) -> Opt
     let name = |kind| if kind == BROKERS { "BROKER" } else { "CONTROLLER" };
     let version = image.features.metadata_version_or_minimum();
     let (code, message) = match wanted {
+        _ if here == CONTROLLERS && image.features.metadata_version.is_none() => (
+            ErrorCode::UnsupportedVersion,
+            "this controller has no metadata yet: the quorum has elected no leader since it was formatted, or this node \
+             has not found it; its log says what it waits for"
+                .to_owned(),
+        ),
         // Before, controllers were not to be asked but through brokers.
         _ if here == CONTROLLERS && !version.is_controller_registration_supported() => (
             ErrorCode::UnsupportedVersion,

@@ -98,6 +98,9 @@ async fn fetch_metadata_log(cx: &RecordsContext, call: &Call, request: FetchRequ
     let replica_id =
         if call.api_version >= 15 { request.replica_state.replica_id } else { request.replica_id };
     call.connection.identify(replica_id, &node.controller);
+    if replica_id >= 0 {
+        call.connection.follows();
+    }
     // It may wait for records as any other fetch, and must not hold up what comes behind it.
     Made(Ok(Reply::Later(Box::pin(async move {
         let listener = call.connection.listener.as_str().into();
@@ -126,6 +129,9 @@ impl Fetch {
     fn new(node: &Node, call: &Call, request: &FetchRequest, context: &FetchContext) -> Self {
         let published = node.metadata.load();
         let is_follower = fetch_session::is_follower(request, call.api_version);
+        if is_follower {
+            call.connection.follows();
+        }
         let limit = node.config.load().get(&broker::FETCH_MAX_BYTES);
         let bytes_max = u32::try_from(request.max_bytes.min(limit)).unwrap_or(0);
         // More would have the consumer wait in any case, and then ask for as much again.

@@ -1,6 +1,8 @@
 //! What is asked of transaction coordinators on other brokers. For each broker one request is under way at a time; what
 //! is asked meanwhile goes with the next one, many transactions together (AddPartitionsToTxn v4 and later).
 //!
+//! A coordinator that is older than that verifies nothing, and what is to be verified passes.
+//!
 //! A transactional id is in a request once. Whoever comes again before the request has gone takes the place of whoever
 //! waits, if its epoch is no lower: the client has not waited for the answer, or is another instance.
 
@@ -14,7 +16,7 @@ use klamm_protocol::{
     },
 };
 use tokio::sync::oneshot;
-use tracing::debug;
+use tracing::{error, warn};
 
 use crate::{inter_broker::InterBroker, metrics::transactions::VerificationMeasures};
 
@@ -82,17 +84,38 @@ impl Outgoing {
         broker: i32,
         request: &AddPartitionsToTxnRequest,
     ) -> Result<Vec<AddPartitionsToTxnResult>, ErrorCode> {
-        let response = self.inter_broker.call(broker, request).await.map_err(|reason| {
-            debug!(broker, reason, "a transaction coordinator cannot be asked");
-            ErrorCode::NetworkException
-        })?;
-        match ErrorCode::from_code(response.error_code) {
-            ErrorCode::None => Ok(response.results_by_transaction),
-            // Nothing that a client could do about it.
-            ErrorCode::ClusterAuthorizationFailed => Err(ErrorCode::InvalidTxnState),
-            error => Err(error),
+        let response = match self.inter_broker.call(broker, request).await {
+            Ok(response) => response,
+            Err(reason) if reason.is_too_old() => {
+                warn!(broker, %reason, "this transaction coordinator cannot verify: transactions go on unverified");
+                return Ok(unverified(request));
+            }
+            Err(reason) => {
+                warn!(broker, %reason, "a transaction coordinator cannot be asked");
+                return Err(ErrorCode::NetworkException);
+            }
+        };
+        let code = ErrorCode::from_code(response.error_code);
+        if code == ErrorCode::None {
+            return Ok(response.results_by_transaction);
         }
+        error!(broker, error = code.name(), "a transaction coordinator refuses to verify transactions");
+        // Nothing that a client could do about it.
+        let is_forbidden = code == ErrorCode::ClusterAuthorizationFailed;
+        Err(if is_forbidden { ErrorCode::InvalidTxnState } else { code })
     }
+}
+
+/// The answers of a coordinator that is older than verification: nothing is held against what was only to be verified.
+/// What was to be added has no answer, since it is not. (Clients do not leave that to brokers before all of them can.)
+fn unverified(request: &AddPartitionsToTxnRequest) -> Vec<AddPartitionsToTxnResult> {
+    let verified = request.transactions.iter().filter(|transaction| transaction.verify_only);
+    verified
+        .map(|transaction| AddPartitionsToTxnResult {
+            transactional_id: transaction.transactional_id.clone(),
+            ..Default::default()
+        })
+        .collect()
 }
 
 /// What waits to be asked of one broker, by transactional id.
@@ -148,13 +171,18 @@ fn give_out(answers: Result<Vec<AddPartitionsToTxnResult>, ErrorCode>, mut repli
 
 #[cfg(test)]
 mod tests {
+    use klamm_net::client::ConnectionError;
+    use klamm_protocol::{Message, Writer};
+
     use super::*;
+    use crate::inter_broker::Unanswered;
 
     fn push(queue: &mut Queue, id: &str, producer_epoch: i16) -> oneshot::Receiver<Answer> {
         let (reply, answer) = oneshot::channel();
         let transaction = AddPartitionsToTxnTransaction {
             transactional_id: id.into(),
             producer_epoch,
+            verify_only: true,
             ..Default::default()
         };
         queue.push(transaction, reply);
@@ -184,5 +212,22 @@ mod tests {
         give_out(Ok(vec![result.clone()]), replies);
         assert_eq!(newer.try_recv(), Ok(Ok(result)));
         assert_eq!(other.try_recv(), Ok(Err(ErrorCode::UnknownServerError)), "it was left out");
+    }
+
+    #[test]
+    fn what_an_old_coordinator_cannot_verify_passes_and_what_it_cannot_add_does_not() {
+        let mut queue = Queue::default();
+        let mut verified = push(&mut queue, "a", 1);
+        let mut added = push(&mut queue, "b", 1);
+        let (mut request, replies) = queue.into_request();
+        request.transactions[1].verify_only = false;
+        let too_old = |version| {
+            let reason = request.encode(&mut Writer::new(), version).err()?.to_string();
+            Some(Unanswered::from(ConnectionError::Encode { api: "AddPartitionsToTxn", reason }).is_too_old())
+        };
+        assert_eq!((too_old(3), too_old(4)), (Some(true), None));
+        give_out(Ok(unverified(&request)), replies);
+        assert_eq!(verified.try_recv().unwrap().unwrap().topic_results, []);
+        assert_eq!(added.try_recv(), Ok(Err(ErrorCode::UnknownServerError)));
     }
 }

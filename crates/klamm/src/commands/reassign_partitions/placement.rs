@@ -36,11 +36,12 @@ pub(super) fn place(
     entropy: &Entropy,
 ) -> anyhow::Result<Vec<Vec<i32>>> {
     if brokers.is_empty() {
-        bail!("All brokers are currently fenced.");
+        bail!("All brokers are currently fenced, or have all their log directories cordoned.");
     }
     if replicas > brokers.len() {
         bail!(
-            "The target replication factor of {replicas} cannot be reached because only {} broker(s) are registered.",
+            "The target replication factor of {replicas} cannot be reached because only {} broker(s) are registered or \
+             some brokers have all their log directories cordoned.",
             brokers.len()
         );
     }
@@ -94,7 +95,9 @@ mod tests {
     #[test]
     fn too_few_brokers_are_refused() {
         let error = place(&[(1, None)], 1, 2, &Entropy::seeded(1)).unwrap_err();
-        assert!(error.to_string().contains("only 1 broker(s) are registered"), "{error}");
+        let expected =
+            "only 1 broker(s) are registered or some brokers have all their log directories cordoned.";
+        assert!(error.to_string().contains(expected), "{error}");
         assert!(place(&[], 1, 1, &Entropy::seeded(1)).is_err());
     }
 }

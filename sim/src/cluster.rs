@@ -328,5 +328,12 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
         ("log.segment.delete.delay.ms", "2000"),
     ];
     let short = short.iter().filter(|_| plan.rolls_often);
-    pairs.iter().chain(short).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    let synced = [("log.flush.interval.messages", "1")];
+    let synced = synced.iter().filter(|_| plan.syncs_each);
+    pairs
+        .iter()
+        .chain(short)
+        .chain(synced)
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }

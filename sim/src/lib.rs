@@ -14,9 +14,10 @@
 //! * A process that is killed leaves what it wrote: that is Kafka's contract for acks=all, which flushes nothing before
 //!   it acknowledges. Any number of nodes may be killed at once.
 //! * A host that loses its power loses what was not synced. One host at a time does so, and not before every partition
-//!   has all its replicas in sync again, and until then no process ends beside it: the controller takes it out of all ISRs when it comes back (KIP-966), it cuts
-//!   its logs and fetches what it lacks. The metadata log is synced before anything counts, so that for it any number of
-//!   hosts may lose their power at any time ([`plan::Special::Blackout`]).
+//!   has all its replicas in sync again, and until then no process ends beside it: the controller takes it out of all
+//!   ISRs when it comes back (KIP-966), it cuts its logs and fetches what it lacks.
+//! * The metadata log is synced before anything counts, so that for it all hosts may lose their power at once, as they do
+//!   in a [`plan::Special::Blackout`]; with [`plan::Plan::syncs_each`] that holds for every log.
 //!
 //! Non-obvious
 //! * The same seed gives the same run only with the same build.

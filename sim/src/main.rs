@@ -43,6 +43,9 @@ struct Options {
     /// All hosts lose their power at once
     #[arg(long)]
     blackout: bool,
+    /// Brokers sync whatever they append, whatever the seed says
+    #[arg(long)]
+    syncs_each: bool,
 }
 
 fn main() -> ExitCode {
@@ -102,6 +105,7 @@ fn plan(options: &Options, seed: u64) -> Plan {
         (false, true) => Plan::of(seed, Special::Blackout),
         (false, false) => Plan::of(seed, Special::None),
     };
+    let plan = Plan { syncs_each: plan.syncs_each || options.syncs_each, ..plan };
     match options.consumer_protocol {
         true => Plan { protocol: GroupProtocol::Consumer, ..plan },
         false => plan,

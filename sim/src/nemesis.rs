@@ -458,7 +458,12 @@ impl<'a> Nemesis<'a> {
 
     fn mend_disk(&self, index: usize) {
         let lies_about_sync = self.plan.special == Special::LyingDisks;
-        self.cluster.nodes[index].disk.set_faults(Faults { lies_about_sync, ..Faults::default() });
+        let mut faults = Faults { lies_about_sync, ..Faults::default() };
+        if self.plan.syncs_each && (self.plan.special == Special::Blackout || self.plan.nodes == 1) {
+            // So that some sync is under way when the power goes.
+            faults.sync = (Duration::from_millis(10), Duration::from_millis(200));
+        }
+        self.cluster.nodes[index].disk.set_faults(faults);
         self.cluster.nodes[index].disk.fail_under(None);
     }
 

@@ -10,7 +10,7 @@ pub enum Special {
     /// Everything is drawn.
     #[default]
     None,
-    /// All hosts lose their power at once: nothing but the metadata has to survive.
+    /// All hosts lose their power at once: nothing but the metadata has to survive, unless whatever is appended is synced.
     Blackout,
     /// As [`Special::Blackout`], on disks that say they have synced and have not. An invariant has to notice.
     LyingDisks,
@@ -18,6 +18,10 @@ pub enum Special {
     EarlyAcknowledgement,
     /// Who is to read what is committed reads everything. An invariant has to notice.
     UncommittedReads,
+    /// Copiers do not say as which member of the group they give offsets, so that none is fenced. An invariant has to notice.
+    NamelessCopiers,
+    /// Copiers commit offsets beside the transaction instead of in it. An invariant has to notice.
+    UnboundOffsets,
     /// A replica is found in two log directories in the end. An invariant has to notice.
     CopiedReplica,
     /// Brokers lock shared records for less long, and deliver them more often, than the group was promised. Invariants
@@ -89,8 +93,8 @@ pub struct Plan {
     pub members: usize,
     /// Clients that write transactions.
     pub writers: usize,
-    /// One reads, processes and commits in transactions.
-    pub has_copier: bool,
+    /// Clients that read, process and commit in transactions; if there are several, as members of a group (KIP-447).
+    pub copiers: usize,
     /// Members of a share group.
     pub sharers: usize,
     /// What the share group gives up goes to a dead-letter queue.
@@ -107,6 +111,8 @@ pub struct Plan {
     pub has_static_members: bool,
     /// Segments are short, so that logs have many, and those of offsets and transactions are cleaned.
     pub rolls_often: bool,
+    /// Brokers sync whatever they append before anybody hears of it (`log.flush.interval.messages=1`).
+    pub syncs_each: bool,
     /// Log directories of each node.
     pub log_dirs: usize,
     /// Topics are created and deleted.
@@ -144,7 +150,9 @@ impl Plan {
         // Drawn apart, so that the rest of the seed's plan stays what it was.
         let entropy_of_more = Entropy::seeded(seed ^ 0x6d6f_7265);
         let more = |percent: u64| entropy_of_more.below(100) < percent;
-        let has_transactions = more(45) && !arranged || special == Special::UncommittedReads;
+        let has_loose_copies = matches!(special, Special::NamelessCopiers | Special::UnboundOffsets);
+        let has_transactions =
+            more(45) && !arranged || has_loose_copies || special == Special::UncommittedReads;
         let log_dirs = if more(30) && !arranged { 2 } else { 1 };
         let kinds = Kinds { log_dir: log_dirs > 1, ..kinds };
         let entropy_of_groups = Entropy::seeded(seed ^ 0x6772_6f75);
@@ -156,8 +164,6 @@ impl Plan {
             protocol = GroupProtocol::Either;
         }
         let has_static_members = entropy_of_protocols.below(100) < 25 && !arranged;
-        let entropy_of_segments = Entropy::seeded(seed ^ 0x7365_676d);
-        let rolls_often = entropy_of_segments.below(100) < 40 && !arranged;
         let has_shares =
             group(40) && !arranged || matches!(special, Special::LooseShares | Special::UnsentLetters);
         let entropy_of_streams = Entropy::seeded(seed ^ 0x7374_7265);
@@ -177,7 +183,7 @@ impl Plan {
             readers: 1 + below(&entropy, 2),
             members: below(&entropy, 3).max(if protocol == GroupProtocol::Either { 2 + members } else { 0 }),
             writers: if has_transactions { 1 + below(&entropy_of_more, 2) } else { 0 },
-            has_copier: has_transactions && (more(60) || arranged),
+            copiers: if has_transactions && (more(60) || arranged) { copiers(seed, special) } else { 0 },
             sharers: if has_shares { 2 + below(&entropy_of_groups, 2) } else { 0 },
             has_dead_letters,
             streams_members: if has_streams { 2 + below(&entropy_of_streams, 2) } else { 0 },
@@ -185,7 +191,8 @@ impl Plan {
             changes_voters: more(30) && !arranged,
             protocol,
             has_static_members,
-            rolls_often,
+            rolls_often: rolls_often(seed, special),
+            syncs_each: syncs_each(seed, special),
             log_dirs,
             has_churn: chance(50),
             has_reassignments: nodes > 3 && chance(60),
@@ -219,6 +226,27 @@ impl Plan {
     pub const fn min_isr(&self) -> i16 {
         if self.replication_factor > 1 { 2 } else { 1 }
     }
+}
+
+/// How many copiers there are, should there be any.
+fn copiers(seed: u64, special: Special) -> usize {
+    let entropy = Entropy::seeded(seed ^ 0x636f_7079);
+    let is_group = entropy.below(100) < 50;
+    match special {
+        Special::None if !is_group => 1,
+        Special::None | Special::NamelessCopiers | Special::UnboundOffsets => 2 + below(&entropy, 2),
+        _ => 1,
+    }
+}
+
+fn rolls_often(seed: u64, special: Special) -> bool {
+    let entropy = Entropy::seeded(seed ^ 0x7365_676d);
+    entropy.below(100) < 40 && special == Special::None
+}
+
+fn syncs_each(seed: u64, special: Special) -> bool {
+    let entropy = Entropy::seeded(seed ^ 0x7379_6e63);
+    entropy.below(100) < 25 && matches!(special, Special::None | Special::Blackout)
 }
 
 fn below(entropy: &Entropy, bound: u64) -> usize {

@@ -181,12 +181,15 @@ fn leaders(published: &Published) -> BTreeMap<i32, (i32, i32)> {
 /// When all hosts lose their power at once, records that were not synced go, as with Kafka; only what is synced counts.
 fn counts_in(plan: &Plan, invariant: &str) -> bool {
     match plan.special {
+        Special::Blackout if plan.syncs_each => true,
         Special::Blackout | Special::LyingDisks => {
             ["election safety", "committed metadata", "topics"].contains(&invariant)
         }
         Special::None
         | Special::EarlyAcknowledgement
         | Special::UncommittedReads
+        | Special::NamelessCopiers
+        | Special::UnboundOffsets
         | Special::CopiedReplica
         | Special::LooseShares
         | Special::UnsentLetters => true,
@@ -204,7 +207,7 @@ fn expected_clients(plan: &Plan) -> Vec<String> {
     let mut expected = vec!["topics".to_owned()];
     expected.extend(numbered("producer", plan.producers));
     // What they have read before counts for nothing when all hosts have lost their power.
-    if !matches!(plan.special, Special::Blackout | Special::LyingDisks) {
+    if !matches!(plan.special, Special::Blackout | Special::LyingDisks) || plan.syncs_each {
         expected.push("groups".to_owned());
         expected.extend(numbered("reader", plan.readers));
         expected.extend(numbered("member", plan.members));
@@ -215,9 +218,7 @@ fn expected_clients(plan: &Plan) -> Vec<String> {
     if plan.has_dead_letters {
         expected.push("dead letters".to_owned());
     }
-    if plan.has_copier {
-        expected.push("copier".to_owned());
-    }
+    expected.extend(numbered("copier", plan.copiers));
     if plan.changes_voters {
         expected.push("voters".to_owned());
     }

@@ -107,8 +107,8 @@ impl Start<'_> {
         for index in 0..self.plan.writers {
             self.one(move |client| transactions::write(client, index));
         }
-        if self.plan.has_copier {
-            self.one(copiers::copy);
+        for index in 0..self.plan.copiers {
+            self.one(move |client| copiers::copy(client, index));
         }
         if self.plan.has_transactions() {
             self.one(committed_readers::read);

@@ -22,9 +22,29 @@ fn a_seed_tells_everything() {
 
 #[test]
 fn metadata_outlasts_a_blackout_unless_disks_lie() {
-    assert_eq!(report(&Plan::of(1, Special::Blackout)).violations, []);
+    let plan = Plan { syncs_each: false, ..Plan::of(1, Special::Blackout) };
+    assert_eq!(report(&plan).violations, []);
     let violated = report(&Plan::of(1, Special::LyingDisks)).violations;
     assert!(violated.iter().any(|(name, _)| name == "committed metadata"), "{violated:?}");
+}
+
+#[test]
+fn with_a_sync_for_each_message_records_outlast_a_blackout() {
+    for seed in 1..4 {
+        let plan = Plan { syncs_each: true, ..Plan::of(seed, Special::Blackout) };
+        assert_eq!(report(&plan).violations, [], "{seed}");
+    }
+}
+
+#[test]
+fn with_a_sync_for_each_message_the_leader_alone_keeps_what_it_acknowledges() {
+    let kinds = Kinds { power: true, ..Kinds::default() };
+    let faults_for = std::time::Duration::from_secs(60);
+    for seed in 1..4 {
+        let plan = Plan { kinds, faults_for, syncs_each: true, ..Plan::single(seed) };
+        assert_eq!(report(&plan).violations, [], "{seed}");
+        assert_ne!(report(&Plan { syncs_each: false, ..plan }).violations, [], "{seed}");
+    }
 }
 
 #[test]
@@ -44,6 +64,18 @@ fn a_reader_of_what_is_not_committed_is_noticed() {
         (1..4).flat_map(|seed| report(&Plan::of(seed, Special::UncommittedReads)).violations).collect();
     for invariant in ["transactions", "exactly once"] {
         assert!(violated.iter().any(|(name, _)| name == invariant), "{violated:?}");
+    }
+}
+
+#[test]
+fn copiers_that_are_not_fenced_or_commit_beside_the_transaction_are_noticed() {
+    for special in [Special::NamelessCopiers, Special::UnboundOffsets] {
+        let noticed = (1..10).any(|seed| {
+            let faults_for = std::time::Duration::from_secs(60);
+            let plan = Plan { faults_for, ..Plan::of(seed, special) };
+            report(&plan).violations.iter().any(|(name, _)| name == "exactly once")
+        });
+        assert!(noticed, "{special:?}");
     }
 }
 

@@ -73,13 +73,13 @@ fn is_complete(client: &Client, all: &Committed) -> bool {
         let last = records.last_key_value().map_or(-1, |(offset, _)| *offset);
         i64::try_from(copied(at)).is_ok_and(|copied| copied > last)
     });
-    history.transactions.iter().all(is_whole) && (!client.plan.has_copier || is_copied)
+    history.transactions.iter().all(is_whole) && (client.plan.copiers == 0 || is_copied)
 }
 
 fn is_written(client: &Client) -> bool {
     let history = client.history.lock();
     (0..client.plan.writers).all(|index| history.done.contains(&format!("writer {index}")))
-        && (!client.plan.has_copier || history.done.contains("copier"))
+        && (0..client.plan.copiers).all(|index| history.done.contains(&format!("copier {index}")))
 }
 
 fn partitions(client: &Client) -> Vec<TopicPartition> {

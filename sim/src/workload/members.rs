@@ -53,7 +53,7 @@ fn consumer(client: &Client, index: usize) -> Option<Consumer> {
 }
 
 /// Of which protocol one is that joins now.
-fn is_of_consumer_protocol(client: &Client) -> bool {
+pub(super) fn is_of_consumer_protocol(client: &Client) -> bool {
     match client.plan.protocol {
         GroupProtocol::Classic => false,
         GroupProtocol::Consumer => true,

@@ -1,94 +1,71 @@
-//! `failover`: how long a producer with acks=all gets no acknowledgement when the leader is killed, and how long the
-//! cluster has no active controller when that is killed.
-//!
-//! Three brokers with default settings and a controller apart (or on each of them), one topic of one partition on all of them. Again and again the partition's
-//! leader is killed with SIGKILL, and started when another leads. What counts is the longest pause between two
-//! acknowledgements around the kill. In the end every acknowledged record must be there.
+//! `failover`: how long a producer with acks=all gets no acknowledgement when the leader is killed, or how long the
+//! cluster has no active controller when that is killed: Klamm and Apache Kafka in one run.
 
 mod controller;
+mod leader;
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::clients::members::wait_until;
-use crate::load::{Ack, Producer, verify};
-use crate::node::Product;
-use crate::nodes::{Controllers, Nodes};
-use crate::setup;
+use crate::node::{Product, load_average, use_release_build};
 use crate::tally::Tally;
-use crate::tools;
 
-pub(crate) use controller::failover as controller_failover;
-
-const TOPIC: &str = "failover";
-/// Records a second: one each two milliseconds, so that a pause is a pause.
-const RATE: &str = "500";
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Kills the leader `kills` times.
-pub(crate) fn failover(product: Product, kills: u32, combined: bool) -> Result<Tally> {
-    product.prepare()?;
-    setup::java_client()?;
-    let controllers = if combined { Controllers::Combined } else { Controllers::Apart(product) };
-    let mut nodes = Nodes::start("failover", controllers, &[product; 3], &[])?;
-    nodes.create_topic(TOPIC, 1)?;
-    nodes.wait_in_sync(TOPIC)?;
-    let program = tools::java_client(&["load", &nodes.servers(), TOPIC, RATE]);
-    let log = nodes.brokers[0].folder.join("producer.log");
-    let mut producer = Producer::start(program, &log)?;
-    let mut tally = Tally::default();
-    let mut pauses = Vec::new();
-    for kill in 0..kills {
-        match kill_leader(&mut nodes, &producer) {
-            Ok(pause) => pauses.push(pause),
-            Err(error) => {
-                tally.note(&format!("kill {kill}"), Err(error));
-                break;
-            }
+/// What is killed, and how often.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Plan {
+    /// How often
+    #[arg(default_value_t = 20)]
+    kills: u32,
+    /// Only this product (without it: both, one after the other)
+    #[arg(long, value_enum)]
+    server: Option<Product>,
+    /// Every broker is a controller too
+    #[arg(long)]
+    combined: bool,
+    /// Kill the active controller of three nodes that are brokers and controllers
+    #[arg(long)]
+    controller: bool,
+}
+
+/// How long it took each time.
+struct Measured {
+    product: Product,
+    what: &'static str,
+    pauses: Vec<Duration>,
+}
+
+/// Kills, and prints a table.
+pub(crate) fn failover(plan: &Plan) -> Result<Tally> {
+    let products = plan.server.map_or(vec![Product::Klamm, Product::Kafka], |only| vec![only]);
+    let (mut tally, mut measured) = (Tally::default(), Vec::new());
+    for product in products {
+        match product {
+            Product::Klamm => use_release_build()?,
+            Product::Kafka => product.prepare()?,
+        }
+        println!("-- {product:?}, load average {}", load_average());
+        if plan.controller {
+            controller::kill_controllers(product, plan.kills, &mut measured, &mut tally)?;
+        } else {
+            leader::kill_leaders(product, plan.kills, plan.combined, &mut measured, &mut tally)?;
         }
     }
-    report(product, "pause of the producer", &mut pauses);
-    let acks = producer.stop()?;
-    tally.note("records", verify(&nodes.servers(), TOPIC, &acks));
-    tally.note("orderly stop", nodes.stop());
+    println!("\nload average at the end: {}\n", load_average());
+    print_table(&mut measured);
     Ok(tally)
 }
 
-fn kill_leader(nodes: &mut Nodes, producer: &Producer) -> Result<Duration> {
-    let before = producer.count();
-    wait_until(LIMIT, || Ok(producer.count() > before + 500)).context("no acknowledgements")?;
-    let leader = nodes.partitions(TOPIC)?[0].leader;
-    let killed = Instant::now();
-    nodes.broker(leader)?.kill()?;
-    let after = |count: usize| producer.acks().iter().rev().take(count).filter(|ack| ack.at > killed).count();
-    wait_until(LIMIT, || Ok(after(1000) >= 1000)).context("nothing was acknowledged after the kill")?;
-    let pause = longest_pause(&producer.acks(), killed);
-    println!("leader {leader}: {} ms", pause.as_millis());
-    nodes.broker(leader)?.start()?;
-    nodes.wait_in_sync(TOPIC)?;
-    // Not always the same moment between two heartbeats.
-    sleep(Duration::from_millis(u64::from(killed.elapsed().subsec_millis()) % 500));
-    Ok(pause)
-}
-
-/// The longest time without an acknowledgement that began after, or spans, the kill.
-fn longest_pause(acks: &[Ack], killed: Instant) -> Duration {
-    let pairs = acks.iter().zip(acks.iter().skip(1)).filter(|(_, later)| later.at > killed);
-    pairs.map(|(earlier, later)| later.at.duration_since(earlier.at)).max().unwrap_or_default()
-}
-
-fn report(product: Product, what: &str, pauses: &mut [Duration]) {
-    pauses.sort();
-    let at = |share: usize| {
-        pauses.get(pauses.len() * share / 100).or(pauses.last()).map_or(0, Duration::as_millis)
-    };
-    println!(
-        "{product:?}: {} kills, {what}, ms: median {}, 90% {}, most {}",
-        pauses.len(),
-        at(50),
-        at(90),
-        at(100)
-    );
+fn print_table(measured: &mut [Measured]) {
+    println!("| | kills | what, ms | median | 90% | most |\n|---|---|---|---|---|---|");
+    for Measured { product, what, pauses } in measured {
+        pauses.sort();
+        let at = |share: usize| {
+            pauses.get(pauses.len() * share / 100).or(pauses.last()).map_or(0, Duration::as_millis)
+        };
+        let (median, most_of, most) = (at(50), at(90), at(100));
+        println!("| {product:?} | {} | {what} | {median} | {most_of} | {most} |", pauses.len());
+    }
 }

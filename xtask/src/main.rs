@@ -160,16 +160,8 @@ enum Task {
     /// Kills leaders and measures how long a producer with acks=all gets no acknowledgement, or how long there is no
     /// active controller
     Failover {
-        #[arg(default_value_t = 20)]
-        kills: u32,
-        #[arg(long, value_enum, default_value = "klamm")]
-        server: Product,
-        /// Every broker is a controller too
-        #[arg(long)]
-        combined: bool,
-        /// Kill the active controller of three nodes that are brokers and controllers
-        #[arg(long)]
-        controller: bool,
+        #[command(flatten)]
+        plan: failover::Plan,
     },
     /// Kills members and brokers while records are read, transformed and written in transactions, and compares
     ExactlyOnce {
@@ -210,12 +202,7 @@ fn main() -> ExitCode {
         Task::Docs => docs::docs(),
         Task::Disk { server } => test::one("disk", || disk::disk(server, Product::Kafka)),
         Task::Mixed { names, rounds } => test::one("mixed", || mixed::mixed(&names, rounds)),
-        Task::Failover { kills, server, controller: true, .. } => {
-            test::one("failover", || failover::controller_failover(server, kills))
-        }
-        Task::Failover { kills, server, combined, controller: false } => {
-            test::one("failover", || failover::failover(server, kills, combined))
-        }
+        Task::Failover { plan } => test::one("failover", || failover::failover(&plan)),
         Task::ExactlyOnce { server, plan } => {
             test::one("exactly-once", || exactly_once::exactly_once(server, &plan))
         }

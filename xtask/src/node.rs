@@ -79,6 +79,12 @@ pub(crate) fn use_release_build() -> Result<()> {
     Ok(())
 }
 
+/// Of the last minute, to be told beside what was measured.
+pub(crate) fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
 fn given_binary() -> Option<PathBuf> {
     std::env::var_os("KLAMM_BIN").map(PathBuf::from)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::bench::resident_mb;
-use crate::node::{Node, Product, use_release_build};
+use crate::node::{Node, Product, load_average, use_release_build};
 use crate::nodes::{Controllers, Nodes};
 use crate::wire;
 
@@ -211,9 +211,4 @@ fn largest(nodes: &Nodes) -> Result<f64> {
         most = most.max(resident_mb(pid)?);
     }
     Ok(most)
-}
-
-fn load_average() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or_default().to_owned()
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{LIMIT, report};
+use super::{LIMIT, Measured};
 use crate::clients::members::wait_until;
 use crate::node::Product;
 use crate::nodes::{Controllers, Nodes};
@@ -20,10 +20,13 @@ use crate::wire;
 const PACE: Duration = Duration::from_millis(5);
 
 /// Kills the active controller `kills` times.
-pub(crate) fn failover(product: Product, kills: u32) -> Result<Tally> {
-    product.prepare()?;
+pub(super) fn kill_controllers(
+    product: Product,
+    kills: u32,
+    measured: &mut Vec<Measured>,
+    tally: &mut Tally,
+) -> Result<()> {
     let mut nodes = Nodes::start("controller-failover", Controllers::Combined, &[product; 3], &[])?;
-    let mut tally = Tally::default();
     let (mut elections, mut changes) = (Vec::new(), Vec::new());
     for kill in 0..kills {
         match kill_active(&mut nodes, kill) {
@@ -42,13 +45,14 @@ pub(crate) fn failover(product: Product, kills: u32) -> Result<Tally> {
             }
         }
     }
-    report(product, "another is active after", &mut elections);
-    report(product, "a topic is created after", &mut changes);
-    for kill in 0..changes.len() {
+    let created = changes.len();
+    measured.push(Measured { product, what: "another is active after", pauses: elections });
+    measured.push(Measured { product, what: "a topic is created after", pauses: changes });
+    for kill in 0..created {
         tally.note(&format!("topic {kill}"), nodes.wait_in_sync(&topic(kill as u32)));
     }
     tally.note("orderly stop", nodes.stop());
-    Ok(tally)
+    Ok(())
 }
 
 fn topic(kill: u32) -> String {

@@ -6,6 +6,7 @@ use crate::record::GroupRecord;
 use crate::settings::GroupSettings;
 use bytes::Bytes;
 use klamm_protocol::StrBytes;
+use klamm_protocol::coordinator::group::group_metadata::MemberMetadata;
 use std::collections::BTreeMap;
 
 impl Classic {
@@ -32,11 +33,23 @@ impl Classic {
         group
     }
 
-    /// Notes the group, and has its members' sessions begin. With `must_rebalance` they have to rejoin.
-    pub(crate) fn begin_migrated(&mut self, must_rebalance: bool, settings: &GroupSettings, step: &mut Step) {
+    /// Notes the group, and has its members' sessions begin. With `must_rebalance` they have to rejoin. A coordinator
+    /// that only has the record takes the group to be stable; so that it comes to rebalance as well, those who have
+    /// `gone` are still noted as members, and their sessions will run out there.
+    pub(crate) fn begin_migrated(
+        &mut self,
+        must_rebalance: bool,
+        gone: Vec<MemberMetadata>,
+        settings: &GroupSettings,
+        step: &mut Step,
+    ) {
         let assignments: BTreeMap<_, _> =
             self.members.values().map(|member| (member.id.clone(), member.assignment.clone())).collect();
-        step.record(GroupRecord::group_metadata(self.id.clone(), self.to_record(&assignments)));
+        let mut record = self.to_record(&assignments);
+        if must_rebalance {
+            record.members.extend(gone);
+        }
+        step.record(GroupRecord::group_metadata(self.id.clone(), record));
         for member in self.members.values() {
             self.set_heartbeat_timer(member, step);
         }

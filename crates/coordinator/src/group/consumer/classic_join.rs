@@ -74,6 +74,15 @@ impl From<Refusal> for Refused {
     }
 }
 
+/// The place of a member that joins.
+#[derive(Default)]
+struct Found {
+    /// With its former self the last member of the new protocol goes.
+    is_to_downgrade: bool,
+    /// The id of its former self.
+    replaced: Option<StrBytes>,
+}
+
 impl ConsumerGroup {
     /// Whether a member with these protocols can be one beside those who speak the classic protocol.
     fn supports(&self, request: &JoinGroupRequest) -> bool {
@@ -107,7 +116,8 @@ impl Draft<'_> {
         // Who only asks for an id need not have said what it reads.
         let subscription =
             embedded::read_subscription(metadata).map_err(|_| ErrorCode::UnknownServerError)?;
-        let is_to_downgrade = self.find_classic_member(&id, request)?;
+        let found = self.find_classic_member(&id, request)?;
+        let is_to_downgrade = found.is_to_downgrade;
         let before = self.group.member(&id).map(|member| Member::clone(member)).unwrap_or_default();
         let updated = update(&before, context, request, &subscription);
         if updated != before {
@@ -118,7 +128,9 @@ impl Draft<'_> {
         if has_changed || topics_are_new {
             self.refresh_epoch(has_changed);
         }
-        let must_rebalance = is_to_downgrade && self.group.target_epoch < self.group.epoch;
+        // Who waits for partitions hears of them by a rebalance only.
+        let is_unfinished = self.group.target_epoch < self.group.epoch || self.group.is_awaited_beside(&id);
+        let must_rebalance = is_to_downgrade && is_unfinished;
         if !is_to_downgrade {
             self.refresh_target();
         }
@@ -130,7 +142,7 @@ impl Draft<'_> {
             after = self.reconcile(&id, has_changed, Some(&owned))?;
         }
         if is_to_downgrade {
-            self.downgrade(&[], must_rebalance);
+            self.downgrade(&[], found.replaced.as_ref(), must_rebalance);
         } else {
             self.step.then(Continuation::ClassicMemberJoined {
                 group: self.id.clone(),
@@ -163,17 +175,16 @@ impl Draft<'_> {
         Ok(&first.ok_or(ErrorCode::InconsistentGroupProtocol)?.metadata)
     }
 
-    /// Makes sure that the member is there or may join; a static one takes the place of its former self. True if with it
-    /// the last member of the new protocol goes.
-    fn find_classic_member(&mut self, id: &StrBytes, request: &JoinGroupRequest) -> Result<bool, Refusal> {
-        let Some(instance) = &request.group_instance_id else { return Ok(false) };
+    /// Makes sure that the member is there or may join; a static one takes the place of its former self.
+    fn find_classic_member(&mut self, id: &StrBytes, request: &JoinGroupRequest) -> Result<Found, Refusal> {
+        let Some(instance) = &request.group_instance_id else { return Ok(Found::default()) };
         let holder = self
             .group
             .static_member(instance)
             .map(|(holder, member)| (holder.clone(), Member::clone(member)));
         let is_joining = request.member_id.is_empty();
         match holder {
-            None if is_joining => Ok(false),
+            None if is_joining => Ok(Found::default()),
             None => {
                 let message = format!("Instance id {instance} is unknown.");
                 Err(Refusal::new(ErrorCode::UnknownMemberId, message))
@@ -184,7 +195,7 @@ impl Draft<'_> {
                 if is_joining {
                     self.replace(&holder, id, member);
                 }
-                Ok(is_to_downgrade)
+                Ok(Found { is_to_downgrade, replaced: is_joining.then_some(holder) })
             }
         }
     }

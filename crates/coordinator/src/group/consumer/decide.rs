@@ -94,7 +94,7 @@ impl Draft<'_> {
     /// Removes members, which raises the group's epoch, or makes a classic group of it.
     pub(super) fn remove(&mut self, members: &[StrBytes]) {
         if self.is_to_downgrade_without(members) {
-            return self.downgrade(members, true);
+            return self.downgrade(members, None, true);
         }
         for id in members {
             self.write(ConsumerRecord::CurrentMember(id.clone(), None));

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use klamm_protocol::coordinator::group::consumer_group_member_metadata::{
     ClassicMemberMetadata, ClassicProtocol,
 };
+use klamm_protocol::coordinator::group::group_metadata::MemberMetadata;
 use klamm_protocol::coordinator::group::{
     ConsumerGroupMetadataValue, ConsumerGroupTargetAssignmentMetadataValue,
 };
@@ -141,6 +142,12 @@ fn with_epoch(assignment: &Assignment, epoch: i32) -> Partitions {
 }
 
 impl ConsumerGroup {
+    /// Whether somebody but this member is in its epoch and waits for partitions that others had to give up.
+    pub(super) fn is_awaited_beside(&self, id: &StrBytes) -> bool {
+        let waits = |member: &Member| member.state == MemberState::UnreleasedPartitions;
+        self.members.iter().any(|(other, member)| other != id && waits(member))
+    }
+
     /// Whether everybody but these members speaks the classic protocol.
     fn is_classic_without(&self, leaving: &[StrBytes]) -> bool {
         let stays = |(id, _): &(&StrBytes, _)| !leaving.contains(id);
@@ -167,7 +174,13 @@ impl Draft<'_> {
     }
 
     /// Makes a classic group of all but those who leave; it is in memory at once, and the caller has to put it there.
-    pub(super) fn downgrade(&mut self, leaving: &[StrBytes], must_rebalance: bool) {
+    /// `replaced` is the former id of a member that has just been given another.
+    pub(super) fn downgrade(
+        &mut self,
+        leaving: &[StrBytes],
+        replaced: Option<&StrBytes>,
+        must_rebalance: bool,
+    ) {
         for record in self.group.tombstones() {
             self.step.record(GroupRecord::Consumer { group: self.id.clone(), record });
         }
@@ -182,9 +195,24 @@ impl Draft<'_> {
         };
         let name = (self.id.clone(), self.group.epoch);
         let mut classic = Classic::migrated(name, members, self.step.now_ms, assignment);
-        classic.begin_migrated(must_rebalance, self.settings, self.step);
+        let gone = leaving.iter().chain(replaced).map(|id| self.gone_member(id)).collect();
+        classic.begin_migrated(must_rebalance, gone, self.settings, self.step);
         self.step.then(Continuation::Downgraded { group: self.id.clone() });
         self.became = Some(classic);
+    }
+
+    /// Who has gone, as a member that reads nothing and whose session will soon be over.
+    fn gone_member(&self, id: &StrBytes) -> MemberMetadata {
+        let member = self.group.member(id).map(|member| Member::clone(member)).unwrap_or_default();
+        MemberMetadata {
+            member_id: id.clone(),
+            client_id: member.client_id,
+            client_host: member.client_host,
+            rebalance_timeout: 0,
+            session_timeout: self.settings.classic_session_timeout_ms_min,
+            subscription: embedded::no_subscription(),
+            ..MemberMetadata::default()
+        }
     }
 }
 

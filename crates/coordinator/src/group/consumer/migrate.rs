@@ -21,7 +21,8 @@ use klamm_protocol::coordinator::group::group_metadata::MemberMetadata;
 use klamm_protocol::coordinator::group::{
     ConsumerGroupMetadataValue, ConsumerGroupTargetAssignmentMetadataValue,
 };
-use klamm_protocol::{ErrorCode, StrBytes};
+use klamm_protocol::{ErrorCode, StrBytes, Uuid};
+use std::collections::BTreeSet;
 
 /// Writes the records that make a classic group a consumer group with the same members and assignments, and sets their
 /// sessions going. What is parked in the classic group is the caller's to refuse.
@@ -142,6 +143,21 @@ fn with_epoch(assignment: &Assignment, epoch: i32) -> Partitions {
 }
 
 impl ConsumerGroup {
+    /// Whether a partition of a topic that is read is with nobody, as when the leader of what was a classic group had
+    /// not seen it yet.
+    pub(super) fn has_unassigned(&self, cluster: &dyn Cluster) -> bool {
+        let assigned: BTreeSet<(Uuid, i32)> = self
+            .target
+            .values()
+            .flat_map(|target| target.iter())
+            .flat_map(|(topic, indexes)| indexes.iter().map(|index| (*topic, *index)))
+            .collect();
+        self.subscribed_topics(cluster).values().any(|topic| {
+            let count = cluster.partition_count(*topic).unwrap_or(0);
+            (0..count).any(|index| !assigned.contains(&(*topic, index)))
+        })
+    }
+
     /// Whether somebody but this member is in its epoch and waits for partitions that others had to give up.
     pub(super) fn is_awaited_beside(&self, id: &StrBytes) -> bool {
         let waits = |member: &Member| member.state == MemberState::UnreleasedPartitions;

@@ -65,9 +65,7 @@ impl ShareLoader {
     pub fn finish(self) -> (ShareCoordinator, ShareOutcome) {
         let coordinator = ShareCoordinator { settings: self.settings, timeline: self.timeline };
         let mut outcome = Outcome::unchanged(ShareEffects::default());
-        outcome
-            .timers
-            .extend([ShareTimer::Prune, ShareTimer::SnapshotCold].map(|timer| coordinator.set(timer)));
+        outcome.timers = coordinator.begin_timers();
         (coordinator, outcome)
     }
 }
@@ -107,20 +105,27 @@ impl ShareCoordinator {
         Outcome { records, response, timers: Vec::new() }
     }
 
-    /// A timer has fired. As with [`Self::handle`].
-    pub fn timer_fired(&self, now_ms: i64, timer: ShareTimer) -> ShareOutcome {
+    /// A timer has fired. As with [`Self::handle`]. `is_gone` says of a topic that has been there whether it is not any
+    /// more; if that is not known, no.
+    pub fn timer_fired(
+        &self,
+        now_ms: i64,
+        timer: ShareTimer,
+        is_gone: impl Fn(&Uuid) -> bool,
+    ) -> ShareOutcome {
         let mut outcome = Outcome::unchanged(ShareEffects::default());
         match timer {
             ShareTimer::Prune => {
                 outcome.response.delete_before = self.committed_state().first_needed_offset()
             }
             ShareTimer::SnapshotCold => outcome.records = self.snapshot_cold(now_ms),
+            ShareTimer::ForgetDeleted => outcome.records = self.forget_gone(is_gone),
         }
         outcome.timers.push(self.set(timer));
         outcome
     }
 
-    /// Topics have been deleted: the states of their share partitions go.
+    /// Topics have been deleted: the states of their share partitions go. If that cannot be written, they go later.
     pub fn topics_deleted(&self, topics: &BTreeSet<Uuid>) -> ShareOutcome {
         Outcome { records: self.forget(topics), ..Outcome::unchanged(ShareEffects::default()) }
     }

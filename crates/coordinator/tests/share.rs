@@ -30,6 +30,10 @@ struct Harness {
     next_token: u64,
     uncommitted: VecDeque<(i64, Option<Answer>)>,
     hold: bool,
+    /// Topics that were deleted.
+    gone: BTreeSet<Uuid>,
+    /// What is appended next fails.
+    fails: bool,
     out: Vec<String>,
 }
 
@@ -55,6 +59,8 @@ impl Harness {
             next_token: 1,
             uncommitted: VecDeque::new(),
             hold: false,
+            gone: BTreeSet::new(),
+            fails: false,
             out: Vec::new(),
         };
         harness.load();
@@ -98,6 +104,9 @@ impl Harness {
     }
 
     fn append(&mut self, records: Vec<ShareRecord>) {
+        if !records.is_empty() && std::mem::take(&mut self.fails) {
+            return self.say("! cannot be written");
+        }
         let base_offset = self.end_offset();
         for (offset, record) in (base_offset..).zip(&records) {
             let line = format!("+ {offset} {}", described(record));
@@ -147,7 +156,7 @@ impl Harness {
             let (key, deadline) = (*key, *deadline);
             self.timers.remove(&key);
             self.now_ms = self.now_ms.max(deadline);
-            let outcome = self.coordinator.timer_fired(self.now_ms, key);
+            let outcome = self.coordinator.timer_fired(self.now_ms, key, |topic| self.gone.contains(topic));
             self.carry_out(outcome);
         }
         self.now_ms = until;
@@ -194,10 +203,13 @@ impl Harness {
             "summary" => self.ask(&key(), &ShareStateRequest::ReadSummary),
             "forget" => {
                 let topics: BTreeSet<Uuid> = words[1..].iter().map(|word| topic(word)).collect();
+                self.gone.extend(&topics);
                 let outcome = self.coordinator.topics_deleted(&topics);
                 self.carry_out(outcome);
             }
             "advance" => self.advance(words[1].parse().expect("ms")),
+            "miss" => self.gone.extend(words[1..].iter().map(|word| topic(word))),
+            "fail" => self.fails = true,
             "hold" => self.hold = true,
             "release" => self.commit(),
             "reload" => self.load(),

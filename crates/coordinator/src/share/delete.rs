@@ -19,4 +19,12 @@ impl ShareCoordinator {
         let gone = self.state().iter().filter(|(key, _)| topics.contains(&key.topic_id));
         gone.map(|(key, _)| ShareRecord::tombstone(key)).collect()
     }
+
+    /// Deletes all states of topics that are gone: those that went while this coordinator was being loaded, or nobody was
+    /// one, and those of which that could not be written.
+    pub(super) fn forget_gone(&self, is_gone: impl Fn(&Uuid) -> bool) -> Vec<ShareRecord> {
+        let topics: BTreeSet<Uuid> = self.state().iter().map(|(key, _)| key.topic_id).collect();
+        let gone: BTreeSet<Uuid> = topics.into_iter().filter(is_gone).collect();
+        if gone.is_empty() { Vec::new() } else { self.forget(&gone) }
+    }
 }

@@ -195,6 +195,8 @@ pub enum ShareTimer {
     Prune,
     /// The next search for states whose last snapshot is old.
     SnapshotCold,
+    /// The next search for states of topics that were deleted while no coordinator could take note of it.
+    ForgetDeleted,
 }
 
 /// The response part of a [`ShareOutcome`].

@@ -254,6 +254,11 @@ impl<D: Hosted> Coordinators<D> {
         (self.topics_version.get().min(last_offset), self.newest_topic_version.get().min(last_offset))
     }
 
+    /// Whether an image up to this metadata record has all topics that the shard has heard of.
+    pub fn is_up_to_date(&self, last_offset: i64) -> bool {
+        self.topics_version.get() <= last_offset
+    }
+
     /// The hashes that coordinators of this shard have asked for.
     pub fn topic_hashes(&self) -> Rc<TopicHashes> {
         Rc::clone(&self.topic_hashes)

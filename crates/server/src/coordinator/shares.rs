@@ -61,6 +61,15 @@ impl SharePartition for Place {
         i32::try_from(topic.partitions.size()).ok()
     }
 
+    fn is_gone(&self, topic_id: &Uuid) -> bool {
+        let Some(shard) = self.shard.upgrade() else { return false };
+        let published = self.node.metadata.load();
+        // States in the log are of topics that were there before this broker was elected, and it is elected before that is
+        // published.
+        shard.shares().is_up_to_date(published.provenance.last_offset)
+            && published.image.topics.by_id(topic_id).is_none()
+    }
+
     fn write_began(&self) {
         if let Some(shard) = self.shard.upgrade() {
             let writes = &shard.shares().counts.writes;
@@ -137,7 +146,8 @@ impl Hosted for ShareDriver {
 }
 
 impl Coordinators<ShareDriver> {
-    /// Deletes the states of share partitions whose topics have been deleted.
+    /// Deletes the states of share partitions whose topics have been deleted. A coordinator that is being loaded finds out
+    /// later.
     pub fn forget_deleted_topics(&self, change: &MetadataChange) {
         let deleted = change.deleted_topics();
         if !deleted.is_empty() {

@@ -189,6 +189,35 @@ fn what_is_written_is_there_after_a_restart_and_what_is_superseded_is_deleted() 
     assert_eq!(ErrorCode::from_code(share.initialize(&node, 3)), ErrorCode::UnknownTopicOrPartition);
 }
 
+/// With Kafka they stay for ever.
+#[test]
+fn states_of_topics_that_are_deleted_while_their_coordinator_is_down_go() {
+    let _beside = beside_others();
+    let first = TestNode::start("shares-gone-1", SETTINGS);
+    let second = first.start_broker(fresh_dir("shares-gone-2"), 2, SETTINGS);
+    let topics = ["goes", "stays"].map(|topic| {
+        first.create_topic(topic, 1, &[]);
+        topic_id(&first, topic)
+    });
+    let shares = topics.map(|topic_id| {
+        let share = |group| Share { group, topic_id };
+        let there = |share: &Share<'_>| share.coordinator(&first) == 2;
+        ["a", "b", "c", "d", "e", "f", "g", "h"].into_iter().map(share).find(there).unwrap()
+    });
+    for share in &shares {
+        eventually("a coordinator that has loaded", || share.initialize(&second, 1) == 0);
+    }
+    let dir = second.stop();
+    first.delete_topic("goes");
+    let second = first.start_broker(dir, 2, SETTINGS);
+    let [goes, stays] = &shares;
+    // As long as there is a state, what is missing is the topic.
+    eventually("the state to be gone", || goes.read(&second, -1).0 == ErrorCode::InvalidRequest);
+    assert_eq!(stays.read(&second, -1).0, ErrorCode::None);
+    drop(second);
+    drop(first);
+}
+
 #[test]
 fn keys_that_are_none_find_no_coordinator() {
     let _beside = beside_others();

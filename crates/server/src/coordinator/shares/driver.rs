@@ -37,6 +37,9 @@ pub trait SharePartition: Partition {
     /// How many partitions a topic has, if there is one of this id.
     fn partition_count(&self, topic_id: Uuid) -> Option<i32>;
 
+    /// Whether a topic of this id, which has been there, is not any more. No as long as that is not known.
+    fn is_gone(&self, topic_id: &Uuid) -> bool;
+
     /// Counts a write of state.
     fn write_began(&self);
 
@@ -154,7 +157,8 @@ impl<P: SharePartition> AtWork for Driver<P> {
             None
         });
         while let Some(timer) = self.timers.take_due(now) {
-            let outcome = self.coordinator.timer_fired(self.clock.wall_ms(), timer);
+            let is_gone = |topic: &Uuid| self.partition.is_gone(topic);
+            let outcome = self.coordinator.timer_fired(self.clock.wall_ms(), timer, is_gone);
             self.carry_out(outcome);
         }
     }

@@ -14,6 +14,7 @@ use klamm_protocol::{
         },
         find_coordinator::FindCoordinatorRequest,
         list_groups::ListGroupsRequest,
+        read_share_group_state::{PartitionData as ReadState, ReadShareGroupStateRequest, ReadStateData},
         share_group_describe::ShareGroupDescribeRequest,
         share_group_heartbeat::{ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse},
     },
@@ -78,6 +79,34 @@ fn listed(client: &mut Client) -> Vec<String> {
     groups.iter().map(|group| format!("{} {}", group.group_id, group.group_state)).collect()
 }
 
+fn alter(client: &mut Client, partition_index: i32, start_offset: i64) {
+    let partition =
+        AlterShareGroupOffsetsRequestPartition { partition_index, start_offset, ..Default::default() };
+    let topic = AlterShareGroupOffsetsRequestTopic {
+        topic_name: TOPIC.into(),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let request =
+        AlterShareGroupOffsetsRequest { group_id: GROUP.into(), topics: vec![topic], ..Default::default() };
+    let altered = client.call(&request, 0);
+    assert_eq!((altered.error_code, altered.responses[0].partitions[0].error_code), (0, 0));
+}
+
+/// Whether the partitions have state.
+fn has_state(client: &mut Client, partitions: &[i32]) -> bool {
+    let topic_id = client.metadata(Some(&[TOPIC])).topics[0].topic_id;
+    let partitions = partitions.iter().map(|partition| ReadState {
+        partition: *partition,
+        leader_epoch: -1,
+        ..Default::default()
+    });
+    let topics = vec![ReadStateData { topic_id, partitions: partitions.collect(), ..Default::default() }];
+    let request = ReadShareGroupStateRequest { group_id: GROUP.into(), topics, ..Default::default() };
+    let answer = client.call(&request, 0);
+    answer.results[0].partitions.iter().all(|partition| partition.error_code == 0)
+}
+
 fn delete(client: &mut Client) -> ErrorCode {
     let request = DeleteGroupsRequest { groups_names: vec![GROUP.into()], ..Default::default() };
     ErrorCode::from_code(client.call(&request, 2).results[0].error_code)
@@ -100,18 +129,13 @@ fn a_share_group_lives_until_it_is_deleted() {
 
     assert_eq!(heartbeat(&mut client, -1).error_code, 0);
     assert_eq!(listed(&mut client), ["crew Empty"]);
-    let partitions = vec![AlterShareGroupOffsetsRequestPartition {
-        partition_index: 1,
-        start_offset: 0,
-        ..Default::default()
-    }];
-    let topic =
-        AlterShareGroupOffsetsRequestTopic { topic_name: TOPIC.into(), partitions, ..Default::default() };
-    let alter =
-        AlterShareGroupOffsetsRequest { group_id: GROUP.into(), topics: vec![topic], ..Default::default() };
-    let altered = client.call(&alter, 0);
-    assert_eq!((altered.error_code, altered.responses[0].partitions[0].error_code), (0, 0));
+    alter(&mut client, 1, 0);
     assert_eq!(offsets(&mut client)[1].1, 0);
+    alter(&mut client, 1, 7);
+    assert_eq!(offsets(&mut client)[1].1, 7);
+    // Where the group begins is to be found out again.
+    alter(&mut client, 1, -1);
+    assert_eq!(offsets(&mut client)[1], (1, -1, -1));
 
     let topic =
         |name: &str| DeleteShareGroupOffsetsRequestTopic { topic_name: name.into(), ..Default::default() };
@@ -138,4 +162,30 @@ fn a_share_group_lives_until_it_is_deleted() {
     assert_eq!(listed(&mut client), Vec::<String>::new());
     assert_eq!(delete(&mut client), ErrorCode::GroupIdNotFound);
     node.assert_serves_others();
+}
+
+#[test]
+fn a_member_that_joins_while_its_group_is_deleted_gets_partitions_that_it_can_read() {
+    let _turn = beside_others();
+    let node = TestNode::start("share-groups-race", SETTINGS);
+    node.create_topic(TOPIC, 2, &[]);
+    let mut client = node.connect();
+    let mut outcomes = Vec::new();
+    for round in 0..40 {
+        join(&mut client, &[0, 1]);
+        assert_eq!(heartbeat(&mut client, -1).error_code, 0);
+        let mut administrator = node.connect();
+        let deleting = std::thread::spawn(move || delete(&mut administrator));
+        std::thread::sleep(std::time::Duration::from_micros(round * 250));
+        assert_eq!(heartbeat(&mut client, 0).error_code, 0);
+        let outcome = deleting.join().unwrap();
+        assert!(matches!(outcome, ErrorCode::None | ErrorCode::NonEmptyGroup), "{outcome:?}");
+        join(&mut client, &[0, 1]);
+        assert!(has_state(&mut client, &[0, 1]), "round {round}: {outcome:?}");
+        assert_eq!(listed(&mut client), ["crew Stable"]);
+        assert_eq!(heartbeat(&mut client, -1).error_code, 0);
+        outcomes.push(outcome);
+    }
+    let refused = outcomes.iter().filter(|outcome| **outcome == ErrorCode::NonEmptyGroup).count();
+    println!("refused {refused} of {} times", outcomes.len());
 }

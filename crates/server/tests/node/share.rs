@@ -575,6 +575,37 @@ fn bytes_are_divided_among_the_partitions_that_have_records_to_give() {
 }
 
 #[test]
+fn a_partition_without_state_is_tried_again_with_each_fetch_and_no_sooner() {
+    let _turn = beside_others();
+    let node = TestNode::start("share-stateless", SETTINGS);
+    node.create_topic(TOPIC, 1, &[]);
+    let mut one = Consumer::new(&node, "one");
+    find_coordinator(&node, one.topic_id);
+    (one.max_wait_ms, one.epoch) = (500, 0);
+    let code = |answer: ShareFetchResponse| {
+        answer.responses.first().map(|topic| ErrorCode::from_code(topic.partitions[0].error_code))
+    };
+    eventually("a failure", || code(one.fetch_with(Vec::new())) == Some(ErrorCode::UnknownServerError));
+    let started = std::time::Instant::now();
+    assert_eq!(code(one.fetch_with(Vec::new())), Some(ErrorCode::UnknownServerError));
+    assert!(started.elapsed() >= std::time::Duration::from_millis(500), "{:?}", started.elapsed());
+    // One that does not wait begins another attempt all the same.
+    let impatient = |one: &mut Consumer| {
+        let mut request = one.request(Vec::new());
+        (request.max_wait_ms, request.min_bytes) = (0, 2);
+        code(one.client.call(&request, 2)).unwrap_or(ErrorCode::None)
+    };
+    impatient(&mut one);
+    initialize(&node, 1);
+    eventually("the partition", || impatient(&mut one) == ErrorCode::None);
+    one.max_wait_ms = 300;
+    one.fetch();
+    produce(&node, 3);
+    one.max_wait_ms = 10_000;
+    assert_eq!(one.fetch(), [(0, 2, 1)]);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let _turn = beside_others();
     let node = start("share-refused");

@@ -45,12 +45,11 @@ impl Gather<'_> {
         loop {
             let left = deadline.since_start().saturating_sub(clock.now().since_start());
             let watch = (!left.is_zero()).then(|| FetchWatch::new(i64::from(self.bytes_min.max(1))));
-            let is_enough =
-                self.bytes_min <= 1 || watch.is_none() || self.has_enough(is_first, settings, &watch).await;
-            if is_enough {
+            let looks = self.bytes_min > 1 && watch.is_some();
+            if !looks || self.has_enough(is_first, settings, &watch).await {
                 // A fetch that has looked for enough bytes has been everywhere once.
-                let answers = self.acquire(is_first && self.bytes_min <= 1, settings, &watch).await;
-                let is_news = |answer: &VisitAnswer| answer.error.is_some() || !answer.acquired.is_empty();
+                let answers = self.acquire(is_first && !looks, settings, &watch).await;
+                let is_news = |answer: &VisitAnswer| answer.is_urgent() || !answer.acquired.is_empty();
                 if watch.is_none() || answers.iter().any(is_news) {
                     return self.wanted.iter().map(|(partition, _)| *partition).zip(answers).collect();
                 }
@@ -85,7 +84,7 @@ impl Gather<'_> {
         }
         let part = self.part(found.iter().filter(|answer| answer.can_give).count());
         let bytes: u64 = found.iter().map(|answer| u64::from(answer.bytes.min(part))).sum();
-        bytes >= u64::from(self.bytes_min) || found.iter().any(|answer| answer.error.is_some())
+        bytes >= u64::from(self.bytes_min) || found.iter().any(VisitAnswer::is_urgent)
     }
 
     /// Acquires records at one shard after the other, as long as more are wanted.

@@ -98,6 +98,9 @@ impl Budget {
 pub struct VisitAnswer {
     /// What went wrong.
     pub error: Option<ApiError>,
+    /// Whether that is that the state could not be read. A fetch hears of it only when it is over, as in Kafka: it would
+    /// come again at once, and have it read again.
+    pub is_unread: bool,
     /// What the member has now.
     pub acquired: Vec<AcquiredRecords>,
     /// The batches in which that is.
@@ -111,6 +114,11 @@ pub struct VisitAnswer {
 impl VisitAnswer {
     fn failed(error: impl Into<ApiError>) -> Self {
         Self { error: Some(error.into()), ..Self::default() }
+    }
+
+    /// Whether something went wrong that a fetch that waits has to hear of.
+    pub const fn is_urgent(&self) -> bool {
+        self.error.is_some() && !self.is_unread
     }
 
     /// How many offsets the member got.
@@ -209,7 +217,7 @@ impl Shard {
             }
             Some(Held::Failed(error)) => {
                 let error = error.clone();
-                VisitAnswer::failed(error)
+                VisitAnswer { is_unread: true, ..VisitAnswer::failed(error) }
             }
             Some(Held::Active(active)) => {
                 active.settings = request.settings;

@@ -145,6 +145,8 @@ pub(crate) struct MessageField {
     pub(crate) default: DefaultAttribute,
     pub(crate) ignorable: bool,
     pub(crate) inflexible: bool,
+    /// Says whether its error codes are counted. Every time without.
+    pub(crate) counted: Option<Expr>,
 }
 
 impl MessageField {
@@ -162,6 +164,7 @@ impl MessageField {
             default: DefaultAttribute::Zero,
             ignorable: false,
             inflexible: false,
+            counted: None,
         };
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("field")) {
             attribute.parse_nested_meta(|meta| {
@@ -175,6 +178,7 @@ impl MessageField {
                     "default" => found.default = read_default(meta.value()?)?,
                     "ignorable" => found.ignorable = true,
                     "inflexible" => found.inflexible = true,
+                    "counted" => found.counted = Some(meta.value()?.parse()?),
                     _ => return Err(meta.error("unknown word")),
                 }
                 Ok(())

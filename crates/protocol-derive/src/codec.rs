@@ -105,7 +105,7 @@ fn error_codes(described: &Described) -> TokenStream {
     let of_fields = described.fields.iter().map(error_codes_of);
     quote! {
         #[allow(unused_variables, reason = "a struct may have no field")]
-        fn error_codes(&self, tell: &mut dyn ::core::ops::FnMut(i16)) {
+        fn error_codes(&self, version: i16, tell: &mut dyn ::core::ops::FnMut(i16)) {
             #(#of_fields)*
         }
     }
@@ -114,17 +114,21 @@ fn error_codes(described: &Described) -> TokenStream {
 /// A statement that tells the error codes of a field.
 fn error_codes_of(field: &MessageField) -> TokenStream {
     let ident = &field.ident;
-    if field.inner.is_some() {
-        return quote! {
+    let statement = if field.inner.is_some() {
+        quote! {
             if let ::core::option::Option::Some(value) = &self.#ident {
-                ::klamm_protocol::wire::Value::error_codes(value, tell);
+                ::klamm_protocol::wire::Value::error_codes(value, version, tell);
             }
-        };
+        }
+    } else if ident.to_string().ends_with("error_code") {
+        quote!(tell(self.#ident);)
+    } else {
+        quote!(::klamm_protocol::wire::Value::error_codes(&self.#ident, version, tell);)
+    };
+    match &field.counted {
+        Some(condition) => quote!(if #condition { #statement }),
+        None => statement,
     }
-    if ident.to_string().ends_with("error_code") {
-        return quote!(tell(self.#ident););
-    }
-    quote!(::klamm_protocol::wire::Value::error_codes(&self.#ident, tell);)
 }
 
 fn read(described: &Described) -> TokenStream {

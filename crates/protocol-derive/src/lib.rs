@@ -17,6 +17,8 @@
 //! #[field(tag = 0)]                   a tagged field
 //! #[field(ignorable)]                 dropped silently where the version lacks it; otherwise an error if it is set
 //! #[field(inflexible)]                keeps its old form in flexible versions
+//! #[field(counted = version > 7)]     whether Kafka counts the error codes in it, said of `self` and `version`; always
+//!                                     without
 //! #[field(name = "KRaftVersion")]     Kafka's name, where camel case of the field's name is not
 //! ```
 //!

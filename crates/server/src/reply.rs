@@ -33,16 +33,16 @@ pub struct Frame {
 pub struct Told {
     /// How long the client is to wait, in milliseconds.
     pub throttle_ms: i32,
-    /// How many items, or responses as a whole, are without an error.
+    /// How many items, or the response as a whole, are without an error, of those that Kafka counts.
     pub successes: u32,
     /// How many have an error, by code.
     pub errors: Vec<(i16, u32)>,
 }
 
 impl Told {
-    fn by<R: Message>(response: &R) -> Self {
+    fn by<R: Message>(response: &R, version: i16) -> Self {
         let mut told = Self { throttle_ms: response.throttle_time_ms(), ..Self::default() };
-        response.error_codes(&mut |code| {
+        response.error_codes(version, &mut |code| {
             if code == 0 {
                 told.successes += 1;
             } else if let Some((_, count)) = told.errors.iter_mut().find(|(known, _)| *known == code) {
@@ -138,7 +138,7 @@ pub fn encode<R: Message>(
         }
     }
     push_bytes(&mut chunks, bytes);
-    Ok(Frame { chunks, told: Told::by(response) })
+    Ok(Frame { chunks, told: Told::by(response, version) })
 }
 
 fn push_bytes(chunks: &mut Vec<Chunk>, bytes: BytesMut) {

@@ -69,7 +69,7 @@ pub struct AddPartitionsToTxnResponse {
     /// How long the client is throttled because of a quota, in ms; 0 for not at all.
     pub throttle_time_ms: i32,
     /// Error, 0 for none.
-    #[field(since = 4, ignorable)]
+    #[field(since = 4, ignorable, counted = self.results_by_topic_v3_and_below.is_empty())]
     pub error_code: i16,
     /// Outcome per transaction, for brokers.
     #[field(since = 4)]

@@ -58,6 +58,7 @@ pub struct AssignReplicasToDirsResponse {
     /// Error, 0 for none.
     pub error_code: i16,
     /// Directory ids or the dirs themselves.
+    #[field(counted = false)]
     pub directories: Vec<AssignReplicasToDirsResponseDirectoryData>,
     /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,

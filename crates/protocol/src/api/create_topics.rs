@@ -89,7 +89,7 @@ pub struct CreatableTopicResult {
     #[field(ignorable)]
     pub error_message: Option<StrBytes>,
     /// Why configs are not sent, 0 if they are.
-    #[field(tag = 0, since = 5, ignorable)]
+    #[field(tag = 0, since = 5, ignorable, counted = false)]
     pub topic_config_error_code: i16,
     /// Number of partitions, -1 for the broker's default.
     #[field(since = 5, default = -1, ignorable)]

@@ -60,6 +60,7 @@ pub struct DeleteAclsFilterResult {
     /// Text for the error; null if there is none.
     pub error_message: Option<StrBytes>,
     /// Bindings that matched.
+    #[field(counted = false)]
     pub matching_acls: Vec<DeleteAclsMatchingAcl>,
     /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,

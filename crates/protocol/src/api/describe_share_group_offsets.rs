@@ -57,6 +57,7 @@ pub struct DescribeShareGroupOffsetsResponseGroup {
     /// The topics.
     pub topics: Vec<DescribeShareGroupOffsetsResponseTopic>,
     /// Error, 0 for none.
+    #[field(counted = self.error_code != 0)]
     pub error_code: i16,
     /// Text for the error; null if there is none.
     #[field(default = null)]

@@ -29,6 +29,7 @@ pub struct DescribeUserScramCredentialsResponse {
     /// How long the client is throttled because of a quota, in ms; 0 for not at all.
     pub throttle_time_ms: i32,
     /// Error, 0 for none.
+    #[field(counted = false)]
     pub error_code: i16,
     /// Text for the error; null if there is none.
     pub error_message: Option<StrBytes>,

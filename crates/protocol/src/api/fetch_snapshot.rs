@@ -72,6 +72,7 @@ pub struct FetchSnapshotResponse {
     #[field(ignorable)]
     pub throttle_time_ms: i32,
     /// Error, 0 for none.
+    #[field(counted = self.error_code != 0)]
     pub error_code: i16,
     /// The topics.
     pub topics: Vec<FetchSnapshotResponseTopicSnapshot>,

@@ -35,7 +35,7 @@ pub struct FindCoordinatorResponse {
     #[field(since = 1, ignorable)]
     pub throttle_time_ms: i32,
     /// Error, 0 for none.
-    #[field(until = 3)]
+    #[field(until = 3, counted = self.coordinators.is_empty())]
     pub error_code: i16,
     /// Text for the error; null if there is none.
     #[field(since = 1, until = 3, ignorable)]

@@ -69,7 +69,7 @@ pub struct MetadataResponse {
     #[field(since = 8, until = 10, default = i32::MIN)]
     pub cluster_authorized_operations: i32,
     /// Error, 0 for none.
-    #[field(since = 13, ignorable)]
+    #[field(since = 13, ignorable, counted = false)]
     pub error_code: i16,
     /// Tagged fields this version does not know, kept as they came.
     pub unknown_tagged_fields: Vec<RawTaggedField>,

@@ -85,7 +85,7 @@ pub struct OffsetFetchResponse {
     #[field(until = 7)]
     pub topics: Vec<OffsetFetchResponseTopic>,
     /// Error, 0 for none.
-    #[field(since = 2, until = 7, ignorable)]
+    #[field(since = 2, until = 7, ignorable, counted = matches!(version, 2..=7))]
     pub error_code: i16,
     /// The groups.
     #[field(since = 8)]

@@ -24,6 +24,7 @@ pub struct RemoveRaftVoterResponse {
     /// How long the client is throttled because of a quota, in ms; 0 for not at all.
     pub throttle_time_ms: i32,
     /// Error, 0 for none.
+    #[field(counted = self.error_code != 0)]
     pub error_code: i16,
     /// Text for the error; null if there is none.
     #[field(ignorable)]

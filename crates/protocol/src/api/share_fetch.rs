@@ -131,6 +131,7 @@ pub struct PartitionData {
     #[field(default = null)]
     pub error_message: Option<StrBytes>,
     /// Outcome of the acknowledgements that came with the fetch.
+    #[field(counted = false)]
     pub acknowledge_error_code: i16,
     /// Text for `acknowledge_error_code`.
     #[field(default = null)]

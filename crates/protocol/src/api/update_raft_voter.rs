@@ -56,6 +56,7 @@ pub struct UpdateRaftVoterResponse {
     /// How long the client is throttled because of a quota, in ms; 0 for not at all.
     pub throttle_time_ms: i32,
     /// Error, 0 for none.
+    #[field(counted = self.error_code != 0)]
     pub error_code: i16,
     /// Who leads now.
     #[field(tag = 0)]

@@ -67,8 +67,9 @@ pub trait Value: Sized {
     /// Whether this is the value the type has by itself: zero, empty, a struct of nothing but defaults.
     fn is_zero(&self) -> bool;
 
-    /// Tells every error code in it, 0 included: its fields that are called so, and those of the structs in it.
-    fn error_codes(&self, _tell: &mut dyn FnMut(i16)) {}
+    /// Tells the error codes in it that Kafka counts in a response of that version, 0 included: its fields that are called
+    /// so, and those of the structs in it.
+    fn error_codes(&self, _version: i16, _tell: &mut dyn FnMut(i16)) {}
 }
 
 /// Reads a field that may be null if `nullable`.
@@ -350,8 +351,8 @@ impl<T: Value> Value for Vec<T> {
         self.is_empty()
     }
 
-    fn error_codes(&self, tell: &mut dyn FnMut(i16)) {
-        self.iter().for_each(|element| element.error_codes(tell));
+    fn error_codes(&self, version: i16, tell: &mut dyn FnMut(i16)) {
+        self.iter().for_each(|element| element.error_codes(version, tell));
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
+use klamm_protocol::schema::MessageKind;
 
 use crate::table;
 
@@ -49,4 +50,34 @@ fn every_message_is_as_kafka_writes_it() {
         }
     }
     assert_eq!(used, golden_bytes.len(), "goldens of messages or versions that we do not have");
+}
+
+#[test]
+fn error_codes_of_responses_are_counted_as_by_kafka() {
+    let goldens = lines("error-counts.txt");
+    let mut used = 0;
+    for codec in table::all() {
+        let schema = codec.schema;
+        if schema.kind != MessageKind::Response {
+            continue;
+        }
+        let of_response = goldens.iter().filter(|((name, ..), _)| name == schema.name);
+        let before = used;
+        for ((_, version, variant), golden) in of_response {
+            let what = format!("{} v{version} {variant}", schema.name);
+            let (hex, expected) = golden.split_once(' ').expect("bytes and counts");
+            let codes =
+                (codec.error_codes)(bytes(hex), *version).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let mut counts = BTreeMap::<i16, usize>::new();
+            codes.into_iter().for_each(|code| *counts.entry(code).or_default() += 1);
+            let expected = expected.split(',').filter(|count| *count != "-").map(|count| {
+                let (code, times) = count.split_once(':').expect("a code and how often it is there");
+                (code.parse().expect("a code"), times.parse().expect("a number"))
+            });
+            assert_eq!(counts, expected.collect(), "{what}");
+            used += 1;
+        }
+        assert_ne!(used, before, "no golden for {}", schema.name);
+    }
+    assert_eq!(used, goldens.len(), "goldens of responses that we do not have");
 }

@@ -15,6 +15,8 @@ pub(crate) struct Codec {
     pub(crate) default: fn(i16) -> Result<Bytes, EncodeError>,
     /// Decodes and shows as JSON.
     pub(crate) json: fn(Bytes, i16) -> Result<String, DecodeError>,
+    /// Decodes and tells the error codes that are counted.
+    pub(crate) error_codes: fn(Bytes, i16) -> Result<Vec<i16>, DecodeError>,
 }
 
 fn codec<M: Message>() -> Codec {
@@ -35,6 +37,11 @@ fn codec<M: Message>() -> Codec {
         json: |bytes, version| {
             let message = M::from_bytes(bytes, version)?;
             Ok(json::to_json(&message, version).expect("what was decoded can be encoded"))
+        },
+        error_codes: |bytes, version| {
+            let mut codes = Vec::new();
+            M::from_bytes(bytes, version)?.error_codes(version, &mut |code| codes.push(code));
+            Ok(codes)
         },
     }
 }

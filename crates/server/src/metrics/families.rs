@@ -123,7 +123,7 @@ families! {
 
     // kafka.network:type=RequestMetrics
     REQUESTS: Counter = "kafka_network_requestmetrics_requests", "Requests that were answered";
-    REQUEST_ERRORS: Counter = "kafka_network_requestmetrics_errors", "Error codes in answers, NONE included: of each item, or of the answer as a whole";
+    REQUEST_ERRORS: Counter = "kafka_network_requestmetrics_errors", "Error codes in answers, NONE included: of each item, or of the answer as a whole, as Kafka counts them";
     REQUEST_TOTAL_TIME: Quantiles = "kafka_network_requestmetrics_totaltimems", "From the request's last byte to the response's, in milliseconds";
     REQUEST_QUEUE_TIME: Quantiles = "kafka_network_requestmetrics_requestqueuetimems", "Milliseconds until work on the request began: it waits for what came before it, or for queued.max.requests";
     REQUEST_LOCAL_TIME: Quantiles = "kafka_network_requestmetrics_localtimems", "Milliseconds until all was done that this node could do at once";

@@ -55,7 +55,7 @@ public final class Goldens {
     }
 
     /** The definitions inside the jar of an artifact, by name. */
-    private static Map<String, JsonNode> definitions(String artifact) throws Exception {
+    static Map<String, JsonNode> definitions(String artifact) throws Exception {
         ObjectMapper mapper = new ObjectMapper().configure(JsonParser.Feature.ALLOW_COMMENTS, true);
         Map<String, JsonNode> definitions = new TreeMap<>();
         for (String path : System.getProperty("java.class.path").split(java.io.File.pathSeparator)) {

@@ -258,6 +258,8 @@ enum End {
 
 /// Answers, in the order of their requests.
 type Replies = mpsc::Sender<(Handled, Reply)>;
+/// A place for one of them.
+type Place<'a> = mpsc::Permit<'a, (Handled, Reply)>;
 
 /// What the loops of one connection share.
 struct Serving {
@@ -323,11 +325,15 @@ impl Serving {
     async fn read_loop(&self, replies: Replies) -> End {
         let mut frames = FrameReader::new(self.options.request_bytes_max);
         let mut bytes = None;
+        let mut read_at = self.clock.now();
         loop {
             if bytes.is_none() && self.memory().is_limited() {
                 match frames.frame_size() {
                     Ok(Some(size)) => match self.take_memory(size, &replies).await {
-                        Some(taken) => bytes = Some(taken),
+                        Some(taken) => {
+                            bytes = Some(taken);
+                            read_at = self.clock.now();
+                        }
                         None => return End::Closed,
                     },
                     Ok(None) => {}
@@ -340,8 +346,12 @@ impl Serving {
                         // Nobody else is to wait for what this client is made to wait for. It has been read already.
                         drop(bytes.take());
                     }
-                    let Some(place) = self.turn(&replies).await else { return End::Closed };
-                    let begun = Begun::peek(&frame, self.clock.now());
+                    let Some((place, was_held)) = self.turn(&replies).await else { return End::Closed };
+                    if was_held {
+                        // Kafka would have read it, and what came with it, only now.
+                        read_at = self.clock.now();
+                    }
+                    let begun = Begun::peek(&frame, read_at);
                     self.keep_memory(bytes.take(), begun.api_key);
                     if begun.api_key == ApiKey::ListOffsets as i16 {
                         self.all_answered().await;
@@ -361,31 +371,29 @@ impl Serving {
                         let reason = "the active controller does not serve this version".to_owned();
                         return End::Refused(reason);
                     }
+                    let handled = Handled { begun, started, at: self.clock.now() };
                     match reply {
-                        Ok(Reply::Nothing) => {
-                            let handled = Handled { begun, started, at: self.clock.now() };
-                            let settled = handled.settled(handled.at, Told::default());
-                            self.requests.answered(&settled, handled.at, handled.at, false);
-                        }
-                        Ok(reply) => {
-                            self.unanswered.set(self.unanswered.get() + 1);
-                            self.queued_bytes.set(self.queued_bytes.get() + reply.queued_bytes());
-                            place.send((Handled { begun, started, at: self.clock.now() }, reply));
-                        }
+                        Ok(reply) => self.reply(place, handled, reply),
                         Err(Refused { reason }) => return End::Refused(reason),
                     }
                 }
-                Ok(None) => match frames.room() {
-                    Ok(room) => match self.stream.read(room).await {
-                        Ok(0) => return End::HalfClosed,
-                        Ok(_) => self.touch(),
-                        Err(error) => return End::Lost(error),
-                    },
-                    Err(error) => return End::Refused(error.to_string()),
+                Ok(None) => match self.read(&mut frames).await {
+                    Ok(at) => read_at = at,
+                    Err(end) => return end,
                 },
                 Err(error) => return End::Refused(error.to_string()),
             }
         }
+    }
+
+    /// Reads what has come, and says when that was.
+    async fn read(&self, frames: &mut FrameReader) -> Result<Instant, End> {
+        let room = frames.room().map_err(|error| End::Refused(error.to_string()))?;
+        if self.stream.read(room).await.map_err(End::Lost)? == 0 {
+            return Err(End::HalfClosed);
+        }
+        self.touch();
+        Ok(self.last_active.get())
     }
 
     /// The memory that requests of this listener may take.
@@ -403,18 +411,30 @@ impl Serving {
     }
 
     /// Waits until the client may have another request worked on, and keeps a place in the queue for its answer: a client
-    /// that does not read its responses cannot make us do more work for it. `None` if the connection is going down.
-    async fn turn<'a>(&self, replies: &'a Replies) -> Option<mpsc::Permit<'a, (Handled, Reply)>> {
+    /// that does not read its responses cannot make us do more work for it. Says besides whether it was held up because of
+    /// a quota, or of responses that it has not read. `None` if the connection is going down.
+    async fn turn<'a>(&self, replies: &'a Replies) -> Option<(Place<'a>, bool)> {
         let place = replies.reserve().await.ok()?;
-        self.answers_are_taken().await;
-        self.unmuted().await;
-        Some(place)
+        let was_held = self.answers_are_taken().await;
+        Some((place, self.unmuted().await || was_held))
     }
 
     /// Whether the client is to wait before another of its requests is worked on.
     fn has_to_wait(&self, replies: &Replies) -> bool {
         let is_muted = self.connection.muted_until.get().is_some_and(|until| until > self.clock.now());
         is_muted || replies.capacity() == 0 || self.queued_bytes.get() > QUEUED_BYTES_MAX
+    }
+
+    /// Has a request answered in its turn.
+    fn reply(&self, place: Place<'_>, handled: Handled, reply: Reply) {
+        if matches!(reply, Reply::Nothing) {
+            let settled = handled.settled(handled.at, Told::default());
+            self.requests.answered(&settled, handled.at, handled.at, false);
+        } else {
+            self.unanswered.set(self.unanswered.get() + 1);
+            self.queued_bytes.set(self.queued_bytes.get() + reply.queued_bytes());
+            place.send((handled, reply));
+        }
     }
 
     /// Only what Produce brings is kept as it was read; whatever else a request says is in memory of its own by the
@@ -425,11 +445,14 @@ impl Serving {
         }
     }
 
-    /// Completes when the client has taken enough of its answers.
-    async fn answers_are_taken(&self) {
+    /// Completes when the client has taken enough of its answers. Says whether that had to be waited for.
+    async fn answers_are_taken(&self) -> bool {
+        let mut was_held = false;
         while self.queued_bytes.get() > QUEUED_BYTES_MAX {
+            was_held = true;
             self.taken.notified().await;
         }
+        was_held
     }
 
     /// Completes when every request has its answer.
@@ -443,16 +466,19 @@ impl Serving {
         }
     }
 
-    /// Completes when the client need not wait any more.
-    async fn unmuted(&self) {
+    /// Completes when the client need not wait any more. Says whether it had to.
+    async fn unmuted(&self) -> bool {
+        let mut was_held = false;
         while let Some(until) = self.connection.muted_until.get() {
             if until > self.clock.now() {
+                was_held = true;
                 self.clock.sleep_until(until).await;
                 self.touch();
             } else {
                 self.connection.muted_until.set(None);
             }
         }
+        was_held
     }
 
     async fn write_loop(&self, mut responses: mpsc::Receiver<(Handled, Reply)>) -> End {

@@ -1,7 +1,7 @@
 //! How many requests of each API a shard has answered, with what, and how long each part of that took.
 //!
-//! A request's parts, as Kafka tells them apart: it waits in a queue (for its turn, and for a place among those that wait
-//! for shards), is worked on here, waits for others (replicas, records, a group's members), waits for the responses before
+//! A request's parts, as Kafka tells them apart: it waits in a queue (behind those that came before it by its connection,
+//! and for a place among those that wait for shards), is worked on here, waits for others (replicas, records, a group's members), waits for the responses before
 //! it, and its response is sent. What is worked on in another shard, or by the controller, may be part of either of the
 //! two in the middle: whatever comes before the next request of the connection is begun is this node's own work.
 
@@ -47,7 +47,8 @@ pub struct Begun {
     pub version: i16,
     /// Bytes behind its header.
     pub bytes: usize,
-    /// When it was there and it was its turn.
+    /// When all of it was read: not before its client might be read from, which is over a quota or has not taken what it
+    /// was answered.
     pub at: Instant,
 }
 

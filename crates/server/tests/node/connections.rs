@@ -109,7 +109,7 @@ fn no_request_is_read_while_the_memory_for_requests_is_used_up() {
 }
 
 /// Asks for the first record of the topic, and waits so long for it.
-fn fetch_within(max_wait_ms: i32) -> FetchRequest {
+pub(crate) fn fetch_within(max_wait_ms: i32) -> FetchRequest {
     FetchRequest {
         max_wait_ms,
         min_bytes: 1,

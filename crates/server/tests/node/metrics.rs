@@ -9,7 +9,9 @@ use klamm_metadata::features::MetadataVersion;
 use klamm_protocol::{
     ErrorCode,
     api::{
+        describe_cluster::DescribeClusterRequest,
         find_coordinator::FindCoordinatorRequest,
+        list_groups::ListGroupsRequest,
         offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         update_features::{FeatureUpdateKey, UpdateFeaturesRequest},
     },
@@ -17,9 +19,11 @@ use klamm_protocol::{
 };
 
 use crate::{
-    batches::{batch, produce},
+    batches::{batch, large, produce},
     configs::{BROKER, SET, alter},
+    connections::fetch_within,
     harness::{Client, PATIENCE, TestNode, beside_others, eventually, format, fresh_dir, remove},
+    quotas,
     storage::meta,
 };
 
@@ -299,4 +303,42 @@ fn a_broker_tells_how_long_the_controller_takes() {
     }
     assert_eq!(value(&text, "kafka_server_raft_metrics_append_records_rate"), 0.0);
     assert!(!text.contains("kafka_controller_"), "it is no controller");
+}
+
+#[test]
+fn requests_are_in_the_queue_since_they_were_read() {
+    let _shared = beside_others();
+    let port = free_port();
+    let listener = format!("127.0.0.1:{port}");
+    let settings = [
+        ("klamm.metrics.listener", listener.as_str()),
+        ("quota.window.num", "2"),
+        ("quota.window.size.seconds", "1"),
+    ];
+    let node = TestNode::start("metrics-queue", &settings);
+    node.create_topic("topic", 1, &[]);
+    let milliseconds = |part: &str, request: &str| {
+        told(port, &format!("kafka_network_requestmetrics_{part}{{request=\"{request}\",quantile=\"0.99\"}}"))
+    };
+    // More than a connection may have unanswered, then one that is read with them and has to wait.
+    let mut client = node.connect();
+    client.send_request(&fetch_within(1000), 12);
+    for _ in 1..70 {
+        client.send_request(&fetch_within(0), 12);
+    }
+    client.send_request(&DescribeClusterRequest::default(), 1);
+    for _ in 0..70 {
+        client.read_frame().expect("an answer");
+    }
+    assert_eq!(client.read_response::<DescribeClusterRequest>(1).error_code, 0);
+    let queued = milliseconds("requestqueuetimems", "DescribeCluster");
+    assert!(queued > 700.0, "{queued} ms behind a fetch of 1000 ms");
+    assert!(milliseconds("totaltimems", "DescribeCluster") >= queued);
+    // A client over its quota is not read from, so that its request is not in the queue.
+    quotas::set(&node, "client-id=test", "producer_byte_rate", Some(40_000.0));
+    let throttled = client.call(&produce("topic", Some(large(60_000, CompressionType::None)), -1), 12);
+    assert!(throttled.throttle_time_ms >= 400, "{} ms", throttled.throttle_time_ms);
+    client.call(&ListGroupsRequest::default(), 4);
+    let queued = milliseconds("totaltimems", "ListGroups");
+    assert!(queued < 300.0, "{queued} ms after a pause of {} ms", throttled.throttle_time_ms);
 }

@@ -10,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 use klamm_log::FileSlice;
 use klamm_protocol::{EncodeError, Message, Writer, header::ResponseHeader};
 
+use crate::metrics::requests::Asked;
+
 /// A piece of a response.
 #[derive(Debug)]
 pub enum Chunk {
@@ -37,6 +39,8 @@ pub struct Told {
     pub successes: u32,
     /// How many have an error, by code.
     pub errors: Vec<(i16, u32)>,
+    /// The request that it answers, if that came in an envelope.
+    pub enclosed: Option<Asked>,
 }
 
 impl Told {

@@ -30,7 +30,8 @@ use tracing::info;
 use super::{Contexts, handle as handle_request, is_served};
 use crate::{
     dispatch::{Call, Origin, Refused},
-    reply::{Chunk, Frame, Reply},
+    metrics::requests::Asked,
+    reply::{Chunk, Frame, Reply, Told},
 };
 
 /// Answers Envelope.
@@ -46,38 +47,67 @@ pub async fn handle(
     let answer = if node.controller.leader_id() == node.id {
         answer(contexts, call, request).await
     } else {
-        Err(ErrorCode::NotController)
+        Err(ErrorCode::NotController.into())
     };
-    Ok(call.respond(&match answer {
-        Ok(response) => EnvelopeResponse { response_data: Some(response), ..Default::default() },
-        Err(code) => EnvelopeResponse { error_code: code.code(), ..Default::default() },
-    }))
+    let (response, told) = match answer {
+        Ok((response, told)) => {
+            (EnvelopeResponse { response_data: Some(response), ..Default::default() }, Some(told))
+        }
+        Err(Unanswered { code, told }) => {
+            (EnvelopeResponse { error_code: code.code(), ..Default::default() }, told)
+        }
+    };
+    let mut frame = call.encode(&response, &[]);
+    frame.told = told.unwrap_or(frame.told);
+    Ok(Reply::Now(frame))
 }
 
-/// Header and body of the response to what the envelope holds.
-async fn answer(contexts: &Rc<Contexts>, call: &Call, request: EnvelopeRequest) -> Result<Bytes, ErrorCode> {
+/// Why the envelope comes back empty.
+struct Unanswered {
+    code: ErrorCode,
+    /// What is counted of the response that was in it.
+    told: Option<Told>,
+}
+
+impl From<ErrorCode> for Unanswered {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, told: None }
+    }
+}
+
+/// Header and body of the response to what the envelope holds, and what is counted of it.
+async fn answer(
+    contexts: &Rc<Contexts>,
+    call: &Call,
+    request: EnvelopeRequest,
+) -> Result<(Bytes, Told), Unanswered> {
     let principal = request.request_principal.unwrap_or_default();
     let principal = DefaultPrincipalData::from_versioned_bytes(principal)
         .map_err(|_| ErrorCode::PrincipalDeserializationFailure)?;
     let address = request.client_host_address;
     if !matches!(address.len(), 4 | 16) {
-        return Err(ErrorCode::InvalidRequest);
+        return Err(ErrorCode::InvalidRequest.into());
     }
+    let asked = Asked::peek(&request.request_data);
     let disowned = Arc::new(AtomicBool::new(false));
     let (mut inner, body) = open(contexts, call, Origin { principal, address }, request.request_data)?;
     inner.disowned = Some(Arc::clone(&disowned));
     // Boxed and without its type, since an envelope's handler is among those that it may call.
     let handled: Pin<Box<dyn Future<Output = Result<Reply, Refused>> + '_>> =
         Box::pin(handle_request(contexts, inner, body));
-    match handled.await {
-        // The broker asks whoever leads now.
-        Ok(_) if disowned.load(Ordering::Relaxed) => Err(ErrorCode::NotController),
-        Ok(reply) => Ok(without_size(reply.settle().await)),
+    let mut frame = match handled.await {
+        Ok(reply) => reply.settle().await,
         Err(Refused { reason }) => {
             info!(reason, "a broker has passed on what cannot be served");
-            Err(ErrorCode::UnsupportedVersion)
+            return Err(ErrorCode::UnsupportedVersion.into());
         }
+    };
+    let told = Told { enclosed: Some(asked), ..std::mem::take(&mut frame.told) };
+    if disowned.load(Ordering::Relaxed) {
+        // The broker asks whoever leads now.
+        return Err(Unanswered { code: ErrorCode::NotController, told: Some(told) });
     }
+    Ok((without_size(frame), told))
 }
 
 /// The request in an envelope: its header and its body.

@@ -43,7 +43,7 @@ use super::{
 use crate::{
     dispatch::{self, Refused},
     handlers::{Contexts, share},
-    metrics::requests::{Begun, Handled, Requests},
+    metrics::requests::{Asked, Begun, Handled, Requests},
     node::ListenerName,
     quorum::{ControllerHandle, presence::Presence},
     quotas::{Kind, Meter, Quotas},
@@ -351,9 +351,10 @@ impl Serving {
                         // Kafka would have read it, and what came with it, only now.
                         read_at = self.clock.now();
                     }
-                    let begun = Begun::peek(&frame, read_at);
-                    self.keep_memory(bytes.take(), begun.api_key);
-                    if begun.api_key == ApiKey::ListOffsets as i16 {
+                    let begun = Begun { asked: Asked::peek(&frame), at: read_at };
+                    let api_key = begun.asked.api_key;
+                    self.keep_memory(bytes.take(), api_key);
+                    if api_key == ApiKey::ListOffsets as i16 {
                         self.all_answered().await;
                     }
                     let is_timed = self.connection.quotas.is_enabled(Kind::Request);
@@ -362,7 +363,7 @@ impl Serving {
                     let request = dispatch::dispatch(&self.contexts, &self.connection, frame, meter.clone());
                     self.is_handling.set(true);
                     let (started, reply) = {
-                        let _queued = self.contexts.cluster.node.queue.enter_for(begun.api_key).await;
+                        let _queued = self.contexts.cluster.node.queue.enter_for(api_key).await;
                         (self.clock.now(), guarded(request, meter.as_deref()).await)
                     };
                     self.is_handling.set(false);

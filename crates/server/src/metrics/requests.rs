@@ -38,25 +38,32 @@ const MEASURED: [(Family, f64); 8] = [
 /// the client id.
 const HEADER_BYTES: usize = 10;
 
-/// A request on its way through the node.
-#[derive(Debug, Clone, Copy)]
-pub struct Begun {
+/// What is counted of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
     /// The API's key; it may be none that is known.
     pub api_key: i16,
     /// The version that the client chose.
     pub version: i16,
     /// Bytes behind its header.
     pub bytes: usize,
+}
+
+/// A request on its way through the node.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun {
+    /// What is asked.
+    pub asked: Asked,
     /// When all of it was read: not before its client might be read from, which is over a quota or has not taken what it
     /// was answered.
     pub at: Instant,
 }
 
-impl Begun {
+impl Asked {
     /// What is known of a request before it is read.
-    pub fn peek(frame: &[u8], at: Instant) -> Self {
+    pub fn peek(frame: &[u8]) -> Self {
         let Some(&[k0, k1, v0, v1]) = frame.first_chunk() else {
-            return Self { api_key: -1, version: -1, bytes: frame.len(), at };
+            return Self { api_key: -1, version: -1, bytes: frame.len() };
         };
         let (api_key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
         let client_id = match frame.get(HEADER_BYTES - 2..HEADER_BYTES) {
@@ -67,7 +74,7 @@ impl Begun {
         let has_tags =
             ApiKey::from_number(api_key).is_some_and(|key| key.request_header_version(version) == 2);
         let header = HEADER_BYTES + client_id + usize::from(has_tags);
-        Self { api_key, version, bytes: frame.len().saturating_sub(header), at }
+        Self { api_key, version, bytes: frame.len().saturating_sub(header) }
     }
 }
 
@@ -83,8 +90,9 @@ pub struct Handled {
 }
 
 impl Handled {
-    /// With its response, which was there at that moment.
-    pub const fn settled(self, at: Instant, told: Told) -> Settled {
+    /// With its response, which was there at that moment. An envelope counts as what was in it.
+    pub fn settled(mut self, at: Instant, told: Told) -> Settled {
+        self.begun.asked = told.enclosed.unwrap_or(self.begun.asked);
         Settled { handled: self, at, told }
     }
 }
@@ -110,7 +118,7 @@ impl Settled {
             micros(self.at, sending),
             micros(sending, now),
             u64::try_from(self.told.throttle_ms).unwrap_or(0) * 1000,
-            begun.bytes as u64,
+            begun.asked.bytes as u64,
         ]
     }
 }
@@ -153,7 +161,7 @@ impl OfApi {
     }
 
     fn note(&mut self, settled: &Settled, sending: Instant, now: Instant) {
-        *self.versions.entry(settled.handled.begun.version).or_default() += 1;
+        *self.versions.entry(settled.handled.begun.asked.version).or_default() += 1;
         for (times, number) in self.numbers.iter_mut().zip(settled.numbers(sending, now)) {
             times.note_number(now, number);
         }
@@ -192,7 +200,7 @@ impl OfApi {
 impl Requests {
     /// Counts a request whose response began to be written at `sending`, and was at `now`.
     pub fn answered(&self, settled: &Settled, sending: Instant, now: Instant, is_of_follower: bool) {
-        let Some(api_key) = ApiKey::from_number(settled.handled.begun.api_key) else { return };
+        let Some(api_key) = ApiKey::from_number(settled.handled.begun.asked.api_key) else { return };
         let key = (api_key.number(), is_of_follower && api_key == ApiKey::Fetch);
         let mut apis = self.0.borrow_mut();
         let Some(api) = (match apis.entry(key) {
@@ -252,7 +260,7 @@ mod tests {
 
     fn answered(requests: &Requests, api_key: i16, times: [u64; 6], told: Told, is_of_follower: bool) {
         let [begun, started, handled, settled, sending, now] = times.map(at);
-        let begun = Begun { api_key, version: 13, bytes: 77, at: begun };
+        let begun = Begun { asked: Asked { api_key, version: 13, bytes: 77 }, at: begun };
         let settled = Handled { begun, started, at: handled }.settled(settled, told);
         requests.answered(&settled, sending, now, is_of_follower);
     }
@@ -288,7 +296,7 @@ mod tests {
     #[test]
     fn every_part_of_a_request_is_told_under_kafkas_names() {
         let requests = Requests::default();
-        let told = Told { throttle_ms: 5000, successes: 2, errors: vec![(6, 3)] };
+        let told = Told { throttle_ms: 5000, successes: 2, errors: vec![(6, 3)], enclosed: None };
         answered(&requests, 1, [0, 1, 3, 7, 15, 31], told, true);
         answered(&requests, 1, [31; 6], Told { successes: 1, ..Told::default() }, false);
         let mut samples = Samples::default();
@@ -338,10 +346,10 @@ mod tests {
             let before = frame.total_len();
             ProduceRequest::default().encode(&mut frame, version).unwrap();
             let body = frame.total_len() - before;
-            assert_eq!(Begun::peek(&frame.into_bytes(), at(0)).bytes, body, "version {version}");
+            assert_eq!(Asked::peek(&frame.into_bytes()).bytes, body, "version {version}");
         }
-        assert_eq!(Begun::peek(&[0, 0, 0], at(0)).bytes, 3);
-        assert_eq!(Begun::peek(&[0, 0, 0, 3, 0, 0, 0, 0, 127, 127], at(0)).bytes, 0);
+        assert_eq!(Asked::peek(&[0, 0, 0]).bytes, 3);
+        assert_eq!(Asked::peek(&[0, 0, 0, 3, 0, 0, 0, 0, 127, 127]).bytes, 0);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use klamm_protocol::{
 
 use crate::{
     harness::{Client, TestNode, beside_others, eventually, fresh_dir, request_frame},
+    metrics::{free_port, get, value},
     quotas::set,
 };
 
@@ -52,7 +53,9 @@ fn frame(key: ApiKey, version: i16, body: &impl Message) -> Bytes {
 #[test]
 fn a_request_in_an_envelope_is_answered_as_by_itself() {
     let _guard = beside_others();
-    let node = TestNode::start("envelope", &[]);
+    let port = free_port();
+    let listener = format!("127.0.0.1:{port}");
+    let node = TestNode::start("envelope", &[("klamm.metrics.listener", &listener)]);
     let topic = CreatableTopic {
         name: "passed-on".into(),
         num_partitions: 2,
@@ -84,6 +87,18 @@ fn a_request_in_an_envelope_is_answered_as_by_itself() {
     for principal in [None, Some(&[][..]), Some(&[0, 1, 0, 0]), Some(&[0, 0, 5, b'U'])] {
         let answer = send(&node, principal.map(Bytes::from_static), create.clone(), &[127, 0, 0, 1]);
         assert_eq!(ErrorCode::from_code(answer.error_code), ErrorCode::PrincipalDeserializationFailure);
+    }
+    // As by Kafka, what is answered counts as if it had come by itself, and an envelope that comes back empty as such.
+    let text = get(port, "/metrics").1;
+    for (series, expected) in [
+        ("requests_total{request=\"CreateTopics\",version=\"7\"}", 1.0),
+        ("errors_total{request=\"CreateTopics\",error=\"NONE\"}", 1.0),
+        ("requests_total{request=\"Envelope\",version=\"0\"}", 8.0),
+        ("errors_total{request=\"Envelope\",error=\"INVALID_REQUEST\"}", 2.0),
+        ("errors_total{request=\"Envelope\",error=\"UNSUPPORTED_VERSION\"}", 2.0),
+        ("errors_total{request=\"Envelope\",error=\"PRINCIPAL_DESERIALIZATION_FAILURE\"}", 4.0),
+    ] {
+        assert_eq!(value(&text, &format!("kafka_network_requestmetrics_{series}")), expected, "{series}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a client that reads records has done, under the names of Kafka's clients.
+//! What a client has done, under the names of Kafka's clients: how that is measured, and what clients that read tell.
 //!
 //! Averages, maxima and rates are those of the last one to two windows of 30 s, as in Kafka by default; totals those of the
 //! client's life.
@@ -21,12 +21,14 @@ pub struct Metric {
     pub name: &'static str,
     /// The client that it is about: the tag `client-id`.
     pub client_id: String,
+    /// The topic that it is about, if it is about one: the tag `topic`.
+    pub topic: Option<String>,
     /// The number; not a number if nothing was measured in the last windows.
     pub value: f64,
 }
 
 #[derive(Debug)]
-struct Sample {
+pub(crate) struct Sample {
     start: Instant,
     sum: f64,
     count: f64,
@@ -35,14 +37,14 @@ struct Sample {
 
 /// A quantity that is measured again and again.
 #[derive(Debug, Default)]
-struct Sensor {
+pub(crate) struct Sensor {
     sum: f64,
     count: f64,
     samples: VecDeque<Sample>,
 }
 
 impl Sensor {
-    fn record(&mut self, now: Instant, value: f64) {
+    pub(crate) fn record(&mut self, now: Instant, value: f64) {
         self.sum += value;
         self.count += 1.0;
         if self.samples.back().is_none_or(|sample| now - sample.start >= WINDOW) {
@@ -63,14 +65,24 @@ impl Sensor {
         self.samples.iter().filter(move |sample| now - sample.start < whole)
     }
 
-    fn avg(&self, now: Instant) -> f64 {
+    pub(crate) fn avg(&self, now: Instant) -> f64 {
         let (sum, count) =
             self.live(now).fold((0.0, 0.0), |(sum, count), sample| (sum + sample.sum, count + sample.count));
         sum / count
     }
 
-    fn max(&self, now: Instant) -> f64 {
+    pub(crate) fn max(&self, now: Instant) -> f64 {
         self.live(now).map(|sample| sample.max).fold(f64::NAN, f64::max)
+    }
+
+    /// Everything that was ever measured, together.
+    pub(crate) const fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// What was measured lately, together, per second.
+    pub(crate) fn sum_rate(&self, now: Instant) -> f64 {
+        self.rate(now, |sample| sample.sum)
     }
 
     /// What `of` says of the samples, per second. At least one whole window counts, so that a beginning does not look
@@ -125,7 +137,7 @@ impl FetchMetrics {
             ("fetch-size-max", self.bytes.max(now)),
             ("records-per-request-avg", self.records.avg(now)),
             ("records-per-request-max", self.records.max(now)),
-            ("acknowledgements-send-rate", sent.rate(now, |sample| sample.sum)),
+            ("acknowledgements-send-rate", sent.sum_rate(now)),
             ("acknowledgements-send-total", sent.sum),
         ];
         let all = self.common(now).into_iter().chain(more).collect();
@@ -140,20 +152,20 @@ impl FetchMetrics {
             ("fetch-total", self.latency_ms.count),
             ("fetch-throttle-time-avg", self.throttle_ms.avg(now)),
             ("fetch-throttle-time-max", self.throttle_ms.max(now)),
-            ("bytes-consumed-rate", self.bytes.rate(now, |sample| sample.sum)),
+            ("bytes-consumed-rate", self.bytes.sum_rate(now)),
             ("bytes-consumed-total", self.bytes.sum),
-            ("records-consumed-rate", self.records.rate(now, |sample| sample.sum)),
+            ("records-consumed-rate", self.records.sum_rate(now)),
             ("records-consumed-total", self.records.sum),
         ]
     }
 }
 
 fn named(group: &'static str, client_id: &str, values: Vec<(&'static str, f64)>) -> Vec<Metric> {
-    let named = |(name, value)| Metric { group, name, client_id: client_id.to_owned(), value };
+    let named = |(name, value)| Metric { group, name, client_id: client_id.to_owned(), topic: None, value };
     values.into_iter().map(named).collect()
 }
 
-fn float(count: usize) -> f64 {
+pub(crate) fn float(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 

@@ -8,6 +8,7 @@
 
 mod accumulator;
 mod batch;
+mod metrics;
 mod sender;
 mod settings;
 mod transaction;
@@ -28,10 +29,11 @@ use tokio::sync::Notify;
 use accumulator::{Accumulator, Appended, Ending, Pending};
 use batch::{Batch, Callback, Fate, Identity};
 pub use batch::{Delivery, RecordMetadata};
+use metrics::{Gauges, ProduceMetrics};
 use settings::Settings;
 use transaction::{Phase, Transaction};
 
-use crate::{ClientError, Cluster, cluster::Topic};
+use crate::{ClientError, Cluster, cluster::Topic, metrics::Metric};
 
 /// A record to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +86,7 @@ struct State {
     accumulator: Accumulator,
     identity: Option<Identity>,
     transaction: Transaction,
+    metrics: ProduceMetrics,
     /// Brokers that are written to.
     links: BTreeMap<i32, Link>,
     /// Why a broker could not be connected to.
@@ -149,6 +152,16 @@ impl Shared {
         self.room.notify_waiters();
     }
 
+    /// Sends everything without lingering and waits until the fate of each record is known.
+    async fn settle(&self) {
+        let _hurry = Hurry::new(self);
+        let incomplete = self.lock().accumulator.incomplete();
+        self.wake.notify_one();
+        for completion in incomplete {
+            completion.wait().await;
+        }
+    }
+
     fn has_work(&self) -> bool {
         !self.lock().accumulator.incomplete().is_empty()
     }
@@ -185,6 +198,20 @@ impl Producer {
         &self.shared.cluster
     }
 
+    /// What the producer has done so far, under the names of Kafka's producer.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let (cluster, settings) = (&self.shared.cluster, &self.shared.settings);
+        let metadata_age = cluster.metadata_age();
+        let state = self.shared.lock();
+        let gauges = Gauges {
+            in_flight: state.links.values().map(|link| link.in_flight).sum(),
+            metadata_age,
+            buffer_bytes: settings.buffer_bytes,
+            free_bytes: settings.buffer_bytes.saturating_sub(state.accumulator.memory_bytes),
+        };
+        state.metrics.tell(cluster.client_id(), cluster.clock().now(), &gauges)
+    }
+
     /// Takes a record over. Waits for the topic's metadata and for room in the buffer, together no longer than
     /// `max.block.ms`; then the record is on its way, in the order of calls for each partition.
     ///
@@ -209,6 +236,18 @@ impl Producer {
     }
 
     async fn offer(
+        &self,
+        record: ProducerRecord,
+        callback: Option<Callback>,
+    ) -> Result<Delivery, ClientError> {
+        let offered = self.add(record, callback).await;
+        if offered.is_err() {
+            self.shared.lock().metrics.refused(self.shared.cluster.clock().now());
+        }
+        offered
+    }
+
+    async fn add(
         &self,
         record: ProducerRecord,
         mut callback: Option<Callback>,
@@ -261,8 +300,11 @@ impl Producer {
             let left = self.shared.settings.block_max.saturating_sub(clock.now() - start);
             let hurry = Hurry::new(&self.shared);
             self.shared.wake.notify_one();
+            let since = clock.now();
             let waited = clock.timeout(left, room).await;
             drop(hurry);
+            let now = clock.now();
+            self.shared.lock().metrics.waited_for_room(now, now - since, waited.is_none());
             if waited.is_none() {
                 return Err(ClientError::TimedOut {
                     doing: "waiting for room in the producer's buffer (buffer.memory)".to_owned(),
@@ -281,7 +323,12 @@ impl Producer {
                 return Ok(Arc::clone(topic));
             }
         }
-        self.shared.cluster.wait_for_topic(&record.topic, true, self.shared.settings.block_max).await
+        let clock = self.shared.cluster.clock();
+        let since = clock.now();
+        let found =
+            self.shared.cluster.wait_for_topic(&record.topic, true, self.shared.settings.block_max).await;
+        self.shared.lock().metrics.spent.metadata_wait += clock.now() - since;
+        found
     }
 
     fn check_size(&self, pending: &Pending<'_>) -> Result<(), ClientError> {
@@ -304,12 +351,10 @@ impl Producer {
 
     /// Sends everything without lingering and waits until the fate of each record is known.
     pub async fn flush(&self) {
-        let _hurry = Hurry::new(&self.shared);
-        let incomplete = self.shared.lock().accumulator.incomplete();
-        self.shared.wake.notify_one();
-        for completion in incomplete {
-            completion.wait().await;
-        }
+        let clock = self.shared.cluster.clock();
+        let since = clock.now();
+        self.shared.settle().await;
+        self.shared.lock().metrics.spent.flush += clock.now() - since;
     }
 
     /// Sends everything, then closes the connections. A transaction that is open is aborted.

@@ -1,6 +1,6 @@
 //! Brokers, topics and leaders, as the cluster tells them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use klamm_protocol::{
     ErrorCode, StrBytes, Uuid,
@@ -277,6 +277,12 @@ impl Cluster {
         refreshed.is_none_or(|at| self.inner.clock.now() - at >= self.inner.metadata_age_max)
     }
 
+    /// How long ago metadata was last asked for with success; `None` if it never was.
+    pub fn metadata_age(&self) -> Option<Duration> {
+        let refreshed = self.state().refreshed;
+        refreshed.map(|at| self.inner.clock.now() - at)
+    }
+
     /// Waits until this topic is known with a leader for at least one partition.
     ///
     /// # Errors
@@ -285,7 +291,7 @@ impl Cluster {
         &self,
         name: &Arc<str>,
         auto_create: bool,
-        limit: std::time::Duration,
+        limit: Duration,
     ) -> Result<Arc<Topic>, ClientError> {
         let doing = format!("waiting for metadata of topic {name}");
         self.retrying(&doing, limit, async || {

@@ -339,6 +339,7 @@ fn add(batch: &mut Batch, record: &Pending<'_>, callback: Option<Callback>) -> R
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
     }
     let index = batch.added(record.timestamp, callback);
+    batch.record_bytes_max = batch.record_bytes_max.max(BATCH_OVERHEAD + record.bytes_max());
     Ok(Delivery { completion: Arc::clone(&batch.completion), index, timestamp: record.timestamp })
 }
 

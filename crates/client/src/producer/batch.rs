@@ -184,6 +184,8 @@ pub(super) struct Batch {
     pub(super) memory_bytes: usize,
     /// Size before compression.
     pub(super) plain_bytes: usize,
+    /// An upper bound of the size that its largest record would have in a batch by itself.
+    pub(super) record_bytes_max: usize,
 }
 
 impl Batch {
@@ -209,6 +211,7 @@ impl Batch {
             built_under: None,
             callbacks: Vec::new(),
             memory_bytes: 0,
+            record_bytes_max: 0,
         }
     }
 
@@ -269,6 +272,7 @@ impl Batch {
             let mut part = Self::new(number, self.partition.clone(), builder, self.created);
             part.numbers = step;
             part.attempts = self.attempts;
+            part.record_bytes_max = self.record_bytes_max;
             part.records_count = part.builder.as_ref().map_or(0, BatchBuilder::records_count);
             part
         };

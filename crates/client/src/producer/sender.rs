@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use klamm_io::spawn;
+use klamm_io::{Instant, spawn};
 use klamm_net::client::Answer;
 use klamm_protocol::{
     ErrorCode, Records, StrBytes, Uuid,
@@ -161,6 +161,7 @@ fn send_all(shared: &Arc<Shared>, ready: Ready) -> bool {
             after: waited,
             cause: shared.lock().last_error.clone().map(Box::new),
         };
+        shared.lock().metrics.failed(shared.cluster.clock().now(), &batch);
         shared.finish(batch, Fate::Failed { error, records: BTreeMap::new() }, None);
     }
     if !ready.leaderless.is_empty() {
@@ -173,10 +174,12 @@ fn send_all(shared: &Arc<Shared>, ready: Ready) -> bool {
         if batches.is_empty() {
             continue;
         }
+        let now = shared.cluster.clock().now();
+        shared.lock().metrics.sent(now, &batches, &data);
         match start(shared, node, request(shared, &batches, data)) {
             Ok(answer) => {
                 shared.lock().links.entry(node).or_default().in_flight += 1;
-                spawn::anywhere(exchange(Arc::clone(shared), node, batches, answer));
+                spawn::anywhere(exchange(Arc::clone(shared), (node, now), batches, answer));
             }
             Err(error) => give_back(shared, batches, &error),
         }
@@ -242,10 +245,10 @@ fn give_up_all(shared: &Shared, error: &ClientError) {
     }
 }
 
-/// Waits for the answer to one request and does all that follows from it.
+/// Waits for the answer to one request, which was sent to that node at that moment, and does all that follows from it.
 async fn exchange(
     shared: Arc<Shared>,
-    node: i32,
+    (node, sent): (i32, Instant),
     batches: Vec<Batch>,
     answer: Option<Answer<ProduceRequest>>,
 ) {
@@ -258,11 +261,13 @@ async fn exchange(
         if let Some(link) = state.links.get_mut(&node) {
             link.in_flight -= 1;
         }
-        if let Ok(Some(answer)) = &result
-            && answer.throttle_time_ms > 0
-        {
-            let pause = Duration::from_millis(answer.throttle_time_ms.unsigned_abs().into());
-            state.muted.insert(node, shared.cluster.clock().now() + pause);
+        if let Ok(Some(answer)) = &result {
+            let now = shared.cluster.clock().now();
+            state.metrics.answered(now, now - sent, answer.throttle_time_ms);
+            if answer.throttle_time_ms > 0 {
+                let pause = Duration::from_millis(answer.throttle_time_ms.unsigned_abs().into());
+                state.muted.insert(node, now + pause);
+            }
         }
     }
     match result {
@@ -305,6 +310,7 @@ fn close_batches(shared: &Shared, batches: Vec<Batch>) -> (Vec<Batch>, Vec<Bytes
             Err(error) => {
                 let error = ClientError::Invalid(error.to_string());
                 let fate = Fate::Failed { error, records: BTreeMap::new() };
+                shared.lock().metrics.failed(shared.cluster.clock().now(), &batch);
                 shared.finish(batch, fate, Some(Ending::Refused));
             }
         }
@@ -430,27 +436,33 @@ fn is_about_leader(code: ErrorCode) -> bool {
 
 fn retry_or_fail(shared: &Shared, batch: Batch, error: ClientError, records: BTreeMap<i32, String>) {
     let mut batch = batch;
+    let now = shared.cluster.clock().now();
     if error.code() == Some(ErrorCode::MessageTooLarge) {
         let options = BatchOptions { compression: shared.settings.compression, ..Default::default() };
         if let Some(parts) = batch.split(options) {
             let half = parts[0].records_count;
             let completions = [Arc::clone(&parts[0].completion), Arc::clone(&parts[1].completion)];
-            shared.lock().accumulator.replace(&batch, parts);
+            let mut state = shared.lock();
+            state.metrics.split(now);
+            state.accumulator.replace(&batch, parts);
+            drop(state);
             batch.finish(Fate::Split(half, completions));
             return;
         }
     }
-    let now = shared.cluster.clock().now();
     let in_time = now - batch.created < shared.settings.delivery_timeout;
     let may_retry =
         in_time && batch.attempts <= shared.settings.retries && is_retriable(shared, &batch, &error);
     if may_retry {
         let pause = shared.cluster.backoff().pause(batch.attempts - 1, shared.cluster.entropy());
-        shared.lock().accumulator.put_back(batch, now + pause);
+        let mut state = shared.lock();
+        state.metrics.retried(now, &batch);
+        state.accumulator.put_back(batch, now + pause);
     } else {
         // Of a first attempt that was refused for good we know that nothing was written.
         let is_refused = error.code().is_some() && !error.is_retriable() && batch.attempts == 1;
         let ending = if is_refused { Ending::Refused } else { Ending::Unknown };
+        shared.lock().metrics.failed(now, &batch);
         shared.finish(batch, Fate::Failed { error, records }, Some(ending));
     }
 }

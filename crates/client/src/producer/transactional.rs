@@ -58,8 +58,11 @@ impl Producer {
         if *shared.lock().transaction.phase() != Phase::Uninitialized {
             return Err(ClientError::Invalid("The transactions are initialized already".to_owned()));
         }
+        let since = shared.cluster.clock().now();
         initialize(shared, None).await?;
-        shared.lock().transaction.initialized();
+        let mut state = shared.lock();
+        state.transaction.initialized();
+        state.metrics.spent.txn_init += shared.cluster.clock().now() - since;
         Ok(())
     }
 
@@ -69,7 +72,12 @@ impl Producer {
     /// If one is open, `init_transactions` was not called, or the producer cannot go on.
     pub fn begin_transaction(&self) -> Result<(), ClientError> {
         self.transactional_id()?;
-        self.shared.lock().transaction.begin()
+        let clock = self.shared.cluster.clock();
+        let since = clock.now();
+        let mut state = self.shared.lock();
+        state.transaction.begin()?;
+        state.metrics.spent.txn_begin += clock.now() - since;
+        Ok(())
     }
 
     /// Makes a group's offsets part of the transaction: they are committed if it is (KIP-447). An offset is the next to
@@ -90,6 +98,7 @@ impl Producer {
         if offsets.is_empty() {
             return Ok(());
         }
+        let since = shared.cluster.clock().now();
         let result = if shared.lock().transaction.is_version_2 {
             shared.lock().transaction.started();
             Ok(())
@@ -100,7 +109,9 @@ impl Producer {
             Ok(()) => commit_offsets(shared, &id, offsets, group).await,
             Err(error) => Err(error),
         };
-        result.map_err(|error| shared.blame(error, is_survivable))
+        result.map_err(|error| shared.blame(error, is_survivable))?;
+        shared.lock().metrics.spent.txn_send_offsets += shared.cluster.clock().now() - since;
+        Ok(())
     }
 
     /// Sends what waits, and commits the transaction: readers with `isolation.level=read_committed` see all of it.
@@ -137,9 +148,10 @@ impl Producer {
         shared.lock().transaction.end(committed)?;
         shared.wake.notify_one();
         let clock = shared.cluster.clock();
+        let since = clock.now();
         let limit = shared.settings.block_max;
         let settled = clock.timeout(limit, async {
-            self.flush().await;
+            shared.settle().await;
             shared.until_nothing_is_added().await;
         });
         if settled.await.is_none() {
@@ -162,7 +174,11 @@ impl Producer {
         if raise.is_some() {
             initialize(shared, raise).await?;
         }
-        shared.lock().transaction.ended();
+        let mut state = shared.lock();
+        state.transaction.ended();
+        let spent = &mut state.metrics.spent;
+        let total = if committed { &mut spent.txn_commit } else { &mut spent.txn_abort };
+        *total += clock.now() - since;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use klamm_client::producer::{Producer, ProducerRecord};
 use klamm_client::{ClientConfig, ClientKind};
 
+use super::consumer_perf_test::metrics;
 use crate::cli::Call;
 use crate::progress;
 use crate::session::{self, Properties};
@@ -296,12 +297,16 @@ impl Options {
             self.throttle(number, clock, start).await;
         }
         transactions.commit_if(&producer, |_, _| true).await?;
-        producer.close().await;
+        producer.flush().await;
         bar.finish_and_clear();
         println!("{}", lock(&stats).total(clock.now()));
         if let Some(steady) = &steady {
             println!("{}", lock(steady).total(clock.now()));
         }
+        if self.print_metrics {
+            println!("{}", metrics::table(&producer.metrics()));
+        }
+        producer.close().await;
         Ok(())
     }
 

@@ -9,8 +9,9 @@ pub(in crate::commands) fn table(metrics: &[Metric]) -> String {
     let mut rows: Vec<(String, f64)> = metrics
         .iter()
         .map(|metric| {
-            let name = format!("{}:{}:{{client-id={}}}", metric.group, metric.name, metric.client_id);
-            (name, metric.value)
+            let topic = metric.topic.as_ref().map_or_else(String::new, |topic| format!(", topic={topic}"));
+            let Metric { group, name, client_id, value, .. } = metric;
+            (format!("{group}:{name}:{{client-id={client_id}{topic}}}"), *value)
         })
         .collect();
     rows.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -31,11 +32,16 @@ mod tests {
 
     #[test]
     fn the_table_is_that_of_kafka() {
-        let metric = |name, value| Metric { group: "g", name, client_id: "c".to_owned(), value };
+        let metric = |name, value| Metric { group: "g", name, client_id: "c".to_owned(), topic: None, value };
         assert_eq!(
             table(&[metric("fetch-total", 3.0), metric("fetch-rate", 0.12345), metric("avg", f64::NAN)]),
             "\nMetric Name                   Value\ng:avg:{client-id=c}         : NaN\ng:fetch-rate:{client-id=c}  : \
              0.123\ng:fetch-total:{client-id=c} : 3.000"
+        );
+        let of_topic = Metric { topic: Some("t".to_owned()), ..metric("n", 1.0) };
+        assert_eq!(
+            table(&[of_topic]),
+            "\nMetric Name                  Value\ng:n:{client-id=c, topic=t} : 1.000"
         );
         assert_eq!(table(&[]), "");
     }

@@ -6,15 +6,18 @@ use crate::record::GroupRecord;
 use crate::settings::GroupSettings;
 use bytes::Bytes;
 use klamm_protocol::StrBytes;
+use klamm_protocol::api::join_group::JoinGroupResponse;
 use klamm_protocol::coordinator::group::group_metadata::MemberMetadata;
 use std::collections::BTreeMap;
 
 impl Classic {
-    /// The group of these members, stable in the generation that is the consumer group's epoch. `assignment` gives a
-    /// member's, in the form of the subscription that goes with the group's protocol.
+    /// The group of these members, stable in the generation that is the consumer group's epoch. If none of them is to
+    /// lead, the first does. `assignment` gives a member's, in the form of the subscription that goes with the group's
+    /// protocol.
     pub(crate) fn migrated(
         (id, generation): (StrBytes, i32),
         members: Vec<Member>,
+        leader: Option<&StrBytes>,
         now_ms: i64,
         assignment: impl Fn(&Member, &Bytes) -> Bytes,
     ) -> Self {
@@ -22,6 +25,7 @@ impl Classic {
         group.state = State::Stable;
         group.previous_state = State::PreparingRebalance;
         group.generation = generation;
+        group.leader = leader.cloned();
         members.into_iter().for_each(|member| group.insert(member));
         group.protocol_type = Some(StrBytes::from(CONSUMER_PROTOCOL_TYPE));
         group.protocol_name = group.choose_protocol();
@@ -56,6 +60,12 @@ impl Classic {
         if must_rebalance {
             self.prepare_rebalance(settings, step);
         }
+    }
+
+    /// What the leader of a group is told that has all it needs: it assigns nothing, but looks out for new partitions from
+    /// now on (KIP-814).
+    pub(crate) fn response_to_new_leader(&self, member: &StrBytes) -> JoinGroupResponse {
+        JoinGroupResponse { skip_assignment: true, ..self.generation_for(member, true) }
     }
 
     /// The last generation.

@@ -8,7 +8,7 @@ use super::ConsumerGroup;
 use super::decide::{Draft, join_key, session_key, sync_key};
 use super::heartbeat::fenced_instance;
 use super::member::Member;
-use super::migrate::classic_metadata;
+use super::migrate::{Downgrade, classic_metadata};
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Continuation, Reply};
 use crate::group::classic::{CONSUMER_PROTOCOL_TYPE, protocols_of, refuse_join};
@@ -25,6 +25,8 @@ use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 
 /// The first version in which a dynamic member has to come back with the id it is given.
 const MEMBER_ID_REQUIRED_SINCE: i16 = 4;
+/// The first version in which a leader may be told to skip the assignment.
+const SKIP_ASSIGNMENT_SINCE: i16 = 9;
 
 impl GroupCoordinator {
     /// Decides on a JoinGroup to a consumer group that has members.
@@ -142,7 +144,14 @@ impl Draft<'_> {
             after = self.reconcile(&id, has_changed, Some(&owned))?;
         }
         if is_to_downgrade {
-            self.downgrade(&[], found.replaced.as_ref(), must_rebalance);
+            // Nobody has led the members so far: if nothing has to be assigned now, nobody would see new partitions.
+            let is_told = context.api_version >= SKIP_ASSIGNMENT_SINCE && after.epoch == self.group.epoch;
+            let leader = Some(&id).filter(|_| is_told && !must_rebalance);
+            let replaced = found.replaced.as_ref();
+            self.downgrade(&Downgrade { leaving: &[], replaced, leader, must_rebalance });
+            if let Some(classic) = self.became.as_ref().filter(|_| leader.is_some()) {
+                return Ok(classic.response_to_new_leader(&id));
+            }
         } else {
             self.step.then(Continuation::ClassicMemberJoined {
                 group: self.id.clone(),

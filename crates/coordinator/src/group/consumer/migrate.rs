@@ -171,6 +171,17 @@ impl ConsumerGroup {
     }
 }
 
+/// How a consumer group becomes a classic one.
+#[derive(Default)]
+pub(super) struct Downgrade<'a> {
+    pub(super) leaving: &'a [StrBytes],
+    /// The former id of a member that has just been given another.
+    pub(super) replaced: Option<&'a StrBytes>,
+    /// A member that can be told that it leads.
+    pub(super) leader: Option<&'a StrBytes>,
+    pub(super) must_rebalance: bool,
+}
+
 impl Draft<'_> {
     /// Whether the group is to become a classic one when these members have gone.
     pub(super) fn is_to_downgrade_without(&self, leaving: &[StrBytes]) -> bool {
@@ -190,13 +201,8 @@ impl Draft<'_> {
     }
 
     /// Makes a classic group of all but those who leave; it is in memory at once, and the caller has to put it there.
-    /// `replaced` is the former id of a member that has just been given another.
-    pub(super) fn downgrade(
-        &mut self,
-        leaving: &[StrBytes],
-        replaced: Option<&StrBytes>,
-        must_rebalance: bool,
-    ) {
+    pub(super) fn downgrade(&mut self, downgrade: &Downgrade<'_>) {
+        let leaving = downgrade.leaving;
         for record in self.group.tombstones() {
             self.step.record(GroupRecord::Consumer { group: self.id.clone(), record });
         }
@@ -210,9 +216,9 @@ impl Draft<'_> {
             embedded::write_assignment(&self.group.target_of(&member.id), subscription, self.cluster)
         };
         let name = (self.id.clone(), self.group.epoch);
-        let mut classic = Classic::migrated(name, members, self.step.now_ms, assignment);
-        let gone = leaving.iter().chain(replaced).map(|id| self.gone_member(id)).collect();
-        classic.begin_migrated(must_rebalance, gone, self.settings, self.step);
+        let mut classic = Classic::migrated(name, members, downgrade.leader, self.step.now_ms, assignment);
+        let gone = leaving.iter().chain(downgrade.replaced).map(|id| self.gone_member(id)).collect();
+        classic.begin_migrated(downgrade.must_rebalance, gone, self.settings, self.step);
         self.step.then(Continuation::Downgraded { group: self.id.clone() });
         self.became = Some(classic);
     }

@@ -153,7 +153,7 @@ impl GroupCoordinator {
                 }
             },
             Request::Heartbeat(request) => {
-                let error = self.heartbeat(request, &mut step).err().unwrap_or(ErrorCode::None);
+                let error = self.heartbeat(cluster, request, &mut step).err().unwrap_or(ErrorCode::None);
                 let response = HeartbeatResponse { error_code: error.code(), ..Default::default() };
                 step.complete_when_committed(token, Reply::Heartbeat(response));
             }
@@ -290,13 +290,18 @@ impl GroupCoordinator {
         }
     }
 
-    fn heartbeat(&self, request: &HeartbeatRequest, step: &mut Step) -> Result<(), ErrorCode> {
+    fn heartbeat(
+        &mut self,
+        cluster: &dyn Cluster,
+        request: &HeartbeatRequest,
+        step: &mut Step,
+    ) -> Result<(), ErrorCode> {
         if request.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
         match self.classic.get(&request.group_id) {
             Some(group) => group.heartbeat(request, step),
-            None => self.heartbeat_consumer_group(request, step),
+            None => self.heartbeat_consumer_group(cluster, request, step),
         }
     }
 

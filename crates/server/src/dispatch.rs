@@ -24,7 +24,7 @@ use crate::{
     handlers::{self, Contexts, cluster::api_versions},
     listener::connection::Connection,
     quotas::{Kind, Meter},
-    reply::{self, Reply},
+    reply::{self, Reply, Told},
 };
 
 /// The connection has to be closed, and why.
@@ -32,6 +32,15 @@ use crate::{
 pub struct Refused {
     /// For the log.
     pub reason: String,
+    /// What a response would tell, if the request was carried out and its client does not want one.
+    pub told: Option<Told>,
+}
+
+impl Refused {
+    /// Without anything that could be counted.
+    pub const fn because(reason: String) -> Self {
+        Self { reason, told: None }
+    }
 }
 
 /// One request, without its body.
@@ -168,19 +177,19 @@ pub async fn dispatch(
 ) -> Result<Reply, Refused> {
     let (key, version, correlation_id) = peek(&frame)?;
     let api_key =
-        ApiKey::try_from(key).map_err(|_| Refused { reason: format!("api key {key} is not known") })?;
+        ApiKey::try_from(key).map_err(|_| Refused::because(format!("api key {key} is not known")))?;
     if !handlers::is_served(contexts, api_key, version, connection) {
         if api_key == ApiKey::ApiVersions {
             return Ok(unsupported_api_versions(correlation_id));
         }
-        return Err(Refused {
-            reason: format!("{api_key:?} version {version} is not served on this listener"),
-        });
+        return Err(Refused::because(format!(
+            "{api_key:?} version {version} is not served on this listener"
+        )));
     }
     let size = frame.len();
     let mut reader = Reader::new(frame);
     let header = RequestHeader::decode(&mut reader, api_key.request_header_version(version))
-        .map_err(|error| Refused { reason: format!("header of {api_key:?} version {version}: {error}") })?;
+        .map_err(|error| Refused::because(format!("header of {api_key:?} version {version}: {error}")))?;
     let call = Call {
         api_key,
         api_version: version,
@@ -205,7 +214,7 @@ fn peek(frame: &Bytes) -> Result<(i16, i16, i32), Refused> {
             i16::from_be_bytes([v0, v1]),
             i32::from_be_bytes([c0, c1, c2, c3]),
         )),
-        None => Err(Refused { reason: format!("a frame of {} bytes has no request header", frame.len()) }),
+        None => Err(Refused::because(format!("a frame of {} bytes has no request header", frame.len()))),
     }
 }
 
@@ -214,10 +223,9 @@ fn peek(frame: &Bytes) -> Result<(i16, i16, i32), Refused> {
 /// # Errors
 /// If it is not what its version prescribes.
 pub fn decode<R: Request>(call: &Call, mut reader: Reader) -> Result<R, Refused> {
-    let request = R::decode(&mut reader, call.api_version).map_err(|error| Refused {
-        reason: format!("{:?} version {}: {error}", call.api_key, call.api_version),
-    })?;
-    Ok(request)
+    R::decode(&mut reader, call.api_version).map_err(|error| {
+        Refused::because(format!("{:?} version {}: {error}", call.api_key, call.api_version))
+    })
 }
 
 fn unsupported_api_versions(correlation_id: i32) -> Reply {

@@ -160,7 +160,7 @@ macro_rules! served {
                     let request = decode(&call, body)?;
                     envelope::handle(contexts, &call, request).await
                 }
-                other => Err(Refused { reason: format!("{other:?} is not served") }),
+                other => Err(Refused::because(format!("{other:?} is not served"))),
             }
         }
     };

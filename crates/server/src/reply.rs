@@ -46,16 +46,25 @@ pub struct Told {
 impl Told {
     fn by<R: Message>(response: &R, version: i16) -> Self {
         let mut told = Self { throttle_ms: response.throttle_time_ms(), ..Self::default() };
-        response.error_codes(version, &mut |code| {
-            if code == 0 {
-                told.successes += 1;
-            } else if let Some((_, count)) = told.errors.iter_mut().find(|(known, _)| *known == code) {
-                *count += 1;
-            } else {
-                told.errors.push((code, 1));
-            }
-        });
+        response.error_codes(version, &mut |code| told.note(code));
         told
+    }
+
+    /// That items have these codes, 0 for none.
+    pub fn of_codes(codes: impl IntoIterator<Item = i16>) -> Self {
+        let mut told = Self::default();
+        codes.into_iter().for_each(|code| told.note(code));
+        told
+    }
+
+    fn note(&mut self, code: i16) {
+        if code == 0 {
+            self.successes += 1;
+        } else if let Some((_, count)) = self.errors.iter_mut().find(|(known, _)| *known == code) {
+            *count += 1;
+        } else {
+            self.errors.push((code, 1));
+        }
     }
 }
 

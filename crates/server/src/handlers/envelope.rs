@@ -97,7 +97,7 @@ async fn answer(
         Box::pin(handle_request(contexts, inner, body));
     let mut frame = match handled.await {
         Ok(reply) => reply.settle().await,
-        Err(Refused { reason }) => {
+        Err(Refused { reason, .. }) => {
             info!(reason, "a broker has passed on what cannot be served");
             return Err(ErrorCode::UnsupportedVersion.into());
         }

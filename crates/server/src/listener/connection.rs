@@ -375,7 +375,10 @@ impl Serving {
                     let handled = Handled { begun, started, at: self.clock.now() };
                     match reply {
                         Ok(reply) => self.reply(place, handled, reply),
-                        Err(Refused { reason }) => return End::Refused(reason),
+                        Err(Refused { reason, told }) => {
+                            told.into_iter().for_each(|told| self.count_unanswered(handled, told));
+                            return End::Refused(reason);
+                        }
                     }
                 }
                 Ok(None) => match self.read(&mut frames).await {
@@ -429,13 +432,18 @@ impl Serving {
     /// Has a request answered in its turn.
     fn reply(&self, place: Place<'_>, handled: Handled, reply: Reply) {
         if matches!(reply, Reply::Nothing) {
-            let settled = handled.settled(handled.at, Told::default());
-            self.requests.answered(&settled, handled.at, handled.at, false);
+            self.count_unanswered(handled, Told::default());
         } else {
             self.unanswered.set(self.unanswered.get() + 1);
             self.queued_bytes.set(self.queued_bytes.get() + reply.queued_bytes());
             place.send((handled, reply));
         }
+    }
+
+    /// Counts a request that gets no response.
+    fn count_unanswered(&self, handled: Handled, told: Told) {
+        let settled = handled.settled(handled.at, told);
+        self.requests.answered(&settled, handled.at, handled.at, false);
     }
 
     /// Only what Produce brings is kept as it was read; whatever else a request says is in memory of its own by the
@@ -500,7 +508,7 @@ impl Serving {
                     answered.push(handled.settled(self.settled_at(&handled, is_there), frame.told));
                     frame.chunks
                 }
-                Err(Refused { reason }) => return End::Defect(reason),
+                Err(Refused { reason, .. }) => return End::Defect(reason),
             };
             let mut defect = None;
             // Whatever else is ready goes out in the same write.
@@ -517,7 +525,7 @@ impl Serving {
                         pending = Some((handled, reply));
                         break;
                     }
-                    Err(Refused { reason }) => {
+                    Err(Refused { reason, .. }) => {
                         defect = Some(reason);
                         break;
                     }

@@ -53,7 +53,7 @@ fn caught<T>(step: impl FnOnce() -> T) -> Result<T, Refused> {
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
         error!(panic = what, "a request handler failed");
-        Refused { reason: "a defect of the server in handling the request".to_owned() }
+        Refused::because("a defect of the server in handling the request".to_owned())
     })
 }
 

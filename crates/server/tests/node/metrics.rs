@@ -155,6 +155,12 @@ fn what_a_node_does_can_be_read_by_http() {
         assert!((0.1..1.0).contains(&value(&text, idle)), "{idle}");
     }
     assert_eq!(text.lines().last(), Some("# EOF"));
+    // Whoever wants no answer has its connection closed, and what it would have been told is counted.
+    client.send_request(&produce("missing", Some(sent), 0), 9);
+    client.assert_closed("a failure with acks=0");
+    let failed =
+        "kafka_network_requestmetrics_errors_total{request=\"Produce\",error=\"UNKNOWN_TOPIC_OR_PARTITION\"}";
+    assert_eq!(told(port, failed), 1.0);
     assert!(get(port, "/other").0.starts_with("HTTP/1.1 404"));
 }
 

@@ -33,7 +33,7 @@ use crate::{
     handlers::Made,
     node::Node,
     quotas::Kind,
-    reply::{Frame, Reply},
+    reply::{Frame, Reply, Told},
     shard::{
         ShardRequest,
         requests::{AppendAnswer, AppendRequest, PartitionAppend, TopicPartition, Transactional},
@@ -58,7 +58,8 @@ pub async fn handle(cx: &RecordsContext, call: &Call, request: ProduceRequest) -
         return Made(match pending.first_error() {
             Some((at, code)) => {
                 info!(topic = %at.topic, partition = at.index, error = code.name(), client_id = call.client_id(), "produce with acks=0 failed");
-                Err(Refused { reason: format!("produce with acks=0 failed: {}", code.name()) })
+                let reason = format!("produce with acks=0 failed: {}", code.name());
+                Err(Refused { reason, told: Some(Told::of_codes(pending.codes())) })
             }
             None => {
                 // There is no response to tell it by. The time that such requests take is not charged, as in Kafka.
@@ -103,6 +104,13 @@ impl Pending {
                 }
             }
         }
+    }
+
+    /// The error code of each partition.
+    fn codes(&self) -> impl Iterator<Item = i16> {
+        let refusals =
+            self.answers.iter().map(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err()));
+        refusals.map(|refusal| refusal.map_or(0, |refusal| refusal.error.code.code()))
     }
 
     fn first_error(&self) -> Option<(&TopicPartition, ErrorCode)> {

@@ -23,8 +23,8 @@ pub use configs::{
 
 pub use features::UpgradeType;
 pub use groups::{GroupDescription, GroupListing, GroupMember};
-pub(crate) use offsets::list_offsets;
 pub use offsets::{ByPartition, IsolationLevel, ListedOffset, OffsetSpec};
+pub(crate) use offsets::{list_offsets, list_offsets_at};
 pub use quorum::{QuorumDescription, VoterEndpoint};
 pub use quotas::{QuotaEntity, QuotaMatch, ScramUpsertion};
 pub use reassignments::{ElectionType, Reassignment};

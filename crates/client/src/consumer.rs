@@ -14,6 +14,7 @@ mod positions;
 mod rebalance;
 mod reconcile;
 mod records;
+mod refreshing;
 mod settings;
 
 use std::{
@@ -23,8 +24,7 @@ use std::{
 };
 
 use klamm_config::client::ClientConfig;
-use klamm_io::{Instant, spawn};
-use klamm_protocol::ErrorCode;
+use klamm_io::Instant;
 pub use klamm_protocol::records::TimestampType;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -35,16 +35,17 @@ use heartbeats::HeartNews;
 pub use offsets::OffsetAndMetadata;
 pub(crate) use offsets::{commit_alone as commit_offsets_once, fetch as fetch_offsets};
 use partitions::{Partitions, Position};
-use positions::Found;
+use positions::{Committed, Listed};
 use rebalance::Membership;
 pub use rebalance::RebalanceEvent;
 pub use records::ConsumerRecord;
+use refreshing::Refreshing;
 use settings::Settings;
 
 use crate::{
     ClientError, TopicPartition,
     admin::{ListedOffset, OffsetSpec, list_offsets},
-    cluster::{Cluster, TopicSelection},
+    cluster::Cluster,
     metrics::{FetchMetrics, Metric},
 };
 
@@ -56,9 +57,11 @@ enum Event {
     Named(String),
     Heartbeat(Identity, HeartbeatNews),
     Heart(HeartNews),
-    Positions(Result<Vec<Found>, ClientError>),
+    Positions(Committed),
+    Listed(Listed),
     Committed(Identity, Result<(), ClientError>),
-    Refreshed,
+    /// Metadata was asked for; with `true` the answer tells something new.
+    Refreshed(bool),
 }
 
 /// Which topics are read.
@@ -111,8 +114,10 @@ pub struct Consumer {
     listener: Option<Box<dyn FnMut(RebalanceEvent) + Send>>,
     next_commit: Option<Instant>,
     is_positioning: bool,
+    /// Leaders that are being asked for offsets.
+    listing: BTreeSet<i32>,
     is_committing: bool,
-    is_refreshing: bool,
+    refreshing: Refreshing,
     retry_at: Option<Instant>,
     failures: u32,
     events: UnboundedReceiver<Event>,
@@ -139,8 +144,9 @@ impl Consumer {
             listener: None,
             next_commit: None,
             is_positioning: false,
+            listing: BTreeSet::new(),
             is_committing: false,
-            is_refreshing: false,
+            refreshing: Refreshing::default(),
             retry_at: None,
             failures: 0,
             events,
@@ -170,6 +176,7 @@ impl Consumer {
         self.require_group("subscribe to topics")?;
         self.topics = topics.into_iter().map(Into::into).collect();
         self.subscription = Subscription::Topics;
+        self.refreshing.renew();
         self.membership.wants_join = true;
         Ok(())
     }
@@ -184,6 +191,7 @@ impl Consumer {
     ) -> Result<(), ClientError> {
         self.require_group("subscribe to topics")?;
         self.subscription = Subscription::Matching(Box::new(matches));
+        self.refreshing.renew();
         self.topics.clear();
         Ok(())
     }
@@ -221,6 +229,7 @@ impl Consumer {
         self.subscription = Subscription::Manual;
         self.topics = wanted.iter().map(|partition| Arc::clone(&partition.topic)).collect();
         self.partitions.assign(&wanted);
+        self.refreshing.renew();
     }
 
     fn require_group(&self, what: &str) -> Result<&str, ClientError> {
@@ -275,8 +284,9 @@ impl Consumer {
             self.find_positions();
             let records = self.collect()?;
             if self.fetcher.send(&self.cluster, &self.settings, &self.partitions, &self.sender) {
-                self.refresh_metadata();
+                self.refreshing.want();
             }
+            self.keep_refreshing();
             if !records.is_empty() {
                 return Ok(records);
             }
@@ -296,7 +306,8 @@ impl Consumer {
         let now = self.cluster.clock().now();
         let pauses = self.partitions.iter().filter_map(|(_, reading)| reading.retry_at);
         // What is due already waits for an event, not for a moment.
-        let moments = pauses.chain(self.retry_at).chain(self.next_commit).filter(|at| *at > now);
+        let moments = pauses.chain(self.retry_at).chain(self.next_commit).chain(self.refreshing.due());
+        let moments = moments.filter(|at| *at > now);
         // Whoever waits in here is alive: heartbeats must hear of it well within `max.poll.interval.ms`.
         let next_sign_of_life = now + self.settings.poll_interval_max / 3;
         let wake = moments.fold(deadline, Instant::min).min(next_sign_of_life);
@@ -311,7 +322,7 @@ impl Consumer {
                 }
                 let findings = self.fetcher.take(done, &self.cluster, &self.settings, &mut self.partitions);
                 if findings.is_metadata_old {
-                    self.refresh_metadata();
+                    self.refreshing.want();
                 }
                 findings.error.map_or(Ok(()), Err)
             }
@@ -322,7 +333,8 @@ impl Consumer {
             }
             Event::Heart(news) => self.take_heart(news),
             Event::Heartbeat(identity, news) => self.take_heartbeat(&identity, news),
-            Event::Positions(result) => self.take_positions(result),
+            Event::Positions(answer) => self.take_committed(answer),
+            Event::Listed(answer) => self.take_listed(answer),
             Event::Committed(identity, result) => {
                 self.is_committing = false;
                 if let Err(error) = result {
@@ -331,9 +343,8 @@ impl Consumer {
                 }
                 Ok(())
             }
-            Event::Refreshed => {
-                self.is_refreshing = false;
-                self.look_at_metadata();
+            Event::Refreshed(has_news) => {
+                self.take_refreshed(has_news);
                 Ok(())
             }
         }
@@ -372,125 +383,6 @@ impl Consumer {
         Ok(taken)
     }
 
-    /// Asks for metadata when it is old, and when a subscription has topics without any.
-    fn keep_metadata(&mut self) {
-        let metadata = self.cluster.metadata();
-        let is_missing = match &self.subscription {
-            Subscription::Matching(_) => false,
-            _ => self.topics.iter().any(|topic| !metadata.topics.contains_key(topic)),
-        };
-        let now = self.cluster.clock().now();
-        if self.cluster.is_metadata_old() || (is_missing && self.retry_at.is_none_or(|at| at <= now)) {
-            self.refresh_metadata();
-        }
-    }
-
-    fn refresh_metadata(&mut self) {
-        if std::mem::replace(&mut self.is_refreshing, true) {
-            return;
-        }
-        let all = matches!(self.subscription, Subscription::Matching(_));
-        let assigned = self.partitions.iter().map(|(partition, _)| &partition.topic);
-        let topics: BTreeSet<Arc<str>> = self.topics.iter().chain(assigned).cloned().collect();
-        let assigned = self.partitions.keys();
-        let topics: Vec<Arc<str>> = topics.into_iter().collect();
-        let unnamed: Vec<_> = self.membership.reconciling.unnamed.iter().copied().collect();
-        let auto_create = self.settings.auto_create;
-        let (cluster, events) = (self.cluster.clone(), self.sender.clone());
-        let failures = self.failures;
-        spawn::anywhere(async move {
-            let selection =
-                if all { TopicSelection::All } else { TopicSelection::Names(&topics, auto_create) };
-            let mut result = cluster.refresh(selection).await;
-            if result.is_ok() && !unnamed.is_empty() {
-                result = cluster.refresh(TopicSelection::Ids(&unnamed)).await;
-            }
-            let metadata = cluster.metadata();
-            let incomplete = unnamed.iter().any(|id| metadata.topic_name(*id).is_none());
-            let incomplete = incomplete
-                || topics.iter().any(|topic| !metadata.has_leaders(topic))
-                || assigned.iter().any(|of| metadata.leader(&of.topic, of.partition).is_none());
-            if let Err(error) = &result {
-                tracing::warn!(%error, "metadata could not be refreshed");
-            }
-            if result.is_err() || incomplete {
-                cluster.clock().sleep(cluster.backoff().pause(failures, cluster.entropy())).await;
-            }
-            let _ = events.send(Event::Refreshed);
-        });
-    }
-
-    /// Asks for committed offsets and resets of partitions that have no position, all in one task.
-    fn find_positions(&mut self) {
-        let now = self.cluster.clock().now();
-        if self.is_positioning || self.retry_at.is_some_and(|at| at > now) {
-            return;
-        }
-        let wanted: Vec<(TopicPartition, u64, Position)> = self
-            .partitions
-            .iter()
-            .filter(|(_, reading)| !matches!(reading.position, Position::At(_)))
-            .map(|(partition, reading)| (partition.clone(), reading.version, reading.position))
-            .collect();
-        if wanted.is_empty() {
-            return;
-        }
-        self.is_positioning = true;
-        let (cluster, settings, events) = (self.cluster.clone(), self.settings.clone(), self.sender.clone());
-        let member = self.settings.is_consumer_protocol.then(|| self.current_identity());
-        spawn::anywhere(async move {
-            let member = member.map(|current| current());
-            let result = positions::find(&cluster, &settings, member.as_ref(), wanted).await;
-            let _ = events.send(Event::Positions(result));
-        });
-    }
-
-    fn take_positions(&mut self, result: Result<Vec<Found>, ClientError>) -> Result<(), ClientError> {
-        self.is_positioning = false;
-        match result {
-            Ok(found) => {
-                self.failures = 0;
-                self.retry_at = None;
-                let mut error = None;
-                for found in found {
-                    let reading = self.partitions.get_mut(&found.partition);
-                    let Some(reading) = reading.filter(|reading| reading.version == found.version) else {
-                        continue;
-                    };
-                    match found.result {
-                        Ok(offset) => reading.move_to(Position::At(offset)),
-                        Err(found) if found.is_retriable() => {
-                            self.retry_at = Some(self.cluster.clock().now() + Duration::from_millis(100))
-                        }
-                        Err(found) => error = Some(found),
-                    }
-                }
-                error.map_or(Ok(()), Err)
-            }
-            Err(error) => {
-                self.pause_after_failure();
-                let is_about_member = matches!(
-                    error.code(),
-                    Some(
-                        ErrorCode::StaleMemberEpoch
-                            | ErrorCode::UnknownMemberId
-                            | ErrorCode::FencedMemberEpoch
-                    )
-                );
-                let passes = error.is_retriable()
-                    || matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. })
-                    || (is_about_member && self.settings.is_consumer_protocol);
-                if passes { Ok(()) } else { Err(error) }
-            }
-        }
-    }
-
-    fn pause_after_failure(&mut self) {
-        let pause = self.cluster.backoff().pause(self.failures, self.cluster.entropy());
-        self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(self.cluster.clock().now() + pause);
-    }
-
     /// The offset of the next record that `poll` gives out of a partition, found out if need be.
     ///
     /// # Errors
@@ -508,7 +400,9 @@ impl Consumer {
                 let doing = format!("finding the position of {partition}");
                 return Err(ClientError::TimedOut { doing, after: limit, cause: None });
             }
+            self.keep_metadata();
             self.find_positions();
+            self.keep_refreshing();
             let wake = self.next_wake(deadline);
             tokio::select! {
                 biased;

@@ -158,50 +158,61 @@ pub(crate) async fn list_offsets(
 ) -> Result<ByPartition<ListedOffset>, ClientError> {
     let mut pending = specs.clone();
     let mut results = ByPartition::new();
-    let version_min = specs.values().map(|spec| spec.version_min()).max().unwrap_or(1);
-    let timeout_ms = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     let attempt = |pending: BTreeMap<TopicPartition, OffsetSpec>| async move {
         let (by_leader, mut found) = by_leader(cluster, &pending).await?;
         for (node, partitions) in by_leader {
-            let connection = cluster.connection(node).await?;
-            let version = connection.version_of::<ListOffsetsRequest>()?;
-            if version < version_min {
-                let error = klamm_net::client::ConnectionError::UnsupportedVersion {
-                    address: connection.address().to_owned(),
-                    api: "this kind of offset in ListOffsets",
-                };
-                return Err(error.into());
-            }
-            let request = ListOffsetsRequest {
-                replica_id: -1,
-                isolation_level: isolation.id(),
-                topics: by_topic(&partitions, |partition_index, spec| ListOffsetsPartition {
-                    partition_index,
-                    timestamp: spec.timestamp(),
-                    ..Default::default()
-                })
-                .map(|(name, partitions)| ListOffsetsTopic { name, partitions, ..Default::default() })
-                .collect(),
-                timeout_ms,
-                ..Default::default()
-            };
-            let answer = connection.call_version(&request, version, std::time::Duration::ZERO).await?;
-            for topic in answer.topics {
-                for partition in topic.partitions {
-                    let key = TopicPartition::new(&*topic.name, partition.partition_index);
-                    let result = ClientError::check(partition.error_code, None).map(|()| ListedOffset {
-                        offset: partition.offset,
-                        timestamp: partition.timestamp,
-                        leader_epoch: partition.leader_epoch,
-                    });
-                    found.insert(key, result);
-                }
-            }
+            found.extend(list_offsets_at(cluster, node, &partitions, isolation, limit).await?);
         }
         Ok(found)
     };
     per_partition_within(cluster, limit, "listing offsets", &mut pending, &mut results, attempt).await?;
     Ok(results)
+}
+
+/// Asks one leader for offsets of its partitions, once.
+pub(crate) async fn list_offsets_at(
+    cluster: &Cluster,
+    node: i32,
+    specs: &[(TopicPartition, OffsetSpec)],
+    isolation: IsolationLevel,
+    limit: std::time::Duration,
+) -> Result<ByPartition<ListedOffset>, ClientError> {
+    let connection = cluster.connection(node).await?;
+    let version = connection.version_of::<ListOffsetsRequest>()?;
+    if specs.iter().any(|(_, spec)| version < spec.version_min()) {
+        let error = klamm_net::client::ConnectionError::UnsupportedVersion {
+            address: connection.address().to_owned(),
+            api: "this kind of offset in ListOffsets",
+        };
+        return Err(error.into());
+    }
+    let request = ListOffsetsRequest {
+        replica_id: -1,
+        isolation_level: isolation.id(),
+        topics: by_topic(specs, |partition_index, spec| ListOffsetsPartition {
+            partition_index,
+            timestamp: spec.timestamp(),
+            ..Default::default()
+        })
+        .map(|(name, partitions)| ListOffsetsTopic { name, partitions, ..Default::default() })
+        .collect(),
+        timeout_ms: i32::try_from(limit.as_millis()).unwrap_or(i32::MAX),
+        ..Default::default()
+    };
+    let answer = connection.call_version(&request, version, std::time::Duration::ZERO).await?;
+    let mut found = ByPartition::new();
+    for topic in answer.topics {
+        for partition in topic.partitions {
+            let key = TopicPartition::new(&*topic.name, partition.partition_index);
+            let result = ClientError::check(partition.error_code, None).map(|()| ListedOffset {
+                offset: partition.offset,
+                timestamp: partition.timestamp,
+                leader_epoch: partition.leader_epoch,
+            });
+            found.insert(key, result);
+        }
+    }
+    Ok(found)
 }
 
 async fn per_partition<V: Copy, T, F: Future<Output = Result<ByPartition<T>, ClientError>>>(

@@ -107,6 +107,20 @@ impl Metadata {
         })
     }
 
+    /// Whether a topic or a leader is in here that `before` did not have, so that asking again was worth it.
+    pub(crate) fn tells_more_than(&self, before: &Self) -> bool {
+        self.topics.iter().any(|(name, topic)| {
+            let Some(known) = before.topics.get(name) else { return true };
+            let is_other = (known.id, known.error, known.partitions.len())
+                != (topic.id, topic.error, topic.partitions.len());
+            is_other
+                || topic.partitions.iter().any(|partition| {
+                    let leader = self.leader(name, partition.index);
+                    leader.is_some() && leader != before.leader(name, partition.index)
+                })
+        })
+    }
+
     /// The name of a topic id that was seen.
     pub fn topic_name(&self, id: Uuid) -> Option<&Arc<str>> {
         self.names.get(&id)

@@ -139,7 +139,6 @@ impl Fetcher {
         self.in_flight.remove(&asked.node);
         let mut findings = Findings::default();
         let session = self.sessions.entry(asked.node).or_default();
-        let retry_at = cluster.clock().now() + cluster.backoff().pause(0, cluster.entropy());
         let answer = match result.and_then(|answer| {
             ClientError::check(answer.error_code, None)?;
             Ok(answer)
@@ -161,7 +160,7 @@ impl Fetcher {
                     tracing::debug!(node = asked.node, %error, "a fetch failed");
                     for partition in asked.partitions.keys() {
                         if let Some(reading) = partitions.get_mut(partition) {
-                            reading.retry_at = Some(retry_at);
+                            reading.back_off(cluster);
                         }
                     }
                 }
@@ -183,15 +182,7 @@ impl Fetcher {
                 else {
                     continue;
                 };
-                reading.retry_at = None;
-                take_partition(
-                    &partition,
-                    reading,
-                    data,
-                    *offset,
-                    (cluster, settings, retry_at),
-                    &mut findings,
-                );
+                take_partition(&partition, reading, data, *offset, (cluster, settings), &mut findings);
             }
         }
         findings
@@ -219,7 +210,7 @@ fn take_partition(
     reading: &mut Reading,
     data: PartitionData,
     offset: i64,
-    (cluster, settings, retry_at): (&Cluster, &Settings, klamm_io::Instant),
+    (cluster, settings): (&Cluster, &Settings),
     findings: &mut Findings,
 ) {
     if reading.fetch_offset != offset {
@@ -231,7 +222,7 @@ fn take_partition(
         ErrorCode::OffsetOutOfRange => {
             // What was fetched before is still good; only its end lies outside the log.
             if !reading.buffered.is_empty() {
-                reading.retry_at = Some(retry_at);
+                reading.back_off(cluster);
                 return;
             }
             match reset_position(settings, cluster) {
@@ -253,7 +244,7 @@ fn take_partition(
         }
         code => {
             let error = ClientError::Broker { code, message: None };
-            reading.retry_at = Some(retry_at);
+            reading.back_off(cluster);
             if error.is_retriable() {
                 findings.is_metadata_old = true;
             } else {
@@ -262,6 +253,7 @@ fn take_partition(
             return;
         }
     }
+    reading.succeeded();
     reading.high_watermark = data.high_watermark;
     reading.last_stable_offset = data.last_stable_offset;
     if data.preferred_read_replica >= 0 {

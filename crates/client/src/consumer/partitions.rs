@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use klamm_io::Instant;
 use klamm_protocol::records::{BatchIter, RecordIter};
 
-use crate::{TopicPartition, admin::OffsetSpec};
+use crate::{TopicPartition, admin::OffsetSpec, cluster::Cluster};
 
 /// Where reading goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(super) struct Reading {
     /// A follower that the leader recommends (KIP-392), until then.
     pub(super) read_replica: Option<(i32, Instant)>,
     pub(super) retry_at: Option<Instant>,
+    /// Questions in a row that have failed.
+    failures: u32,
     pub(super) high_watermark: i64,
     pub(super) last_stable_offset: i64,
 }
@@ -67,6 +69,7 @@ impl Reading {
             buffered: VecDeque::new(),
             read_replica: None,
             retry_at: None,
+            failures: 0,
             high_watermark: -1,
             last_stable_offset: -1,
         }
@@ -78,10 +81,23 @@ impl Reading {
         self.version += 1;
         self.buffered.clear();
         self.buffered_bytes = 0;
-        self.retry_at = None;
+        self.succeeded();
         if let Position::At(offset) = position {
             self.fetch_offset = offset;
         }
+    }
+
+    /// Nothing is asked about the partition for a while, the longer the more often that has failed.
+    pub(super) fn back_off(&mut self, cluster: &Cluster) {
+        let pause = cluster.backoff().pause(self.failures, cluster.entropy());
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(cluster.clock().now() + pause);
+    }
+
+    /// What was asked has been answered.
+    pub(super) const fn succeeded(&mut self) {
+        self.failures = 0;
+        self.retry_at = None;
     }
 }
 

@@ -1,95 +1,182 @@
 //! Where to begin reading partitions: the committed offset, else what `auto.offset.reset` says.
+//!
+//! Committed offsets are asked for in one task for all partitions, offsets that resets lead to in one for each leader: a
+//! leader that cannot be reached keeps only its own partitions waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use klamm_io::spawn;
 use klamm_protocol::ErrorCode;
 
-use super::{fetcher::reset_position, group::Identity, offsets, partitions::Position, settings::Settings};
+use super::{Consumer, Event, fetcher::reset_position, offsets, partitions::Position};
 use crate::{
     ClientError, TopicPartition,
-    admin::{OffsetSpec, list_offsets},
-    cluster::Cluster,
+    admin::{ByPartition, ListedOffset, OffsetSpec, list_offsets_at},
 };
 
-/// The position of one partition, or why there is none yet.
-pub(super) struct Found {
-    pub(super) partition: TopicPartition,
-    /// The version of the position that was asked about.
-    pub(super) version: u64,
-    pub(super) result: Result<i64, ClientError>,
+/// Committed offsets, and the versions of the positions that they were asked for.
+pub(super) struct Committed {
+    asked: BTreeMap<TopicPartition, u64>,
+    result: Result<BTreeMap<TopicPartition, offsets::OffsetAndMetadata>, ClientError>,
 }
 
-/// Finds positions.
-pub(super) async fn find(
-    cluster: &Cluster,
-    settings: &Settings,
-    member: Option<&Identity>,
-    wanted: Vec<(TopicPartition, u64, Position)>,
-) -> Result<Vec<Found>, ClientError> {
-    let limit = cluster.api_timeout();
-    let mut found = Vec::new();
-    let mut resets: BTreeMap<TopicPartition, OffsetSpec> = BTreeMap::new();
-    let unknown: BTreeSet<TopicPartition> = wanted
-        .iter()
-        .filter(|(_, _, position)| *position == Position::Unknown)
-        .map(|(partition, _, _)| partition.clone())
-        .collect();
-    let committed = match &settings.group_id {
-        Some(group) if !unknown.is_empty() => {
-            offsets::fetch_as(cluster, group, member, Some(&unknown), true, limit).await?
+/// What a leader says of the offsets that resets lead to.
+pub(super) struct Listed {
+    node: i32,
+    asked: BTreeMap<TopicPartition, (u64, OffsetSpec)>,
+    result: Result<ByPartition<ListedOffset>, ClientError>,
+}
+
+impl Consumer {
+    /// Asks for the positions of partitions that have none.
+    pub(super) fn find_positions(&mut self) {
+        self.find_committed();
+        self.find_resets();
+    }
+
+    fn find_committed(&mut self) {
+        let now = self.cluster.clock().now();
+        if self.is_positioning || self.retry_at.is_some_and(|at| at > now) {
+            return;
         }
-        _ => BTreeMap::new(),
-    };
-    let version_of: BTreeMap<TopicPartition, u64> =
-        wanted.iter().map(|(partition, version, _)| (partition.clone(), *version)).collect();
-    for (partition, version, position) in wanted {
-        let reset = match (position, committed.get(&partition)) {
-            (_, Some(offset)) => {
-                found.push(Found { partition, version, result: Ok(offset.offset) });
+        let asked: BTreeMap<TopicPartition, u64> = self
+            .partitions
+            .iter()
+            .filter(|(_, reading)| reading.position == Position::Unknown)
+            .map(|(partition, reading)| (partition.clone(), reading.version))
+            .collect();
+        if asked.is_empty() {
+            return;
+        }
+        self.is_positioning = true;
+        let (cluster, settings, events) = (self.cluster.clone(), self.settings.clone(), self.sender.clone());
+        let member = self.settings.is_consumer_protocol.then(|| self.current_identity());
+        spawn::anywhere(async move {
+            let member = member.map(|current| current());
+            let wanted: BTreeSet<TopicPartition> = asked.keys().cloned().collect();
+            let limit = cluster.api_timeout();
+            let result = match &settings.group_id {
+                Some(group) => {
+                    offsets::fetch_as(&cluster, group, member.as_ref(), Some(&wanted), true, limit).await
+                }
+                None => Ok(BTreeMap::new()),
+            };
+            let _ = events.send(Event::Positions(Committed { asked, result }));
+        });
+    }
+
+    pub(super) fn take_committed(&mut self, answer: Committed) -> Result<(), ClientError> {
+        self.is_positioning = false;
+        let committed = match answer.result {
+            Ok(committed) => committed,
+            Err(error) => {
+                self.pause_after_failure();
+                let is_about_member = matches!(
+                    error.code(),
+                    Some(
+                        ErrorCode::StaleMemberEpoch
+                            | ErrorCode::UnknownMemberId
+                            | ErrorCode::FencedMemberEpoch
+                    )
+                );
+                let passes = passes(&error) || (is_about_member && self.settings.is_consumer_protocol);
+                return if passes { Ok(()) } else { Err(error) };
+            }
+        };
+        self.failures = 0;
+        self.retry_at = None;
+        let mut undefined = Vec::new();
+        for (partition, version) in answer.asked {
+            let reading = self.partitions.get_mut(&partition).filter(|reading| reading.version == version);
+            let Some(reading) = reading else { continue };
+            let position = match committed.get(&partition) {
+                Some(offset) => Some(Position::At(offset.offset)),
+                None => reset_position(&self.settings, &self.cluster),
+            };
+            match position {
+                Some(position) => reading.move_to(position),
+                None => undefined.push(partition),
+            }
+        }
+        if undefined.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = undefined.iter().map(ToString::to_string).collect();
+        let message = format!("Undefined offset with no reset policy for partitions: [{}]", names.join(", "));
+        Err(ClientError::Broker { code: ErrorCode::OffsetOutOfRange, message: Some(message) })
+    }
+
+    fn find_resets(&mut self) {
+        let metadata = self.cluster.metadata();
+        let now = self.cluster.clock().now();
+        let mut by_leader: BTreeMap<i32, BTreeMap<TopicPartition, (u64, OffsetSpec)>> = BTreeMap::new();
+        for (partition, reading) in self.partitions.iter() {
+            let Position::Reset(spec) = reading.position else { continue };
+            if reading.retry_at.is_some_and(|at| at > now) {
                 continue;
             }
-            (Position::Reset(spec), None) => Some(spec),
-            _ => match reset_position(settings, cluster) {
-                Some(Position::Reset(spec)) => Some(spec),
-                _ => None,
-            },
-        };
-        match reset {
-            Some(spec) => drop(resets.insert(partition, spec)),
-            None => {
-                let message = format!("Undefined offset with no reset policy for partitions: [{partition}]");
-                let error = ClientError::Broker { code: ErrorCode::OffsetOutOfRange, message: Some(message) };
-                found.push(Found { partition, version, result: Err(error) });
+            match metadata.leader(&partition.topic, partition.partition) {
+                Some((leader, _)) => {
+                    let asked = by_leader.entry(leader).or_default();
+                    asked.insert(partition.clone(), (reading.version, spec));
+                }
+                None => self.refreshing.want(),
             }
         }
-    }
-    let (by_time, fixed): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        resets.into_iter().partition(|(_, spec)| matches!(spec, OffsetSpec::Timestamp(_)));
-    let mut listed = list(cluster, settings, fixed).await?;
-    // No record is that young: the end is what is left.
-    let mut to_end = BTreeMap::new();
-    for (partition, result) in list(cluster, settings, by_time).await? {
-        match result {
-            Ok(-1) => drop(to_end.insert(partition, OffsetSpec::Latest)),
-            result => drop(listed.insert(partition, result)),
+        for (node, asked) in by_leader {
+            if !self.listing.insert(node) {
+                continue;
+            }
+            let (cluster, events) = (self.cluster.clone(), self.sender.clone());
+            let isolation = self.settings.isolation;
+            spawn::anywhere(async move {
+                let wanted: Vec<(TopicPartition, OffsetSpec)> =
+                    asked.iter().map(|(partition, (_, spec))| (partition.clone(), *spec)).collect();
+                let limit = cluster.request_timeout();
+                let result = list_offsets_at(&cluster, node, &wanted, isolation, limit).await;
+                let _ = events.send(Event::Listed(Listed { node, asked, result }));
+            });
         }
     }
-    listed.extend(list(cluster, settings, to_end).await?);
-    for (partition, result) in listed {
-        let version = version_of.get(&partition).copied().unwrap_or_default();
-        found.push(Found { partition, version, result });
+
+    pub(super) fn take_listed(&mut self, answer: Listed) -> Result<(), ClientError> {
+        let Listed { node, asked, result } = answer;
+        self.listing.remove(&node);
+        let (listed, mut error) = match result {
+            Ok(listed) => (listed, None),
+            Err(error) => (BTreeMap::new(), Some(error).filter(|error| !passes(error))),
+        };
+        for (partition, (version, spec)) in asked {
+            let reading = self.partitions.get_mut(&partition).filter(|reading| reading.version == version);
+            let Some(reading) = reading else { continue };
+            match (listed.get(&partition), spec) {
+                // No record is that young: the end is what is left.
+                (Some(Ok(found)), OffsetSpec::Timestamp(_)) if found.offset < 0 => {
+                    reading.move_to(Position::Reset(OffsetSpec::Latest));
+                }
+                (Some(Ok(found)), _) => reading.move_to(Position::At(found.offset)),
+                (refused, _) => {
+                    reading.back_off(&self.cluster);
+                    self.refreshing.want();
+                    if let Some(Err(refused)) = refused
+                        && !passes(refused)
+                    {
+                        error = Some(refused.clone());
+                    }
+                }
+            }
+        }
+        error.map_or(Ok(()), Err)
     }
-    Ok(found)
+
+    pub(super) fn pause_after_failure(&mut self) {
+        let pause = self.cluster.backoff().pause(self.failures, self.cluster.entropy());
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(self.cluster.clock().now() + pause);
+    }
 }
 
-async fn list(
-    cluster: &Cluster,
-    settings: &Settings,
-    specs: BTreeMap<TopicPartition, OffsetSpec>,
-) -> Result<BTreeMap<TopicPartition, Result<i64, ClientError>>, ClientError> {
-    if specs.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let listed = list_offsets(cluster, &specs, settings.isolation, cluster.api_timeout()).await?;
-    Ok(listed.into_iter().map(|(partition, result)| (partition, result.map(|found| found.offset))).collect())
+/// Whether to go on asking, without the caller hearing of it.
+fn passes(error: &ClientError) -> bool {
+    error.is_retriable() || matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. })
 }

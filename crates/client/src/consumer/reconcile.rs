@@ -108,8 +108,11 @@ impl Consumer {
             }
         }
         if !unnamed.is_empty() {
-            self.membership.reconciling.unnamed = unnamed;
-            self.refresh_metadata();
+            if self.membership.reconciling.unnamed != unnamed {
+                self.membership.reconciling.unnamed = unnamed;
+                self.refreshing.renew();
+            }
+            self.refreshing.want();
             if revoked.is_empty() && added.is_empty() {
                 return;
             }

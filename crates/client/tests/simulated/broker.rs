@@ -1,9 +1,10 @@
 //! A broker that answers as a test tells it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use klamm_io::{
+    Clock,
     net::{Listener, SocketOptions, Stream},
     sim::{Host, Simulation},
     spawn,
@@ -29,6 +30,8 @@ pub(crate) const TOPIC_ID: Uuid = Uuid::from_bytes([7; 16]);
 pub(crate) enum Deed {
     /// Sends this.
     Answer(Box<AnyResponse>),
+    /// Sends this after a while; what comes on the same connection waits.
+    Later(Duration, Box<AnyResponse>),
     /// Closes the connection.
     Hangup,
 }
@@ -37,7 +40,7 @@ pub(crate) enum Deed {
 /// `play` is told of every request, but for those of ApiVersions.
 pub(crate) fn start(sim: &Simulation, id: u8, play: impl Fn(AnyRequest) -> Deed + 'static) {
     sim.start(Host(id), 2, move || serve(Arc::new(play)));
-    sim.run_for(std::time::Duration::from_millis(1));
+    sim.run_for(Duration::from_millis(1));
 }
 
 async fn serve(play: Arc<impl Fn(AnyRequest) -> Deed + 'static>) {
@@ -64,7 +67,14 @@ async fn talk(stream: Stream, play: Arc<impl Fn(AnyRequest) -> Deed>) {
             AnyRequest::ApiVersions(_) => Deed::Answer(Box::new(AnyResponse::ApiVersions(versions()))),
             request => play(request),
         };
-        let Deed::Answer(answer) = deed else { return };
+        let answer = match deed {
+            Deed::Answer(answer) => answer,
+            Deed::Later(wait, answer) => {
+                Clock::here().sleep(wait).await;
+                answer
+            }
+            Deed::Hangup => return,
+        };
         let bytes = encode(key, version, header.correlation_id, &answer);
         if stream.write_all(&mut [bytes]).await.is_err() {
             return;

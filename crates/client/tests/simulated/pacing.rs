@@ -6,12 +6,17 @@ use klamm_client::{
     producer::{Producer, ProducerRecord},
     share::ShareConsumer,
 };
+use klamm_io::sim::here;
 use klamm_protocol::{
     ApiKey,
     api::{
         AnyRequest, AnyResponse,
         find_coordinator::{Coordinator, FindCoordinatorResponse},
         init_producer_id::InitProducerIdResponse,
+        list_offsets::{
+            ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+            ListOffsetsTopic, ListOffsetsTopicResponse,
+        },
         share_group_heartbeat::{Assignment, ShareGroupHeartbeatResponse, TopicPartitions},
     },
 };
@@ -93,6 +98,90 @@ fn cluster(live: &'static [u8], leaders: &'static [i32]) -> impl Fn(AnyRequest) 
             }
             other => panic!("{other:?}"),
         }))
+    }
+}
+
+/// The requests that a broker hears of a consumer of all partitions in so long, with their times in milliseconds.
+fn heard_from_consumer(
+    leaders: &'static [i32],
+    position: Option<i64>,
+    duration: Duration,
+) -> Vec<(ApiKey, u128)> {
+    let sim = Simulation::new(1);
+    let heard = Noted::default();
+    let hears = Arc::clone(&heard);
+    start(&sim, 1, move |request| {
+        hears.lock().unwrap().push((request.key(), here().unwrap().1.as_millis()));
+        match request {
+            AnyRequest::ListOffsets(request) => listed(&request),
+            AnyRequest::Fetch(_) => Deed::Later(SECOND / 2, Box::new(AnyResponse::Fetch(<_>::default()))),
+            request => cluster(&[1], leaders)(request),
+        }
+    });
+    run(&sim, duration, move || async move {
+        let mut consumer = Consumer::new(&config(ClientKind::Consumer, &[])).unwrap();
+        let partitions = 0..leaders.len() as i32;
+        consumer.assign(partitions.clone().map(|partition| TopicPartition::new(TOPIC, partition)));
+        for partition in partitions {
+            if let Some(offset) = position {
+                consumer.seek(&TopicPartition::new(TOPIC, partition), offset).unwrap();
+            }
+        }
+        loop {
+            let _ = consumer.poll(SECOND).await;
+        }
+    });
+    let heard = heard.lock().unwrap().clone();
+    heard
+}
+
+/// Offset 0, whatever is asked for.
+fn listed(request: &ListOffsetsRequest) -> Deed {
+    let partition = |asked: &ListOffsetsPartition| ListOffsetsPartitionResponse {
+        partition_index: asked.partition_index,
+        ..Default::default()
+    };
+    let topic = |asked: &ListOffsetsTopic| ListOffsetsTopicResponse {
+        name: asked.name.clone(),
+        partitions: asked.partitions.iter().map(partition).collect(),
+        ..Default::default()
+    };
+    Deed::Answer(Box::new(AnyResponse::ListOffsets(ListOffsetsResponse {
+        topics: request.topics.iter().map(topic).collect(),
+        ..Default::default()
+    })))
+}
+
+#[test]
+fn metadata_is_asked_for_less_and_less_often_while_a_leader_is_missing() {
+    let cases: [(&'static [i32], Option<i64>); 5] = [
+        (&[-1], Some(0)),
+        (&[-1], None),
+        (&[-1, -1, -1, -1], Some(0)),
+        (&[-1, 1, -1, 1], Some(0)),
+        (&[-1, 1, -1, 1], None),
+    ];
+    for (leaders, position) in cases {
+        let heard = heard_from_consumer(leaders, position, 10 * SECOND);
+        let metadata = heard.iter().filter(|(key, _)| *key == ApiKey::Metadata);
+        let times: Vec<u128> = metadata.map(|(_, at)| *at).collect();
+        // After pauses of about 100, 100, 200, 400, 800 and then 1000 ms.
+        assert!((10..=18).contains(&times.len()), "{leaders:?} {position:?}: {times:?}");
+        let pauses: Vec<u128> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(
+            pauses.iter().all(|pause| (80..=1300).contains(pause)),
+            "{leaders:?} {position:?}: {times:?}"
+        );
+        assert!(pauses[5..].iter().all(|pause| *pause >= 640), "{leaders:?} {position:?}: {times:?}");
+    }
+}
+
+#[test]
+fn a_partition_without_a_leader_does_not_keep_others_waiting() {
+    let heard = heard_from_consumer(&[-1, 1], None, SECOND);
+    for key in [ApiKey::ListOffsets, ApiKey::Fetch] {
+        let (_, at) = heard.iter().find(|(found, _)| *found == key).unwrap();
+        assert!(*at < 100, "{key:?} after {at} ms");
     }
 }
 

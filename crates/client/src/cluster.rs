@@ -152,6 +152,11 @@ impl Cluster {
         self.inner.api_timeout
     }
 
+    /// `metadata.max.age.ms`.
+    pub(crate) fn metadata_age_max(&self) -> Duration {
+        self.inner.metadata_age_max
+    }
+
     /// Whether this client talks to controllers rather than to brokers.
     pub fn asks_controllers(&self) -> bool {
         self.inner.asks_controllers

@@ -16,6 +16,7 @@ mod reconcile;
 mod records;
 mod refreshing;
 mod settings;
+mod validation;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,13 +35,14 @@ use group::{HeartbeatNews, Identity, JoinFailed, Joined};
 use heartbeats::HeartNews;
 pub use offsets::OffsetAndMetadata;
 pub(crate) use offsets::{commit_alone as commit_offsets_once, fetch as fetch_offsets};
-use partitions::{Partitions, Position};
+use partitions::{Partitions, Place, Position};
 use positions::{Committed, Listed};
 use rebalance::Membership;
 pub use rebalance::RebalanceEvent;
 pub use records::ConsumerRecord;
 use refreshing::Refreshing;
 use settings::Settings;
+use validation::Validated;
 
 use crate::{
     ClientError, TopicPartition,
@@ -59,6 +61,7 @@ enum Event {
     Heart(HeartNews),
     Positions(Committed),
     Listed(Listed),
+    Validated(Validated),
     Committed(Identity, Result<(), ClientError>),
     /// Metadata was asked for; with `true` the answer tells something new.
     Refreshed(bool),
@@ -116,6 +119,8 @@ pub struct Consumer {
     is_positioning: bool,
     /// Leaders that are being asked for offsets.
     listing: BTreeSet<i32>,
+    /// Leaders that are being asked whether positions hold.
+    validating: BTreeSet<i32>,
     is_committing: bool,
     refreshing: Refreshing,
     retry_at: Option<Instant>,
@@ -145,6 +150,7 @@ impl Consumer {
             next_commit: None,
             is_positioning: false,
             listing: BTreeSet::new(),
+            validating: BTreeSet::new(),
             is_committing: false,
             refreshing: Refreshing::default(),
             retry_at: None,
@@ -263,8 +269,8 @@ impl Consumer {
     /// it at least every `max.poll.interval.ms`.
     ///
     /// # Errors
-    /// What no repetition can mend: a damaged batch, an offset outside the log with `auto.offset.reset=none`, a fenced
-    /// member, missing rights. The next call goes on where it can.
+    /// What no repetition can mend: a damaged batch, an offset outside the log with `auto.offset.reset=none`, a log that was cut
+    /// back below what was read with the same, a fenced member, missing rights. The next call goes on where it can.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Vec<ConsumerRecord>, ClientError> {
         if matches!(self.subscription, Subscription::None) {
             return Err(ClientError::Invalid(
@@ -282,8 +288,10 @@ impl Consumer {
             self.keep_membership().await;
             self.keep_committing();
             self.find_positions();
+            self.look_at_leaders();
+            self.validate_positions();
             let records = self.collect()?;
-            if self.fetcher.send(&self.cluster, &self.settings, &self.partitions, &self.sender) {
+            if self.fetcher.send(&self.cluster, &self.settings, &mut self.partitions, &self.sender) {
                 self.refreshing.want();
             }
             self.keep_refreshing();
@@ -324,7 +332,7 @@ impl Consumer {
                 if findings.is_metadata_old {
                     self.refreshing.want();
                 }
-                findings.error.map_or(Ok(()), Err)
+                findings.into_result()
             }
             Event::Joined(result) => self.take_joined(*result).await,
             Event::Named(member_id) => {
@@ -335,6 +343,7 @@ impl Consumer {
             Event::Heartbeat(identity, news) => self.take_heartbeat(&identity, news),
             Event::Positions(answer) => self.take_committed(answer),
             Event::Listed(answer) => self.take_listed(answer),
+            Event::Validated(answer) => self.take_validated(answer),
             Event::Committed(identity, result) => {
                 self.is_committing = false;
                 if let Err(error) = result {
@@ -392,9 +401,10 @@ impl Consumer {
         let clock = self.cluster.clock();
         let deadline = clock.now() + limit;
         loop {
+            self.look_at_leaders();
             let reading = self.partitions.get(partition).ok_or_else(|| not_assigned(partition))?;
-            if let Position::At(offset) = reading.position {
-                return Ok(offset);
+            if let Some(place) = reading.valid() {
+                return Ok(place.offset);
             }
             if clock.now() >= deadline {
                 let doing = format!("finding the position of {partition}");
@@ -402,6 +412,7 @@ impl Consumer {
             }
             self.keep_metadata();
             self.find_positions();
+            self.validate_positions();
             self.keep_refreshing();
             let wake = self.next_wake(deadline);
             tokio::select! {
@@ -417,7 +428,7 @@ impl Consumer {
     /// # Errors
     /// If the partition is not assigned.
     pub fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), ClientError> {
-        self.move_to(partition, Position::At(offset))
+        self.move_to(partition, Position::At(Place::at(offset)))
     }
 
     /// Goes on reading a partition at the offset that `spec` stands for when it is found out.

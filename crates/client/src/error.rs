@@ -6,6 +6,8 @@ use klamm_config::client::ClientConfigError;
 use klamm_net::client::ConnectionError;
 use klamm_protocol::ErrorCode;
 
+use crate::TopicPartition;
+
 /// An operation of a client failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
@@ -56,6 +58,12 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Logs were cut back below what was read of them, and `auto.offset.reset` is none (KIP-320). To go on, seek.
+    #[error("{}", truncation_text(truncations))]
+    LogTruncated {
+        /// The partitions that are known to be so.
+        truncations: Vec<Truncation>,
+    },
     /// The transaction failed; after `abort_transaction` another can be begun with the same producer (KIP-1050).
     #[error("{cause}")]
     TransactionAbortable {
@@ -71,6 +79,20 @@ pub enum ClientError {
     /// The client was closed.
     #[error("the client is closed")]
     Closed,
+}
+
+/// A partition whose log was cut back below what was read of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truncation {
+    /// Which.
+    pub partition: TopicPartition,
+    /// The offset after the last record that was read.
+    pub offset: i64,
+    /// The leader epoch of that record.
+    pub leader_epoch: i32,
+    /// The first offset that is known to differ from what was read, and the leader epoch of the record before it. `None`
+    /// if nothing is known to be the same.
+    pub diverging: Option<(i64, i32)>,
 }
 
 impl ClientError {
@@ -92,6 +114,7 @@ impl ClientError {
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Broker { code, .. } => Some(*code),
+            Self::LogTruncated { .. } => Some(ErrorCode::OffsetOutOfRange),
             Self::TransactionAbortable { cause } | Self::ProducerFatal { cause } => cause.code(),
             _ => None,
         }
@@ -115,6 +138,19 @@ impl ClientError {
             _ => false,
         }
     }
+}
+
+fn truncation_text(truncations: &[Truncation]) -> String {
+    let texts = truncations.iter().map(|Truncation { partition, offset, leader_epoch, diverging }| {
+        let now = match diverging {
+            Some((offset, epoch)) => format!("differs from offset {offset} (leader epoch {epoch}) on"),
+            None => "has nothing of that epoch or before".to_owned(),
+        };
+        format!(
+            "the log of partition {partition} was cut back: it was read up to offset {offset} (leader epoch {leader_epoch}) and now {now}"
+        )
+    });
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 fn broker_text(code: ErrorCode, message: Option<&str>) -> String {

@@ -27,7 +27,7 @@ pub mod producer;
 pub mod share;
 
 pub use cluster::Cluster;
-pub use error::ClientError;
+pub use error::{ClientError, Truncation};
 pub use klamm_config::client::{ClientConfig, ClientConfigError, ClientKind};
 
 /// One partition of one topic.

@@ -15,6 +15,12 @@ use klamm_io::sim::{Host, Simulation};
 mod broker;
 #[path = "simulated/pacing.rs"]
 mod pacing;
+#[path = "simulated/read_replicas.rs"]
+mod read_replicas;
+#[path = "simulated/truncation.rs"]
+mod truncation;
+#[path = "simulated/world.rs"]
+mod world;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -81,6 +81,9 @@ pub(crate) fn partition_order<T>(items: Vec<T>, key: impl Fn(&T) -> &TopicPartit
 pub(crate) fn error_text(error: &ClientError) -> String {
     match error {
         ClientError::Broker { code, .. } => format!("{}: {error}", exception_class(*code)),
+        ClientError::LogTruncated { .. } => {
+            format!("org.apache.kafka.clients.consumer.LogTruncationException: {error}")
+        }
         _ => error.to_string(),
     }
 }

@@ -161,7 +161,8 @@ pub(crate) async fn list_offsets(
     let attempt = |pending: BTreeMap<TopicPartition, OffsetSpec>| async move {
         let (by_leader, mut found) = by_leader(cluster, &pending).await?;
         for (node, partitions) in by_leader {
-            found.extend(list_offsets_at(cluster, node, &partitions, isolation, limit).await?);
+            let specs: Vec<_> = partitions.into_iter().map(|(key, spec)| (key, (spec, -1))).collect();
+            found.extend(list_offsets_at(cluster, node, &specs, isolation, limit).await?);
         }
         Ok(found)
     };
@@ -169,17 +170,18 @@ pub(crate) async fn list_offsets(
     Ok(results)
 }
 
-/// Asks one leader for offsets of its partitions, once.
+/// Asks one leader for offsets of its partitions, once. It refuses if it does not lead in the epoch that is given; with
+/// -1 it does not look (KIP-320).
 pub(crate) async fn list_offsets_at(
     cluster: &Cluster,
     node: i32,
-    specs: &[(TopicPartition, OffsetSpec)],
+    specs: &[(TopicPartition, (OffsetSpec, i32))],
     isolation: IsolationLevel,
     limit: std::time::Duration,
 ) -> Result<ByPartition<ListedOffset>, ClientError> {
     let connection = cluster.connection(node).await?;
     let version = connection.version_of::<ListOffsetsRequest>()?;
-    if specs.iter().any(|(_, spec)| version < spec.version_min()) {
+    if specs.iter().any(|(_, (spec, _))| version < spec.version_min()) {
         let error = klamm_net::client::ConnectionError::UnsupportedVersion {
             address: connection.address().to_owned(),
             api: "this kind of offset in ListOffsets",
@@ -189,8 +191,9 @@ pub(crate) async fn list_offsets_at(
     let request = ListOffsetsRequest {
         replica_id: -1,
         isolation_level: isolation.id(),
-        topics: by_topic(specs, |partition_index, spec| ListOffsetsPartition {
+        topics: by_topic(specs, |partition_index, (spec, current_leader_epoch)| ListOffsetsPartition {
             partition_index,
+            current_leader_epoch,
             timestamp: spec.timestamp(),
             ..Default::default()
         })

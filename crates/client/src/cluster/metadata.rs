@@ -11,10 +11,14 @@ use klamm_protocol::{
 };
 
 use super::Cluster;
-use crate::ClientError;
+use crate::{ClientError, TopicPartition};
 
 /// What DescribeCluster calls controllers (KIP-919).
 pub(crate) const CONTROLLER_ENDPOINTS: i8 = 2;
+
+/// The version of brokers whose metadata has the right leader epochs. Older ones may tell stale ones (KAFKA-9212), with
+/// which nothing could be fetched.
+const RELIABLE_LEADER_EPOCHS: i16 = 9;
 
 /// A view of the cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -119,6 +123,12 @@ impl Metadata {
                     leader.is_some() && leader != before.leader(name, partition.index)
                 })
         })
+    }
+
+    /// Whether a live broker has this partition on a disk that is not offline.
+    pub(crate) fn has_replica(&self, of: &TopicPartition, node: i32) -> bool {
+        let found = self.topics.get(&of.topic).and_then(|topic| topic.partition(of.partition));
+        self.brokers.contains_key(&node) && found.is_some_and(|found| !found.offline.contains(&node))
     }
 
     /// The name of a topic id that was seen.
@@ -248,8 +258,15 @@ impl Cluster {
             allow_auto_topic_creation: auto_create,
             ..Default::default()
         };
-        let answer = self.call_any(&request).await?;
+        let connection = self.any_connection().await?;
+        let version = connection.version_of::<MetadataRequest>()?;
+        let mut answer = connection.call_version(&request, version, Duration::ZERO).await?;
         ClientError::check(answer.error_code, None)?;
+        if version < RELIABLE_LEADER_EPOCHS {
+            for partition in answer.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                partition.leader_epoch = -1;
+            }
+        }
         let now = self.inner.clock.now();
         let mut state = self.state();
         let mut metadata = (*state.metadata).clone();

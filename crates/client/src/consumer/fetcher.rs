@@ -19,18 +19,19 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     Event,
-    partitions::{Fetched, Partitions, Position, Reading},
+    partitions::{Fetched, Partitions, Place, Position, Reading},
     settings::{ResetPolicy, Settings},
+    validation::{self, EpochEnd},
 };
 use crate::{
-    ClientError, TopicPartition,
+    ClientError, TopicPartition, Truncation,
     cluster::{Cluster, Metadata},
 };
 
 /// The last version that names topics rather than giving their ids.
 const FETCH_WITH_NAMES: i16 = 12;
-/// How long a recommended replica is read from before the leader is asked again.
-const READ_REPLICA_FOR: Duration = Duration::from_secs(300);
+/// From this version on requests say which epoch the last record had (KIP-595).
+const FETCH_WITH_LAST_EPOCH: i16 = 12;
 
 /// What was asked of one broker.
 pub(super) struct Asked {
@@ -75,44 +76,61 @@ pub(super) struct Findings {
     pub(super) is_metadata_old: bool,
     /// A partition whose position lies outside its log while `auto.offset.reset=none`, or another final error.
     pub(super) error: Option<ClientError>,
+    /// Partitions whose logs were cut back, of which the caller has to hear.
+    pub(super) truncations: Vec<Truncation>,
+}
+
+impl Findings {
+    pub(super) fn into_result(self) -> Result<(), ClientError> {
+        let Self { error, truncations, .. } = self;
+        if !truncations.is_empty() {
+            return Err(ClientError::LogTruncated { truncations });
+        }
+        error.map_or(Ok(()), Err)
+    }
 }
 
 impl Fetcher {
     /// Starts a fetch at every broker that has none under way and leads partitions that want records. Says whether a
-    /// leader is missing.
+    /// leader is missing, or a replica that was recommended.
     pub(super) fn send(
         &mut self,
         cluster: &Cluster,
         settings: &Settings,
-        partitions: &Partitions,
+        partitions: &mut Partitions,
         events: &UnboundedSender<Event>,
     ) -> bool {
         let metadata = cluster.metadata();
         let now = cluster.clock().now();
         let mut by_node: BTreeMap<i32, Vec<(TopicPartition, FetchPartition, u64)>> = BTreeMap::new();
-        let mut is_leaderless = false;
+        let mut is_metadata_old = false;
         if buffered_bytes(partitions) > settings.fetch_bytes_max.max(1) as usize {
             return false;
         }
-        for (partition, reading) in partitions.iter() {
+        for (partition, reading) in partitions.iter_mut() {
             if !wants_records(reading, settings) || reading.retry_at.is_some_and(|at| at > now) {
                 continue;
             }
-            let Some((leader, epoch)) = metadata.leader(&partition.topic, partition.partition) else {
-                is_leaderless = true;
+            let leader = metadata.leader(&partition.topic, partition.partition);
+            let Some((leader, epoch)) = leader.filter(|leader| reading.leader == Some(*leader)) else {
+                is_metadata_old = true;
                 continue;
             };
-            let replica = reading
-                .read_replica
-                .filter(|(node, until)| *until > now && metadata.brokers.contains_key(node));
             let fetch = FetchPartition {
                 partition: partition.partition,
                 current_leader_epoch: epoch,
-                fetch_offset: reading.fetch_offset,
+                fetch_offset: reading.next.offset,
+                last_fetched_epoch: reading.next.epoch,
                 partition_max_bytes: settings.partition_bytes,
                 ..Default::default()
             };
-            let node = replica.map_or(leader, |(node, _)| node);
+            let replica = reading.read_replica.filter(|(_, until)| *until > now).map(|(node, _)| node);
+            let is_there = replica.is_none_or(|node| metadata.has_replica(partition, node));
+            is_metadata_old |= !is_there;
+            let node = replica.filter(|_| is_there).unwrap_or(leader);
+            if node == leader {
+                reading.read_replica = None;
+            }
             by_node.entry(node).or_default().push((partition.clone(), fetch, reading.version));
         }
         for (node, wanted) in by_node {
@@ -124,7 +142,7 @@ impl Fetcher {
             let with_ids = session.with_ids;
             spawn::anywhere(exchange(cluster.clone(), request, asked, with_ids, events.clone()));
         }
-        is_leaderless
+        is_metadata_old
     }
 
     /// Takes an answer into the partitions.
@@ -160,6 +178,7 @@ impl Fetcher {
                     tracing::debug!(node = asked.node, %error, "a fetch failed");
                     for partition in asked.partitions.keys() {
                         if let Some(reading) = partitions.get_mut(partition) {
+                            reading.read_replica = None;
                             reading.back_off(cluster);
                         }
                     }
@@ -200,7 +219,7 @@ fn buffered_bytes(partitions: &Partitions) -> usize {
 
 /// Whether to ask for more of a partition: up to one answer is fetched ahead of the one being given out.
 fn wants_records(reading: &Reading, settings: &Settings) -> bool {
-    matches!(reading.position, Position::At(_))
+    reading.valid().is_some()
         && !reading.is_paused
         && reading.buffered_bytes <= settings.partition_bytes.max(1) as usize / 2
 }
@@ -213,56 +232,31 @@ fn take_partition(
     (cluster, settings): (&Cluster, &Settings),
     findings: &mut Findings,
 ) {
-    if reading.fetch_offset != offset {
+    if reading.next.offset != offset || reading.is_in_doubt {
         return;
     }
-    match ErrorCode::from_code(data.error_code) {
-        ErrorCode::None => {}
-        ErrorCode::OffsetOutOfRange if reading.read_replica.take().is_some() => return,
-        ErrorCode::OffsetOutOfRange => {
-            // What was fetched before is still good; only its end lies outside the log.
-            if !reading.buffered.is_empty() {
-                reading.back_off(cluster);
-                return;
-            }
-            match reset_position(settings, cluster) {
-                Some(position) => {
-                    tracing::info!(%partition, offset, "the position is outside the log and is reset");
-                    reading.move_to(position);
-                }
-                None => {
-                    let message = format!(
-                        "Offset {offset} of partition {partition} is out of range and auto.offset.reset is none"
-                    );
-                    findings.error = Some(ClientError::Broker {
-                        code: ErrorCode::OffsetOutOfRange,
-                        message: Some(message),
-                    });
-                }
-            }
-            return;
-        }
-        code => {
-            let error = ClientError::Broker { code, message: None };
-            reading.back_off(cluster);
-            if error.is_retriable() {
-                findings.is_metadata_old = true;
-            } else {
-                findings.error = Some(error);
-            }
-            return;
-        }
+    let code = ErrorCode::from_code(data.error_code);
+    if code != ErrorCode::None {
+        take_refusal(partition, reading, code, (cluster, settings), findings);
+        return;
     }
     reading.succeeded();
     reading.high_watermark = data.high_watermark;
     reading.last_stable_offset = data.last_stable_offset;
-    if data.preferred_read_replica >= 0 {
-        let until = cluster.clock().now() + READ_REPLICA_FOR;
+    if data.diverging_epoch.epoch >= 0 || data.diverging_epoch.end_offset >= 0 {
+        let found =
+            EpochEnd { epoch: data.diverging_epoch.epoch, end_offset: data.diverging_epoch.end_offset };
+        take_divergence(partition, reading, found, (cluster, settings), findings);
+        return;
+    }
+    let is_known = reading.read_replica.is_some_and(|(node, _)| node == data.preferred_read_replica);
+    if data.preferred_read_replica >= 0 && !is_known {
+        let until = cluster.clock().now() + cluster.metadata_age_max();
         reading.read_replica = Some((data.preferred_read_replica, until));
     }
     let Some(Records::Bytes(bytes)) = data.records else { return };
     if let Some(next) = end_of(&bytes) {
-        reading.fetch_offset = next.max(offset);
+        reading.next = if next.offset > offset { next } else { Place { offset, ..reading.next } };
         reading.buffered_bytes += bytes.len();
         let aborted = data.aborted_transactions.unwrap_or_default();
         let aborted = aborted.iter().map(|txn| (txn.first_offset, txn.producer_id)).collect();
@@ -270,13 +264,84 @@ fn take_partition(
     }
 }
 
-/// The offset after the last whole batch. A damaged batch ends the walk, and is met again when records are taken.
-fn end_of(bytes: &Bytes) -> Option<i64> {
+fn take_refusal(
+    partition: &TopicPartition,
+    reading: &mut Reading,
+    code: ErrorCode,
+    (cluster, settings): (&Cluster, &Settings),
+    findings: &mut Findings,
+) {
+    let offset = reading.next.offset;
+    match code {
+        // A follower may not have as much as the leader.
+        ErrorCode::OffsetOutOfRange if reading.read_replica.take().is_some() => {}
+        // What was fetched before is still good; only its end lies outside the log.
+        ErrorCode::OffsetOutOfRange if !reading.buffered.is_empty() => reading.back_off(cluster),
+        ErrorCode::OffsetOutOfRange => match reset_position(settings, cluster) {
+            Some(position) => {
+                tracing::info!(%partition, offset, "the position is outside the log and is reset");
+                reading.move_to(position);
+            }
+            None => {
+                let message = format!(
+                    "Offset {offset} of partition {partition} is out of range and auto.offset.reset is none"
+                );
+                findings.error = Some(ClientError::Broker { code, message: Some(message) });
+            }
+        },
+        code => {
+            let error = ClientError::Broker { code, message: None };
+            reading.back_off(cluster);
+            if code != ErrorCode::UnknownLeaderEpoch {
+                reading.read_replica = None;
+            }
+            if error.is_retriable() {
+                findings.is_metadata_old = true;
+            } else {
+                findings.error = Some(error);
+            }
+        }
+    }
+}
+
+/// The leader's log differs from what was read of it.
+fn take_divergence(
+    partition: &TopicPartition,
+    reading: &mut Reading,
+    found: EpochEnd,
+    (cluster, settings): (&Cluster, &Settings),
+    findings: &mut Findings,
+) {
+    let Position::At(place) = reading.position else { return };
+    let was_buffered = reading.next != place;
+    reading.drop_buffered();
+    reading.doubt();
+    // Of what was only fetched the caller knows nothing: the leader is asked about the position.
+    if was_buffered {
+        return;
+    }
+    if !reading.is_in_doubt {
+        // Nobody has asked, since no epoch is known: the broker is mistaken.
+        reading.back_off(cluster);
+        return;
+    }
+    if let Some(truncation) = validation::settle(partition, reading, found, (cluster, settings)) {
+        findings.truncations.push(truncation);
+    } else if reading.valid() == Some(place) {
+        // The offsets are there, in an older epoch than they were read in. Asked about again, it would be said again.
+        reading.trust(Place { epoch: found.epoch, ..place });
+    }
+}
+
+/// The place after the last whole batch. A damaged batch ends the walk, and is met again when records are taken.
+fn end_of(bytes: &Bytes) -> Option<Place> {
     let mut end = None;
     for batch in BatchIter::new(bytes.clone()) {
         match batch {
-            Ok(batch) => end = Some(batch.next_offset()),
-            Err(_) => return end.or(Some(i64::MIN)),
+            Ok(batch) => {
+                end = Some(Place { offset: batch.next_offset(), epoch: batch.partition_leader_epoch });
+            }
+            Err(_) => return end.or(Some(Place::at(i64::MIN))),
         }
     }
     end
@@ -386,13 +451,18 @@ async fn exchange(
 async fn fetch(
     cluster: &Cluster,
     node: i32,
-    request: FetchRequest,
+    mut request: FetchRequest,
     with_ids: bool,
 ) -> Result<FetchResponse, ClientError> {
     let connection = cluster.connection(node).await?;
     let mut version = connection.version_of::<FetchRequest>()?;
     if !with_ids {
         version = version.min(FETCH_WITH_NAMES);
+    }
+    if version < FETCH_WITH_LAST_EPOCH {
+        for partition in request.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            partition.last_fetched_epoch = -1;
+        }
     }
     let wait = Duration::from_millis(request.max_wait_ms.max(0).unsigned_abs().into());
     Ok(connection.call_version(&request, version, wait).await?)

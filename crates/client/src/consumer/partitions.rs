@@ -14,15 +14,35 @@ pub(super) enum Position {
     Unknown,
     /// An offset has to be found.
     Reset(OffsetSpec),
-    /// The offset of the next record to give out.
-    At(i64),
+    /// The next record to give out.
+    At(Place),
+}
+
+/// A place between two records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The offset of the next record.
+    pub(super) offset: i64,
+    /// The leader epoch of the record before it, as far as it was read; else -1 (KIP-320).
+    pub(super) epoch: i32,
+}
+
+impl Place {
+    /// An offset of which nothing else is known.
+    pub(super) const fn at(offset: i64) -> Self {
+        Self { offset, epoch: -1 }
+    }
 }
 
 /// One assigned partition.
 pub(super) struct Reading {
     pub(super) position: Position,
-    /// The offset to fetch next: what lies between the position and it is buffered.
-    pub(super) fetch_offset: i64,
+    /// What to fetch next: what lies between the position and it is buffered.
+    pub(super) next: Place,
+    /// The leader that the position was last looked at for, and its epoch.
+    pub(super) leader: Option<(i32, i32)>,
+    /// Whether the leader has to be asked if the position lies in its log at all, before anything is fetched.
+    pub(super) is_in_doubt: bool,
     /// Raised when the position is changed from outside, so that answers to older questions are not taken.
     pub(super) version: u64,
     pub(super) is_paused: bool,
@@ -62,7 +82,9 @@ impl Reading {
     fn new() -> Self {
         Self {
             position: Position::Unknown,
-            fetch_offset: -1,
+            next: Place::at(-1),
+            leader: None,
+            is_in_doubt: false,
             version: 0,
             is_paused: false,
             buffered_bytes: 0,
@@ -78,13 +100,65 @@ impl Reading {
     /// Goes on elsewhere; what is buffered is dropped.
     pub(super) fn move_to(&mut self, position: Position) {
         self.position = position;
+        self.leader = None;
+        self.is_in_doubt = false;
+        self.read_replica = None;
+        self.drop_buffered();
+    }
+
+    /// Drops what is buffered, and what comes in answer to questions that were asked before.
+    pub(super) fn drop_buffered(&mut self) {
         self.version += 1;
         self.buffered.clear();
         self.buffered_bytes = 0;
         self.succeeded();
-        if let Position::At(offset) = position {
-            self.fetch_offset = offset;
+        if let Position::At(place) = self.position {
+            self.next = place;
         }
+    }
+
+    /// The position, if it can be read from and committed.
+    pub(super) fn valid(&self) -> Option<Place> {
+        match self.position {
+            Position::At(place) if !self.is_in_doubt => Some(place),
+            _ => None,
+        }
+    }
+
+    /// This broker leads, in this epoch. If that is another leader than before, its log may lack what was read (KIP-320).
+    pub(super) fn led_by(&mut self, leader: i32, epoch: i32) {
+        let Position::At(place) = self.position else { return };
+        // Records were read in later epochs: whoever says so is behind.
+        let is_stale = epoch >= 0 && epoch < place.epoch;
+        if is_stale || self.leader == Some((leader, epoch)) {
+            return;
+        }
+        self.leader = Some((leader, epoch));
+        self.read_replica = None;
+        self.succeeded();
+        if epoch >= 0 {
+            self.doubt();
+        }
+    }
+
+    /// What is buffered may not be in the log any more, and the position may lie outside of it.
+    pub(super) fn doubt(&mut self) {
+        let Position::At(place) = self.position else { return };
+        if place.epoch >= 0 {
+            self.is_in_doubt = true;
+            self.drop_buffered();
+        }
+    }
+
+    /// Goes on at this place of the leader's log.
+    pub(super) fn trust(&mut self, place: Place) {
+        let Position::At(before) = self.position else { return };
+        self.is_in_doubt = false;
+        self.position = Position::At(place);
+        if before != place {
+            self.drop_buffered();
+        }
+        self.succeeded();
     }
 
     /// Nothing is asked about the partition for a while, the longer the more often that has failed.
@@ -133,6 +207,10 @@ impl Partitions {
         self.map.iter()
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&TopicPartition, &mut Reading)> {
+        self.map.iter_mut()
+    }
+
     pub(super) fn keys(&self) -> BTreeSet<TopicPartition> {
         self.map.keys().cloned().collect()
     }
@@ -151,13 +229,7 @@ impl Partitions {
     }
 
     /// Positions that can be committed.
-    pub(super) fn positions(&self) -> BTreeMap<TopicPartition, i64> {
-        self.map
-            .iter()
-            .filter_map(|(partition, reading)| match reading.position {
-                Position::At(offset) => Some((partition.clone(), offset)),
-                _ => None,
-            })
-            .collect()
+    pub(super) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Place)> {
+        self.map.iter().filter_map(|(partition, reading)| Some((partition, reading.valid()?)))
     }
 }

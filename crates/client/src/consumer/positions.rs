@@ -8,7 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_io::spawn;
 use klamm_protocol::ErrorCode;
 
-use super::{Consumer, Event, fetcher::reset_position, offsets, partitions::Position};
+use super::{
+    Consumer, Event,
+    fetcher::reset_position,
+    offsets,
+    partitions::{Place, Position},
+};
 use crate::{
     ClientError, TopicPartition,
     admin::{ByPartition, ListedOffset, OffsetSpec, list_offsets_at},
@@ -20,10 +25,13 @@ pub(super) struct Committed {
     result: Result<BTreeMap<TopicPartition, offsets::OffsetAndMetadata>, ClientError>,
 }
 
+/// What a partition's offset is asked for: the version of its position, where it leads, the leader's epoch.
+type Asked = (u64, OffsetSpec, i32);
+
 /// What a leader says of the offsets that resets lead to.
 pub(super) struct Listed {
     node: i32,
-    asked: BTreeMap<TopicPartition, (u64, OffsetSpec)>,
+    asked: BTreeMap<TopicPartition, Asked>,
     result: Result<ByPartition<ListedOffset>, ClientError>,
 }
 
@@ -90,7 +98,10 @@ impl Consumer {
             let reading = self.partitions.get_mut(&partition).filter(|reading| reading.version == version);
             let Some(reading) = reading else { continue };
             let position = match committed.get(&partition) {
-                Some(offset) => Some(Position::At(offset.offset)),
+                Some(found) => {
+                    let epoch = found.leader_epoch.max(-1);
+                    Some(Position::At(Place { offset: found.offset, epoch }))
+                }
                 None => reset_position(&self.settings, &self.cluster),
             };
             match position {
@@ -109,16 +120,16 @@ impl Consumer {
     fn find_resets(&mut self) {
         let metadata = self.cluster.metadata();
         let now = self.cluster.clock().now();
-        let mut by_leader: BTreeMap<i32, BTreeMap<TopicPartition, (u64, OffsetSpec)>> = BTreeMap::new();
+        let mut by_leader: BTreeMap<i32, BTreeMap<TopicPartition, Asked>> = BTreeMap::new();
         for (partition, reading) in self.partitions.iter() {
             let Position::Reset(spec) = reading.position else { continue };
             if reading.retry_at.is_some_and(|at| at > now) {
                 continue;
             }
             match metadata.leader(&partition.topic, partition.partition) {
-                Some((leader, _)) => {
+                Some((leader, epoch)) => {
                     let asked = by_leader.entry(leader).or_default();
-                    asked.insert(partition.clone(), (reading.version, spec));
+                    asked.insert(partition.clone(), (reading.version, spec, epoch));
                 }
                 None => self.refreshing.want(),
             }
@@ -130,8 +141,10 @@ impl Consumer {
             let (cluster, events) = (self.cluster.clone(), self.sender.clone());
             let isolation = self.settings.isolation;
             spawn::anywhere(async move {
-                let wanted: Vec<(TopicPartition, OffsetSpec)> =
-                    asked.iter().map(|(partition, (_, spec))| (partition.clone(), *spec)).collect();
+                let wanted: Vec<(TopicPartition, (OffsetSpec, i32))> = asked
+                    .iter()
+                    .map(|(partition, (_, spec, epoch))| (partition.clone(), (*spec, *epoch)))
+                    .collect();
                 let limit = cluster.request_timeout();
                 let result = list_offsets_at(&cluster, node, &wanted, isolation, limit).await;
                 let _ = events.send(Event::Listed(Listed { node, asked, result }));
@@ -146,7 +159,7 @@ impl Consumer {
             Ok(listed) => (listed, None),
             Err(error) => (BTreeMap::new(), Some(error).filter(|error| !passes(error))),
         };
-        for (partition, (version, spec)) in asked {
+        for (partition, (version, spec, _)) in asked {
             let reading = self.partitions.get_mut(&partition).filter(|reading| reading.version == version);
             let Some(reading) = reading else { continue };
             match (listed.get(&partition), spec) {
@@ -154,7 +167,7 @@ impl Consumer {
                 (Some(Ok(found)), OffsetSpec::Timestamp(_)) if found.offset < 0 => {
                     reading.move_to(Position::Reset(OffsetSpec::Latest));
                 }
-                (Some(Ok(found)), _) => reading.move_to(Position::At(found.offset)),
+                (Some(Ok(found)), _) => reading.move_to(Position::At(Place::at(found.offset))),
                 (refused, _) => {
                     reading.back_off(&self.cluster);
                     self.refreshing.want();
@@ -177,6 +190,6 @@ impl Consumer {
 }
 
 /// Whether to go on asking, without the caller hearing of it.
-fn passes(error: &ClientError) -> bool {
+pub(super) fn passes(error: &ClientError) -> bool {
     error.is_retriable() || matches!(error, ClientError::Unreachable { .. } | ClientError::TimedOut { .. })
 }

@@ -12,6 +12,7 @@ use super::{
     Consumer, Event, OffsetAndMetadata, Subscription,
     group::{self, HeartbeatNews, Identity, JoinFailed, JoinOrder, Joined, Pulse},
     offsets,
+    partitions::Place,
     reconcile::Reconciling,
 };
 use crate::{ClientError, TopicPartition};
@@ -291,7 +292,12 @@ impl Consumer {
 
     pub(super) fn offsets_to_commit(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         let positions = self.partitions.positions();
-        positions.into_iter().map(|(partition, offset)| (partition, OffsetAndMetadata::new(offset))).collect()
+        let committed = |place: Place| OffsetAndMetadata {
+            offset: place.offset,
+            leader_epoch: place.epoch,
+            metadata: String::new(),
+        };
+        positions.map(|(partition, place)| (partition.clone(), committed(place))).collect()
     }
 
     /// Commits the positions of all partitions, and waits for it.

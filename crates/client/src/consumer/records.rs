@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use klamm_protocol::records::{BatchIter, Record, RecordBatch, RecordHeader, TimestampType};
 
-use super::partitions::{Current, Fetched, Position, Reading};
+use super::partitions::{Current, Fetched, Place, Position, Reading};
 use crate::{ClientError, TopicPartition, admin::IsolationLevel};
 
 /// A record that was read.
@@ -56,7 +56,7 @@ impl Fetched {
                 // Its offsets are behind us all the same.
                 self.current = None;
                 if batch.next_offset() > how.position {
-                    self.skip_to(batch.next_offset());
+                    self.skip_to(batch.next_offset(), batch.partition_leader_epoch);
                     return Ok(true);
                 }
                 continue;
@@ -72,9 +72,8 @@ impl Fetched {
     }
 
     /// A batch without records to give out, which only moves the position.
-    fn skip_to(&mut self, next_offset: i64) {
-        self.current =
-            Some(Current { next_offset, leader_epoch: -1, is_log_append_time: false, records: None });
+    fn skip_to(&mut self, next_offset: i64, leader_epoch: i32) {
+        self.current = Some(Current { next_offset, leader_epoch, is_log_append_time: false, records: None });
     }
 
     /// Whether a reader is not shown this batch: control records, and with read_committed those of aborted transactions.
@@ -133,12 +132,12 @@ pub(super) fn take(
     bytes: &mut usize,
 ) -> Result<(), ClientError> {
     let end = taken.len() + count;
-    let Position::At(mut position) = reading.position else { return Ok(()) };
+    let Position::At(mut place) = reading.position else { return Ok(()) };
     while taken.len() < end
         && let Some(fetched) = reading.buffered.front_mut()
     {
         let Some(current) = &mut fetched.current else {
-            let how = How { partition, position, isolation, check_crcs };
+            let how = How { partition, position: place.offset, isolation, check_crcs };
             if !fetched.open_next(&how)? {
                 reading.buffered_bytes -= fetched.bytes;
                 reading.buffered.pop_front();
@@ -147,22 +146,24 @@ pub(super) fn take(
         };
         match current.records.as_mut().and_then(Iterator::next) {
             Some(Ok(record)) => {
-                if record.offset >= position {
-                    position = record.offset + 1;
+                if record.offset >= place.offset {
+                    place = Place { offset: record.offset + 1, epoch: current.leader_epoch };
                     *bytes = bytes.saturating_add(record.size);
                     taken.push(consumer_record(partition, current, record));
                 }
             }
             Some(Err(error)) => {
-                reading.position = Position::At(position);
-                return Err(How { partition, position, isolation, check_crcs }.fault(&error));
+                let how = How { partition, position: place.offset, isolation, check_crcs };
+                return Err(how.fault(&error));
             }
             None => {
-                position = position.max(current.next_offset);
+                if current.next_offset > place.offset {
+                    place = Place { offset: current.next_offset, epoch: current.leader_epoch };
+                }
                 fetched.current = None;
             }
         }
-        reading.position = Position::At(position);
+        reading.position = Position::At(place);
     }
     // An emptied front makes room for the next fetch at once.
     while let Some(front) = reading.buffered.front()

@@ -104,18 +104,24 @@ fn versions() -> ApiVersionsResponse {
     ApiVersionsResponse { api_keys: ApiKey::ALL.iter().map(range).collect(), ..Default::default() }
 }
 
-/// Metadata with these live brokers, and one topic whose partitions have these leaders.
+/// Metadata with these live brokers, and one topic whose partitions have these leaders, in their first epoch.
 pub(crate) fn metadata(live: &[u8], leaders: &[i32]) -> Deed {
+    let leaders: Vec<(i32, i32)> = leaders.iter().map(|leader| (*leader, 1)).collect();
+    metadata_with_epochs(live, &leaders)
+}
+
+/// Metadata with these live brokers, and one topic whose partitions have these leaders in these epochs.
+pub(crate) fn metadata_with_epochs(live: &[u8], leaders: &[(i32, i32)]) -> Deed {
     let broker = |id: &u8| MetadataResponseBroker {
         node_id: i32::from(*id),
         host: Host(*id).address().to_string().into(),
         port: 9092,
         ..Default::default()
     };
-    let partition = |(index, leader): (usize, &i32)| MetadataResponsePartition {
+    let partition = |(index, (leader, epoch)): (usize, &(i32, i32))| MetadataResponsePartition {
         partition_index: index as i32,
         leader_id: *leader,
-        leader_epoch: 1,
+        leader_epoch: *epoch,
         ..Default::default()
     };
     let topic = MetadataResponseTopic {

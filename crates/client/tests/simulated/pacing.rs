@@ -131,8 +131,7 @@ fn heard_from_consumer(
             let _ = consumer.poll(SECOND).await;
         }
     });
-    let heard = heard.lock().unwrap().clone();
-    heard
+    std::mem::take(&mut *heard.lock().unwrap())
 }
 
 /// Offset 0, whatever is asked for.

@@ -273,7 +273,7 @@ impl GroupCoordinator {
         }
         let group = self.classic.entry(request.group_id.detached());
         let group = group.or_insert_with_key(|id| Classic::new(id.clone(), context.now_ms));
-        group.join(&Join { context, request, token, settings }, step);
+        group.join(&Join { context, request, token, settings, cluster }, step);
         if is_new && !step.has_records() && !step.has_continuation() {
             let empty = match self.timeline.tentative().group(&request.group_id) {
                 Some(GroupState::Consumer(empty)) => Some(GroupRef::Consumer(empty)),

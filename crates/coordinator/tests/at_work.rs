@@ -85,13 +85,16 @@ struct Client {
     /// What it has is to be told.
     tells: bool,
     next_s: i64,
+    /// It acts from then on.
+    starts_s: i64,
     /// Somebody has taken its place.
     is_fenced: bool,
 }
 
 impl Client {
-    fn new(number: usize, is_classic: bool, instance: Option<usize>) -> Self {
+    fn new(number: usize, is_classic: bool, instance: Option<usize>, starts_s: i64) -> Self {
         Self {
+            starts_s,
             is_classic,
             instance,
             id: if is_classic { "-".to_owned() } else { format!("m{number}") },
@@ -111,7 +114,7 @@ impl Client {
 
     fn act(&mut self, world: &mut World) {
         match self.phase {
-            _ if self.is_fenced => {}
+            _ if self.is_fenced || world.now_s < self.starts_s => {}
             _ if !self.is_classic => self.consume(world),
             Phase::Out => self.join(world),
             Phase::Joining(number) => {
@@ -241,12 +244,13 @@ impl Client {
 fn disturb(random: &mut Random, clients: &mut Vec<Client>, started: &mut usize, world: &mut World) {
     let chosen = if clients.is_empty() { None } else { Some(random.below(clients.len())) };
     let is_classic = random.below(2) == 0;
+    let starts_s = world.now_s + random.below(8) as i64;
     match (random.below(50), chosen) {
         (0..=2, _) if clients.len() < 4 => {
             let free = (0..3).find(|number| clients.iter().all(|client| client.instance != Some(*number)));
             let instance = free.filter(|_| random.below(3) != 0);
             *started += 1;
-            clients.push(Client::new(*started, is_classic, instance));
+            clients.push(Client::new(*started, is_classic, instance, starts_s));
         }
         (3, Some(chosen)) => {
             clients.remove(chosen).stop(random.below(2) == 0, false, world);
@@ -256,7 +260,7 @@ fn disturb(random: &mut Random, clients: &mut Vec<Client>, started: &mut usize, 
             let instance = before.instance;
             before.stop(random.below(4) != 0, true, world);
             *started += 1;
-            clients.push(Client::new(*started, is_classic, instance));
+            clients.push(Client::new(*started, is_classic, instance, starts_s));
         }
         (7, _) if world.partitions < 8 => world.grow(world.partitions + 1),
         (8, _) => world.run("reload"),
@@ -288,7 +292,7 @@ fn every_partition_is_with_a_member_in_the_end() {
                 disturb(&mut random, &mut clients, &mut started, &mut world);
             } else if clients.iter().all(|client| client.is_fenced) {
                 started += 1;
-                clients.push(Client::new(started, random.below(2) == 0, None));
+                clients.push(Client::new(started, random.below(2) == 0, None, 0));
             }
             clients.iter_mut().for_each(|client| client.act(&mut world));
             world.now_s += 1;

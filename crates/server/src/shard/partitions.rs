@@ -18,13 +18,14 @@ pub struct Partitions {
     /// Each partition whose slot says that it is noted, and perhaps some that are gone. Those that were noted first come
     /// first: answers wait for syncs.
     noted: VecDeque<TopicPartition>,
-    /// Noted partitions that become due by time alone.
+    /// Each partition whose slot says that it becomes due by time, and perhaps some that are gone.
     timed: Vec<TopicPartition>,
 }
 
 struct Slot {
     partition: Partition,
     is_noted: bool,
+    is_timed: bool,
 }
 
 impl Slot {
@@ -53,7 +54,7 @@ impl Partitions {
     pub fn insert(&mut self, partition: Partition) {
         // Names outlive the message they came in.
         let at = TopicPartition { topic: partition.at().topic.detached(), index: partition.at().index };
-        let mut slot = Slot { partition, is_noted: false };
+        let mut slot = Slot { partition, is_noted: false, is_timed: false };
         slot.note(&mut self.noted);
         self.topics.entry(at.topic).or_default().insert(at.index, slot);
     }
@@ -109,18 +110,24 @@ impl Partitions {
         let _ = self.get_mut(at);
     }
 
-    /// Has a partition looked at again after [`Self::wake_timed`].
+    /// Has a partition looked at again after [`Self::wake_timed`], or sooner if somebody has it in hand before.
     pub fn look_later(&mut self, at: TopicPartition) {
         if let Some(slot) = self.topics.get_mut(&at.topic).and_then(|topic| topic.get_mut(&at.index))
-            && !slot.is_noted
+            && !slot.is_timed
         {
-            slot.is_noted = true;
+            slot.is_timed = true;
             self.timed.push(at);
         }
     }
 
     /// Notes those that were to be looked at later.
     pub fn wake_timed(&mut self) {
-        self.noted.extend(self.timed.drain(..));
+        let Self { topics, noted, timed } = self;
+        for at in timed.drain(..) {
+            if let Some(slot) = topics.get_mut(&at.topic).and_then(|topic| topic.get_mut(&at.index)) {
+                slot.is_timed = false;
+                slot.note(noted);
+            }
+        }
     }
 }

@@ -125,6 +125,11 @@ impl Partition {
         }
     }
 
+    /// Whether less of the copy is synced than of the log: answers may have waited for that (`flush.messages`).
+    pub(crate) fn future_lacks_syncs(&self) -> bool {
+        self.future.as_ref().is_some_and(|future| lacks_syncs(&future.log, &self.log))
+    }
+
     /// Cuts the copy back with the log.
     pub(super) fn truncate_future(&mut self, offset: i64, now_ms: i64) {
         let Some(future) = &mut self.future else { return };
@@ -139,6 +144,10 @@ impl Partition {
     /// and its directory.
     pub(crate) fn finish_move(&mut self, world: &World) -> Result<Option<(Log, usize)>, MoveError> {
         let Some(future) = &mut self.future else { return Ok(None) };
+        if lacks_syncs(&future.log, &self.log) {
+            let synced = future.log.flush_handle(true).and_then(FlushHandle::sync);
+            future.log.mark_flushed(synced.map_err(MoveError::There)?, world.clock.wall_ms());
+        }
         for entry in self.log.leader_epochs().entries() {
             future.log.assign_epoch(entry.epoch, entry.start_offset).map_err(MoveError::There)?;
         }
@@ -158,4 +167,8 @@ impl Partition {
         old.rename_dir(&name).map_err(MoveError::Here)?;
         Ok(Some((old, old_dir)))
     }
+}
+
+fn lacks_syncs(copy: &Log, log: &Log) -> bool {
+    copy.recovery_point() < log.recovery_point()
 }

@@ -44,9 +44,20 @@ enum Next {
     Wait,
     /// This has to be read.
     Read(Piece),
-    /// This has to be synced, then the controller has to be told.
-    Ask(FlushHandle),
+    /// This has to be synced.
+    Sync(FlushHandle),
     Done,
+}
+
+/// How far a move is, once the copy has all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The controller is to hear of the new directory.
+    Copying,
+    /// It knows.
+    Accepted,
+    /// What has come since is synced, but for what came during that.
+    Settled,
 }
 
 /// Whether the controller has to know of a directory.
@@ -139,7 +150,7 @@ impl Shard {
     }
 
     /// Does the next thing that a move needs.
-    fn move_on(self: &Rc<Self>, moving: &Moving, is_accepted: bool) -> Next {
+    fn move_on(self: &Rc<Self>, moving: &Moving, stage: Stage) -> Next {
         let node = &self.node;
         let (now, now_ms) = (node.world.clock.now().since_start(), node.world.clock.wall_ms());
         // Whoever has found that: what is in it cannot be relied on.
@@ -149,7 +160,7 @@ impl Shard {
         if node.move_throttle.is_exceeded(&node.config.load(), now) {
             return Next::Wait;
         }
-        if is_accepted && !node.log_dirs.is_free(&moving.at) {
+        if stage != Stage::Copying && !node.log_dirs.is_free(&moving.at) {
             return Next::Wait;
         }
         let mut partitions = self.partitions.borrow_mut();
@@ -164,8 +175,11 @@ impl Shard {
                 }
                 Err(error) => Err(MoveError::Here(error)),
             },
-            Ok(None) if !is_accepted => {
-                partition.future_flush().map(|handle| handle.map_or(Next::Done, Next::Ask))
+            // What is left after that is synced when the copy takes the log's place.
+            Ok(None)
+                if stage == Stage::Copying || stage == Stage::Accepted && partition.future_lacks_syncs() =>
+            {
+                partition.future_flush().map(|handle| handle.map_or(Next::Done, Next::Sync))
             }
             Ok(None) => {
                 let delay_ms = partition.settings.log.file_delete_delay_ms;
@@ -199,11 +213,18 @@ impl Shard {
         done.map_or_else(|error| self.give_up(moving, &error), |()| Next::Go)
     }
 
-    /// The copy is synced up to where it was: the controller hears of the new directory, and answers when it knows.
-    fn announce(self: &Rc<Self>, moving: &Moving, flushed: Flushed) -> Option<Announced> {
+    /// The copy is synced up to where it was. `false` if there is no such move any more.
+    fn copy_synced(self: &Rc<Self>, moving: &Moving, flushed: Flushed) -> bool {
+        let mut partitions = self.partitions.borrow_mut();
+        let Some(partition) = moving.partition(&mut partitions) else { return false };
+        partition.future_flushed(flushed, self.node.world.clock.wall_ms());
+        true
+    }
+
+    /// The controller hears of the new directory, and answers when it knows.
+    fn announce(self: &Rc<Self>, moving: &Moving) -> Option<Announced> {
         let mut partitions = self.partitions.borrow_mut();
         let partition = moving.partition(&mut partitions)?;
-        partition.future_flushed(flushed, self.node.world.clock.wall_ms());
         let image = &self.node.metadata.load().image;
         let is_known = image.features.metadata_version_or_minimum().is_directory_assignment_supported();
         let directory = self.node.log_dirs.dir(moving.log_dir).map(LogDir::id);
@@ -319,9 +340,9 @@ impl Moving {
 /// more may be written.
 async fn copy(shard: Rc<Shard>, moving: Moving) {
     let clock = shard.node().world.clock;
-    let mut is_accepted = false;
+    let mut stage = Stage::Copying;
     loop {
-        let next = match shard.move_on(&moving, is_accepted) {
+        let next = match shard.move_on(&moving, stage) {
             Next::Read(piece) => {
                 let slice = piece.slice.clone();
                 let Some(read) = spawn::blocking(move || slice.read()).await else { return };
@@ -333,7 +354,7 @@ async fn copy(shard: Rc<Shard>, moving: Moving) {
             Next::Go | Next::Read(_) => spawn::yield_now().await,
             Next::Wait => clock.sleep(THROTTLED_WAIT).await,
             Next::Done => return,
-            Next::Ask(handle) => {
+            Next::Sync(handle) => {
                 let flushed = match spawn::blocking(move || handle.sync()).await {
                     Some(Ok(flushed)) => flushed,
                     Some(Err(error)) => {
@@ -342,12 +363,21 @@ async fn copy(shard: Rc<Shard>, moving: Moving) {
                     }
                     None => return,
                 };
-                is_accepted = match shard.announce(&moving, flushed) {
+                if !shard.copy_synced(&moving, flushed) {
+                    return;
+                }
+                if stage == Stage::Accepted {
+                    stage = Stage::Settled;
+                    continue;
+                }
+                let is_accepted = match shard.announce(&moving) {
                     Some(Announced::NeedNot) => true,
                     Some(Announced::Waits(answer)) => answer.await.is_ok(),
                     None => return,
                 };
-                if !is_accepted {
+                if is_accepted {
+                    stage = Stage::Accepted;
+                } else {
                     // Somebody else has told something else meanwhile.
                     clock.sleep(THROTTLED_WAIT).await;
                 }

@@ -27,6 +27,14 @@ const TICK: Duration = Duration::from_millis(500);
 /// Syncs that a shard may have under way; each may hold several files open.
 const SYNCS_MAX: usize = 64;
 
+/// The topic that a log is of, and the index of its directory.
+type LogOf = (Uuid, usize);
+
+/// Whether a partition still has the log: by now it may be another topic's of the same name, or in another directory.
+fn is_of(partition: &Partition, (topic_id, log_dir): LogOf) -> bool {
+    partition.topic_id() == topic_id && partition.log_dir() == log_dir
+}
+
 /// Runs until the shard ends.
 pub(super) async fn run(shard: Rc<Shard>) {
     let clock = shard.node.world.clock;
@@ -115,29 +123,32 @@ impl Shard {
             }
             match done {
                 Some(Ok(flushed)) => shard.synced(&at, (topic_id, log_dir), flushed),
-                Some(Err(error)) => shard.not_synced(&at, log_dir, &error),
-                None => shard.not_synced(&at, log_dir, &std::io::Error::other("a sync was given up")),
+                Some(Err(error)) => shard.not_synced(&at, (topic_id, log_dir), &error),
+                None => {
+                    shard.not_synced(&at, (topic_id, log_dir), &std::io::Error::other("a sync was given up"));
+                }
             }
             // Those that were to come next; and of a directory that has failed, whoever waits for them.
             shard.flush_due();
         });
     }
 
-    fn not_synced(self: &Rc<Self>, at: &TopicPartition, log_dir: usize, error: &dyn std::error::Error) {
-        self.node.log_dirs.fail(log_dir, error);
-        self.replication().not_synced(self, at);
+    fn not_synced(self: &Rc<Self>, at: &TopicPartition, log: LogOf, error: &dyn std::error::Error) {
+        self.node.log_dirs.fail(log.1, error);
+        if self.partitions.borrow().get(at).is_some_and(|partition| is_of(partition, log)) {
+            self.replication().not_synced(self, at);
+        }
     }
 
-    fn synced(self: &Rc<Self>, at: &TopicPartition, (topic_id, log_dir): (Uuid, usize), flushed: Flushed) {
+    fn synced(self: &Rc<Self>, at: &TopicPartition, log: LogOf, flushed: Flushed) {
         let clock = self.node.world.clock;
         let effects = match self.partitions.borrow_mut().get_mut(at) {
-            // By now it may be another topic's of the same name, or in another directory.
-            Some(partition) if partition.topic_id() == topic_id && partition.log_dir() == log_dir => {
+            Some(partition) if is_of(partition, log) => {
                 partition.flushed(flushed, clock.now().since_start(), clock.wall_ms())
             }
             _ => return,
         };
-        self.settle_or_fail(at, log_dir, effects);
+        self.settle_or_fail(at, log.1, effects);
     }
 
     /// Deletes segments that retention lets go, of the partitions that are `meant`, and removes files whose time has

@@ -72,8 +72,8 @@ pub enum MetadataLogError {
     /// The log lacks what it had.
     #[error(
         "{path}, byte {position}: {detail}. The log can be read up to offset {end}, yet this node has had it on the disk up \
-         to offset {synced}. It is not cut, since committed records could go. Bring the file back from a copy. If there is \
-         none, remove {recovery_point}: the node cuts its log there and, with a majority of the other voters at work, \
+         to offset {synced}. It is not cut, since committed records could go. Bring the file back from a copy, one of a \
+         stopped node. If there is none, remove {recovery_point}: the node cuts its log there and, with a majority of the other voters at work, \
          fetches the rest again; the only voter gives up what came after, and with it topics and their records",
         path = path.display(), recovery_point = recovery_point.display()
     )]
@@ -186,7 +186,8 @@ impl MetadataLog {
         let snapshot = latest_snapshot(disk, &dir)?;
         let recovery_point = recovery_point::read(disk, &dir)?;
         if may_vote {
-            recovery_point::lacks_nothing(disk, &dir, recovery_point)?;
+            let snapshot_offset = snapshot.as_ref().map(|(id, _)| id.offset);
+            recovery_point::lacks_nothing(disk, &dir, recovery_point, snapshot_offset)?;
         }
         let handles = Handles::new(disk.clone(), OPEN_FILES_MAX);
         let mut log = Log::open(OpenLog {

@@ -89,9 +89,15 @@ pub(super) fn read(disk: &Disk, dir: &Path) -> Result<i64, MetadataLogError> {
     }
 }
 
-/// Refuses a log that ends before its recovery point.
-pub(super) fn lacks_nothing(disk: &Disk, dir: &Path, recovery_point: i64) -> Result<(), MetadataLogError> {
-    if recovery_point == 0 {
+/// Refuses a log that ends before its recovery point, unless a snapshot has all up to there: a directory that was copied
+/// while its node ran may have newer small files than log.
+pub(super) fn lacks_nothing(
+    disk: &Disk,
+    dir: &Path,
+    recovery_point: i64,
+    snapshot: Option<i64>,
+) -> Result<(), MetadataLogError> {
+    if recovery_point <= snapshot.unwrap_or(0) {
         return Ok(());
     }
     let end = klamm_log::sound_end(disk, dir)?;

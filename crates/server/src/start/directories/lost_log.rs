@@ -65,14 +65,15 @@ pub(super) fn check<'a>(
     } else if is_static {
         format!(
             "If there is neither, and a majority of the other voters has its log and is at work: empty {emptied} and run \
-             `klamm storage format -t <cluster id> -c <server.properties>`; the node fetches everything again. One voter \
-             at a time"
+             `klamm storage format -t <cluster id> -c <server.properties>`; the node fetches again what other nodes have too \
+             (move the partitions of which it has the only replica away before, they are lost otherwise). One voter at a time"
         )
     } else {
         format!(
             "If there is neither, and a majority of the other voters has its log and is at work: remove this node from the \
              voters (klamm metadata-quorum remove-controller), empty {emptied}, run `klamm storage format \
-             --no-initial-controllers -t <cluster id> -c <server.properties>`, start, and add it again (add-controller)"
+             --no-initial-controllers -t <cluster id> -c <server.properties>`, start, and add it again (add-controller). \
+             Partitions of which it has the only replica are lost by that: move their directories away before"
         )
     };
     Err(StartError::Directory(format!(

@@ -153,11 +153,12 @@ impl<'a> Change<'a> {
             return;
         }
         let in_sync = |ids: &[i32]| ids.iter().all(|id| isr.contains(id));
-        if !in_sync(&self.adding) {
+        let adding = stay(&self.adding);
+        if !in_sync(&adding) {
             return;
         }
         // With fewer replicas afterwards, finishing early would make the in-sync set smaller than it need be.
-        if self.adding.len() < self.removing.len() && !in_sync(&replicas) {
+        if adding.len() < self.removing.len() && !in_sync(&replicas) {
             return;
         }
         (self.isr, self.replicas) = (isr, replicas);

@@ -109,7 +109,9 @@ fn begin(
     let old: Vec<i32> =
         partition.replicas.iter().copied().filter(|id| !partition.adding_replicas.contains(id)).collect();
     let removing: Vec<i32> = partition.replicas.iter().copied().filter(|id| !target.contains(id)).collect();
-    let adding: Vec<i32> = target.iter().copied().filter(|id| !old.contains(id)).collect();
+    // Those that it was bringing in and that are not wanted any more count as coming, too: they never were original.
+    let given_up = removing.iter().filter(|id| partition.adding_replicas.contains(id));
+    let adding: Vec<i32> = target.iter().filter(|id| !old.contains(id)).chain(given_up).copied().collect();
     let active = |id: i32| context.image.cluster.is_active(id);
     let mut change = Change::new(context, topic, index, partition, &active);
     change.replicas = target.iter().chain(&removing).copied().collect();

@@ -159,7 +159,7 @@ fn our_records_are_kafkas() {
     let context =
         Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
     let outcome = topics::delete_topics(&context, &mut world.random, Access::ALL, &request, 6);
-    world.run(outcome.expect("enabled"));
+    world.run(outcome);
     world.heartbeat(0, |request| request.want_shut_down = true).expect("shuts down");
     let reply = world.heartbeat(0, |request| request.want_shut_down = true).expect("shuts down");
     assert!(reply.should_shut_down && reply.is_fenced);

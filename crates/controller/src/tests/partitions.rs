@@ -12,7 +12,11 @@ use klamm_protocol::api::elect_leaders::{ElectLeadersRequest, TopicPartitions};
 use std::time::Duration;
 
 fn world() -> World {
-    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, 4);
+    world_of(4)
+}
+
+fn world_of(brokers: i32) -> World {
+    let mut world = World::with_brokers(MetadataVersion::V4_3_IV0, brokers);
     world.create_on("t", &[&[0, 1, 2]]);
     world
 }
@@ -185,19 +189,34 @@ fn a_reassignment_can_be_taken_back() {
 
 #[test]
 fn a_reassignment_that_replaces_another_can_be_taken_back() {
-    let mut world = world();
+    // The first and the second target, and what goes and comes after the second.
+    let rows: [[&[i32]; 4]; 3] = [
+        [&[3, 1, 2], &[3, 2], &[0, 1], &[3]],
+        [&[3, 1, 2], &[4, 1, 2], &[0, 3], &[3, 4]],
+        [&[3, 4], &[4], &[0, 1, 2, 3], &[3, 4]],
+    ];
+    for [first, second, removing, adding] in rows {
+        let mut world = world_of(5);
+        assert_eq!(reassign(&mut world, Some(first.to_vec())), ErrorCode::None);
+        assert_eq!(reassign(&mut world, Some(second.to_vec())), ErrorCode::None);
+        let partition = world.image.topics.partition("t", 0).expect("exists").clone();
+        assert_eq!((&partition.removing_replicas[..], &partition.adding_replicas[..]), (removing, adding));
+        assert_eq!(reassign(&mut world, None), ErrorCode::None);
+        let partition = world.image.topics.partition("t", 0).expect("exists").clone();
+        let mut replicas = partition.replicas.clone();
+        replicas.sort_unstable();
+        assert_eq!((replicas, partition.is_reassigning()), (vec![0, 1, 2], false), "{second:?}");
+    }
+}
+
+#[test]
+fn a_replacing_reassignment_does_not_wait_for_what_it_gives_up() {
+    let mut world = world_of(5);
     assert_eq!(reassign(&mut world, Some(vec![3, 1, 2])), ErrorCode::None);
-    assert_eq!(reassign(&mut world, Some(vec![3, 2])), ErrorCode::None);
-    let partition = world.image.topics.partition("t", 0).expect("exists").clone();
-    assert_eq!((&partition.removing_replicas[..], &partition.adding_replicas[..]), (&[0, 1][..], &[3][..]));
-    assert_eq!(reassign(&mut world, None), ErrorCode::None);
-    let partition = world.image.topics.partition("t", 0).expect("exists").clone();
-    assert_eq!(
-        (partition.replicas.len(), partition.is_reassigning()),
-        (3, false),
-        "{:?}",
-        partition.replicas
-    );
+    assert_eq!(reassign(&mut world, Some(vec![4, 1, 2])), ErrorCode::None);
+    alter_isr(&mut world, 0, &[0, 1, 2, 4], |_| {});
+    let partition = world.image.topics.partition("t", 0).expect("exists");
+    assert_eq!((&partition.replicas[..], partition.is_reassigning()), (&[4, 1, 2][..], false));
 }
 
 #[test]

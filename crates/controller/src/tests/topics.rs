@@ -200,8 +200,7 @@ fn what_may_not_be_seen_is_not_told() {
     let hidden = Access { may_change: &|_| false, may_describe: &|_| false };
     let context =
         Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
-    let outcome =
-        topics::delete_topics(&context, &mut world.random, hidden, &request, 6).expect("deletion is enabled");
+    let outcome = topics::delete_topics(&context, &mut world.random, hidden, &request, 6);
     assert!(outcome.records.is_empty());
     assert!(outcome.response.responses.iter().all(|result| result.error_code == denied));
     let by_id = outcome.response.responses.iter().find(|result| result.topic_id == id);
@@ -237,8 +236,7 @@ fn topics_are_deleted_by_name_and_by_id() {
     };
     let context =
         Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
-    let outcome =
-        topics::delete_topics(&context, &mut world.random, Access::ALL, &request, 6).expect("enabled");
+    let outcome = topics::delete_topics(&context, &mut world.random, Access::ALL, &request, 6);
     let response = world.run(outcome);
     let results: BTreeSet<_> = response
         .responses
@@ -361,4 +359,30 @@ fn a_request_that_writes_too_much_is_refused_as_a_whole() {
     assert_eq!(world.log.len(), log_end);
     let response = world.create(&many(RECORDS_PER_REQUEST_MAX / 2));
     assert!(response.topics.iter().all(|topic| topic.error_code == 0));
+}
+
+#[test]
+fn a_topic_is_not_deleted_by_name_if_its_id_is_given_twice_or_deletion_is_off() {
+    let by_id = |topic_id| DeleteTopicState { topic_id, ..Default::default() };
+    let by_name = DeleteTopicState { name: Some("a".into()), ..Default::default() };
+    let rows = [
+        ("true", 6, ErrorCode::InvalidRequest),
+        ("false", 6, ErrorCode::TopicDeletionDisabled),
+        ("false", 2, ErrorCode::InvalidRequest),
+    ];
+    for (enabled, version, expected) in rows {
+        let mut world = World::new(MetadataVersion::V4_3_IV0, &[("delete.topic.enable", enabled)]);
+        world.register(0, 1, -1).expect("new");
+        world.heartbeat(0, |_| {}).expect("known");
+        world.create(&CreateTopicsRequest { topics: vec![topic("a", 1, 1)], ..Default::default() });
+        let id = world.image.topics.by_name("a").expect("created").id;
+        let topics = vec![by_id(id), by_id(id), by_name.clone()];
+        let request = DeleteTopicsRequest { topics, ..Default::default() };
+        let context =
+            Context { image: &world.image, index: &world.index, config: &world.config, forwarded: true };
+        let outcome = topics::delete_topics(&context, &mut world.random, Access::ALL, &request, version);
+        assert_eq!(outcome.records, [], "{enabled}");
+        let codes = outcome.response.responses.iter().map(|result| ErrorCode::from_code(result.error_code));
+        assert!(codes.clone().count() >= 2 && codes.clone().all(|code| code == expected), "{enabled}");
+    }
 }

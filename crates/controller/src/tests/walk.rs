@@ -98,7 +98,7 @@ fn delete(world: &mut World, random: &mut Random) {
         ..Default::default()
     };
     let outcome = topics::delete_topics(&world.context(), random, Access::ALL, &request, 6);
-    world.run(outcome.expect("enabled"));
+    world.run(outcome);
 }
 
 fn reassign(world: &mut World, random: &mut Random) {

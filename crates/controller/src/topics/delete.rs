@@ -9,31 +9,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Decides which of the topics, given by name or by id, go. Each succeeds or fails on its own; the results come in
 /// random order, so that nobody can tell an absent topic from one that must not be seen.
-///
-/// # Errors
-/// TOPIC_DELETION_DISABLED, for the whole request.
+/// With `delete.topic.enable=false` all are refused with TOPIC_DELETION_DISABLED, before v3 with INVALID_REQUEST (KIP-322).
 pub fn delete_topics(
     context: &Context<'_>,
     random: &mut Random,
     access: Access<'_>,
     request: &DeleteTopicsRequest,
     version: i16,
-) -> Result<Outcome<DeleteTopicsResponse>, ApiError> {
+) -> Outcome<DeleteTopicsResponse> {
     if !context.config.get(&DELETE_TOPIC_ENABLE) {
-        return Err(if version < 3 {
-            ApiError::new(ErrorCode::InvalidRequest, "This version does not support topic deletion.")
-        } else {
-            ErrorCode::TopicDeletionDisabled.into()
-        });
+        let code = if version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
+        let error = ApiError::new(code, "delete.topic.enable is false on the controller.");
+        return Outcome::unchanged(refused(request, &error));
     }
     let mut results = Results::default();
-    let (names, ids) = split(request, &mut results);
+    let Given { names, ids, twice_ids } = split(request, &mut results);
     let mut doomed = BTreeMap::new();
     for id in &ids {
         find_by_id(context, access, id, &mut doomed, &mut results);
     }
     for name in &names {
-        find_by_name(context, access, name, &mut doomed, &mut results);
+        find_by_name(context, access, (name, &twice_ids), &mut doomed, &mut results);
     }
     let mut records: Vec<MetadataRecord> = Vec::with_capacity(doomed.len());
     for (id, name) in doomed {
@@ -49,7 +45,18 @@ pub fn delete_topics(
         }
     }
     random.shuffle(&mut responses);
-    Ok(Outcome::new(records, DeleteTopicsResponse { responses, ..Default::default() }))
+    Outcome::new(records, DeleteTopicsResponse { responses, ..Default::default() })
+}
+
+fn refused(request: &DeleteTopicsRequest, error: &ApiError) -> DeleteTopicsResponse {
+    let mut results = Results::default();
+    for name in &request.topic_names {
+        results.push(Some(name.clone()), Uuid::ZERO, Some(error.clone()));
+    }
+    for topic in &request.topics {
+        results.push(topic.name.clone(), topic.topic_id, Some(error.clone()));
+    }
+    DeleteTopicsResponse { responses: results.0, ..Default::default() }
 }
 
 #[derive(Default)]
@@ -71,11 +78,15 @@ impl Results {
     }
 }
 
-/// Names and ids that were given once; what was given twice, or both or neither of name and id, is refused.
-fn split<'a>(
-    request: &'a DeleteTopicsRequest,
-    results: &mut Results,
-) -> (BTreeSet<&'a StrBytes>, BTreeSet<Uuid>) {
+/// Names and ids that were given once, and ids that were given more often.
+struct Given<'a> {
+    names: BTreeSet<&'a StrBytes>,
+    ids: BTreeSet<Uuid>,
+    twice_ids: BTreeSet<Uuid>,
+}
+
+/// What was given twice, or both or neither of name and id, is refused.
+fn split<'a>(request: &'a DeleteTopicsRequest, results: &mut Results) -> Given<'a> {
     let (mut names, mut twice_names) = (BTreeSet::new(), BTreeSet::new());
     let (mut ids, mut twice_ids) = (BTreeSet::new(), BTreeSet::new());
     let by_state = request.topics.iter().filter(|topic| topic.topic_id.is_zero());
@@ -107,11 +118,11 @@ fn split<'a>(
         names.remove(name);
         results.refuse(Some(name), Uuid::ZERO, "Duplicate topic name.");
     }
-    for id in twice_ids {
-        ids.remove(&id);
-        results.refuse(None, id, "Duplicate topic id.");
+    for id in &twice_ids {
+        ids.remove(id);
+        results.refuse(None, *id, "Duplicate topic id.");
     }
-    (names, ids)
+    Given { names, ids, twice_ids }
 }
 
 fn find_by_id(
@@ -137,7 +148,7 @@ fn find_by_id(
 fn find_by_name(
     context: &Context<'_>,
     access: Access<'_>,
-    name: &StrBytes,
+    (name, twice_ids): (&StrBytes, &BTreeSet<Uuid>),
     doomed: &mut BTreeMap<Uuid, StrBytes>,
     results: &mut Results,
 ) {
@@ -152,7 +163,7 @@ fn find_by_name(
     if !(access.may_change)(name) {
         return results.push(Some(name.clone()), Uuid::ZERO, denied());
     }
-    if doomed.insert(topic.id, name.clone()).is_some() {
+    if twice_ids.contains(&topic.id) || doomed.insert(topic.id, name.clone()).is_some() {
         doomed.remove(&topic.id);
         let message = "The provided topic name maps to an ID that was already supplied.";
         results.refuse(Some(name), topic.id, message);

@@ -137,9 +137,7 @@ pub(super) fn command(driver: &mut Driver, command: Command) {
         Command::DeleteTopics { request, version, reply, .. } => {
             let decide =
                 |cx: &Context<'_>| topics::delete_topics(cx, &mut random, Access::ALL, &request, version);
-            // Only `delete.topic.enable` refuses as a whole, and the broker has looked at that before.
-            let outcome = with_context(driver, decide);
-            settle(driver, outcome.unwrap_or_else(|_| Outcome::unchanged(Default::default())), reply);
+            settle(driver, with_context(driver, decide), reply);
         }
         Command::CreatePartitions { request, reply, .. } => {
             let decide =

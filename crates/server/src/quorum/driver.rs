@@ -354,9 +354,10 @@ impl Driver {
         upgraded
     }
 
-    /// The level of `kraft.version` and the ids of the voters.
+    /// The level of `kraft.version` and the ids of the controllers that must have registered before features change: those
+    /// of `controller.quorum.voters`, so none where voters come and go (KIP-853).
     pub(super) fn quorum_features(&self) -> (i16, Vec<i32>) {
-        let voters = self.raft.voters().iter().map(|voter| voter.key.id).collect();
+        let voters = self.config.voters().iter().map(|voter| voter.id).collect();
         (self.raft.control().kraft_version(), voters)
     }
 

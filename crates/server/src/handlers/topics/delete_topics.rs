@@ -3,11 +3,10 @@
 //! * v5  THROTTLING_QUOTA_EXCEEDED (KIP-599)
 //! * v6  topics by id (KIP-516)
 //!
-//! `delete.topic.enable=false` refuses with TOPIC_DELETION_DISABLED, before v3 with INVALID_REQUEST (KIP-322).
+//! `delete.topic.enable=false` of the controller refuses with TOPIC_DELETION_DISABLED, before v3 with INVALID_REQUEST (KIP-322).
 
 use std::sync::Arc;
 
-use klamm_config::broker;
 use klamm_metadata::image::{MetadataImage, Topic};
 use klamm_protocol::{
     ErrorCode,
@@ -25,11 +24,6 @@ pub async fn handle(
     call: &Call,
     mut request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
-    if !cx.node.config.load().get(&broker::DELETE_TOPIC_ENABLE) {
-        let code =
-            if call.api_version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
-        return refused(&request, code, "delete.topic.enable is false on this cluster");
-    }
     let mut mutations = Mutations::new(&cx.node, call, STRICT_SINCE);
     let before = cx.node.metadata.load();
     let mut take = |topic: Option<&Arc<Topic>>| {

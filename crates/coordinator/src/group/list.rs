@@ -7,6 +7,7 @@ use crate::group::GroupState;
 use crate::group::classic::CONSUMER_PROTOCOL_TYPE;
 use crate::group::share::SHARE_PROTOCOL_TYPE;
 use crate::group::streams;
+use crate::group::streams::State::NotReady;
 use crate::java_hash::table_order;
 use klamm_protocol::StrBytes;
 use klamm_protocol::api::list_groups::ListedGroup;
@@ -16,7 +17,7 @@ impl GroupCoordinator {
     /// regard to case; a type that does not exist matches nothing.
     pub(crate) fn list_groups(&self, states: &[StrBytes], types: &[StrBytes]) -> Vec<ListedGroup> {
         let wanted = |filter: &[StrBytes], name: &str| {
-            filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(name))
+            filter.is_empty() || filter.iter().any(|wanted| is_name(wanted.trim(), name))
         };
         let mut listed = Vec::new();
         for (id, state) in self.committed_state().groups() {
@@ -42,4 +43,9 @@ impl GroupCoordinator {
         listed.sort_by_cached_key(|group| table_order(&group.group_id));
         listed
     }
+}
+
+/// `not_ready` is what Kafka compares the state NotReady with.
+fn is_name(wanted: &str, name: &str) -> bool {
+    wanted.eq_ignore_ascii_case(name) || name == NotReady.name() && wanted.eq_ignore_ascii_case("not_ready")
 }

@@ -20,6 +20,9 @@ impl TransactionCoordinator {
         if id.is_empty() {
             return failed(ErrorCode::InvalidRequest);
         }
+        if self.is_behind() {
+            return failed(ErrorCode::CoordinatorLoadInProgress);
+        }
         let Some(transaction) = self.committed_state().get(id) else {
             return failed(ErrorCode::TransactionalIdNotFound);
         };
@@ -50,6 +53,9 @@ impl TransactionCoordinator {
     }
 
     pub(super) fn list(&self, filters: &ListFilters, now_ms: i64) -> Result<Vec<Listed>, ErrorCode> {
+        if self.is_behind() {
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
         let pattern = filters.whole_match()?;
         let is_wanted = |id: &StrBytes, transaction: &Transaction| {
             let state = transaction.state.name();

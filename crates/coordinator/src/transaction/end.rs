@@ -34,8 +34,12 @@ impl TransactionCoordinator {
         if request.id.is_empty() {
             return Err(ErrorCode::InvalidRequest.into());
         }
-        let current = self.settled(&request.id)?.ok_or(ErrorCode::InvalidProducerIdMapping)?;
         let raises_epochs = request.version >= RAISES_EPOCHS_SINCE;
+        if !raises_epochs && let Some(committed) = self.committed_state().get(&request.id) {
+            // One that has been fenced is told so at once, whatever its successor is at.
+            committed.is_of(request)?;
+        }
+        let current = self.settled(&request.id)?.ok_or(ErrorCode::InvalidProducerIdMapping)?;
         let verdict = if raises_epochs { current.judge(request)? } else { current.judge_plainly(request)? };
         match verdict {
             Verdict::Done if raises_epochs => Ok((current.producer_id, current.producer_epoch)),
@@ -60,13 +64,19 @@ const fn aim(is_commit: bool) -> TransactionState {
 
 impl Transaction {
     /// Before transaction version 2.
-    fn judge_plainly(&self, request: &End) -> Result<Verdict, ErrorCode> {
+    fn is_of(&self, request: &End) -> Result<(), ErrorCode> {
         if self.producer_id != request.producer_id {
             return Err(ErrorCode::InvalidProducerIdMapping);
         }
         if self.producer_epoch != request.producer_epoch {
             return Err(ErrorCode::ProducerFenced);
         }
+        Ok(())
+    }
+
+    /// Before transaction version 2.
+    fn judge_plainly(&self, request: &End) -> Result<Verdict, ErrorCode> {
+        self.is_of(request)?;
         if self.is_being_completed() {
             return Err(ErrorCode::ConcurrentTransactions);
         }

@@ -123,7 +123,12 @@ async fn commit(
     let support = support(call.api_version);
     let unverified = unverified(&request, partition, support);
     let id = request.transactional_id.clone();
+    let is_nameless = request.group_id.is_empty();
     let request = Request::TxnOffsetCommit(request);
+    if is_nameless {
+        // Before its partition becomes part of the transaction.
+        return expect_commit(request.refuse(ErrorCode::InvalidGroupId, call.api_version));
+    }
     let verified = verify(cx, &id, vec![unverified], support).await.pop();
     let guard = match verified.unwrap_or(Err(ErrorCode::UnknownServerError)) {
         Ok(guard) => guard,

@@ -122,6 +122,25 @@ fn a_fetch_shows_where_the_log_differs() {
 }
 
 #[test]
+fn what_was_only_fetched_is_fetched_again() {
+    let sim = Simulation::new(1);
+    let world = Shared::new(&sim, 3, &TEN);
+    run(&sim, 30 * SECOND, move || async move {
+        let mut consumer = consumer(&[("auto.offset.reset", "none"), ("max.poll.records", "1")]);
+        consumer.seek(&partition(), 0).unwrap();
+        assert_eq!(read(&mut consumer, 3).await.unwrap(), ["0@1", "1@1", "2@1"]);
+        world.get().logs.insert(1, log(&[(5, 1), (2, 3)]));
+        // The fetch behind what is buffered is answered while the caller is at other things.
+        consumer.cluster().clock().sleep(SECOND).await;
+        assert_eq!(read(&mut consumer, 2).await.unwrap(), ["3@1", "4@1"]);
+        assert_eq!(read(&mut consumer, 2).await.unwrap(), ["5@3", "6@3"]);
+        let is_asked =
+            |(_, request): &(u8, AnyRequest)| matches!(request, AnyRequest::OffsetForLeaderEpoch(_));
+        assert!(world.get().heard.iter().any(is_asked));
+    });
+}
+
+#[test]
 fn a_broker_that_is_behind_is_asked_again() {
     let change = |world: &mut World| {
         elect(log(&[(10, 1), (1, 2)]))(world);

@@ -8,7 +8,10 @@ use klamm_coordinator::GroupSettings;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whatever happens, a group has found its way by then: longer than the sessions and rebalances of all clients.
-const SETTLING_S: i64 = 300;
+const SETTLING_S: i64 = 150;
+/// After some time without disturbance there are a few more, with nothing after them that would mend what they break.
+const CALM_S: i64 = 60;
+const FINALE_S: i64 = 4;
 
 /// A small generator (splitmix64), so that a seed says everything.
 struct Random(u64);
@@ -241,11 +244,17 @@ impl Client {
 }
 
 /// What happens beside what the clients do by themselves.
-fn disturb(random: &mut Random, clients: &mut Vec<Client>, started: &mut usize, world: &mut World) {
+fn disturb(
+    random: &mut Random,
+    one_of: usize,
+    clients: &mut Vec<Client>,
+    started: &mut usize,
+    world: &mut World,
+) {
     let chosen = if clients.is_empty() { None } else { Some(random.below(clients.len())) };
     let is_classic = random.below(2) == 0;
     let starts_s = world.now_s + random.below(8) as i64;
-    match (random.below(50), chosen) {
+    match (random.below(one_of), chosen) {
         (0..=2, _) if clients.len() < 4 => {
             let free = (0..3).find(|number| clients.iter().all(|client| client.instance != Some(*number)));
             let instance = free.filter(|_| random.below(3) != 0);
@@ -263,15 +272,15 @@ fn disturb(random: &mut Random, clients: &mut Vec<Client>, started: &mut usize, 
             clients.push(Client::new(*started, is_classic, instance, starts_s));
         }
         (7, _) if world.partitions < 8 => world.grow(world.partitions + 1),
-        (8, _) => world.run("reload"),
-        (9, _) => world.run("fail NOT_ENOUGH_REPLICAS"),
+        (8..=11, _) => world.run("reload"),
+        (12, _) => world.run("fail NOT_ENOUGH_REPLICAS"),
         _ => {}
     }
 }
 
 #[test]
 fn every_partition_is_with_a_member_in_the_end() {
-    for seed in 0..200 {
+    for seed in 0..1400 {
         let mut random = Random(seed);
         let mut settings = GroupSettings::default();
         settings.consumer_timing.assignment_interval_ms = [0, 1000, 20_000][random.below(3)];
@@ -286,10 +295,13 @@ fn every_partition_is_with_a_member_in_the_end() {
         };
         world.grow(3);
         let (mut clients, mut started) = (Vec::new(), 0);
-        let busy_s = 60 + random.below(200) as i64;
-        while world.now_s < busy_s + SETTLING_S {
-            if world.now_s < busy_s {
-                disturb(&mut random, &mut clients, &mut started, &mut world);
+        let busy_s = 20 + random.below(100) as i64;
+        let finale_s = busy_s + CALM_S;
+        while world.now_s < finale_s + FINALE_S + SETTLING_S {
+            let is_finale = (finale_s..finale_s + FINALE_S).contains(&world.now_s);
+            if world.now_s < busy_s || is_finale {
+                let one_of = if is_finale { 14 } else { 30 };
+                disturb(&mut random, one_of, &mut clients, &mut started, &mut world);
             } else if clients.iter().all(|client| client.is_fenced) {
                 started += 1;
                 clients.push(Client::new(started, random.below(2) == 0, None, 0));

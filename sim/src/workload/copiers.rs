@@ -164,7 +164,8 @@ async fn send_copies(producer: &Producer, records: &[ConsumerRecord]) -> (Offset
     let mut next = Offsets::new();
     for record in records {
         let at = TopicPartition::new(&*record.topic, record.partition);
-        let offset = OffsetAndMetadata { offset: record.offset + 1, ..OffsetAndMetadata::default() };
+        let leader_epoch = record.leader_epoch.unwrap_or(-1);
+        let offset = OffsetAndMetadata { leader_epoch, ..OffsetAndMetadata::new(record.offset + 1) };
         next.insert(at, offset);
         let value = format!("{} {}", record.partition, record.offset);
         let copy = ProducerRecord { partition: Some(record.partition), ..ProducerRecord::new(COPIES, value) };

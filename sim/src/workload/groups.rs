@@ -38,7 +38,7 @@ pub(super) async fn commit(client: Client) {
 async fn commit_next(client: &Client, admin: &Admin, at: &TopicPartition, commits: &mut Commits) -> bool {
     commits.next += 1;
     commits.unanswered.insert(commits.next);
-    let offset = OffsetAndMetadata { offset: commits.next, ..OffsetAndMetadata::default() };
+    let offset = OffsetAndMetadata::new(commits.next);
     let offsets = BTreeMap::from([(at.clone(), offset)]);
     match admin.alter_consumer_group_offsets(GROUP, &offsets).await {
         Ok(answers) if answers.values().all(Result::is_ok) => {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// An offset with what was committed beside it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetAndMetadata {
     /// The offset of the next record to read.
     pub offset: i64,

@@ -330,10 +330,13 @@ fn config(plan: &Plan, id: u8) -> BTreeMap<String, String> {
     let short = short.iter().filter(|_| plan.rolls_often);
     let synced = [("log.flush.interval.messages", "1")];
     let synced = synced.iter().filter(|_| plan.syncs_each);
+    let timed = [("log.flush.interval.ms", "3000")];
+    let timed = timed.iter().filter(|_| plan.syncs_each && plan.seed.is_multiple_of(2));
     pairs
         .iter()
         .chain(short)
         .chain(synced)
+        .chain(timed)
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect()
 }

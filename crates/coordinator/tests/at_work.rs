@@ -85,6 +85,8 @@ struct Client {
     phase: Phase,
     /// How many partitions the topic had when it led an assignment.
     seen: Option<i32>,
+    /// How many it had when the client asked to join.
+    knew: i32,
     /// What it has is to be told.
     tells: bool,
     next_s: i64,
@@ -105,6 +107,7 @@ impl Client {
             owned: BTreeSet::new(),
             phase: Phase::Out,
             seen: None,
+            knew: 0,
             tells: false,
             next_s: 0,
             is_fenced: false,
@@ -137,6 +140,7 @@ impl Client {
 
     fn join(&mut self, world: &mut World) {
         self.owned.clear();
+        self.knew = world.partitions;
         let rest = self.instance();
         let number = world.send(&format!("join g {} session=10000 rebalance=20000{rest}", self.id));
         self.phase = Phase::Joining(number);
@@ -153,10 +157,12 @@ impl Client {
         words.next().expect("an id").clone_into(&mut self.id);
         self.epoch = words.nth(1).expect("a generation").parse().expect("a number");
         let leads = words.nth(2) == Some(self.id.as_str());
-        self.seen = leads.then_some(world.partitions);
+        let skips = reply.ends_with("skip assignment");
+        // What it knows of the topic is no newer than what the coordinator knew; otherwise nobody can help it.
+        self.seen = leads.then_some(if skips { self.knew } else { world.partitions });
         let members: Vec<&str> = words.skip(1).take_while(|word| *word != "skip").collect();
         let mut line = format!("sync g {} {}{}", self.id, self.epoch, self.instance());
-        if leads && !reply.ends_with("skip assignment") {
+        if leads && !skips {
             for (at, member) in members.iter().enumerate() {
                 let own = (0..world.partitions).filter(|index| *index as usize % members.len() == at);
                 let own: Vec<_> = own.map(|index| format!("t-{index}")).collect();

@@ -1,16 +1,21 @@
-//! DescribeTransactions (key 65) and ListTransactions (key 66), as far as is committed (KIP-664).
+//! DescribeTransactions (key 65) and ListTransactions (key 66) (KIP-664).
 //!
 //! * ListTransactions v1 by duration (KIP-994)  * v2 by a pattern of transactional ids (KIP-1152)
 
 use super::TransactionCoordinator;
 use super::request::ListFilters;
-use super::state::{Transaction, TxnPartition};
+use super::state::{Transaction, TransactionsState, TxnPartition};
 use crate::java_hash::table_order;
 use klamm_protocol::api::describe_transactions::{TopicData, TransactionState as Described};
 use klamm_protocol::api::list_transactions::TransactionState as Listed;
 use klamm_protocol::{ErrorCode, StrBytes};
 
 impl TransactionCoordinator {
+    /// What clients may have been answered for: what is committed, or, by a new coordinator that is behind, all.
+    fn answered_state(&self) -> &TransactionsState {
+        if self.is_behind() { self.state() } else { self.committed_state() }
+    }
+
     pub(super) fn describe(&self, id: &StrBytes) -> Described {
         let failed = |error: ErrorCode| Described {
             transactional_id: id.clone(),
@@ -20,10 +25,7 @@ impl TransactionCoordinator {
         if id.is_empty() {
             return failed(ErrorCode::InvalidRequest);
         }
-        if self.is_behind() {
-            return failed(ErrorCode::CoordinatorLoadInProgress);
-        }
-        let Some(transaction) = self.committed_state().get(id) else {
+        let Some(transaction) = self.answered_state().get(id) else {
             return failed(ErrorCode::TransactionalIdNotFound);
         };
         // Partitions that have their marker do not take part any more.
@@ -53,9 +55,6 @@ impl TransactionCoordinator {
     }
 
     pub(super) fn list(&self, filters: &ListFilters, now_ms: i64) -> Result<Vec<Listed>, ErrorCode> {
-        if self.is_behind() {
-            return Err(ErrorCode::CoordinatorLoadInProgress);
-        }
         let pattern = filters.whole_match()?;
         let is_wanted = |id: &StrBytes, transaction: &Transaction| {
             let state = transaction.state.name();
@@ -66,7 +65,7 @@ impl TransactionCoordinator {
                 && pattern.as_ref().is_none_or(|pattern| pattern.is_match(id))
         };
         let matching =
-            self.committed_state().iter().filter(|(id, transaction)| is_wanted(id, transaction.as_ref()));
+            self.answered_state().iter().filter(|(id, transaction)| is_wanted(id, transaction.as_ref()));
         let mut listed: Vec<Listed> = matching
             .map(|(id, transaction)| Listed {
                 transactional_id: id.clone(),

@@ -35,7 +35,10 @@ impl TransactionCoordinator {
             return Err(ErrorCode::InvalidRequest.into());
         }
         let raises_epochs = request.version >= RAISES_EPOCHS_SINCE;
-        if !raises_epochs && let Some(committed) = self.committed_state().get(&request.id) {
+        if !raises_epochs
+            && !self.is_behind()
+            && let Some(committed) = self.committed_state().get(&request.id)
+        {
             // One that has been fenced is told so at once, whatever its successor is at.
             committed.is_of(request)?;
         }

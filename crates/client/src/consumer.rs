@@ -198,6 +198,7 @@ impl Consumer {
         self.require_group("subscribe to topics")?;
         self.subscription = Subscription::Matching(Box::new(matches));
         self.refreshing.renew();
+        self.refreshing.want();
         self.topics.clear();
         Ok(())
     }

@@ -390,6 +390,60 @@ async fn a_long_poll_is_a_sign_of_life() {
 }
 
 #[tokio::test]
+async fn a_topic_that_is_made_anew_is_read_from_its_beginning() {
+    let (Some(name), Some(other)) = (topic(1, &[]).await, topic(1, &[]).await) else { return };
+    let admin = Admin::new(&config(ClientKind::Admin, &[]).unwrap()).unwrap();
+    let pairs = [("auto.offset.reset", "earliest"), ("allow.auto.create.topics", "false")];
+    let mut consumer = Consumer::new(&config(ClientKind::Consumer, &pairs).unwrap()).unwrap();
+    consumer.assign(all(&name, 1).into_iter().chain(all(&other, 1)));
+    produce(&name, 0..10, &[]).await;
+    assert_eq!(read(&mut consumer, 10).await.len(), 10);
+    for round in 1..=2 {
+        for (_, result) in admin.delete_topics(std::slice::from_ref(&name)).await.unwrap() {
+            result.unwrap();
+        }
+        if round == 2 {
+            // While there is no topic of that name.
+            assert_eq!(read_for(&mut consumer, Duration::from_secs(1)).await.len(), 0);
+        }
+        let again = NewTopic {
+            name: name.clone(),
+            partitions: Some(1),
+            replication_factor: Some(1),
+            ..Default::default()
+        };
+        for (_, result) in admin.create_topics(&[again], false).await.unwrap() {
+            result.unwrap();
+        }
+        produce(&name, 0..5, &[]).await;
+        produce(&other, 0..5, &[]).await;
+        let records = read(&mut consumer, 10).await;
+        let of = |topic: &str| records.iter().filter(|record| *record.topic == *topic).count();
+        assert_eq!((of(&name), of(&other)), (5, 5), "round {round}");
+        // An idle consumer waits at the broker.
+        let fetches = |consumer: &Consumer| {
+            let found = consumer.metrics().into_iter().find(|metric| metric.name == "fetch-total");
+            found.map_or(0.0, |metric| metric.value)
+        };
+        let before = fetches(&consumer);
+        assert_eq!(read_for(&mut consumer, Duration::from_secs(2)).await.len(), 0);
+        let asked = fetches(&consumer) - before;
+        assert!((1.0..20.0).contains(&asked), "{asked} fetches in two seconds");
+    }
+    consumer.close().await;
+}
+
+async fn read_for(consumer: &mut Consumer, time: Duration) -> Vec<ConsumerRecord> {
+    let clock = consumer.cluster().clock();
+    let deadline = clock.now() + time;
+    let mut records = Vec::new();
+    while clock.now() < deadline {
+        records.extend(consumer.poll(Duration::from_millis(200)).await.unwrap());
+    }
+    records
+}
+
+#[tokio::test]
 async fn new_partitions_and_matching_topics_are_found() {
     let Some(first) = topic(1, &[]).await else { return };
     let group = unique("group");

@@ -61,7 +61,8 @@ struct Session {
     /// 0 asks for a new session.
     epoch: i32,
     with_ids: bool,
-    partitions: BTreeMap<TopicPartition, FetchPartition>,
+    /// Each with the id of its topic.
+    partitions: BTreeMap<TopicPartition, (Uuid, FetchPartition)>,
 }
 
 #[derive(Default)]
@@ -116,14 +117,6 @@ impl Fetcher {
                 is_metadata_old = true;
                 continue;
             };
-            let fetch = FetchPartition {
-                partition: partition.partition,
-                current_leader_epoch: epoch,
-                fetch_offset: reading.next.offset,
-                last_fetched_epoch: reading.next.epoch,
-                partition_max_bytes: settings.partition_bytes,
-                ..Default::default()
-            };
             let replica = reading.read_replica.filter(|(_, until)| *until > now).map(|(node, _)| node);
             let is_there = replica.is_none_or(|node| metadata.has_replica(partition, node));
             is_metadata_old |= !is_there;
@@ -131,6 +124,15 @@ impl Fetcher {
             if node == leader {
                 reading.read_replica = None;
             }
+            let fetch = FetchPartition {
+                partition: partition.partition,
+                current_leader_epoch: epoch,
+                fetch_offset: reading.next.offset,
+                // A follower may lack what the leader has; it is the leader's log that counts.
+                last_fetched_epoch: if node == leader { reading.next.epoch } else { -1 },
+                partition_max_bytes: settings.partition_bytes,
+                ..Default::default()
+            };
             by_node.entry(node).or_default().push((partition.clone(), fetch, reading.version));
         }
         for (node, wanted) in by_node {
@@ -186,12 +188,19 @@ impl Fetcher {
                 return findings;
             }
         };
+        let names = session.names();
         session.advance(answer.session_id);
-        let metadata = cluster.metadata();
         for topic in answer.responses {
-            let name = match metadata.topic_name(topic.topic_id) {
-                Some(name) if topic.topic_id != Uuid::ZERO => Arc::clone(name),
-                _ => Arc::from(&*topic.topic),
+            let name = if topic.topic_id.is_zero() {
+                Arc::from(&*topic.topic)
+            } else if let Some(name) = names.get(&topic.topic_id) {
+                Arc::clone(name)
+            } else {
+                // The broker remembers something else than we do.
+                tracing::debug!(node = asked.node, id = %topic.topic_id, "a fetch brought a topic that was not asked for");
+                *session = Session::default();
+                findings.is_metadata_old = true;
+                continue;
             };
             for data in topic.partitions {
                 let partition = TopicPartition { topic: Arc::clone(&name), partition: data.partition_index };
@@ -274,7 +283,7 @@ fn take_refusal(
     let offset = reading.next.offset;
     match code {
         // A follower may not have as much as the leader.
-        ErrorCode::OffsetOutOfRange if reading.read_replica.take().is_some() => {}
+        ErrorCode::OffsetOutOfRange if reading.read_replica.take().is_some() => reading.back_off(cluster),
         // What was fetched before is still good; only its end lies outside the log.
         ErrorCode::OffsetOutOfRange if !reading.buffered.is_empty() => reading.back_off(cluster),
         ErrorCode::OffsetOutOfRange => match reset_position(settings, cluster) {
@@ -377,18 +386,23 @@ impl Session {
         }
         let mut asked = Asked { node, partitions: BTreeMap::new() };
         let mut changed: BTreeMap<Arc<str>, Vec<FetchPartition>> = BTreeMap::new();
-        let mut forgotten: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
+        let mut forgotten: BTreeMap<(Arc<str>, Uuid), Vec<i32>> = BTreeMap::new();
         let mut next = BTreeMap::new();
         for (partition, fetch, version) in wanted {
             asked.partitions.insert(partition.clone(), (version, fetch.fetch_offset));
+            let fetch = (id_of(&partition.topic), fetch);
             if self.epoch == 0 || self.partitions.get(&partition) != Some(&fetch) {
-                changed.entry(Arc::clone(&partition.topic)).or_default().push(fetch.clone());
+                changed.entry(Arc::clone(&partition.topic)).or_default().push(fetch.1.clone());
             }
             next.insert(partition, fetch);
         }
         if self.epoch != 0 {
-            for partition in self.partitions.keys().filter(|partition| !next.contains_key(*partition)) {
-                forgotten.entry(Arc::clone(&partition.topic)).or_default().push(partition.partition);
+            // A topic that was made anew is another one.
+            for (partition, (id, _)) in &self.partitions {
+                if next.get(partition).is_none_or(|(other, _)| other != id) {
+                    let topic = (Arc::clone(&partition.topic), *id);
+                    forgotten.entry(topic).or_default().push(partition.partition);
+                }
             }
         }
         self.partitions = next;
@@ -411,8 +425,8 @@ impl Session {
                 .collect(),
             forgotten_topics_data: forgotten
                 .into_iter()
-                .map(|(topic, partitions)| ForgottenTopic {
-                    topic_id: id_of(&topic),
+                .map(|((topic, topic_id), partitions)| ForgottenTopic {
+                    topic_id,
                     topic: name(&topic),
                     partitions,
                     ..Default::default()
@@ -422,6 +436,12 @@ impl Session {
             ..Default::default()
         };
         (request, asked)
+    }
+
+    /// The topics of the session, by their ids.
+    fn names(&self) -> BTreeMap<Uuid, Arc<str>> {
+        let topics = self.partitions.iter().map(|(partition, (id, _))| (*id, Arc::clone(&partition.topic)));
+        topics.collect()
     }
 
     /// Goes on in the session that the answer named; 0 means that the broker keeps none.

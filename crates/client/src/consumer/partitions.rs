@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use klamm_io::Instant;
-use klamm_protocol::records::{BatchIter, RecordIter};
+use klamm_protocol::{
+    Uuid,
+    records::{BatchIter, RecordIter},
+};
 
 use crate::{TopicPartition, admin::OffsetSpec, cluster::Cluster};
 
@@ -39,6 +42,8 @@ pub(super) struct Reading {
     pub(super) position: Position,
     /// What to fetch next: what lies between the position and it is buffered.
     pub(super) next: Place,
+    /// The topic that the position lies in, as far as it is known.
+    pub(super) topic_id: Uuid,
     /// The leader that the position was last looked at for, and its epoch.
     pub(super) leader: Option<(i32, i32)>,
     /// Whether the leader has to be asked if the position lies in its log at all, before anything is fetched.
@@ -82,6 +87,7 @@ impl Reading {
     fn new() -> Self {
         Self {
             position: Position::Unknown,
+            topic_id: Uuid::ZERO,
             next: Place::at(-1),
             leader: None,
             is_in_doubt: false,
@@ -123,6 +129,16 @@ impl Reading {
             Position::At(place) if !self.is_in_doubt => Some(place),
             _ => None,
         }
+    }
+
+    /// The partition is one of this topic. `false` if it was another one's of the same name before, whose offsets and
+    /// epochs mean nothing here.
+    pub(super) fn is_of(&mut self, topic_id: Uuid) -> bool {
+        if topic_id.is_zero() {
+            return true;
+        }
+        let before = std::mem::replace(&mut self.topic_id, topic_id);
+        before.is_zero() || before == topic_id
     }
 
     /// This broker leads, in this epoch. If that is another leader than before, its log may lack what was read (KIP-320).

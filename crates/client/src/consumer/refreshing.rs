@@ -49,6 +49,7 @@ impl Refreshing {
     pub(super) fn ended(&mut self, now: Instant, has_news: bool, backoff: Backoff, entropy: &Entropy) {
         self.is_in_flight = false;
         if std::mem::take(&mut self.is_renewed) {
+            self.is_wanted = true;
             return;
         }
         self.fruitless = if has_news { 0 } else { self.fruitless.saturating_add(1) };

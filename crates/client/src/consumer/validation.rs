@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use klamm_io::spawn;
 use klamm_protocol::{
-    ErrorCode, StrBytes,
+    ErrorCode, StrBytes, Uuid,
     api::offset_for_leader_epoch::{
         OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
     },
@@ -70,6 +70,24 @@ fn judge(place: Place, found: EpochEnd) -> Verdict {
     }
 }
 
+impl Reading {
+    /// The topic was deleted and made anew: the position is nowhere. Without `auto.offset.reset` it stays at its offset, of
+    /// which the epoch says nothing any more.
+    fn begin_anew(&mut self, partition: &TopicPartition, reset: Option<Position>) {
+        match reset {
+            Some(reset) => {
+                tracing::info!(%partition, "the topic was made anew: the position is reset");
+                self.move_to(reset);
+            }
+            None => {
+                if let Position::At(place) = self.position {
+                    self.move_to(Position::At(Place::at(place.offset)));
+                }
+            }
+        }
+    }
+}
+
 /// Takes an answer about the position of a partition: it holds, is moved, or the caller has to hear of it, who may seek.
 pub(super) fn settle(
     partition: &TopicPartition,
@@ -104,6 +122,10 @@ impl Consumer {
     pub(super) fn look_at_leaders(&mut self) {
         let metadata = self.cluster.metadata();
         for (partition, reading) in self.partitions.iter_mut() {
+            let topic_id = metadata.topics.get(&partition.topic).map_or(Uuid::ZERO, |topic| topic.id);
+            if !reading.is_of(topic_id) && matches!(reading.position, Position::At(_)) {
+                reading.begin_anew(partition, reset_position(&self.settings, &self.cluster));
+            }
             if let Some((leader, epoch)) = metadata.leader(&partition.topic, partition.partition) {
                 reading.led_by(leader, epoch);
             }

@@ -104,14 +104,14 @@ fn versions() -> ApiVersionsResponse {
     ApiVersionsResponse { api_keys: ApiKey::ALL.iter().map(range).collect(), ..Default::default() }
 }
 
-/// Metadata with these live brokers, and one topic whose partitions have these leaders, in their first epoch.
+/// Metadata with these live brokers, and one topic of this id whose partitions have these leaders, in their first epoch.
 pub(crate) fn metadata(live: &[u8], leaders: &[i32]) -> Deed {
     let leaders: Vec<(i32, i32)> = leaders.iter().map(|leader| (*leader, 1)).collect();
-    metadata_with_epochs(live, &leaders)
+    metadata_with_epochs(live, TOPIC_ID, &leaders)
 }
 
-/// Metadata with these live brokers, and one topic whose partitions have these leaders in these epochs.
-pub(crate) fn metadata_with_epochs(live: &[u8], leaders: &[(i32, i32)]) -> Deed {
+/// Metadata with these live brokers, and one topic of this id whose partitions have these leaders in these epochs.
+pub(crate) fn metadata_with_epochs(live: &[u8], topic_id: Uuid, leaders: &[(i32, i32)]) -> Deed {
     let broker = |id: &u8| MetadataResponseBroker {
         node_id: i32::from(*id),
         host: Host(*id).address().to_string().into(),
@@ -126,7 +126,7 @@ pub(crate) fn metadata_with_epochs(live: &[u8], leaders: &[(i32, i32)]) -> Deed 
     };
     let topic = MetadataResponseTopic {
         name: Some(TOPIC.into()),
-        topic_id: TOPIC_ID,
+        topic_id,
         partitions: leaders.iter().enumerate().map(partition).collect(),
         ..Default::default()
     };

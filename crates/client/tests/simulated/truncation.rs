@@ -1,7 +1,7 @@
 //! A consumer whose partition's log is cut back below its position (KIP-320).
 
 use klamm_client::{ClientError, Truncation};
-use klamm_protocol::{ApiKey, ErrorCode, api::AnyRequest};
+use klamm_protocol::{ApiKey, ErrorCode, Uuid, api::AnyRequest};
 
 use super::{
     world::{Failure, Shared, World, consumer, partition, read},
@@ -182,4 +182,18 @@ fn epochs_are_committed_and_read_back() {
         assert_eq!(world.get().committed, Some((9, 2)));
         second.close().await;
     });
+}
+
+#[test]
+fn a_topic_that_is_made_anew_is_read_by_the_reset_policy() {
+    for (epoch, records) in [(0, 3), (1, 3), (1, 12), (4, 12)] {
+        let anew = move |world: &mut World| {
+            world.topic_id = Uuid::from_u128(77 << 64);
+            world.leader_epoch = epoch;
+            world.logs = [1, 2].map(|id| (id, vec![epoch; records])).into();
+        };
+        let (result, _) = after((1, &TEN), "earliest", anew, records);
+        let expect: Vec<_> = (0..records).map(|offset| format!("{offset}@{epoch}")).collect();
+        assert_eq!(result.unwrap(), expect, "epoch {epoch}");
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use klamm_client::{ClientError, TopicPartition, consumer::Consumer};
 use klamm_io::sim::Simulation;
 use klamm_protocol::{
-    ErrorCode, Records,
+    ErrorCode, Records, Uuid,
     api::{
         AnyRequest, AnyResponse,
         fetch::{
@@ -49,6 +49,7 @@ pub(crate) enum Failure {
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) live: Vec<u8>,
+    pub(crate) topic_id: Uuid,
     pub(crate) leader: i32,
     pub(crate) leader_epoch: i32,
     /// By broker, the epoch of the record at each offset.
@@ -78,6 +79,7 @@ impl Shared {
     pub(crate) fn new(sim: &Simulation, leader_epoch: i32, log: &[i32]) -> Self {
         let shared = Self(Arc::new(Mutex::new(World {
             live: vec![1, 2],
+            topic_id: TOPIC_ID,
             leader: 1,
             leader_epoch,
             logs: BTreeMap::from([(1, log.to_vec()), (2, log.to_vec())]),
@@ -103,11 +105,11 @@ impl World {
     fn play(&mut self, id: u8, request: AnyRequest) -> Deed {
         let answer = match request {
             AnyRequest::Metadata(_) => {
-                return metadata_with_epochs(&self.live, &[(self.leader, self.leader_epoch)]);
+                return metadata_with_epochs(&self.live, self.topic_id, &[(self.leader, self.leader_epoch)]);
             }
             AnyRequest::Fetch(request) => {
-                let asked = request.topics.first().map(|topic| topic.partitions[0].clone());
-                return self.fetch(id, &asked.unwrap());
+                let topic = request.topics.first().unwrap();
+                return self.fetch(id, topic.topic_id, &topic.partitions[0]);
             }
             AnyRequest::OffsetForLeaderEpoch(request) => {
                 assert_eq!(request.replica_id, -1);
@@ -146,7 +148,7 @@ impl World {
         Deed::Answer(Box::new(answer))
     }
 
-    fn fetch(&mut self, id: u8, asked: &FetchPartition) -> Deed {
+    fn fetch(&mut self, id: u8, topic_id: Uuid, asked: &FetchPartition) -> Deed {
         let mut data = PartitionData { preferred_read_replica: -1, ..Default::default() };
         let failure = self.failures.get_mut(&id).filter(|(_, times)| *times > 0).map(|(failure, times)| {
             *times -= 1;
@@ -155,14 +157,14 @@ impl World {
         match failure {
             Some(Failure::Hangup) => return Deed::Hangup,
             Some(Failure::Code(code)) => data.error_code = code.code(),
+            None if topic_id != self.topic_id => data.error_code = ErrorCode::UnknownTopicId.code(),
             None => self.read(id, asked, &mut data),
         }
         let is_news = data.error_code != 0
             || data.records.is_some()
             || data.diverging_epoch.epoch >= 0
             || data.preferred_read_replica >= 0;
-        let topic =
-            FetchableTopicResponse { topic_id: TOPIC_ID, partitions: vec![data], ..Default::default() };
+        let topic = FetchableTopicResponse { topic_id, partitions: vec![data], ..Default::default() };
         let answer = AnyResponse::Fetch(FetchResponse { responses: vec![topic], ..Default::default() });
         if is_news { Deed::Answer(Box::new(answer)) } else { Deed::Later(SECOND / 5, Box::new(answer)) }
     }

@@ -356,6 +356,7 @@ impl<'a> Loading<'a> {
         let file = segment.file(files)?;
         let size = segment.size;
         segment.reset_for_recovery(files)?;
+        let mut aborted = Vec::new();
         let mut batches = Batches::new(&file, 0, size);
         let mut next_offset = base_offset;
         loop {
@@ -391,13 +392,12 @@ impl<'a> Loading<'a> {
             } else {
                 None
             };
-            if let Some(txn) = completed.filter(|txn| txn.last_stable_offset >= 0) {
-                segment.transaction_index.append(files, txn)?;
-            }
+            aborted.extend(completed.filter(|txn| txn.last_stable_offset >= 0));
             next_offset = batch.next_offset();
             self.producers.set_map_end_offset(next_offset);
         }
         let sound = segment.size;
+        segment.transaction_index.restore(files, &aborted)?;
         segment.write_max_timestamp(files)?;
         if sound < size && matches!(behind, Behind::Goes) {
             self.remove_behind(index + 1)?;

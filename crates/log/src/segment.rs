@@ -355,7 +355,6 @@ impl Segment {
     pub(crate) fn reset_for_recovery(&mut self, files: &LogFiles) -> Result<()> {
         self.offset_index.reset(files)?;
         self.time_index.reset(files)?;
-        self.transaction_index.reset(files)?;
         self.size = 0;
         self.bytes_since_index_entry = 0;
         self.first_timestamp = None;

@@ -162,9 +162,30 @@ impl TransactionIndex {
         self.cut(files, keep)
     }
 
-    /// Drops all.
-    pub(crate) fn reset(&mut self, files: &LogFiles) -> Result<()> {
-        self.cut(files, 0)
+    /// Makes these the entries, lastingly. Of a segment that was synced before nothing else syncs the index again, and
+    /// that entries are missing would not show: what is right is not touched.
+    pub(crate) fn restore(&mut self, files: &LogFiles, entries: &[AbortedTxn]) -> Result<()> {
+        let mut found = Vec::new();
+        let scanned = self.scan(files, |_, txn| {
+            found.push(txn);
+            true
+        });
+        let is_right = match scanned {
+            Ok(()) => !self.torn && found == entries,
+            Err(Error::CorruptFile { .. }) => false,
+            Err(fault) => return Err(fault),
+        };
+        if is_right {
+            return Ok(());
+        }
+        let file = files.created(self.base_offset, FileKind::TransactionIndex)?;
+        let bytes: Vec<u8> = entries.iter().flat_map(AbortedTxn::encode).collect();
+        file.write_at(&bytes, 0)?;
+        file.truncate(bytes.len() as u64)?;
+        file.sync_data()?;
+        files.disk().sync_dir(files.dir())?;
+        *self = Self::of_len(self.base_offset, bytes.len() as u64);
+        Ok(())
     }
 
     fn cut(&mut self, files: &LogFiles, keep: u32) -> Result<()> {

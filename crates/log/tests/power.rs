@@ -12,7 +12,7 @@ use klamm_io::Entropy;
 use klamm_io::disk::Disk;
 use klamm_io::sim::disk::SimulatedDisk;
 use klamm_log::cleaner::{CleanerSettings, Cleaning, Step};
-use klamm_log::{Append, Handles, Log, LogConfig};
+use klamm_log::{Append, AppendOrigin, Handles, Log, LogConfig};
 use klamm_protocol::records::{BatchBuilder, BatchOptions, NewBatch};
 use support::*;
 
@@ -334,5 +334,42 @@ fn nothing_that_was_synced_is_lost() {
     for seed in first..first.saturating_add(rounds) {
         run(seed, false);
         run(seed, true);
+    }
+}
+
+#[test]
+fn what_was_aborted_stays_so() {
+    for seed in 0..20 {
+        let machine = SimulatedDisk::new(Entropy::seeded(seed));
+        machine.disk().create_dir_all(Path::new("/data")).unwrap();
+        machine.disk().sync_dir(Path::new("/")).unwrap();
+        let config = Arc::new(LogConfig { segment_bytes: 300, ..LogConfig::default() });
+        let append = |log: &mut Log, batch, origin| {
+            log.append_as_leader(&mut [batch], Append { origin, ..Append::client(0, NOW_MS) }).unwrap();
+            log.set_high_watermark(log.log_end_offset());
+        };
+        let flush = |log: &mut Log, include_active| {
+            let flushed = log.flush_handle(include_active).unwrap().sync().unwrap();
+            log.mark_flushed(flushed, NOW_MS);
+        };
+        let open_from = |recovery_point| {
+            let opening = Opening { recovery_point, ..Opening::default() };
+            open(&Handles::new(machine.disk(), 8), Path::new(DIR), &config, &opening)
+        };
+        let mut log = open_from(0);
+        append(&mut log, producer_batch(7, 0, 0, true, &[NOW_MS]), AppendOrigin::Client);
+        append(&mut log, marker(7, 0, 1, false, NOW_MS), AppendOrigin::Coordinator);
+        flush(&mut log, true);
+        let (end, aborted) = (log.recovery_point(), log.aborted_transactions(0, 2).unwrap());
+        assert_eq!((end, aborted.len()), (2, 1));
+        // The process is killed. The segment is read again, and then another one comes.
+        drop(log);
+        let mut log = open_from(end);
+        append(&mut log, batch(&[NOW_MS; 3]), AppendOrigin::Client);
+        flush(&mut log, true);
+        drop(log);
+        machine.lose_power();
+        let log = open_from(end);
+        assert_eq!(log.aborted_transactions(0, end).unwrap(), aborted, "seed {seed}");
     }
 }

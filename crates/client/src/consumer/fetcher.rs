@@ -20,7 +20,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     Event,
     partitions::{Fetched, Partitions, Place, Position, Reading},
-    settings::{ResetPolicy, Settings},
+    positions::reset_position,
+    settings::Settings,
     validation::{self, EpochEnd},
 };
 use crate::{
@@ -354,20 +355,6 @@ fn end_of(bytes: &Bytes) -> Option<Place> {
         }
     }
     end
-}
-
-/// Where `auto.offset.reset` leads.
-pub(super) fn reset_position(settings: &Settings, cluster: &Cluster) -> Option<Position> {
-    use crate::admin::OffsetSpec;
-    Some(Position::Reset(match settings.reset {
-        ResetPolicy::Earliest => OffsetSpec::Earliest,
-        ResetPolicy::Latest => OffsetSpec::Latest,
-        ResetPolicy::Ago(duration) => {
-            let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-            OffsetSpec::Timestamp(cluster.clock().wall_ms().saturating_sub(ms).max(0))
-        }
-        ResetPolicy::None => return None,
-    }))
 }
 
 impl Session {

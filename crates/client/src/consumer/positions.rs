@@ -9,15 +9,28 @@ use klamm_io::spawn;
 use klamm_protocol::ErrorCode;
 
 use super::{
-    Consumer, Event,
-    fetcher::reset_position,
-    offsets,
+    Consumer, Event, offsets,
     partitions::{Place, Position},
+    settings::{ResetPolicy, Settings},
 };
 use crate::{
     ClientError, TopicPartition,
     admin::{ByPartition, ListedOffset, OffsetSpec, list_offsets_at},
+    cluster::Cluster,
 };
+
+/// Where `auto.offset.reset` leads.
+pub(super) fn reset_position(settings: &Settings, cluster: &Cluster) -> Option<Position> {
+    Some(Position::Reset(match settings.reset {
+        ResetPolicy::Earliest => OffsetSpec::Earliest,
+        ResetPolicy::Latest => OffsetSpec::Latest,
+        ResetPolicy::Ago(duration) => {
+            let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            OffsetSpec::Timestamp(cluster.clock().wall_ms().saturating_sub(ms).max(0))
+        }
+        ResetPolicy::None => return None,
+    }))
+}
 
 /// Committed offsets, and the versions of the positions that they were asked for.
 pub(super) struct Committed {

@@ -17,9 +17,8 @@ use klamm_protocol::{
 
 use super::{
     Consumer, Event,
-    fetcher::reset_position,
     partitions::{Place, Position, Reading},
-    positions::passes,
+    positions::{passes, reset_position},
     settings::Settings,
 };
 use crate::{ClientError, TopicPartition, Truncation, cluster::Cluster};

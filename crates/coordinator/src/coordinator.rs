@@ -153,7 +153,7 @@ impl GroupCoordinator {
                 }
             },
             Request::Heartbeat(request) => {
-                let error = self.heartbeat(cluster, request, &mut step).err().unwrap_or(ErrorCode::None);
+                let error = self.heartbeat(request, &mut step).err().unwrap_or(ErrorCode::None);
                 let response = HeartbeatResponse { error_code: error.code(), ..Default::default() };
                 step.complete_when_committed(token, Reply::Heartbeat(response));
             }
@@ -273,7 +273,7 @@ impl GroupCoordinator {
         }
         let group = self.classic.entry(request.group_id.detached());
         let group = group.or_insert_with_key(|id| Classic::new(id.clone(), context.now_ms));
-        group.join(&Join { context, request, token, settings, cluster }, step);
+        group.join(&Join { context, request, token, settings }, step);
         if is_new && !step.has_records() && !step.has_continuation() {
             let empty = match self.timeline.tentative().group(&request.group_id) {
                 Some(GroupState::Consumer(empty)) => Some(GroupRef::Consumer(empty)),
@@ -290,18 +290,13 @@ impl GroupCoordinator {
         }
     }
 
-    fn heartbeat(
-        &mut self,
-        cluster: &dyn Cluster,
-        request: &HeartbeatRequest,
-        step: &mut Step,
-    ) -> Result<(), ErrorCode> {
+    fn heartbeat(&self, request: &HeartbeatRequest, step: &mut Step) -> Result<(), ErrorCode> {
         if request.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
         match self.classic.get(&request.group_id) {
             Some(group) => group.heartbeat(request, step),
-            None => self.heartbeat_consumer_group(cluster, request, step),
+            None => self.heartbeat_consumer_group(request, step),
         }
     }
 

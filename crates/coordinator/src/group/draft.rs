@@ -56,13 +56,8 @@ impl<'a, G: Written> Draft<'a, G> {
 
     /// Whether a target assignment is too fresh to be computed anew.
     pub(crate) fn is_fresh(&self, computed_ms: i64, interval_ms: i32) -> bool {
-        is_fresh(self.step.now_ms, computed_ms, interval_ms)
+        let until_ms = computed_ms.saturating_add(interval_ms.into());
+        // A time that is yet to come was another clock's, or ours before it was set back: the group must not wait for it.
+        computed_ms != 0 && (computed_ms..until_ms).contains(&self.step.now_ms)
     }
-}
-
-/// Whether a target assignment is too fresh to be computed anew.
-pub(crate) fn is_fresh(now_ms: i64, computed_ms: i64, interval_ms: i32) -> bool {
-    let until_ms = computed_ms.saturating_add(interval_ms.into());
-    // A time that is yet to come was another clock's, or ours before it was set back: the group must not wait for it.
-    computed_ms != 0 && (computed_ms..until_ms).contains(&now_ms)
 }

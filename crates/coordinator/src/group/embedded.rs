@@ -22,16 +22,6 @@ pub(crate) fn read_assignment(bytes: &Bytes) -> Result<ConsumerProtocolAssignmen
     read(bytes)
 }
 
-/// The subscription of who reads nothing.
-pub(crate) fn no_subscription() -> Bytes {
-    let mut writer = Writer::new();
-    writer.i16(0);
-    match ConsumerProtocolSubscription::default().encode(&mut writer, 0) {
-        Ok(()) => writer.into_bytes(),
-        Err(_) => Bytes::new(),
-    }
-}
-
 fn read<M: Message>(bytes: &Bytes) -> Result<M, DecodeError> {
     let mut reader = Reader::new(Bytes::copy_from_slice(bytes));
     let version = reader.i16()?;

@@ -13,9 +13,6 @@ pub(crate) mod print;
 pub(crate) mod share;
 pub(crate) mod streams;
 
-/// When a timer fires again whose outcome could not be written.
-const TIMER_RETRY_MS: i64 = 500;
-
 /// Topics by name, with their partition counts.
 #[derive(Default)]
 pub(crate) struct Topics {
@@ -149,13 +146,7 @@ impl Harness {
         token
     }
 
-    /// Whether the records, if there are any, have been written.
-    fn carry_out(
-        &mut self,
-        outcome: Outcome,
-        transaction_of: Option<i64>,
-        request: Option<(&Request, i16)>,
-    ) -> bool {
+    fn carry_out(&mut self, outcome: Outcome, transaction_of: Option<i64>, request: Option<(&Request, i16)>) {
         for completion in outcome.response.now {
             self.complete(completion);
         }
@@ -192,7 +183,6 @@ impl Harness {
         if !self.hold {
             self.commit();
         }
-        failure.is_none()
     }
 
     fn append(&mut self, records: &[GroupRecord], transaction_of: Option<i64>) {
@@ -247,10 +237,7 @@ impl Harness {
             self.now_ms = self.now_ms.max(deadline);
             let now_ms = self.now_ms;
             let outcome = self.coordinator.as_mut().expect("loaded").timer_fired(now_ms, &self.topics, &key);
-            let is_written = self.carry_out(outcome, None, None);
-            if !is_written && key.must_not_be_lost() {
-                self.timers.insert(key, now_ms + TIMER_RETRY_MS);
-            }
+            self.carry_out(outcome, None, None);
         }
         self.now_ms = until;
     }

@@ -6,7 +6,6 @@
 //! A granted JoinGroup is parked until the join phase of the rebalance is over.
 
 use super::{Classic, Member, State, protocols_of, refuse_join};
-use crate::cluster::Cluster;
 use crate::effect::{Continuation, Reply, StaticMemberSwap, Step};
 use crate::record::GroupRecord;
 use crate::request::RequestContext;
@@ -28,7 +27,6 @@ pub(crate) struct Join<'a> {
     pub(crate) request: &'a JoinGroupRequest,
     pub(crate) token: Token,
     pub(crate) settings: &'a GroupSettings,
-    pub(crate) cluster: &'a dyn Cluster,
 }
 
 impl Join<'_> {
@@ -170,8 +168,7 @@ impl Classic {
     }
 
     /// A static member has restarted and joins without its id. In a stable group whose protocol stays the same it is
-    /// given a new id and keeps its assignment, without a rebalance. A leader looks out for partitions that have come since
-    /// it was there, of which it would not see that they are new.
+    /// given a new id and keeps its assignment, without a rebalance.
     fn take_over_static_member(&mut self, join: &Join<'_>, old: &StrBytes, new: StrBytes, step: &mut Step) {
         let Some(instance) = join.request.group_instance_id.clone() else { return };
         let Some(before) = self.members.get(old).cloned() else { return };
@@ -186,9 +183,8 @@ impl Classic {
         self.park_join(&new, join.token, step);
         step.cancel_timer(self.heartbeat_key(old));
         step.set_timer(self.heartbeat_key(&new), before.session_timeout_ms.into());
-        let must_assign = self.is_leader(&new) && self.has_unassigned(join.cluster);
         match self.state {
-            State::Stable if self.choose_protocol() == self.protocol_name && !must_assign => {
+            State::Stable if self.choose_protocol() == self.protocol_name => {
                 let assignments: BTreeMap<_, _> = self
                     .members
                     .values()

@@ -6,18 +6,14 @@ use crate::record::GroupRecord;
 use crate::settings::GroupSettings;
 use bytes::Bytes;
 use klamm_protocol::StrBytes;
-use klamm_protocol::api::join_group::JoinGroupResponse;
-use klamm_protocol::coordinator::group::group_metadata::MemberMetadata;
 use std::collections::BTreeMap;
 
 impl Classic {
-    /// The group of these members, stable in the generation that is the consumer group's epoch. If none of them is to
-    /// lead, the first does. `assignment` gives a member's, in the form of the subscription that goes with the group's
-    /// protocol.
+    /// The group of these members, stable in the generation that is the consumer group's epoch. `assignment` gives a
+    /// member's, in the form of the subscription that goes with the group's protocol.
     pub(crate) fn migrated(
         (id, generation): (StrBytes, i32),
         members: Vec<Member>,
-        leader: Option<&StrBytes>,
         now_ms: i64,
         assignment: impl Fn(&Member, &Bytes) -> Bytes,
     ) -> Self {
@@ -25,7 +21,6 @@ impl Classic {
         group.state = State::Stable;
         group.previous_state = State::PreparingRebalance;
         group.generation = generation;
-        group.leader = leader.cloned();
         members.into_iter().for_each(|member| group.insert(member));
         group.protocol_type = Some(StrBytes::from(CONSUMER_PROTOCOL_TYPE));
         group.protocol_name = group.choose_protocol();
@@ -37,35 +32,17 @@ impl Classic {
         group
     }
 
-    /// Notes the group, and has its members' sessions begin. With `must_rebalance` they have to rejoin. A coordinator
-    /// that only has the record takes the group to be stable; so that it comes to rebalance as well, those who have
-    /// `gone` are still noted as members, and their sessions will run out there.
-    pub(crate) fn begin_migrated(
-        &mut self,
-        must_rebalance: bool,
-        gone: Vec<MemberMetadata>,
-        settings: &GroupSettings,
-        step: &mut Step,
-    ) {
+    /// Notes the group, and has its members' sessions begin. With `must_rebalance` they have to rejoin.
+    pub(crate) fn begin_migrated(&mut self, must_rebalance: bool, settings: &GroupSettings, step: &mut Step) {
         let assignments: BTreeMap<_, _> =
             self.members.values().map(|member| (member.id.clone(), member.assignment.clone())).collect();
-        let mut record = self.to_record(&assignments);
-        if must_rebalance {
-            record.members.extend(gone);
-        }
-        step.record(GroupRecord::group_metadata(self.id.clone(), record));
+        step.record(GroupRecord::group_metadata(self.id.clone(), self.to_record(&assignments)));
         for member in self.members.values() {
             self.set_heartbeat_timer(member, step);
         }
         if must_rebalance {
             self.prepare_rebalance(settings, step);
         }
-    }
-
-    /// What the leader of a group is told that has all it needs: it assigns nothing, but looks out for new partitions from
-    /// now on (KIP-814).
-    pub(crate) fn response_to_new_leader(&self, member: &StrBytes) -> JoinGroupResponse {
-        JoinGroupResponse { skip_assignment: true, ..self.generation_for(member, true) }
     }
 
     /// The last generation.

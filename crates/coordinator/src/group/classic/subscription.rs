@@ -1,9 +1,6 @@
-//! What the coordinator reads of its members' subscriptions and assignments: the topics, to know which offsets are in use,
-//! and whether a partition is with nobody.
+//! What the coordinator reads of its members' subscriptions: the topics, to know which offsets are in use.
 
 use super::{Classic, Member};
-use crate::cluster::Cluster;
-use crate::group::embedded;
 use bytes::Buf;
 use klamm_protocol::StrBytes;
 use std::collections::BTreeSet;
@@ -30,25 +27,6 @@ impl Classic {
         self.subscribed_topics
             .as_ref()
             .map_or_else(|| self.is_of_consumers(), |topics| topics.contains(topic))
-    }
-
-    /// Whether a partition of a topic that is read is with nobody. Not if an assignor has its own way to say who has what.
-    pub(super) fn has_unassigned(&self, cluster: &dyn Cluster) -> bool {
-        let Some(topics) = &self.subscribed_topics else { return false };
-        let mut assigned = BTreeSet::new();
-        for member in self.members.values().filter(|member| !member.assignment.is_empty()) {
-            let Ok(assignment) = embedded::read_assignment(&member.assignment) else { return false };
-            if assignment.user_data.is_some_and(|bytes| !bytes.is_empty()) {
-                return false;
-            }
-            for topic in assignment.assigned_partitions {
-                assigned.extend(topic.partitions.into_iter().map(|index| (topic.topic.clone(), index)));
-            }
-        }
-        topics.iter().any(|topic| {
-            let count = cluster.id(topic).and_then(|id| cluster.partition_count(id)).unwrap_or(0);
-            (0..count).any(|index| !assigned.contains(&(topic.clone(), index)))
-        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::ConsumerGroup;
 use super::decide::{Draft, join_key, session_key, sync_key};
 use super::heartbeat::fenced_instance;
 use super::member::Member;
-use super::migrate::{Downgrade, classic_metadata};
+use super::migrate::classic_metadata;
 use crate::coordinator::GroupCoordinator;
 use crate::effect::{Continuation, Reply};
 use crate::group::classic::{CONSUMER_PROTOCOL_TYPE, protocols_of, refuse_join};
@@ -25,8 +25,6 @@ use klamm_protocol::{ErrorCode, StrBytes, Uuid};
 
 /// The first version in which a dynamic member has to come back with the id it is given.
 const MEMBER_ID_REQUIRED_SINCE: i16 = 4;
-/// The first version in which a leader may be told to skip the assignment.
-const SKIP_ASSIGNMENT_SINCE: i16 = 9;
 
 impl GroupCoordinator {
     /// Decides on a JoinGroup to a consumer group that has members.
@@ -76,15 +74,6 @@ impl From<Refusal> for Refused {
     }
 }
 
-/// The place of a member that joins.
-#[derive(Default)]
-struct Found {
-    /// With its former self the last member of the new protocol goes.
-    is_to_downgrade: bool,
-    /// The id of its former self.
-    replaced: Option<StrBytes>,
-}
-
 impl ConsumerGroup {
     /// Whether a member with these protocols can be one beside those who speak the classic protocol.
     fn supports(&self, request: &JoinGroupRequest) -> bool {
@@ -118,8 +107,7 @@ impl Draft<'_> {
         // Who only asks for an id need not have said what it reads.
         let subscription =
             embedded::read_subscription(metadata).map_err(|_| ErrorCode::UnknownServerError)?;
-        let found = self.find_classic_member(&id, request)?;
-        let is_to_downgrade = found.is_to_downgrade;
+        let is_to_downgrade = self.find_classic_member(&id, request)?;
         let before = self.group.member(&id).map(|member| Member::clone(member)).unwrap_or_default();
         let updated = update(&before, context, request, &subscription);
         if updated != before {
@@ -130,9 +118,7 @@ impl Draft<'_> {
         if has_changed || topics_are_new {
             self.refresh_epoch(has_changed);
         }
-        // Who waits for partitions hears of them by a rebalance only.
-        let is_unfinished = self.group.target_epoch < self.group.epoch || self.group.is_awaited_beside(&id);
-        let must_rebalance = is_to_downgrade && is_unfinished;
+        let must_rebalance = is_to_downgrade && self.group.target_epoch < self.group.epoch;
         if !is_to_downgrade {
             self.refresh_target();
         }
@@ -144,14 +130,7 @@ impl Draft<'_> {
             after = self.reconcile(&id, has_changed, Some(&owned))?;
         }
         if is_to_downgrade {
-            // Nobody has led the members so far: if nothing has to be assigned now, nobody would see new partitions.
-            let is_told = context.api_version >= SKIP_ASSIGNMENT_SINCE && after.epoch == self.group.epoch;
-            let leader = Some(&id).filter(|_| is_told && !must_rebalance);
-            let replaced = found.replaced.as_ref();
-            self.downgrade(&Downgrade { leaving: &[], replaced, leader, must_rebalance });
-            if let Some(classic) = self.became.as_ref().filter(|_| leader.is_some()) {
-                return Ok(classic.response_to_new_leader(&id));
-            }
+            self.downgrade(&[], must_rebalance);
         } else {
             self.step.then(Continuation::ClassicMemberJoined {
                 group: self.id.clone(),
@@ -184,16 +163,17 @@ impl Draft<'_> {
         Ok(&first.ok_or(ErrorCode::InconsistentGroupProtocol)?.metadata)
     }
 
-    /// Makes sure that the member is there or may join; a static one takes the place of its former self.
-    fn find_classic_member(&mut self, id: &StrBytes, request: &JoinGroupRequest) -> Result<Found, Refusal> {
-        let Some(instance) = &request.group_instance_id else { return Ok(Found::default()) };
+    /// Makes sure that the member is there or may join; a static one takes the place of its former self. True if with it
+    /// the last member of the new protocol goes.
+    fn find_classic_member(&mut self, id: &StrBytes, request: &JoinGroupRequest) -> Result<bool, Refusal> {
+        let Some(instance) = &request.group_instance_id else { return Ok(false) };
         let holder = self
             .group
             .static_member(instance)
             .map(|(holder, member)| (holder.clone(), Member::clone(member)));
         let is_joining = request.member_id.is_empty();
         match holder {
-            None if is_joining => Ok(Found::default()),
+            None if is_joining => Ok(false),
             None => {
                 let message = format!("Instance id {instance} is unknown.");
                 Err(Refusal::new(ErrorCode::UnknownMemberId, message))
@@ -204,7 +184,7 @@ impl Draft<'_> {
                 if is_joining {
                     self.replace(&holder, id, member);
                 }
-                Ok(Found { is_to_downgrade, replaced: is_joining.then_some(holder) })
+                Ok(is_to_downgrade)
             }
         }
     }

@@ -10,13 +10,11 @@ use crate::effect::Step;
 use crate::group::GroupState;
 use crate::group::assignor::Assignment;
 use crate::group::classic::CONSUMER_PROTOCOL_TYPE;
-use crate::group::draft::is_fresh;
 use crate::group::embedded;
 use klamm_protocol::api::heartbeat::HeartbeatRequest;
 use klamm_protocol::api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use klamm_protocol::coordinator::group::consumer_group_member_metadata::ClassicMemberMetadata;
 use klamm_protocol::{ErrorCode, StrBytes};
-use std::sync::Arc;
 
 impl GroupCoordinator {
     /// Decides on a SyncGroup to a consumer group.
@@ -64,15 +62,13 @@ impl GroupCoordinator {
 
     /// Decides on a Heartbeat to a consumer group.
     pub(crate) fn heartbeat_consumer_group(
-        &mut self,
-        cluster: &dyn Cluster,
+        &self,
         request: &HeartbeatRequest,
         step: &mut Step,
     ) -> Result<(), ErrorCode> {
         let Some(GroupState::Consumer(group)) = self.state().group(&request.group_id) else {
             return Err(ErrorCode::UnknownMemberId);
         };
-        let group = Arc::clone(group);
         let (group_id, id) = (&request.group_id, &request.member_id);
         let (member, classic) =
             group.classic_member(id, request.group_instance_id.as_ref(), request.generation_id)?;
@@ -83,40 +79,11 @@ impl GroupCoordinator {
             MemberState::UnreleasedPartitions => !group.is_waiting(id, member),
             MemberState::Stable | MemberState::Unknown => false,
         };
-        if must_rejoin || self.awaits_join(cluster, group_id, &group, step.now_ms) {
+        if must_rejoin {
             step.set_timer_if_absent(join_key(group_id, id), member.rebalance_timeout_ms.into());
             return Err(ErrorCode::RebalanceInProgress);
         }
         Ok(())
-    }
-}
-
-impl GroupCoordinator {
-    /// Whether an assignment is due that only a JoinGroup can bring about, since no member speaks the new protocol: such a
-    /// group stays what it is if it may not become a classic one.
-    fn awaits_join(
-        &mut self,
-        cluster: &dyn Cluster,
-        id: &StrBytes,
-        group: &ConsumerGroup,
-        now_ms: i64,
-    ) -> bool {
-        let version = cluster.version();
-        let is_assigned = group.target_epoch >= group.epoch;
-        let is_compared = !self.has_new_topics(id, version, group.epoch);
-        if is_assigned && is_compared || !group.members.values().all(|member| member.uses_classic_protocol())
-        {
-            return false;
-        }
-        if !is_assigned {
-            let timing = cluster.consumer_timing(id).unwrap_or(self.settings().consumer_timing);
-            return !is_fresh(now_ms, group.target_timestamp_ms, timing.assignment_interval_ms);
-        }
-        let has_changed = group.compute_metadata_hash(cluster) != group.metadata_hash;
-        if !has_changed {
-            self.note_topics_seen(id, version, group.epoch);
-        }
-        has_changed
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::ConsumerGroup;
 use super::member::Member;
-use super::migrate::Downgrade;
 use crate::cluster::Cluster;
 use crate::effect::TimerKey;
 use crate::group::assignor::{Assignment, Assignor, GroupSpec, Subscriber};
@@ -95,11 +94,7 @@ impl Draft<'_> {
     /// Removes members, which raises the group's epoch, or makes a classic group of it.
     pub(super) fn remove(&mut self, members: &[StrBytes]) {
         if self.is_to_downgrade_without(members) {
-            return self.downgrade(&Downgrade {
-                leaving: members,
-                must_rebalance: true,
-                ..Default::default()
-            });
+            return self.downgrade(members, true);
         }
         for id in members {
             self.write(ConsumerRecord::CurrentMember(id.clone(), None));

@@ -42,11 +42,8 @@ impl GroupCoordinator {
         check(request, context.api_version, self.settings())?;
         let is_leaving = is_leave(request.member_epoch);
         let id = &request.group_id;
-        let was_classic = matches!(self.group(id), Some(GroupRef::Classic(_)));
         let was_rebalancing = self.is_classic_rebalancing(id);
         let group = self.consumer_group_to_join(id, request.member_epoch, cluster, step)?;
-        // If who comes is a static member that takes the place of itself, nothing would change for it alone.
-        let must_assign = was_rebalancing || was_classic && group.has_unassigned(cluster);
         let version = cluster.version();
         let topics_are_new = self.has_new_topics(id, version, group.epoch);
         let mut draft = Draft::new(id.clone(), group, self.settings(), cluster, step);
@@ -56,7 +53,7 @@ impl GroupCoordinator {
             self.adopt(id, became);
             return response;
         }
-        let response = draft.heartbeat(context, request, topics_are_new, must_assign)?;
+        let response = draft.heartbeat(context, request, topics_are_new, was_rebalancing)?;
         let epoch = draft.group.epoch;
         self.note_topics_seen(id, version, epoch);
         // Who waits in the classic group that has just become a consumer group has to rejoin.
@@ -64,8 +61,8 @@ impl GroupCoordinator {
         Ok(response)
     }
 
-    /// Whether a classic group has members that wait for new assignments, which have to be made if it becomes a consumer
-    /// group.
+    /// Whether a classic group has members that wait for new assignments. If it becomes a consumer group these have to be
+    /// made, also if who comes is a static member that takes the place of itself, for whom alone nothing would change.
     fn is_classic_rebalancing(&self, id: &StrBytes) -> bool {
         let Some(GroupRef::Classic(group)) = self.group(id) else { return false };
         matches!(group.state(), ClassicState::PreparingRebalance | ClassicState::CompletingRebalance)
@@ -175,7 +172,7 @@ impl Draft<'_> {
         context: &RequestContext,
         request: &ConsumerGroupHeartbeatRequest,
         topics_are_new: bool,
-        must_assign: bool,
+        was_rebalancing: bool,
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
         let reported = request.topic_partitions.as_ref().map(|topics| {
             topics.iter().map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect()
@@ -188,7 +185,7 @@ impl Draft<'_> {
         }
         let have_names_changed = updated.topics != before.topics;
         let has_regex_changed = updated.regex != before.regex;
-        let must_bump = self.note_regex(&before, &updated)? || have_names_changed || must_assign;
+        let must_bump = self.note_regex(&before, &updated)? || have_names_changed || was_rebalancing;
         if must_bump || topics_are_new {
             self.refresh_epoch(must_bump);
         }

@@ -17,12 +17,10 @@ use bytes::Bytes;
 use klamm_protocol::coordinator::group::consumer_group_member_metadata::{
     ClassicMemberMetadata, ClassicProtocol,
 };
-use klamm_protocol::coordinator::group::group_metadata::MemberMetadata;
 use klamm_protocol::coordinator::group::{
     ConsumerGroupMetadataValue, ConsumerGroupTargetAssignmentMetadataValue,
 };
-use klamm_protocol::{ErrorCode, StrBytes, Uuid};
-use std::collections::BTreeSet;
+use klamm_protocol::{ErrorCode, StrBytes};
 
 /// Writes the records that make a classic group a consumer group with the same members and assignments, and sets their
 /// sessions going. What is parked in the classic group is the caller's to refuse.
@@ -143,43 +141,11 @@ fn with_epoch(assignment: &Assignment, epoch: i32) -> Partitions {
 }
 
 impl ConsumerGroup {
-    /// Whether a partition of a topic that is read is with nobody, as when the leader of what was a classic group had
-    /// not seen it yet.
-    pub(super) fn has_unassigned(&self, cluster: &dyn Cluster) -> bool {
-        let assigned: BTreeSet<(Uuid, i32)> = self
-            .target
-            .values()
-            .flat_map(|target| target.iter())
-            .flat_map(|(topic, indexes)| indexes.iter().map(|index| (*topic, *index)))
-            .collect();
-        self.subscribed_topics(cluster).values().any(|topic| {
-            let count = cluster.partition_count(*topic).unwrap_or(0);
-            (0..count).any(|index| !assigned.contains(&(*topic, index)))
-        })
-    }
-
-    /// Whether somebody but this member is in its epoch and waits for partitions that others had to give up.
-    pub(super) fn is_awaited_beside(&self, id: &StrBytes) -> bool {
-        let waits = |member: &Member| member.state == MemberState::UnreleasedPartitions;
-        self.members.iter().any(|(other, member)| other != id && waits(member))
-    }
-
     /// Whether everybody but these members speaks the classic protocol.
     fn is_classic_without(&self, leaving: &[StrBytes]) -> bool {
         let stays = |(id, _): &(&StrBytes, _)| !leaving.contains(id);
         self.members.iter().filter(stays).all(|(_, member)| member.uses_classic_protocol())
     }
-}
-
-/// How a consumer group becomes a classic one.
-#[derive(Default)]
-pub(super) struct Downgrade<'a> {
-    pub(super) leaving: &'a [StrBytes],
-    /// The former id of a member that has just been given another.
-    pub(super) replaced: Option<&'a StrBytes>,
-    /// A member that can be told that it leads.
-    pub(super) leader: Option<&'a StrBytes>,
-    pub(super) must_rebalance: bool,
 }
 
 impl Draft<'_> {
@@ -201,8 +167,7 @@ impl Draft<'_> {
     }
 
     /// Makes a classic group of all but those who leave; it is in memory at once, and the caller has to put it there.
-    pub(super) fn downgrade(&mut self, downgrade: &Downgrade<'_>) {
-        let leaving = downgrade.leaving;
+    pub(super) fn downgrade(&mut self, leaving: &[StrBytes], must_rebalance: bool) {
         for record in self.group.tombstones() {
             self.step.record(GroupRecord::Consumer { group: self.id.clone(), record });
         }
@@ -216,25 +181,10 @@ impl Draft<'_> {
             embedded::write_assignment(&self.group.target_of(&member.id), subscription, self.cluster)
         };
         let name = (self.id.clone(), self.group.epoch);
-        let mut classic = Classic::migrated(name, members, downgrade.leader, self.step.now_ms, assignment);
-        let gone = leaving.iter().chain(downgrade.replaced).map(|id| self.gone_member(id)).collect();
-        classic.begin_migrated(downgrade.must_rebalance, gone, self.settings, self.step);
+        let mut classic = Classic::migrated(name, members, self.step.now_ms, assignment);
+        classic.begin_migrated(must_rebalance, self.settings, self.step);
         self.step.then(Continuation::Downgraded { group: self.id.clone() });
         self.became = Some(classic);
-    }
-
-    /// Who has gone, as a member that reads nothing and whose session will soon be over.
-    fn gone_member(&self, id: &StrBytes) -> MemberMetadata {
-        let member = self.group.member(id).map(|member| Member::clone(member)).unwrap_or_default();
-        MemberMetadata {
-            member_id: id.clone(),
-            client_id: member.client_id,
-            client_host: member.client_host,
-            rebalance_timeout: 0,
-            session_timeout: self.settings.classic_session_timeout_ms_min,
-            subscription: embedded::no_subscription(),
-            ..MemberMetadata::default()
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 use bytes::Bytes;
 use klamm_io::spawn;
 use klamm_log::{DirPurpose, FlushHandle, Flushed, Log, OpenLog};
+use klamm_metadata::features::MetadataVersion;
 use klamm_protocol::{ErrorCode, Uuid};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -225,8 +226,9 @@ impl Shard {
     fn announce(self: &Rc<Self>, moving: &Moving) -> Option<Announced> {
         let mut partitions = self.partitions.borrow_mut();
         let partition = moving.partition(&mut partitions)?;
-        let image = &self.node.metadata.load().image;
-        let is_known = image.features.metadata_version_or_minimum().is_directory_assignment_supported();
+        let version = self.node.metadata.load().image.features.metadata_version;
+        // While the node starts nothing is published yet: the controller says if it knows no directories.
+        let is_known = version.is_none_or(MetadataVersion::is_directory_assignment_supported);
         let directory = self.node.log_dirs.dir(moving.log_dir).map(LogDir::id);
         let Some(directory) = directory.filter(|id| is_known && *id != Uuid::ZERO) else {
             return Some(Announced::NeedNot);

@@ -62,6 +62,10 @@ pub struct Log {
     pub(crate) log_start_offset: i64,
     pub(crate) log_end_offset: i64,
     pub(crate) recovery_point: i64,
+    // What the checkpoint file is known to say, at least.
+    pub(crate) recovery_point_written: i64,
+    // See `doubted_from`.
+    pub(crate) doubted_from: Option<i64>,
     pub(crate) high_watermark: i64,
     // Where the bounds of reads are, as far as they were looked up.
     pub(crate) high_watermark_at: Option<OffsetMetadata>,
@@ -175,9 +179,34 @@ impl Log {
         self.producers.first_unstable_offset().map(|offset| offset.max(self.log_start_offset))
     }
 
-    /// The offset below which nothing needs recovery after a crash.
+    /// The offset below which nothing needs recovery after a crash. Never beyond [`Log::doubted_from`], so that another
+    /// crash does not end the doubt.
     pub fn recovery_point(&self) -> i64 {
-        self.recovery_point
+        self.doubted_from.map_or(self.recovery_point, |doubted| self.recovery_point.min(doubted))
+    }
+
+    /// A checkpoint file was written with this recovery point, and synced. Only what lies before it is compacted: behind it
+    /// a crash leaves doubts where records are missing, and what is dropped then must be all there is to a key.
+    pub fn recovery_point_written(&mut self, offset: i64) {
+        self.recovery_point_written = offset.min(self.recovery_point());
+    }
+
+    /// Where a crash may have taken records out of the middle of a compacted log: a segment that was not synced ends
+    /// there, and the next one begins further on. Compaction leaves the same picture, here or on the leader that the log
+    /// was fetched from, which is why recovery does not cut the log there. Who can have the records again should do it
+    /// ([`Log::truncate_to`]); for who cannot, the log is what is left ([`Log::trust`]).
+    pub fn doubted_from(&self) -> Option<i64> {
+        self.doubted_from
+    }
+
+    /// The log counts as it is.
+    pub fn trust(&mut self) {
+        self.doubted_from = None;
+    }
+
+    /// The log is a copy of another, with all its doubts.
+    pub fn doubt_as(&mut self, original: &Self) {
+        self.doubted_from = original.doubted_from;
     }
 
     /// Bytes of all segments' batches.

@@ -3,8 +3,9 @@
 //! 1. Leftovers of interrupted deletions and compactions are removed or finished.
 //! 2. Segments are listed. An index that is missing or cannot be right is built again from its segment.
 //! 3. After a crash, segments from the recovery point on are read batch by batch: the first damage cuts its segment
-//!    there and removes all later ones, and so does a segment that ends before the next one begins. Offset, time and transaction index, leader epochs and producer state are built
-//!    again on the way.
+//!    there and removes all later ones, and so does a segment that ends before the next one begins. In a compacted log,
+//!    where that may be as it should, it is remembered instead ([`Log::doubted_from`]). Offset, time and transaction
+//!    index, leader epochs and producer state are built again on the way.
 //! 4. Producer state is loaded from the newest snapshot that fits and brought up to the log end.
 //!
 //! Non-obvious:
@@ -49,8 +50,16 @@ impl Log {
         }
         let log_end_offset = loading.find_end()?;
         loading.load_producers(log_end_offset)?;
-        let Loading { segments, epochs, producers, log_start_offset, epochs_changed, snapshots, .. } =
-            loading;
+        let Loading {
+            segments,
+            epochs,
+            producers,
+            log_start_offset,
+            epochs_changed,
+            snapshots,
+            first_hole,
+            ..
+        } = loading;
         let recovery_point =
             if open.clean_shutdown { log_end_offset } else { open.recovery_point.min(log_end_offset) };
         let topic_id = partition_metadata::read(files.disk(), open.dir)?;
@@ -63,6 +72,9 @@ impl Log {
             log_start_offset,
             log_end_offset,
             recovery_point: recovery_point.max(log_start_offset),
+            recovery_point_written: open.recovery_point.min(log_end_offset),
+            // Unless it went with the end of the log, or lies before its start.
+            doubted_from: first_hole.filter(|hole| (log_start_offset..log_end_offset).contains(hole)),
             high_watermark: log_start_offset,
             high_watermark_at: None,
             first_unstable_at: None,
@@ -158,6 +170,8 @@ struct Loading<'a> {
     snapshots: Vec<std::path::PathBuf>,
     // Whether any segment was read through.
     recovered: bool,
+    // Where the first segment ends behind which something may be missing.
+    first_hole: Option<i64>,
 }
 
 /// What becomes of the segments behind one that turns out to be damaged.
@@ -220,6 +234,7 @@ impl<'a> Loading<'a> {
             incomplete,
             snapshots: Vec::new(),
             recovered: false,
+            first_hole: None,
         })
     }
 
@@ -260,7 +275,7 @@ impl<'a> Loading<'a> {
         let first = self.segments.partition_point(|s| s.base_offset <= recovery_point).saturating_sub(1);
         self.restore_epochs(first)?;
         // Where the segment before ends, and the first of the empty segments at the log's end that lie behind a hole.
-        let (mut end, mut behind_hole) = (None, None);
+        let (mut end, mut behind_hole) = (None::<i64>, None);
         let mut index = first;
         while let Some(base_offset) = self.segments.get(index).map(|segment| segment.base_offset) {
             // Before its sync a segment may lose its end to a loss of power and yet be sound, while the next one has come
@@ -270,6 +285,10 @@ impl<'a> Loading<'a> {
             if is_hole && !self.open.config.compact {
                 behind_hole = Some(index);
                 break;
+            }
+            if is_hole {
+                // Nothing can be missing before the recovery point.
+                self.first_hole = self.first_hole.or(end.map(|end| end.max(recovery_point)));
             }
             end = Some(self.recover_segment(index, Behind::Goes)?);
             let is_empty = self.segments.get(index).is_some_and(|segment| segment.size == 0);

@@ -66,6 +66,8 @@ impl Log {
 
     fn note_truncation(&mut self, offset: i64) {
         self.recovery_point = self.recovery_point.min(offset);
+        self.recovery_point_written = self.recovery_point_written.min(offset);
+        self.doubted_from = self.doubted_from.filter(|doubted| *doubted < offset);
         self.cleaning.truncated(offset);
         self.unsynced.truncated = true;
         self.unsynced.truncations = self.unsynced.truncations.wrapping_add(1);

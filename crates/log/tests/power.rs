@@ -98,13 +98,10 @@ impl Run {
         let (first_offset, epoch) = (done.first_offset, self.model.epoch);
         self.model.batches.push(Batch { first_offset, epoch, producer, last_sequence, records });
         log.set_high_watermark(log.log_end_offset());
-        if self.config.compact && log.needs_flush(self.now_ms) {
-            // Where there may be holes nobody can tell that the end of a segment is missing.
-            self.flush(log);
-        }
     }
 
-    fn checkpoint(&mut self, log: &Log) {
+    fn checkpoint(&mut self, log: &mut Log) {
+        log.recovery_point_written(log.recovery_point());
         self.model.recovery_point = log.recovery_point();
         self.model.log_start_offset = log.log_start_offset();
         self.model.cleaner_checkpoint = log.cleaner_checkpoint();
@@ -197,11 +194,52 @@ impl Run {
                 _ => self.clean(log, &mut cleaning),
             }
             self.model.started_at = self.model.started_at.max(log.log_start_offset());
-            self.model.relied_on = self.model.relied_on.max(log.recovery_point());
+            self.model.relied_on = self.model.relied_on.max(self.model.recovery_point);
+        }
+    }
+
+    /// As a follower does. What compaction has left looks the same behind what the checkpoint file knows as synced.
+    fn settle_doubt(&self, log: &mut Log, what: &str) {
+        let Some(doubted) = log.doubted_from() else { return };
+        assert!(doubted >= self.model.recovery_point, "{what}: {doubted}");
+        let end = log.log_end_offset();
+        log.truncate_to(doubted, self.now_ms).unwrap();
+        assert_eq!(log.doubted_from(), None, "{what}");
+        self.fetch_again(log, end);
+    }
+
+    /// Appends what the leader has up to `end`.
+    fn fetch_again(&self, log: &mut Log, end: i64) {
+        let (start, from) = (log.log_start_offset(), log.log_end_offset());
+        let is_missing = |batch: &&Batch| batch.next_offset() > from && batch.first_offset < end;
+        for batch in self.model.batches.iter().filter(is_missing) {
+            if batch.first_offset < from {
+                // The log starts within it.
+                assert_eq!(start, from);
+                log.truncate_fully_and_start_at(batch.first_offset, Some(start), self.now_ms).unwrap();
+            }
+            let count = i32::try_from(batch.records.len()).unwrap();
+            let options = BatchOptions {
+                producer_id: batch.producer,
+                producer_epoch: 0,
+                base_sequence: batch.last_sequence + 1 - count,
+                ..BatchOptions::default()
+            };
+            let mut builder = BatchBuilder::new(options);
+            for (key, value) in &batch.records {
+                builder
+                    .append(self.now_ms, Some(key.as_bytes()), value.as_deref().map(str::as_bytes), &[])
+                    .unwrap();
+            }
+            let mut bytes = builder.build().unwrap().to_vec();
+            bytes[..8].copy_from_slice(&batch.first_offset.to_be_bytes());
+            bytes[12..16].copy_from_slice(&batch.epoch.to_be_bytes());
+            log.append_as_follower(bytes.into(), batch.epoch, self.now_ms).unwrap();
         }
     }
 
     fn check(&mut self, log: &mut Log, what: &str) {
+        self.settle_doubt(log, what);
         let (start, end) = (log.log_start_offset(), log.log_end_offset());
         assert!(end >= self.model.synced_up_to, "{what}: {end} < {}", self.model.synced_up_to);
         assert!(start >= self.model.log_start_offset.min(end), "{what}");

@@ -101,6 +101,8 @@ pub struct Partition {
     future: Option<Box<FutureLog>>,
     /// What a cut of the log has to do with the checkpoint files.
     cut: Cell<Cut>,
+    /// The pass over the checkpoint files that has its recovery point, and which that is.
+    told: Cell<Option<(u64, i64)>>,
 }
 
 /// Whether the log may be written to after it was cut back.
@@ -135,6 +137,7 @@ impl Partition {
             traffic: Traffic::default(),
             future: None,
             cut: Cell::new(Cut::Written),
+            told: Cell::new(None),
         }
     }
 

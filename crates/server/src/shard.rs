@@ -8,6 +8,7 @@
 pub mod append;
 pub mod apply;
 mod clean;
+mod doubts;
 pub mod fetch;
 pub mod lookup;
 mod moving;

@@ -146,7 +146,8 @@ impl Log {
     /// What is not decided, active or too young (`min.compaction.lag.ms`) must stay as it is. Neither may an older record go
     /// for one that a loss of power could still take away, which Kafka leaves to the time that passes before it cleans.
     fn first_uncleanable_offset(&mut self, first_dirty_offset: i64, now_ms: i64) -> Result<i64> {
-        let mut bound = self.last_stable_offset().min(self.active().base_offset).min(self.recovery_point);
+        let mut bound =
+            self.last_stable_offset().min(self.active().base_offset).min(self.recovery_point_written);
         let lag_ms = self.config.min_compaction_lag_ms;
         if lag_ms > 0 {
             let sealed = self.sealed_from(first_dirty_offset);

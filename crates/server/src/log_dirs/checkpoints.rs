@@ -126,6 +126,11 @@ impl LogDirs {
         next
     }
 
+    /// The newest pass that has begun.
+    pub fn begun_pass(&self) -> u64 {
+        self.passes.begun.load(Ordering::SeqCst)
+    }
+
     /// Whether a pass, or a later one, was written.
     pub fn is_written(&self, pass: u64) -> bool {
         self.passes.written.load(Ordering::SeqCst) >= pass

@@ -156,6 +156,7 @@ impl Partition {
         if log_start > future.log.log_start_offset() {
             future.log.advance_log_start_offset(log_start).map_err(MoveError::There)?;
         }
+        future.log.doubt_as(&self.log);
         future.log.set_config(std::sync::Arc::clone(self.log.config()));
         // First there, then here: at no time is the partition nowhere. If the process ends in between, the next start finds
         // it in both, and the controller knows which one counts.

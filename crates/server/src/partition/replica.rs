@@ -245,6 +245,28 @@ impl Partition {
         Ok(Effects { resigned, ..Effects::default() })
     }
 
+    /// Deals with a log that may lack records since a crash: a follower has them again from its leader, unless its own
+    /// log `counts` as having them (it is in the ISR, or an eligible leader); for a leader the log is what there is.
+    ///
+    /// # Errors
+    /// If the log cannot be cut back.
+    pub(crate) fn settle_doubt(&mut self, counts: bool, now_ms: i64) -> klamm_log::Result<()> {
+        let Some(doubted) = self.log.doubted_from() else { return Ok(()) };
+        let at = &self.at;
+        match &self.role {
+            Role::Leader(_) => {
+                info!(topic = %at.topic, partition = at.index, offset = doubted, "compaction or the crash has left a gap, leading with it");
+                self.log.trust();
+                Ok(())
+            }
+            Role::Follower { leader: Some(_), .. } if !counts => {
+                info!(topic = %at.topic, partition = at.index, offset = doubted, "compaction or the crash has left a gap, fetching again from there");
+                self.follow_actions(vec![follower::Action::TruncateTo(doubted)], None, now_ms)
+            }
+            Role::Follower { .. } | Role::None => Ok(()),
+        }
+    }
+
     /// What to ask the leader now; `None` if this broker does not follow.
     pub fn ask_leader(&self, now: Duration) -> Option<Ask> {
         match &self.role {
@@ -265,6 +287,7 @@ impl Partition {
     fn cut_below_written(&self, offset: i64, recovery_point: i64) {
         if offset < recovery_point {
             self.cut.set(Cut::Made);
+            self.told.set(None);
         }
     }
 
@@ -278,6 +301,22 @@ impl Partition {
             Cut::WrittenBy(_) => {}
         }
         self.cut.get() != Cut::Written
+    }
+
+    /// Notes which pass over the checkpoint files has the recovery point of now.
+    pub(crate) fn tell_checkpoint(&mut self, log_dirs: &LogDirs) {
+        self.take_checkpoint(log_dirs);
+        self.told.set(Some((log_dirs.begun_pass(), self.log.recovery_point())));
+    }
+
+    /// Lets the log know what the checkpoint files say by now; only that much is compacted.
+    pub(crate) fn take_checkpoint(&mut self, log_dirs: &LogDirs) {
+        if let Some((pass, recovery_point)) = self.told.get()
+            && log_dirs.is_written(pass)
+        {
+            self.log.recovery_point_written(recovery_point);
+            self.told.set(None);
+        }
     }
 
     /// Whether this replica's fetching counts against `follower.replication.throttled.rate`.

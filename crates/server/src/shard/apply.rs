@@ -14,7 +14,7 @@ use klamm_protocol::Uuid;
 use klamm_replica::leader::{Assignment, Broker, Input};
 use tracing::{error, info, warn};
 
-use super::{requests::TopicPartition, router::shard_of, run::Shard};
+use super::{doubts, requests::TopicPartition, router::shard_of, run::Shard};
 use crate::{
     log_dirs::{Found, FoundPartition, LogDir, name_aside},
     metadata_change::{MetadataChange, TopicChange},
@@ -59,6 +59,7 @@ impl Shard {
                 }
             }
         }
+        self.settle_doubts(change);
         postponed
     }
 
@@ -212,6 +213,8 @@ impl Shard {
             let leader = registered.has_leader().then_some(registered.leader);
             (leader, partition.follow(epoch, leader, replication::fetch_backoff(&config), now_ms))
         };
+        let settled = doubts::settle(partition, (image, registered), &self.node, now_ms);
+        let effects = effects.and_then(|effects| settled.map(|()| effects));
         let (at, log_dir, topic_id) = (partition.at().clone(), partition.log_dir(), partition.topic_id());
         // After a crash, or after the log was cut back.
         let is_flush_due = partition.log.reaches_flush_messages();

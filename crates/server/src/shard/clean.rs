@@ -22,6 +22,7 @@ impl Shard {
             if self.node.log_dirs.is_offline(log_dir) {
                 continue;
             }
+            partition.take_checkpoint(&self.node.log_dirs);
             match partition.log.cleanable(now_ms) {
                 Ok(Some(cleanable)) => found.push(CleanableLog {
                     at: partition.at().clone(),

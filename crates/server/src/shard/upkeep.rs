@@ -191,11 +191,12 @@ impl Shard {
     }
 
     pub(super) fn checkpoints(&self) -> BTreeMap<TopicPartition, PartitionOffsets> {
-        self.partitions
-            .borrow()
-            .iter()
-            .map(|partition| (partition.at().clone(), partition.offsets()))
-            .collect()
+        let mut partitions = self.partitions.borrow_mut();
+        let told = partitions.iter_mut().map(|partition| {
+            partition.tell_checkpoint(&self.node.log_dirs);
+            (partition.at().clone(), partition.offsets())
+        });
+        told.collect()
     }
 
     /// Closes every partition, all of it synced, a few at a time. Returns the final offsets of those that could be closed.
@@ -242,6 +243,10 @@ impl Shard {
             }
             // A defect in the sync: what the log says of itself stays true, but it was not closed.
             None => self.node.log_dirs.not_closed(partition.log_dir()),
+        }
+        if partition.log.doubted_from().is_some() {
+            // The next start has to find that again.
+            self.node.log_dirs.not_closed(partition.log_dir());
         }
         Some((partition.at().clone(), partition.offsets()))
     }

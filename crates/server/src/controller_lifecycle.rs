@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use klamm_config::broker;
 use klamm_metadata::{MetadataImage, features::supported_features};
 use klamm_protocol::{
-    ErrorCode, StrBytes,
+    ErrorCode,
     api::controller_registration::{ControllerRegistrationRequest, Feature, Listener},
 };
 use tracing::{debug, info, warn};
 
-use crate::node::Node;
+use crate::{addresses, node::Node};
 
 const VERSION: i16 = 0;
 const RETRY: Duration = Duration::from_millis(50);
@@ -109,8 +109,8 @@ impl Rival {
             return;
         }
         self.times += 1;
-        let theirs = addresses(other.listeners.iter().map(|at| (&at.name, &at.host, at.port)));
-        let own = addresses(request.listeners.iter().map(|at| (&at.name, &at.host, at.port)));
+        let theirs = addresses::written(other.listeners.iter().map(|at| (&at.name, &at.host, at.port)));
+        let own = addresses::written(request.listeners.iter().map(|at| (&at.name, &at.host, at.port)));
         let pause = Self::pause(self.times);
         warn!(
             controller = node.id,
@@ -124,10 +124,6 @@ impl Rival {
     fn pause(times: u32) -> Duration {
         CHECK.saturating_mul(1 << times.saturating_sub(1).min(10)).min(PAUSE_MAX)
     }
-}
-
-fn addresses<'a>(listeners: impl Iterator<Item = (&'a StrBytes, &'a StrBytes, u16)>) -> String {
-    listeners.map(|(name, host, port)| format!("{name}://{host}:{port}")).collect::<Vec<_>>().join(",")
 }
 
 fn knows_controllers(image: &MetadataImage) -> bool {

@@ -1,5 +1,6 @@
 //! A node of the cluster: the broker, the controller, or both in one process.
 
+mod addresses;
 pub mod authorize;
 pub mod broker_lifecycle;
 pub mod broker_loggers;

@@ -32,8 +32,8 @@ use crate::{
 use directories::Directories;
 use fetcher::Fetchers;
 use isr::IsrChanges;
-pub(crate) use waiting::Unsynced;
 use waiting::Waiting;
+pub(crate) use waiting::{Unsynced, refuse};
 
 /// `replica.lag.time.max.ms`.
 pub fn lag_max(config: &BrokerConfig) -> Duration {

@@ -3,7 +3,7 @@
 
 use klamm_protocol::{ErrorCode, api::broker_registration::BrokerRegistrationRequest};
 
-use crate::metadata::Published;
+use crate::{addresses, metadata::Published};
 
 /// What is wrong with `request`, as far as the metadata that this node follows tells.
 pub(super) fn explain(error: ErrorCode, request: &BrokerRegistrationRequest, known: &Published) -> String {
@@ -67,16 +67,11 @@ fn unsupported(request: &BrokerRegistrationRequest, known: &Published) -> Option
 /// Where a broker says that it is.
 fn address(id: i32, known: &Published) -> Option<String> {
     let broker = known.image.cluster.brokers.get(&id)?;
-    let listeners = broker.listeners.iter();
-    Some(joined(listeners.map(|at| format!("{}://{}:{}", at.name, at.host, at.port))))
+    Some(addresses::written(broker.listeners.iter().map(|at| (&at.name, &at.host, at.port))))
 }
 
 fn own_address(request: &BrokerRegistrationRequest) -> String {
-    joined(request.listeners.iter().map(|at| format!("{}://{}:{}", at.name, at.host, at.port)))
-}
-
-fn joined(addresses: impl Iterator<Item = String>) -> String {
-    addresses.collect::<Vec<_>>().join(",")
+    addresses::written(request.listeners.iter().map(|at| (&at.name, &at.host, at.port)))
 }
 
 #[cfg(test)]

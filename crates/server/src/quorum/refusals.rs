@@ -6,6 +6,8 @@ use klamm_controller::ApiError;
 use klamm_protocol::{Uuid, api::broker_registration::BrokerRegistrationRequest};
 use tracing::warn;
 
+use crate::addresses;
+
 /// So many are remembered; with more of them some are told of again.
 const REMEMBERED_MAX: usize = 1000;
 
@@ -22,12 +24,10 @@ impl Refusals {
             return;
         }
         let Some(error) = error else { return };
-        let listeners = request.listeners.iter();
-        let listeners: Vec<String> =
-            listeners.map(|at| format!("{}://{}:{}", at.name, at.host, at.port)).collect();
+        let listeners = addresses::written(request.listeners.iter().map(|at| (&at.name, &at.host, at.port)));
         warn!(
             broker = request.broker_id,
-            listeners = listeners.join(","),
+            listeners,
             %error,
             "the registration of a broker is refused"
         );

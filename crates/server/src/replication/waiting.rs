@@ -273,7 +273,7 @@ fn finish(produce: DelayedProduce<TopicPartition, Produce>) {
 }
 
 /// Turns an answer into a refusal, if there is anything to refuse.
-fn refuse(answers: &mut [AppendAnswer], place: usize, code: ErrorCode) {
+pub(crate) fn refuse(answers: &mut [AppendAnswer], place: usize, code: ErrorCode) {
     if code != ErrorCode::None
         && let Some(answer) = answers.get_mut(place)
     {

@@ -20,7 +20,7 @@ use crate::{
     fault_to_api::log_error,
     metrics::traffic::Traffic,
     partition::{Effects, Partition},
-    replication::{Cause, Unsynced},
+    replication::{Cause, Unsynced, refuse},
 };
 
 impl Shard {
@@ -67,10 +67,8 @@ impl Shard {
         let partitions = self.partitions.borrow();
         for (place, at, _) in unsynced {
             let log_dir = partitions.get(at).map(Partition::log_dir);
-            if log_dir.is_some_and(|log_dir| self.node.log_dirs.is_offline(log_dir))
-                && let Some(answer) = answers.get_mut(*place)
-            {
-                *answer = Err(ApiError::from(ErrorCode::KafkaStorageError).into());
+            if log_dir.is_some_and(|log_dir| self.node.log_dirs.is_offline(log_dir)) {
+                refuse(answers, *place, ErrorCode::KafkaStorageError);
             }
         }
     }

@@ -204,11 +204,6 @@ impl Log {
         self.doubted_from = None;
     }
 
-    /// The log is a copy of another, with all its doubts.
-    pub fn doubt_as(&mut self, original: &Self) {
-        self.doubted_from = original.doubted_from;
-    }
-
     /// Bytes of all segments' batches.
     pub fn size(&self) -> u64 {
         self.segments.iter().map(|segment| u64::from(segment.size)).sum()

@@ -48,7 +48,12 @@ impl Log {
         if !open.clean_shutdown {
             loading.recover_from(open.recovery_point)?;
         }
-        let log_end_offset = loading.find_end()?;
+        let mut log_end_offset = loading.find_end()?;
+        if open.clean_shutdown && (1..log_end_offset).contains(&open.recovery_point) {
+            // The log was closed while it was doubted: that has to be found again.
+            loading.recover_from(open.recovery_point)?;
+            log_end_offset = loading.find_end()?;
+        }
         loading.load_producers(log_end_offset)?;
         let Loading {
             segments,
@@ -286,9 +291,10 @@ impl<'a> Loading<'a> {
                 behind_hole = Some(index);
                 break;
             }
-            if is_hole {
-                // Nothing can be missing before the recovery point.
-                self.first_hole = self.first_hole.or(end.map(|end| end.max(recovery_point)));
+            if is_hole && base_offset > self.log_start_offset {
+                // Nothing can be missing before the recovery point, and nothing matters before the log's start.
+                let known = recovery_point.max(self.log_start_offset);
+                self.first_hole = self.first_hole.or(end.map(|end| end.max(known)));
             }
             end = Some(self.recover_segment(index, Behind::Goes)?);
             let is_empty = self.segments.get(index).is_some_and(|segment| segment.size == 0);

@@ -156,6 +156,7 @@ impl Log {
         }
         self.log_start_offset = offset;
         self.recovery_point = self.recovery_point.max(offset);
+        self.doubted_from = self.doubted_from.map(|doubted| doubted.max(offset));
         if self.epochs.truncate_from_start(offset) {
             self.write_epochs()?;
         }

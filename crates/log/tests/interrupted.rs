@@ -94,3 +94,43 @@ fn of_a_sync_of_leader_epochs() {
         }
     }
 }
+
+/// A loss of power has taken the end of a closed segment. Of a compacted log that is remembered from start to start, however
+/// it was stopped, until its records are fetched again.
+#[test]
+fn a_gap_is_doubted_until_it_is_closed() {
+    let dir = TempDir::new("interrupted-doubt");
+    let config =
+        Arc::new(LogConfig { segment_bytes: 300, compact: true, delete: false, ..LogConfig::default() });
+    let opened = |recovery_point, clean| {
+        let opening = Opening { recovery_point, clean, ..Opening::default() };
+        open(&handles(10), &dir.0, &config, &opening)
+    };
+    let mut log = opened(0, false);
+    for _ in 0..12 {
+        log.append_as_leader(&mut [batch(&[NOW_MS])], Append::client(0, NOW_MS)).unwrap();
+    }
+    let end = log.log_end_offset();
+    let next = log.segment_base_offsets().nth(2).unwrap();
+    drop(log);
+    let closed = &files_with(&dir.0, ".log")[1];
+    let length = std::fs::metadata(closed).unwrap().len();
+    let one_less = length - u64::try_from(bytes_of(&batch(&[NOW_MS])).len()).unwrap();
+    std::fs::OpenOptions::new().write(true).open(closed).unwrap().set_len(one_less).unwrap();
+
+    let mut log = opened(0, false);
+    assert_eq!((log.doubted_from(), log.log_end_offset()), (Some(next - 1), end));
+    let flushed = log.flush_handle(true).unwrap().sync().unwrap();
+    log.mark_flushed(flushed, NOW_MS);
+    assert_eq!(log.recovery_point(), next - 1, "another crash must find the gap again");
+    for clean in [false, true, true] {
+        log.close().unwrap().sync().unwrap();
+        let recovery_point = log.recovery_point();
+        drop(log);
+        log = opened(recovery_point, clean);
+        assert_eq!(log.doubted_from(), Some(next - 1), "clean: {clean}");
+    }
+    log.truncate_to(next - 1, NOW_MS).unwrap();
+    assert_eq!(log.doubted_from(), None);
+    assert_eq!(log.log_end_offset(), next - 1);
+}

@@ -6,6 +6,8 @@
 //! have been acknowledged never is.
 //!
 //! Non-obvious
+//! * A log that may lack records before its end ([`Doubt`]) fetches nothing behind them, or it would be in sync without
+//!   them. It is cut back when the leader has answered, since until then what it has may be all there is.
 //! * A log that knows no leader epochs cannot be compared with the leader's, and is cut back to its high watermark.
 //! * An answer is only taken if the log still ends where it ended when the question was asked.
 
@@ -26,6 +28,19 @@ pub trait FollowerLog {
     fn latest_epoch(&self) -> Option<i32>;
     /// The largest epoch at or below `epoch` with the offset where it ends.
     fn epoch_end(&self, epoch: i32) -> Option<(i32, i64)>;
+    /// Whether a crash may have taken records from before its end.
+    fn doubt(&self) -> Doubt;
+}
+
+/// Whether a log may lack records before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// It does not, or it is one of those that count nevertheless.
+    None,
+    /// It may, and whether it counts is not known yet.
+    Open,
+    /// It may, from this offset on, and what counts is the leader's.
+    From(i64),
 }
 
 /// What a follower follows. An answer to a question of another term is not for it.
@@ -57,7 +72,7 @@ pub enum Ask {
     Offsets(Term),
     /// Nothing before this moment.
     Later(Duration),
-    /// Nothing in this leader epoch.
+    /// Nothing in this leader epoch, or before more is known of this log.
     Never,
 }
 
@@ -173,9 +188,14 @@ impl Follower {
         }
         let term = self.term;
         match self.state {
-            State::Fetching => {
-                Ask::Fetch(Position { term, offset: log.log_end(), last_fetched_epoch: log.latest_epoch() })
-            }
+            State::Fetching => match log.doubt() {
+                Doubt::None => {
+                    let (offset, last_fetched_epoch) = (log.log_end(), log.latest_epoch());
+                    Ask::Fetch(Position { term, offset, last_fetched_epoch })
+                }
+                Doubt::Open => Ask::Never,
+                Doubt::From(_) => Ask::Offsets(term),
+            },
             State::OutOfRange => Ask::Offsets(term),
             State::Failed => Ask::Never,
         }
@@ -195,12 +215,20 @@ impl Follower {
                 }
             }
             Input::LeaderOffsets { term, answer } => {
-                if term != self.term || self.state != State::OutOfRange {
+                if term != self.term {
                     return;
                 }
-                match answer {
-                    Ok(offsets) => self.leader_offsets(offsets, log, actions),
-                    Err(code) => self.refused(now, code),
+                match (self.state, log.doubt(), answer) {
+                    (State::OutOfRange, _, Ok(offsets)) => self.leader_offsets(offsets, log, actions),
+                    (State::Fetching, Doubt::From(offset), Ok(_)) => {
+                        self.wait_until = None;
+                        self.failures = 0;
+                        actions.push(Action::TruncateTo(offset));
+                    }
+                    (State::OutOfRange, _, Err(code)) | (State::Fetching, Doubt::From(_), Err(code)) => {
+                        self.refused(now, code);
+                    }
+                    _ => {}
                 }
             }
             Input::Failed => self.back_off(now),

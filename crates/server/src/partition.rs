@@ -103,6 +103,8 @@ pub struct Partition {
     cut: Cell<Cut>,
     /// The pass over the checkpoint files that has its recovery point, and which that is.
     told: Cell<Option<(u64, i64)>>,
+    /// Whether it counts as a replica that has what is committed, once that is known of a log in doubt.
+    counts: Option<bool>,
 }
 
 /// Whether the log may be written to after it was cut back.
@@ -138,6 +140,7 @@ impl Partition {
             future: None,
             cut: Cell::new(Cut::Written),
             told: Cell::new(None),
+            counts: None,
         }
     }
 
@@ -271,7 +274,7 @@ impl Partition {
                 Role::Follower { leader: Some(leader), follower } => Some(FollowedMeasures {
                     leader: *leader,
                     fetcher,
-                    lag: follower.lag(&LogView(&self.log)),
+                    lag: follower.lag(&LogView { log: &self.log, counts: self.counts }),
                     has_failed: follower.has_failed(),
                 }),
                 Role::Follower { leader: None, .. } | Role::Leader(_) | Role::None => None,

@@ -8,16 +8,18 @@ struct Log {
     start: i64,
     epochs: Vec<i32>,
     high_watermark: i64,
+    doubt: Doubt,
 }
 
 impl Log {
     fn new(start: i64, epochs: &[i32], high_watermark: i64) -> Self {
-        Self { start, epochs: epochs.to_vec(), high_watermark }
+        Self { start, epochs: epochs.to_vec(), high_watermark, doubt: Doubt::None }
     }
 
     fn truncate(&mut self, offset: i64) {
         self.epochs.truncate(usize::try_from(offset - self.start).unwrap());
         self.high_watermark = self.high_watermark.min(offset);
+        self.doubt = Doubt::None;
     }
 }
 
@@ -41,6 +43,10 @@ impl FollowerLog for Log {
         let count = self.epochs.iter().filter(|found| **found <= epoch).count();
         let floor = count.checked_sub(1).map_or(epoch, |last| self.epochs[last]);
         Some((floor, self.start + count as i64))
+    }
+
+    fn doubt(&self) -> Doubt {
+        self.doubt
     }
 }
 
@@ -214,4 +220,32 @@ fn an_answer_to_an_older_question_changes_nothing() {
         follower.step(NOW, Input::Fetched { asked, answer }, &log, &mut actions);
         assert_eq!(actions, []);
     }
+}
+
+#[test]
+fn what_may_lack_records_is_fetched_again_from_a_leader_that_answers() {
+    let leader = Log::new(0, &[1, 1, 1, 1, 2], 5);
+    let mut log = Log { doubt: Doubt::Open, ..Log::new(0, &[1, 1, 1, 1], 4) };
+    let mut actions = Vec::new();
+    let mut follower = Follower::new(TERM, BACKOFF, &log, &mut actions);
+    assert_eq!(follower.ask(NOW, &log), Ask::Never, "it may count");
+    log.doubt = Doubt::From(2);
+    assert_eq!(follower.ask(NOW, &log), Ask::Offsets(TERM), "a fetch might put it in sync");
+    let refused = Input::LeaderOffsets { term: TERM, answer: Err(ErrorCode::NotLeaderOrFollower) };
+    follower.step(NOW, refused, &log, &mut actions);
+    assert_eq!(actions, [], "nobody is known to have more");
+    assert!(matches!(follower.ask(NOW, &log), Ask::Later(_)));
+    assert_eq!(follower.ask(NOW + BACKOFF, &log), Ask::Offsets(TERM));
+    let offsets = LeaderOffsets { log_start: leader.start, log_end: leader.log_end() };
+    let answered = Input::LeaderOffsets { term: TERM, answer: Ok(offsets) };
+    let counting = Log { doubt: Doubt::None, ..log.clone() };
+    follower.step(NOW, answered, &counting, &mut actions);
+    assert_eq!(actions, [], "it counts after all");
+    follower.step(NOW, answered, &log, &mut actions);
+    assert_eq!(actions, [Action::TruncateTo(2)]);
+    log.truncate(2);
+    let asked = Position { term: TERM, offset: 2, last_fetched_epoch: Some(1) };
+    assert_eq!(follower.ask(NOW, &log), Ask::Fetch(asked));
+    assert_eq!(follow(&leader, &mut log), []);
+    assert_eq!(log.epochs, leader.epochs);
 }

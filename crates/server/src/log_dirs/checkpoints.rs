@@ -176,11 +176,12 @@ impl LogDir {
         let map = |of: fn(&PartitionOffsets) -> i64| -> BTreeMap<_, i64> {
             here().map(|(at, offsets)| (at.clone(), of(offsets))).collect()
         };
-        files.write_checkpoint(RECOVERY_POINT_FILE, &map(|offsets| offsets.recovery_point))?;
         // As Kafka: only logs that no longer start at their first segment need an entry.
         let starts = map(|offsets| offsets.log_start_offset);
         let starts = starts.into_iter().filter(|(_, offset)| *offset > 0).collect();
         files.write_checkpoint(LOG_START_OFFSET_FILE, &starts)?;
+        // After the starts: what lies before a start need not be synced, and counts as if it were.
+        files.write_checkpoint(RECOVERY_POINT_FILE, &map(|offsets| offsets.recovery_point))?;
         files.write_checkpoint(HIGH_WATERMARK_FILE, &map(|offsets| offsets.high_watermark))?;
         let cleaned = here().filter_map(|(at, offsets)| Some((at.clone(), offsets.cleaner_checkpoint?)));
         let cleaned: BTreeMap<_, _> = cleaned.collect();

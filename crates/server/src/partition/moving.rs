@@ -156,12 +156,13 @@ impl Partition {
         if log_start > future.log.log_start_offset() {
             future.log.advance_log_start_offset(log_start).map_err(MoveError::There)?;
         }
-        future.log.doubt_as(&self.log);
         future.log.set_config(std::sync::Arc::clone(self.log.config()));
         // First there, then here: at no time is the partition nowhere. If the process ends in between, the next start finds
         // it in both, and the controller knows which one counts.
         future.log.rename_dir(&self.at.to_string()).map_err(MoveError::There)?;
         let Some(future) = self.future.take() else { return Ok(None) };
+        // What was told was of the other directory's files.
+        self.told.set(None);
         let mut old = std::mem::replace(&mut self.log, future.log);
         let old_dir = std::mem::replace(&mut self.log_dir, future.log_dir);
         let name = name_aside(world, &self.at, DirPurpose::Delete);

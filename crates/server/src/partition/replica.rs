@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use klamm_log::Flushed;
 use klamm_replica::{
-    follower::{Ask, FollowerLog, Input as FollowerInput, Term},
+    follower::{Ask, Doubt, FollowerLog, Input as FollowerInput, Term},
     leader::{Action, Broker, Input, LeaderConfig, LeaderStart},
 };
 use tracing::{info, warn};
@@ -32,23 +32,36 @@ pub struct Lead {
 }
 
 /// A log as the follower's machine sees it.
-pub struct LogView<'a>(pub &'a Log);
+pub struct LogView<'a> {
+    /// The log.
+    pub log: &'a Log,
+    /// See [`Partition::settle_doubt`].
+    pub counts: Option<bool>,
+}
 
 impl FollowerLog for LogView<'_> {
     fn log_end(&self) -> i64 {
-        self.0.log_end_offset()
+        self.log.log_end_offset()
     }
 
     fn high_watermark(&self) -> i64 {
-        self.0.high_watermark()
+        self.log.high_watermark()
     }
 
     fn latest_epoch(&self) -> Option<i32> {
-        self.0.leader_epochs().latest_epoch()
+        self.log.leader_epochs().latest_epoch()
     }
 
     fn epoch_end(&self, epoch: i32) -> Option<(i32, i64)> {
-        self.0.end_offset_for_epoch(epoch)
+        self.log.end_offset_for_epoch(epoch)
+    }
+
+    fn doubt(&self) -> Doubt {
+        match (self.log.doubted_from(), self.counts) {
+            (None, _) | (_, Some(true)) => Doubt::None,
+            (Some(_), None) => Doubt::Open,
+            (Some(offset), Some(false)) => Doubt::From(offset),
+        }
     }
 }
 
@@ -237,7 +250,8 @@ impl Partition {
         }
         let mut actions = Vec::new();
         let term = Term { topic_id: self.topic_id, leader_epoch: epoch };
-        let follower = Follower::new(term, backoff, &LogView(&self.log), &mut actions);
+        let follower =
+            Follower::new(term, backoff, &LogView { log: &self.log, counts: self.counts }, &mut actions);
         self.role = Role::Follower { leader, follower };
         self.readers.wake_all();
         self.follow_actions(actions, None, now_ms)?;
@@ -245,32 +259,27 @@ impl Partition {
         Ok(Effects { resigned, ..Effects::default() })
     }
 
-    /// Deals with a log that may lack records since a crash: a follower has them again from its leader, unless its own
-    /// log `counts` as having them (it is in the ISR, or an eligible leader); for a leader the log is what there is.
-    ///
-    /// # Errors
-    /// If the log cannot be cut back.
-    pub(crate) fn settle_doubt(&mut self, counts: bool, now_ms: i64) -> klamm_log::Result<()> {
-        let Some(doubted) = self.log.doubted_from() else { return Ok(()) };
+    /// Takes in whether this replica counts as one that has what is committed: it is in the ISR, or an eligible leader.
+    /// A log that may lack records since a crash is what there is if it does, or leads; else the leader's is, and the
+    /// follower has them again from there.
+    pub(crate) fn settle_doubt(&mut self, counts: bool) {
+        let Some(doubted) = self.log.doubted_from() else { return };
         let at = &self.at;
-        match &self.role {
-            Role::Leader(_) => {
-                info!(topic = %at.topic, partition = at.index, offset = doubted, "compaction or the crash has left a gap, leading with it");
-                self.log.trust();
-                Ok(())
-            }
-            Role::Follower { leader: Some(_), .. } if !counts => {
-                info!(topic = %at.topic, partition = at.index, offset = doubted, "compaction or the crash has left a gap, fetching again from there");
-                self.follow_actions(vec![follower::Action::TruncateTo(doubted)], None, now_ms)
-            }
-            Role::Follower { .. } | Role::None => Ok(()),
+        if matches!(self.role, Role::Leader(_)) {
+            info!(topic = %at.topic, partition = at.index, offset = doubted, "compaction or the crash has left a gap, leading with it");
+            self.log.trust();
+        } else if !counts && self.counts != Some(false) {
+            info!(topic = %at.topic, partition = at.index, offset = doubted, "compaction or the crash has left a gap, fetching again from there");
         }
+        self.counts = Some(counts);
     }
 
     /// What to ask the leader now; `None` if this broker does not follow.
     pub fn ask_leader(&self, now: Duration) -> Option<Ask> {
         match &self.role {
-            Role::Follower { leader: Some(_), follower } => Some(follower.ask(now, &LogView(&self.log))),
+            Role::Follower { leader: Some(_), follower } => {
+                Some(follower.ask(now, &LogView { log: &self.log, counts: self.counts }))
+            }
             Role::Follower { leader: None, .. } | Role::Leader(_) | Role::None => None,
         }
     }
@@ -327,7 +336,9 @@ impl Partition {
     /// Whether this follower has all that its leader has called committed.
     pub fn has_caught_up(&self) -> bool {
         match &self.role {
-            Role::Follower { follower, .. } => follower.has_caught_up(&LogView(&self.log)),
+            Role::Follower { follower, .. } => {
+                follower.has_caught_up(&LogView { log: &self.log, counts: self.counts })
+            }
             Role::Leader(_) | Role::None => false,
         }
     }
@@ -362,7 +373,7 @@ impl Partition {
 
     fn step_follower(&mut self, input: FollowerInput, now: Duration, actions: &mut Vec<follower::Action>) {
         if let Role::Follower { follower, .. } = &mut self.role {
-            follower.step(now, input, &LogView(&self.log), actions);
+            follower.step(now, input, &LogView { log: &self.log, counts: self.counts }, actions);
         }
     }
 

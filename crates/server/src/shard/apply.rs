@@ -213,8 +213,7 @@ impl Shard {
             let leader = registered.has_leader().then_some(registered.leader);
             (leader, partition.follow(epoch, leader, replication::fetch_backoff(&config), now_ms))
         };
-        let settled = doubts::settle(partition, (image, registered), &self.node, now_ms);
-        let effects = effects.and_then(|effects| settled.map(|()| effects));
+        doubts::settle(partition, (image, registered), &self.node);
         let (at, log_dir, topic_id) = (partition.at().clone(), partition.log_dir(), partition.topic_id());
         // After a crash, or after the log was cut back.
         let is_flush_due = partition.log.reaches_flush_messages();

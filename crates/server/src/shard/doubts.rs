@@ -1,8 +1,11 @@
 //! Logs that may lack records since a crash ([`klamm_log::Log::doubted_from`]).
 //!
-//! When the metadata knows the broker's registration of this run, it tells for each of them what to do: the controller has
-//! taken the broker out of the ISR then, and elected who is to lead without what may be missing. Before that a log that
-//! looks like a follower's may be the only one that was in sync.
+//! When the metadata knows the broker's registration of this run, it tells which of them count: the controller has taken
+//! the broker out of the ISR then, and elected who is to lead without what may be missing. Before that a log that looks
+//! like a follower's may be the only one that was in sync.
+//!
+//! A deletion may be among what is cut off; if the leader has forgotten it since (`delete.retention.ms`), what was deleted
+//! is here again, as on any replica that was away for longer than that.
 
 use std::rc::Rc;
 
@@ -16,21 +19,15 @@ fn knows_this_run(image: &MetadataImage, node: &Node) -> bool {
     image.cluster.brokers.get(&node.id).is_some_and(|broker| broker.incarnation_id == node.incarnation_id)
 }
 
-/// Deals with a partition's log in its role, which is that of `image`.
-///
-/// # Errors
-/// If the log cannot be cut back.
+/// Tells a partition, which has the role of `image`, whether its log counts.
 pub(super) fn settle(
     partition: &mut Partition,
     (image, registered): (&MetadataImage, &image::Partition),
     node: &Node,
-    now_ms: i64,
-) -> klamm_log::Result<()> {
-    if partition.log.doubted_from().is_none() || !knows_this_run(image, node) {
-        return Ok(());
+) {
+    if partition.log.doubted_from().is_some() && knows_this_run(image, node) {
+        partition.settle_doubt(registered.isr.contains(&node.id) || registered.elr.contains(&node.id));
     }
-    let counts = registered.isr.contains(&node.id) || registered.elr.contains(&node.id);
-    partition.settle_doubt(counts, now_ms)
 }
 
 impl Shard {
@@ -40,18 +37,17 @@ impl Shard {
         if knows_this_run(before, &self.node) || !knows_this_run(after, &self.node) {
             return;
         }
-        let now_ms = self.node.world.clock.wall_ms();
-        let mut failed = Vec::new();
+        let mut followed = Vec::new();
         for partition in self.partitions.borrow_mut().iter_mut() {
             let topic = after.topics.by_id(&partition.topic_id());
             let registered = topic.and_then(|topic| topic.partitions.get(&partition.at().index));
-            let Some(registered) = registered else { continue };
-            if let Err(error) = settle(partition, (after, registered), &self.node, now_ms) {
-                failed.push((partition.log_dir(), error));
+            if let Some(registered) = registered.filter(|_| partition.log.doubted_from().is_some()) {
+                settle(partition, (after, registered), &self.node);
+                followed.push((partition.at().clone(), partition.followed()));
             }
         }
-        for (log_dir, error) in failed {
-            self.node.log_dirs.fail(log_dir, &error);
+        for (at, leader) in followed {
+            self.replication().follow(self, &at, leader);
         }
     }
 }

@@ -166,6 +166,10 @@ impl Shard {
         }
         let mut partitions = self.partitions.borrow_mut();
         let Some(partition) = moving.partition(&mut partitions) else { return Next::Done };
+        if partition.log.doubted_from().is_some() {
+            // In a copy, whose segments are others, nobody would find the gap again.
+            return Next::Wait;
+        }
         let done = match partition.next_piece(PIECE_BYTES, now_ms) {
             Ok(Some(piece)) if piece.slice.len > LAST_BYTES => return Next::Read(piece),
             // It was written just now: that is a copy within memory.

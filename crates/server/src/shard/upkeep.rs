@@ -244,10 +244,6 @@ impl Shard {
             // A defect in the sync: what the log says of itself stays true, but it was not closed.
             None => self.node.log_dirs.not_closed(partition.log_dir()),
         }
-        if partition.log.doubted_from().is_some() {
-            // The next start has to find that again.
-            self.node.log_dirs.not_closed(partition.log_dir());
-        }
         Some((partition.at().clone(), partition.offsets()))
     }
 

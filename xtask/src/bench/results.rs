@@ -9,7 +9,7 @@ use super::{Part, Size};
 use crate::node::Product;
 use crate::shell::{command, output, root};
 
-/// The figures of one run, in the order in which they were taken.
+/// The figures of one run, in the order in which they were taken; one may have been taken several times.
 #[derive(Default)]
 pub(super) struct Figures(Vec<(&'static str, f64)>);
 
@@ -19,8 +19,18 @@ impl Figures {
         self.0.push((name, value));
     }
 
-    fn value(&self, name: &str) -> Option<f64> {
-        self.0.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
+    fn values(&self, name: &str) -> impl Iterator<Item = f64> {
+        self.0.iter().filter(move |(own, _)| *own == name).map(|(_, value)| *value)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in &self.0 {
+            if !names.contains(name) {
+                names.push(name);
+            }
+        }
+        names
     }
 }
 
@@ -98,9 +108,7 @@ fn replaced(page: &str, title: &str, section: &str) -> String {
 /// One row for each figure.
 fn rows(all: &[(Product, Figures)]) -> Result<String> {
     let mut page = String::new();
-    let names: Vec<_> =
-        all.first().map(|(_, figures)| figures.0.iter().map(|(name, _)| *name).collect()).unwrap_or_default();
-    for name in names {
+    for name in all.first().map(|(_, figures)| figures.names()).unwrap_or_default() {
         let ours = values(all, Product::Klamm, name);
         let theirs = values(all, Product::Kafka, name);
         let (klamm, kafka) = (median(&ours), median(&theirs));
@@ -119,7 +127,7 @@ fn rows(all: &[(Product, Figures)]) -> Result<String> {
 
 fn values(all: &[(Product, Figures)], product: Product, name: &str) -> Vec<f64> {
     let own = all.iter().filter(|(of, _)| *of == product);
-    own.filter_map(|(_, figures)| figures.value(name)).collect()
+    own.flat_map(|(_, figures)| figures.values(name)).collect()
 }
 
 /// The middle value, or the mean of the two in the middle.
@@ -143,7 +151,18 @@ fn shown(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{median, replaced};
+    use super::{Figures, median, replaced, rows};
+    use crate::node::Product;
+
+    #[test]
+    fn a_figure_that_was_taken_twice_has_one_row() {
+        let figures = |values: [f64; 3]| Figures(vec![("a", values[0]), ("b", values[1]), ("b", values[2])]);
+        let all = [(Product::Klamm, figures([1.0, 2.0, 4.0])), (Product::Kafka, figures([2.0, 6.0, 6.0]))];
+        assert_eq!(
+            rows(&all).unwrap(),
+            "| a | 1.00 | 2.00 | 0.50 | 1.00 | 2.00 |\n| b | 3.00 | 6.00 | 0.50 | 2.00, 4.00 | 6.00, 6.00 |\n"
+        );
+    }
 
     #[test]
     fn a_section_takes_the_place_of_the_last_one() {

@@ -187,7 +187,7 @@ impl Log {
 
     /// A checkpoint file was written with this recovery point, and synced. Only what lies before it is compacted: behind it
     /// a crash leaves doubts where records are missing, and what is dropped then must be all there is to a key.
-    pub fn recovery_point_written(&mut self, offset: i64) {
+    pub fn mark_checkpointed(&mut self, offset: i64) {
         self.recovery_point_written = offset.min(self.recovery_point());
     }
 

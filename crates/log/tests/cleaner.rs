@@ -65,7 +65,7 @@ fn roll(log: &mut Log) {
     log.roll(NOW_MS).unwrap();
     let flushed = log.flush_handle(false).unwrap().sync().unwrap();
     log.mark_flushed(flushed, NOW_MS);
-    log.recovery_point_written(log.recovery_point());
+    log.mark_checkpointed(log.recovery_point());
 }
 
 fn settings() -> CleanerSettings {
@@ -172,9 +172,9 @@ fn what_is_undecided_active_or_young_stays() {
     assert_eq!(log.cleanable(NOW_MS + 500).unwrap().unwrap().first_uncleanable_offset, 2, "undecided");
     end_transaction(&mut log, 7, true);
     assert_eq!(log.cleanable(NOW_MS + 500).unwrap().unwrap().first_uncleanable_offset, 4);
-    log.recovery_point_written(1);
+    log.mark_checkpointed(1);
     assert_eq!(log.cleanable(NOW_MS + 500).unwrap(), None, "the checkpoint file does not call it synced");
-    log.recovery_point_written(log.recovery_point());
+    log.mark_checkpointed(log.recovery_point());
     log.set_high_watermark(1);
     assert_eq!(log.cleanable(NOW_MS + 500).unwrap(), None, "not replicated");
 }

@@ -107,7 +107,7 @@ fn klamm(dir: &Path, clean: bool, script: &str, now_ms: i64) -> String {
 fn clean_once(log: &mut Log, dedupe_buffer_bytes: u64, now_ms: i64, out: &mut String) {
     let flushed = log.flush_handle(false).unwrap().sync().unwrap();
     log.mark_flushed(flushed, now_ms);
-    log.recovery_point_written(log.recovery_point());
+    log.mark_checkpointed(log.recovery_point());
     let cleanable = log.cleanable(now_ms).unwrap().unwrap();
     let (end, clean, dirty) =
         (cleanable.first_uncleanable_offset, cleanable.clean_bytes, cleanable.cleanable_bytes);

@@ -101,7 +101,7 @@ impl Run {
     }
 
     fn checkpoint(&mut self, log: &mut Log) {
-        log.recovery_point_written(log.recovery_point());
+        log.mark_checkpointed(log.recovery_point());
         self.model.recovery_point = log.recovery_point();
         self.model.log_start_offset = log.log_start_offset();
         self.model.cleaner_checkpoint = log.cleaner_checkpoint();

@@ -215,20 +215,17 @@ impl Follower {
                 }
             }
             Input::LeaderOffsets { term, answer } => {
-                if term != self.term {
+                let is_asked = match self.state {
+                    State::Fetching => matches!(log.doubt(), Doubt::From(_)),
+                    State::OutOfRange => true,
+                    State::Failed => false,
+                };
+                if term != self.term || !is_asked {
                     return;
                 }
-                match (self.state, log.doubt(), answer) {
-                    (State::OutOfRange, _, Ok(offsets)) => self.leader_offsets(offsets, log, actions),
-                    (State::Fetching, Doubt::From(offset), Ok(_)) => {
-                        self.wait_until = None;
-                        self.failures = 0;
-                        actions.push(Action::TruncateTo(offset));
-                    }
-                    (State::OutOfRange, _, Err(code)) | (State::Fetching, Doubt::From(_), Err(code)) => {
-                        self.refused(now, code);
-                    }
-                    _ => {}
+                match answer {
+                    Ok(offsets) => self.leader_offsets(offsets, log, actions),
+                    Err(code) => self.refused(now, code),
                 }
             }
             Input::Failed => self.back_off(now),
@@ -270,13 +267,16 @@ impl Follower {
         }
     }
 
-    /// Either this log has more than the leader's, as after an unclean election, and is cut to the leader's end; or it
+    /// The leader has answered, so that what may be missing here is with it. Or this log has more than the leader's, as after an unclean election, and is cut to the leader's end; or it
     /// ends before the leader's begins, and starts anew there. In between the leader was overtaken by its retention or
     /// the like meanwhile, and the next fetch succeeds.
     fn leader_offsets(&mut self, leader: LeaderOffsets, log: &impl FollowerLog, actions: &mut Vec<Action>) {
         self.state = State::Fetching;
         self.wait_until = None;
-        if leader.log_end < log.log_end() {
+        if let Doubt::From(offset) = log.doubt() {
+            self.failures = 0;
+            actions.push(Action::TruncateTo(offset));
+        } else if leader.log_end < log.log_end() {
             actions.push(Action::TruncateTo(leader.log_end));
         } else if leader.log_start > log.log_end() {
             actions.push(Action::StartAt(leader.log_start));

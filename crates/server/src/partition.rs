@@ -18,7 +18,7 @@ use klamm_replica::{
 
 pub(crate) use moving::{FutureLog, MoveError, Piece};
 pub(crate) use replica::IsrAnswer;
-pub use replica::{Lead, LogView};
+pub use replica::Lead;
 
 use crate::{
     metrics::{
@@ -274,7 +274,7 @@ impl Partition {
                 Role::Follower { leader: Some(leader), follower } => Some(FollowedMeasures {
                     leader: *leader,
                     fetcher,
-                    lag: follower.lag(&LogView { log: &self.log, counts: self.counts }),
+                    lag: follower.lag(&self.log_view()),
                     has_failed: follower.has_failed(),
                 }),
                 Role::Follower { leader: None, .. } | Role::Leader(_) | Role::None => None,

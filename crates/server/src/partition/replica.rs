@@ -32,11 +32,10 @@ pub struct Lead {
 }
 
 /// A log as the follower's machine sees it.
-pub struct LogView<'a> {
-    /// The log.
-    pub log: &'a Log,
+pub(super) struct LogView<'a> {
+    log: &'a Log,
     /// See [`Partition::settle_doubt`].
-    pub counts: Option<bool>,
+    counts: Option<bool>,
 }
 
 impl FollowerLog for LogView<'_> {
@@ -250,8 +249,7 @@ impl Partition {
         }
         let mut actions = Vec::new();
         let term = Term { topic_id: self.topic_id, leader_epoch: epoch };
-        let follower =
-            Follower::new(term, backoff, &LogView { log: &self.log, counts: self.counts }, &mut actions);
+        let follower = Follower::new(term, backoff, &self.log_view(), &mut actions);
         self.role = Role::Follower { leader, follower };
         self.readers.wake_all();
         self.follow_actions(actions, None, now_ms)?;
@@ -274,12 +272,14 @@ impl Partition {
         self.counts = Some(counts);
     }
 
+    pub(super) const fn log_view(&self) -> LogView<'_> {
+        LogView { log: &self.log, counts: self.counts }
+    }
+
     /// What to ask the leader now; `None` if this broker does not follow.
     pub fn ask_leader(&self, now: Duration) -> Option<Ask> {
         match &self.role {
-            Role::Follower { leader: Some(_), follower } => {
-                Some(follower.ask(now, &LogView { log: &self.log, counts: self.counts }))
-            }
+            Role::Follower { leader: Some(_), follower } => Some(follower.ask(now, &self.log_view())),
             Role::Follower { leader: None, .. } | Role::Leader(_) | Role::None => None,
         }
     }
@@ -323,7 +323,7 @@ impl Partition {
         if let Some((pass, recovery_point)) = self.told.get()
             && log_dirs.is_written(pass)
         {
-            self.log.recovery_point_written(recovery_point);
+            self.log.mark_checkpointed(recovery_point);
             self.told.set(None);
         }
     }
@@ -336,9 +336,7 @@ impl Partition {
     /// Whether this follower has all that its leader has called committed.
     pub fn has_caught_up(&self) -> bool {
         match &self.role {
-            Role::Follower { follower, .. } => {
-                follower.has_caught_up(&LogView { log: &self.log, counts: self.counts })
-            }
+            Role::Follower { follower, .. } => follower.has_caught_up(&self.log_view()),
             Role::Leader(_) | Role::None => false,
         }
     }

@@ -38,14 +38,15 @@ impl Shard {
             return;
         }
         let mut followed = Vec::new();
-        for partition in self.partitions.borrow_mut().iter_mut() {
+        let mut partitions = self.partitions.borrow_mut();
+        for partition in partitions.iter_mut().filter(|partition| partition.log.doubted_from().is_some()) {
             let topic = after.topics.by_id(&partition.topic_id());
-            let registered = topic.and_then(|topic| topic.partitions.get(&partition.at().index));
-            if let Some(registered) = registered.filter(|_| partition.log.doubted_from().is_some()) {
+            if let Some(registered) = topic.and_then(|topic| topic.partitions.get(&partition.at().index)) {
                 settle(partition, (after, registered), &self.node);
                 followed.push((partition.at().clone(), partition.followed()));
             }
         }
+        drop(partitions);
         for (at, leader) in followed {
             self.replication().follow(self, &at, leader);
         }
